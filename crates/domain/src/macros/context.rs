@@ -1,0 +1,87 @@
+//! Where each macro's value comes from at a click.
+
+use std::{borrow::Cow, net::IpAddr};
+
+use super::Macro;
+use crate::{
+    id::ClickId,
+    query::ClickQuery,
+    record::{LinkRecord, OfferRecord},
+};
+
+/// What the request says of the visitor.
+#[derive(Debug, Clone, Copy)]
+pub struct VisitorFacts<'a> {
+    pub ip: IpAddr,
+    pub user_agent: Option<&'a str>,
+    pub referrer: Option<&'a str>,
+    /// ISO 3166-1 alpha-2, upper case.
+    pub country: Option<&'a str>,
+    pub device: Option<&'a str>,
+    pub os: Option<&'a str>,
+    pub browser: Option<&'a str>,
+}
+
+/// All that a macro's value can come from at one click.
+#[derive(Debug, Clone, Copy)]
+pub struct ClickContext<'a> {
+    pub click_id: ClickId,
+    pub link: &'a LinkRecord,
+    pub offer: Option<&'a OfferRecord>,
+    pub query: &'a ClickQuery<'a>,
+    pub visitor: VisitorFacts<'a>,
+}
+
+impl<'a> ClickContext<'a> {
+    /// The raw value of a macro, `None` where there is none. `sub1` to `sub5`,
+    /// `source`, `creative` and `cost` come from the query, else from what is
+    /// bound to the link; everything else from the system, never from the
+    /// query.
+    pub fn value(&self, name: Macro) -> Option<Cow<'a, str>> {
+        let link = self.link;
+        let bound = &link.bound;
+        let visitor = &self.visitor;
+        match name {
+            Macro::ClickId => Some(self.click_id.to_string().into()),
+            Macro::Datetime => Some(self.click_id.time().to_string().into()),
+            Macro::Timestamp => Some(self.click_id.time().as_second().to_string().into()),
+            Macro::AccountId => Some(link.account_id.to_string().into()),
+            Macro::OfferId => link.offer_id.map(|id| id.to_string().into()),
+            Macro::ExternalId => self.offer.and_then(|offer| borrowed(&offer.external_id)),
+            Macro::AffiliateId => self.offer.and_then(|offer| borrowed(&offer.affiliate_id)),
+            Macro::LinkId => Some(link.link_id.as_str().into()),
+            Macro::MessageId => borrowed(&link.message_id),
+            Macro::ListId => link.list_id.map(|id| id.to_string().into()),
+            Macro::ContactPhone => borrowed(&link.contact_phone),
+            Macro::Sub(index) => {
+                let index = usize::from(index);
+                given_or(&self.query.subs[index], &bound.subs[index])
+            }
+            Macro::Source => given_or(&self.query.source, &bound.source),
+            Macro::Creative => given_or(&self.query.creative, &bound.creative)
+                .or_else(|| link.creative_id.map(|id| id.to_string().into())),
+            Macro::Cost => given_or(&self.query.cost, &bound.cost),
+            Macro::Ip => Some(visitor.ip.to_string().into()),
+            Macro::UserAgent => visitor.user_agent.map(Cow::Borrowed),
+            Macro::Referrer => visitor.referrer.map(Cow::Borrowed),
+            Macro::CountryCode => visitor.country.map(Cow::Borrowed),
+            Macro::Device => visitor.device.map(Cow::Borrowed),
+            Macro::Os => visitor.os.map(Cow::Borrowed),
+            Macro::Browser => visitor.browser.map(Cow::Borrowed),
+        }
+    }
+}
+
+fn given_or<'a>(
+    given: &'a Option<Cow<'a, str>>,
+    bound: &'a Option<String>,
+) -> Option<Cow<'a, str>> {
+    match given {
+        Some(value) => Some(Cow::Borrowed(value)),
+        None => borrowed(bound),
+    }
+}
+
+fn borrowed(text: &Option<String>) -> Option<Cow<'_, str>> {
+    text.as_deref().map(Cow::Borrowed)
+}

@@ -1,0 +1,86 @@
+//! The macros there are, and their names.
+
+/// What a macro stands for. Aliases are one variant: `{transaction_id}` is
+/// [`Macro::ClickId`], `{{sendId}}` is [`Macro::MessageId`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Macro {
+    ClickId,
+    AffiliateId,
+    OfferId,
+    ExternalId,
+    AccountId,
+    /// `sub1` to `sub5`, counted from 0.
+    Sub(u8),
+    Source,
+    Creative,
+    Cost,
+    Ip,
+    UserAgent,
+    Datetime,
+    Timestamp,
+    CountryCode,
+    LinkId,
+    MessageId,
+    ListId,
+    ContactPhone,
+    Device,
+    Os,
+    Browser,
+    Referrer,
+}
+
+impl Macro {
+    /// What is appended to a template without a macro of the click, in order.
+    pub(crate) const APPENDED: [(&'static str, Macro); 7] = [
+        ("click_id", Macro::ClickId),
+        ("sub1", Macro::Sub(0)),
+        ("sub2", Macro::Sub(1)),
+        ("sub3", Macro::Sub(2)),
+        ("sub4", Macro::Sub(3)),
+        ("sub5", Macro::Sub(4)),
+        ("source", Macro::Source),
+    ];
+
+    /// The macro written `{name}`. Names are case-sensitive.
+    pub fn in_single_braces(name: &str) -> Option<Self> {
+        Some(match name {
+            "click_id" | "transaction_id" => Macro::ClickId,
+            "affiliate_id" => Macro::AffiliateId,
+            "offer_id" => Macro::OfferId,
+            "account_id" => Macro::AccountId,
+            "sub1" => Macro::Sub(0),
+            "sub2" => Macro::Sub(1),
+            "sub3" => Macro::Sub(2),
+            "sub4" => Macro::Sub(3),
+            "sub5" => Macro::Sub(4),
+            "source" => Macro::Source,
+            "creative" => Macro::Creative,
+            "cost" => Macro::Cost,
+            "ip" => Macro::Ip,
+            "user_agent" => Macro::UserAgent,
+            "datetime" => Macro::Datetime,
+            "timestamp" => Macro::Timestamp,
+            "country_code" => Macro::CountryCode,
+            "link_id" => Macro::LinkId,
+            "message_id" => Macro::MessageId,
+            "list_id" => Macro::ListId,
+            "device" => Macro::Device,
+            "os" => Macro::Os,
+            "browser" => Macro::Browser,
+            "referrer" => Macro::Referrer,
+            _ => return None,
+        })
+    }
+
+    /// The macro written `{{name}}`: all of the single-brace names, and those
+    /// of message templates.
+    pub fn in_double_braces(name: &str) -> Option<Self> {
+        Some(match name {
+            "sendId" | "messageId" => Macro::MessageId,
+            "contact.phone" => Macro::ContactPhone,
+            "offerId" => Macro::OfferId,
+            "externalId" => Macro::ExternalId,
+            _ => return Self::in_single_braces(name),
+        })
+    }
+}

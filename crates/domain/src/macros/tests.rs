@@ -1,0 +1,450 @@
+//! Tables for every macro and rule, and the properties that hold for all
+//! templates and values.
+
+use std::borrow::Cow;
+
+use proptest::prelude::*;
+use rstest::rstest;
+use url::Url;
+
+use super::*;
+use crate::{id::*, query::ClickQuery, record::*};
+
+const CLICK_ID: &str = "01a11d5c-1e7b-7123-8123-456789abcdef";
+
+fn link() -> LinkRecord {
+    LinkRecord {
+        link_key: LinkKey(1),
+        account_id: AccountId(7),
+        short_host: "yourdomain.com".into(),
+        link_id: ShortId::parse("Ab3kX9q").unwrap(),
+        tracker: None,
+        list_id: Some(ListId(42)),
+        offer_id: Some(OfferId::parse("6789abcd1234ef5678901234").unwrap()),
+        destination: None,
+        message_id: Some("msg 1".into()),
+        contact_phone: Some("+18005551234".into()),
+        creative_id: Some(CreativeId(101)),
+        bound: Bound::default(),
+        status: LinkStatus::Active,
+        expires_at: None,
+    }
+}
+
+fn offer(link: &LinkRecord) -> OfferRecord {
+    OfferRecord {
+        offer_id: link.offer_id.unwrap(),
+        account_id: link.account_id,
+        destination: String::new(),
+        external_id: Some("12345".into()),
+        affiliate_id: Some("aff&1".into()),
+        fallback_url: None,
+        status: OfferStatus::Active,
+    }
+}
+
+/// Expands for a click on the link above with this query.
+fn expanded(template: &str, query: &str) -> String {
+    expanded_for(&link(), template, query)
+}
+
+fn expanded_for(link: &LinkRecord, template: &str, query: &str) -> String {
+    let offer = offer(link);
+    let query = ClickQuery::parse(query);
+    let context = ClickContext {
+        click_id: ClickId::parse(CLICK_ID).unwrap(),
+        link,
+        offer: Some(&offer),
+        query: &query,
+        visitor: VisitorFacts {
+            ip: "2001:db8::1".parse().unwrap(),
+            user_agent: Some("Mozilla/5.0 (a; b) é"),
+            referrer: Some("https://x.example/?a=b"),
+            country: Some("US"),
+            device: Some("phone"),
+            os: Some("iOS"),
+            browser: None,
+        },
+    };
+    let template = Template::parse(template).unwrap();
+    template.expand(|name| context.value(name))
+}
+
+#[rstest]
+#[case("{click_id}", CLICK_ID)]
+#[case("{transaction_id}", CLICK_ID)]
+#[case("{affiliate_id}", "aff%261")]
+#[case("{offer_id}", "6789abcd1234ef5678901234")]
+#[case("{account_id}", "7")]
+#[case("{creative}", "101")]
+#[case("{ip}", "2001%3Adb8%3A%3A1")]
+#[case("{user_agent}", "Mozilla%2F5.0%20%28a%3B%20b%29%20%C3%A9")]
+#[case("{datetime}", "2026-10-08T21%3A12%3A18.811Z")]
+#[case("{timestamp}", "1791493938")]
+#[case("{country_code}", "US")]
+#[case("{link_id}", "Ab3kX9q")]
+#[case("{message_id}", "msg%201")]
+#[case("{list_id}", "42")]
+#[case("{device}{os}", "phoneiOS")]
+#[case("[{browser}]", "[]")] // known, without a value
+#[case("{referrer}", "https%3A%2F%2Fx.example%2F%3Fa%3Db")]
+#[case("{sub1}{sub5}{source}{cost}", "")]
+#[case("{{sendId}}{{messageId}}", "msg%201msg%201")]
+#[case("{{contact.phone}}", "%2B18005551234")]
+#[case("{{offerId}}", "6789abcd1234ef5678901234")]
+#[case("{{externalId}}", "12345")]
+#[case("{{country_code}}", "US")] // every name also in double braces
+#[case("{unknown}{{unknown}}", "{unknown}{{unknown}}")]
+fn every_macro_has_its_value(#[case] written: &str, #[case] value: &str) {
+    // A macro of the click is there, so that nothing is appended.
+    let template = format!("https://example.com/lp?c={{{{click_id}}}}&x={written}");
+    let expected = format!("https://example.com/lp?c={CLICK_ID}&x={value}");
+    assert_eq!(expanded(&template, ""), expected);
+}
+
+/// The macros of the seed's table whose value a query can give.
+#[rstest]
+fn a_value_that_needs_encoding_is_data(
+    #[values("sub1", "sub2", "sub3", "sub4", "sub5", "source", "creative", "cost")] name: &str,
+    #[values(
+        ("&", "%26"), ("=", "%3D"), ("%", "%25"), ("#", "%23"), (" ", "%20"), ("é", "%C3%A9"),
+        ("{click_id}", "%7Bclick_id%7D"), ("\r\n", "%0D%0A"), ("+", "%2B"), ("/", "%2F"),
+        ("?", "%3F"), ("\u{202e}", "%E2%80%AE"), ("🎉", "%F0%9F%8E%89"), ("\0", "%EF%BF%BD"),
+    )]
+    value: (&str, &str),
+) {
+    let (raw, encoded) = value;
+    let given: String = url::form_urlencoded::byte_serialize(raw.as_bytes()).collect();
+    let template = format!("https://example.com/{{{name}}}/p?a={{{name}}}&b=1#f={{{name}}}");
+    let expected = format!("https://example.com/{encoded}/p?a={encoded}&b=1#f={encoded}");
+    assert_eq!(expanded(&template, &format!("{name}={given}")), expected);
+}
+
+/// The macros of the seed's table whose value the system gives, each with
+/// everything in it that needs encoding.
+#[rstest]
+fn a_system_value_that_needs_encoding_is_data(
+    #[values(
+        "click_id",
+        "transaction_id",
+        "affiliate_id",
+        "offer_id",
+        "account_id",
+        "ip",
+        "user_agent",
+        "datetime",
+        "country_code"
+    )]
+    name: &str,
+) {
+    let template = format!("https://example.com/{{{name}}}?a={{{name}}}#{{{name}}}");
+    let template = Template::parse(&template).unwrap();
+    let url = template.expand(|_| Some("&=%# é{click_id}\r\n".into()));
+    let value = "%26%3D%25%23%20%C3%A9%7Bclick_id%7D%0D%0A";
+    assert_eq!(
+        url,
+        format!("https://example.com/{value}?a={value}#{value}")
+    );
+}
+
+#[test]
+fn the_seeds_template_takes_the_seeds_query() {
+    let template =
+        "https://example.com/lp?clickid={click_id}&aff={affiliate_id}&s1={sub1}&s2={sub2}";
+    assert_eq!(
+        expanded(template, "sub1=campaign_a&sub2=user_123&source=sms"),
+        format!("https://example.com/lp?clickid={CLICK_ID}&aff=aff%261&s1=campaign_a&s2=user_123"),
+    );
+}
+
+#[rstest]
+// No macro at all, and only such as are not of the click: appended.
+#[case("https://e.com", "", "https://e.com?click_id=ID")]
+#[case(
+    "https://e.com/lp",
+    "sub1=a&sub3=c&source=s",
+    "https://e.com/lp?click_id=ID&sub1=a&sub3=c&source=s"
+)]
+#[case(
+    "https://e.com/lp?x=1",
+    "sub1=a",
+    "https://e.com/lp?x=1&click_id=ID&sub1=a"
+)]
+#[case("https://e.com/lp?", "", "https://e.com/lp?click_id=ID")]
+#[case("https://e.com/lp?x=1&", "", "https://e.com/lp?x=1&click_id=ID")]
+#[case(
+    "https://e.com/lp#top",
+    "sub1=a",
+    "https://e.com/lp?click_id=ID&sub1=a#top"
+)]
+#[case("https://e.com/lp?x=1#a?b", "", "https://e.com/lp?x=1&click_id=ID#a?b")]
+#[case(
+    "https://e.com/?m={{sendId}}",
+    "",
+    "https://e.com/?m=msg%201&click_id=ID"
+)]
+#[case(
+    "https://e.com/?s={{sub1}}",
+    "sub1=a",
+    "https://e.com/?s=a&click_id=ID&sub1=a"
+)]
+#[case(
+    "https://e.com/?x={unknown}",
+    "",
+    "https://e.com/?x={unknown}&click_id=ID"
+)]
+// cost and creative have no place among what is appended.
+#[case(
+    "https://e.com/",
+    "cost=1&creative=2&other=3",
+    "https://e.com/?click_id=ID"
+)]
+// A parameter that the template spells out is never overwritten.
+#[case(
+    "https://e.com/?sub1=own",
+    "sub1=a&sub2=b",
+    "https://e.com/?sub1=own&click_id=ID&sub2=b"
+)]
+#[case("https://e.com/?click_id", "", "https://e.com/?click_id")]
+#[case(
+    "https://e.com/?s%75b1=own",
+    "sub1=a",
+    "https://e.com/?s%75b1=own&click_id=ID"
+)]
+// A macro of the click anywhere: nothing is appended.
+#[case("https://e.com/?t={transaction_id}", "sub1=a", "https://e.com/?t=ID")]
+#[case("https://e.com/?t={{click_id}}", "sub1=a", "https://e.com/?t=ID")]
+#[case("https://e.com/{sub2}", "sub1=a&sub2=b", "https://e.com/b")]
+#[case("https://e.com/#{sub1}", "sub1=a&sub2=b", "https://e.com/#a")]
+fn what_is_appended(#[case] template: &str, #[case] query: &str, #[case] expected: &str) {
+    assert_eq!(expanded(template, query), expected.replace("ID", CLICK_ID));
+}
+
+#[test]
+fn the_query_beats_what_is_bound_and_never_the_system() {
+    let mut link = link();
+    link.bound = Bound {
+        subs: [
+            Some("bound1".into()),
+            Some("bound2".into()),
+            None,
+            None,
+            None,
+        ],
+        source: Some("bound".into()),
+        creative: Some("bound".into()),
+        cost: Some("0.1".into()),
+    };
+    let template = "https://e.com/?{sub1},{sub2},{source},{creative},{cost},{ip},{offer_id}";
+    let query = "sub1=given&sub2=&ip=1.2.3.4&offer_id=forged&creative=given";
+    assert_eq!(
+        expanded_for(&link, template, query),
+        "https://e.com/?given,bound2,bound,given,0.1,2001%3Adb8%3A%3A1,6789abcd1234ef5678901234",
+    );
+}
+
+#[rstest]
+#[case("https://e.com/{sub1}/x", ".", "https://e.com/%252E/x")]
+#[case("https://e.com/{sub1}/x", "..", "https://e.com/%252E%252E/x")]
+#[case("https://e.com/{sub1}{sub1}", ".", "https://e.com/%252E%252E")]
+#[case(
+    "https://e.com/a/{sub1}?q={sub1}",
+    "..",
+    "https://e.com/a/%252E%252E?q=.."
+)]
+#[case("https://e.com/{sub1}/x", "...", "https://e.com/.../x")]
+#[case("https://e.com/{sub1}/x", "%252e", "https://e.com/%252e/x")]
+fn a_value_cannot_climb_out_of_its_path(
+    #[case] template: &str,
+    #[case] sub1: &str,
+    #[case] expected: &str,
+) {
+    assert_eq!(expanded(template, &format!("sub1={sub1}")), expected);
+}
+
+#[rstest]
+#[case(
+    "https://Example.COM:443/a b/é?q=ü\"<>|",
+    "https://example.com/a%20b/%C3%A9?q=%C3%BC%22%3C%3E%7C&click_id=ID"
+)]
+#[case("HTTP://bücher.example/", "http://xn--bcher-kva.example/?click_id=ID")]
+#[case(
+    "https://e.com:8443/%2F?a=%26",
+    "https://e.com:8443/%2F?a=%26&click_id=ID"
+)]
+#[case("https://e.com\\x\\y", "https://e.com/x/y?click_id=ID")]
+#[case("  https://e.com/  ", "https://e.com/?click_id=ID")]
+#[case("https://[2001:db8::1]/", "https://[2001:db8::1]/?click_id=ID")]
+fn a_templates_own_text_becomes_a_url(#[case] template: &str, #[case] expected: &str) {
+    assert_eq!(expanded(template, ""), expected.replace("ID", CLICK_ID));
+}
+
+#[rstest]
+#[case("", InvalidTemplate::NotHttp)]
+#[case("example.com/x", InvalidTemplate::NotHttp)]
+#[case("javascript:alert(1)", InvalidTemplate::NotHttp)]
+#[case("data:text/html,x", InvalidTemplate::NotHttp)]
+#[case("ftp://e.com/", InvalidTemplate::NotHttp)]
+#[case("{sub1}://e.com/", InvalidTemplate::NotHttp)]
+#[case("https:/e.com/", InvalidTemplate::NotHttp)]
+#[case("https://{sub1}/", InvalidTemplate::MacroInHost)]
+#[case("https://e{sub1}.com/", InvalidTemplate::MacroInHost)]
+#[case("https://e.com:{sub1}/", InvalidTemplate::MacroInHost)]
+#[case("https://e.com{sub1}", InvalidTemplate::MacroInHost)]
+#[case("https://user@e.com/", InvalidTemplate::UserInfo)]
+#[case("https://e.com@evil.example/", InvalidTemplate::UserInfo)]
+#[case("https://e.com/\r\nSet-Cookie: a", InvalidTemplate::ControlCharacter)]
+#[case("https://e.com/a/../{sub1}", InvalidTemplate::DotSegment)]
+#[case("https://e.com/%2e/{sub1}", InvalidTemplate::DotSegment)]
+#[case("https:///x", InvalidTemplate::NotAUrl(url::ParseError::EmptyHost))]
+#[case(
+    "https://e.com:99999/",
+    InvalidTemplate::NotAUrl(url::ParseError::InvalidPort)
+)]
+fn what_is_not_a_template_is_refused(#[case] text: &str, #[case] error: InvalidTemplate) {
+    assert_eq!(Template::parse(text), Err(error));
+}
+
+#[test]
+fn length_and_macros_are_limited() {
+    let sized = |len: usize| format!("https://e.com/{}", "x".repeat(len - 14));
+    assert!(Template::parse(&sized(MAX_TEMPLATE_BYTES)).is_ok());
+    assert_eq!(
+        Template::parse(&sized(MAX_TEMPLATE_BYTES + 1)),
+        Err(InvalidTemplate::TooLong)
+    );
+    let counted = |n: usize| format!("https://e.com/{}", "{ip}".repeat(n));
+    assert!(Template::parse(&counted(MAX_MACROS)).is_ok());
+    assert_eq!(
+        Template::parse(&counted(MAX_MACROS + 1)),
+        Err(InvalidTemplate::TooManyMacros)
+    );
+}
+
+#[test]
+fn what_is_known_is_filled_and_the_rest_stands() {
+    let known = |name| match name {
+        Macro::OfferId => Some(Cow::Borrowed("6789abcd1234ef5678901234")),
+        _ => None,
+    };
+    // The seed's example.
+    let template = "https://example.com/offer?aff_sub={{sendId}}";
+    assert_eq!(fill_known(template, known), template);
+    assert_eq!(
+        fill_known(
+            "https://e.com/?o={{offerId}}&c={click_id}&u={unknown}",
+            known
+        ),
+        "https://e.com/?o=6789abcd1234ef5678901234&c={click_id}&u={unknown}",
+    );
+}
+
+/// Templates of everything that has a meaning, and some that has none.
+fn any_template() -> impl Strategy<Value = String> {
+    let origin = prop_oneof![
+        Just("https://example.com"),
+        Just("http://example.com:8080"),
+        Just("https://bücher.example"),
+        Just("https://[2001:db8::1]"),
+    ];
+    let part = prop_oneof![
+        Just("{click_id}".to_owned()),
+        Just("{sub1}".to_owned()),
+        Just("{{sub2}}".to_owned()),
+        Just("{{{source}}}".to_owned()),
+        Just("{user_agent}".to_owned()),
+        Just("{unknown}".to_owned()),
+        Just("/".to_owned()),
+        Just("?".to_owned()),
+        Just("#".to_owned()),
+        Just("&sub1=".to_owned()),
+        Just("//evil.example".to_owned()),
+        Just("\\".to_owned()),
+        Just("@evil.example".to_owned()),
+        Just(":80".to_owned()),
+        Just("..".to_owned()),
+        "[ -~]{0,6}",
+        "\\PC{0,4}",
+    ];
+    let start = prop_oneof![Just("/"), Just("?"), Just("#"), Just("\\"), Just("")];
+    (origin, start, prop::collection::vec(part, 0..10)).prop_map(|(origin, start, parts)| {
+        let parts = if start.is_empty() {
+            String::new()
+        } else {
+            parts.concat()
+        };
+        format!("{origin}{start}{parts}")
+    })
+}
+
+fn any_value() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<String>(),
+        "[/.%\\\\@:?#&={}a2eE]{0,8}",
+        Just("{click_id}".to_owned()),
+        Just("{{sub1}}".to_owned()),
+        Just("//evil.example/".to_owned()),
+        Just("@evil.example".to_owned()),
+        Just("\r\nLocation: https://evil.example".to_owned()),
+        Just("..".to_owned()),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn the_result_is_a_url_at_the_templates_origin(
+        template in any_template(),
+        values in prop::collection::vec(proptest::option::of(any_value()), 8),
+    ) {
+        let Ok(parsed) = Template::parse(&template) else {
+            return Ok(());
+        };
+        let value = |name: Macro| {
+            let index = match name {
+                Macro::ClickId => 0,
+                Macro::Sub(n) => 1 + usize::from(n),
+                Macro::Source => 6,
+                _ => 7,
+            };
+            values[index].as_deref().map(Cow::Borrowed)
+        };
+        let url = parsed.expand(value);
+        prop_assert!(url.bytes().all(|b| b.is_ascii_graphic()), "{url:?}");
+        let url = Url::parse(&url).map_err(|e| TestCaseError::fail(format!("{e}: {url:?}")))?;
+        let empty = Url::parse(&parsed.expand(|_| None)).expect("without values it is a URL too");
+        prop_assert_eq!(url.scheme(), empty.scheme());
+        prop_assert_eq!(url.host_str(), empty.host_str());
+        prop_assert_eq!(url.port(), empty.port());
+        prop_assert_eq!(url.username(), "");
+        let origin = template.split(['/', '?', '#', '\\']).take(3).collect::<Vec<_>>().join("/");
+        let own = Url::parse(&origin).expect("every origin above is one");
+        prop_assert_eq!(url.origin(), own.origin());
+    }
+
+    #[test]
+    fn a_value_is_inserted_whole_and_never_expanded_again(
+        value in any_value(),
+        other in any_value(),
+    ) {
+        let template = Template::parse("https://e.com/p/{sub1}/q?a={sub1}&b={{sub2}}#{sub1}").unwrap();
+        let url = template.expand(|name| match name {
+            Macro::Sub(0) => Some(Cow::Borrowed(value.as_str())),
+            Macro::Sub(1) => Some(Cow::Borrowed(other.as_str())),
+            _ => Some("EXPANDED AGAIN".into()),
+        });
+        prop_assert!(!url.contains("EXPANDED"), "{url}");
+        let url = Url::parse(&url).unwrap();
+        let pairs: Vec<_> = url.query_pairs().into_owned().collect();
+        prop_assert_eq!(pairs, vec![("a".to_owned(), value), ("b".to_owned(), other)]);
+        prop_assert_eq!(url.path_segments().unwrap().count(), 3, "{}", url);
+    }
+
+    #[test]
+    fn parsing_never_panics(text in "\\PC*", prefix in "(https://)?") {
+        if let Ok(template) = Template::parse(&format!("{prefix}{text}")) {
+            Url::parse(&template.expand(|_| Some("x".into()))).unwrap();
+        }
+    }
+}

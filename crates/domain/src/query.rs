@@ -1,0 +1,161 @@
+//! What of a click's query is read.
+//!
+//! A query is whatever a sender or a stranger put behind the link, so it is
+//! bounded before anything looks at it: over [`MAX_QUERY_BYTES`] or
+//! [`MAX_QUERY_KEYS`] the rest is ignored and the redirect still works.
+
+use std::borrow::Cow;
+
+use url::form_urlencoded;
+
+/// Bytes of the raw query that are read. Pairs that do not fit whole are
+/// ignored.
+pub const MAX_QUERY_BYTES: usize = 4096;
+/// `key=value` pairs that are read.
+pub const MAX_QUERY_KEYS: usize = 100;
+
+/// The longest prefix of whole `key=value` pairs within both limits.
+pub fn bounded(raw: &str) -> &str {
+    let mut end = 0;
+    let mut start = 0;
+    for _ in 0..MAX_QUERY_KEYS {
+        let pair_end = raw[start..].find('&').map_or(raw.len(), |i| start + i);
+        if pair_end > MAX_QUERY_BYTES {
+            break;
+        }
+        end = pair_end;
+        if pair_end == raw.len() {
+            break;
+        }
+        start = pair_end + 1;
+    }
+    &raw[..end]
+}
+
+/// The parameters of a click's query that have a meaning: the rest is kept on
+/// the hop from short link to click tracker, and then dropped.
+///
+/// A key given twice: the first wins. An empty value is no value. `+` and
+/// `%20` are spaces; what is not UTF-8, and U+0000, which no Postgres text can
+/// hold, become U+FFFD.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClickQuery<'a> {
+    /// `sub1` to `sub5`.
+    pub subs: [Option<Cow<'a, str>>; 5],
+    pub source: Option<Cow<'a, str>>,
+    pub creative: Option<Cow<'a, str>>,
+    pub cost: Option<Cow<'a, str>>,
+}
+
+impl<'a> ClickQuery<'a> {
+    /// Reads the [`bounded`] part of a raw query.
+    pub fn parse(raw: &'a str) -> Self {
+        let mut query = Self::default();
+        let mut seen = [false; 8];
+        for (key, value) in form_urlencoded::parse(bounded(raw).as_bytes()) {
+            let Some(index) = Self::index(&key) else {
+                continue;
+            };
+            if std::mem::replace(&mut seen[index], true) || value.is_empty() {
+                continue;
+            }
+            *query.slot(index) = Some(without_nul(value));
+        }
+        query
+    }
+
+    fn index(key: &str) -> Option<usize> {
+        Some(match key {
+            "sub1" => 0,
+            "sub2" => 1,
+            "sub3" => 2,
+            "sub4" => 3,
+            "sub5" => 4,
+            "source" => 5,
+            "creative" => 6,
+            "cost" => 7,
+            _ => return None,
+        })
+    }
+
+    fn slot(&mut self, index: usize) -> &mut Option<Cow<'a, str>> {
+        match index {
+            5 => &mut self.source,
+            6 => &mut self.creative,
+            7 => &mut self.cost,
+            sub => &mut self.subs[sub],
+        }
+    }
+}
+
+/// Postgres text holds every character but U+0000.
+pub fn without_nul(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.contains('\0') {
+        Cow::Owned(text.replace('\0', "\u{fffd}"))
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_seeds_example_is_read() {
+        let query = ClickQuery::parse("sub1=campaign_a&sub2=user_123&source=sms");
+        assert_eq!(query.subs[0].as_deref(), Some("campaign_a"));
+        assert_eq!(query.subs[1].as_deref(), Some("user_123"));
+        assert_eq!(query.source.as_deref(), Some("sms"));
+        assert_eq!(query.subs[2], None);
+    }
+
+    #[test]
+    fn of_a_key_given_twice_the_first_wins() {
+        let query = ClickQuery::parse("sub1=a&sub1=b&source=&source=late");
+        assert_eq!(query.subs[0].as_deref(), Some("a"));
+        assert_eq!(
+            query.source, None,
+            "the first was empty, and the first wins"
+        );
+    }
+
+    #[test]
+    fn escapes_are_decoded_once() {
+        let query = ClickQuery::parse("sub1=a%2526b&sub2=x+y%20z&sub3=%00&sub4=%FF&cost=1.5");
+        assert_eq!(query.subs[0].as_deref(), Some("a%26b"));
+        assert_eq!(query.subs[1].as_deref(), Some("x y z"));
+        assert_eq!(query.subs[2].as_deref(), Some("\u{fffd}"));
+        assert_eq!(query.subs[3].as_deref(), Some("\u{fffd}"));
+        assert_eq!(query.cost.as_deref(), Some("1.5"));
+    }
+
+    #[test]
+    fn system_macros_are_not_read_from_the_query() {
+        let query = ClickQuery::parse("click_id=forged&ip=1.2.3.4&offer_id=1&account_id=2");
+        assert_eq!(query, ClickQuery::default());
+    }
+
+    #[test]
+    fn a_query_over_4_kib_is_cut_at_a_pair() {
+        let long = format!("sub1=a&filler={}&sub2=b", "x".repeat(MAX_QUERY_BYTES));
+        assert_eq!(bounded(&long), "sub1=a");
+        let query = ClickQuery::parse(&long);
+        assert_eq!(query.subs[0].as_deref(), Some("a"));
+        assert_eq!(query.subs[1], None);
+
+        let exact = format!("sub1={}", "x".repeat(MAX_QUERY_BYTES - 5));
+        assert_eq!(bounded(&exact), exact);
+        assert_eq!(bounded(&format!("{exact}x")), "");
+    }
+
+    #[test]
+    fn a_query_over_100_keys_is_cut_after_the_hundredth() {
+        let filler = |n: usize| vec!["k=v"; n].join("&");
+        let query = format!("{}&sub1=in", filler(99));
+        assert_eq!(ClickQuery::parse(&query).subs[0].as_deref(), Some("in"));
+        let query = format!("{}&sub1=out", filler(100));
+        assert_eq!(ClickQuery::parse(&query).subs[0], None);
+        assert_eq!(bounded(&query), filler(100));
+    }
+}
