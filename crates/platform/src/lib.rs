@@ -1,1 +1,10 @@
+#![doc = include_str!("../README.md")]
 
+pub mod admin;
+pub mod amqp;
+pub mod backoff;
+pub mod cache;
+pub mod health;
+pub mod service;
+pub mod settings;
+pub mod telemetry;

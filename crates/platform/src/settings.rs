@@ -1,0 +1,184 @@
+//! Settings come from the environment, each with a flag of the same name, a
+//! default and a line of help. A missing or wrong one stops the start, before
+//! a port opens, with one sentence that names it.
+
+use clap::{
+    Arg, Command, Parser,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
+
+/// The settings, or the end of the process with exit code 2.
+pub fn parse<S: Parser>() -> S {
+    S::try_parse().unwrap_or_else(|error| stop(&error, &S::command()))
+}
+
+#[expect(clippy::print_stderr, reason = "there is no log yet")]
+fn stop(error: &clap::Error, command: &Command) -> ! {
+    match sentence(error, command) {
+        Some(sentence) => {
+            eprintln!("{}: {sentence}", command.get_name());
+            std::process::exit(2)
+        }
+        None => error.exit(),
+    }
+}
+
+/// What is wrong, in one sentence that names the variable, and its value
+/// unless that is a secret. `None` for what is no matter of a setting's value
+/// (help, an unknown flag), which clap says well itself.
+pub fn sentence(error: &clap::Error, command: &Command) -> Option<String> {
+    let names = match error.get(ContextKind::InvalidArg)? {
+        ContextValue::String(name) => vec![name.clone()],
+        ContextValue::Strings(names) => names.clone(),
+        _ => return None,
+    };
+    match error.kind() {
+        ErrorKind::MissingRequiredArgument => {
+            let described: Vec<_> = names
+                .iter()
+                .map(|name| match find(command, name).and_then(variable) {
+                    Some(variable) => format!("{variable} (or {name})"),
+                    None => name.clone(),
+                })
+                .collect();
+            Some(format!(
+                "{} must be set; see --help",
+                described.join(" and ")
+            ))
+        }
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+            let name = names.first()?;
+            let arg = find(command, name);
+            let label = arg.and_then(variable).unwrap_or_else(|| name.clone());
+            let secret = arg.is_some_and(Arg::is_hide_env_values_set);
+            let value = match error.get(ContextKind::InvalidValue) {
+                Some(ContextValue::String(value)) if !secret => format!(" {value:?}"),
+                _ => String::new(),
+            };
+            let why = std::error::Error::source(error).map_or_else(
+                || possible_values(error),
+                // A parser's own words may quote a secret.
+                |why| {
+                    if secret {
+                        String::new()
+                    } else {
+                        format!(": {why}")
+                    }
+                },
+            );
+            Some(format!(
+                "{label} has a value{value} that is not valid{why}; see --help"
+            ))
+        }
+        _ => None,
+    }
+}
+
+fn possible_values(error: &clap::Error) -> String {
+    match error.get(ContextKind::ValidValue) {
+        Some(ContextValue::Strings(values)) => format!(", it can be {}", values.join(", ")),
+        _ => String::new(),
+    }
+}
+
+fn variable(arg: &Arg) -> Option<String> {
+    arg.get_env()
+        .map(|name| name.to_string_lossy().into_owned())
+}
+
+/// The argument that clap shows as, say, `--redis-url <REDIS_URL>`.
+fn find<'c>(command: &'c Command, shown: &str) -> Option<&'c Arg> {
+    let long = shown.split([' ', '=']).next()?.strip_prefix("--")?;
+    let of_subcommands = command.get_subcommands().find_map(|sub| find(sub, shown));
+    let own = command
+        .get_arguments()
+        .find(|arg| arg.get_long() == Some(long));
+    own.or(of_subcommands)
+}
+
+/// A secret setting: it can be read where it is used, and is shown nowhere.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for Secret {
+    type Err = std::convert::Infallible;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(secret)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Example {
+        #[arg(long, env = "EXAMPLE_URL")]
+        url: String,
+        #[arg(long, env = "EXAMPLE_PORT", default_value = "80")]
+        port: u16,
+        #[arg(long, env = "EXAMPLE_TOKEN", hide_env_values = true, value_parser = refuse)]
+        token: Option<Secret>,
+        #[arg(long, default_value = "a", value_parser = ["a", "b"])]
+        letter: String,
+    }
+
+    fn refuse(value: &str) -> Result<Secret, String> {
+        Err(format!("no good: {value}"))
+    }
+
+    fn said(args: &[&str]) -> String {
+        let args = std::iter::once(&"example").chain(args);
+        let error = Example::try_parse_from(args).expect_err("these are wrong");
+        sentence(&error, &Example::command()).expect("and it can be said in a sentence")
+    }
+
+    #[test]
+    fn a_missing_setting_is_named() {
+        assert_eq!(
+            said(&[]),
+            "EXAMPLE_URL (or --url <URL>) must be set; see --help"
+        );
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named_with_its_value() {
+        assert_eq!(
+            said(&["--url", "x", "--port", "70000"]),
+            "EXAMPLE_PORT has a value \"70000\" that is not valid: 70000 is not in 0..=65535; see --help",
+        );
+        assert_eq!(
+            said(&["--url", "x", "--letter", "c"]),
+            "--letter <LETTER> has a value \"c\" that is not valid, it can be a, b; see --help",
+        );
+    }
+
+    #[test]
+    fn a_secret_is_named_without_its_value() {
+        let said = said(&["--url", "x", "--token", "hunter2"]);
+        assert_eq!(
+            said,
+            "EXAMPLE_TOKEN has a value that is not valid; see --help"
+        );
+    }
+
+    #[test]
+    fn a_secret_has_no_debug_form() {
+        let secret: Secret = "hunter2".parse().unwrap();
+        assert_eq!(format!("{secret:?}"), "(secret)");
+    }
+}
