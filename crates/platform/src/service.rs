@@ -2,13 +2,19 @@
 //! second, flushes its telemetry whatever happened, and exits 0 only if all
 //! of it went well.
 
-use std::{future::Future, process::ExitCode};
+use std::{future::Future, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::telemetry::{self, TelemetrySettings};
+use crate::{
+    health::{DependencyHealth, Health},
+    telemetry::{self, TelemetrySettings},
+};
+
+/// How often dependencies are looked at: `/ready` is as old as that at most.
+const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What ends a service, and what must end with it.
 #[derive(Debug, Clone, Default)]
@@ -42,6 +48,35 @@ impl Shutdown {
             tracing::error!(task = name, error = failure, "a task of the service failed");
             shutdown.failed.cancel();
             shutdown.stopping.cancel();
+        });
+    }
+
+    /// Looks at a dependency every second and keeps its state for `/ready`.
+    pub fn watch<F>(&self, health: DependencyHealth, check: impl Fn() -> F + Send + 'static)
+    where
+        F: Future<Output = anyhow::Result<()>> + Send,
+    {
+        let stopping = self.stopping.clone();
+        self.spawn("dependency watch", async move {
+            loop {
+                match check().await {
+                    Ok(()) => health.up(),
+                    Err(reason) => health.down(format!("{reason:#}")),
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(WATCH_INTERVAL) => {}
+                    () = stopping.cancelled() => return Ok(()),
+                }
+            }
+        });
+    }
+
+    /// Not ready any more from the moment the service is stopping.
+    pub fn drains(&self, health: &Health) {
+        let (stopping, health) = (self.stopping.clone(), health.clone());
+        tokio::spawn(async move {
+            stopping.cancelled().await;
+            health.drain();
         });
     }
 

@@ -119,6 +119,14 @@ impl std::fmt::Debug for Secret {
     }
 }
 
+/// A parser for a secret that somebody might otherwise leave at "secret".
+pub fn long_secret(text: &str) -> Result<Secret, String> {
+    if text.len() < 16 {
+        return Err("it must have at least 16 characters".to_owned());
+    }
+    Ok(Secret(text.to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;

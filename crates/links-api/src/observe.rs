@@ -1,0 +1,139 @@
+//! A span, a metric and, for failures, a log line for every request. Labels
+//! take the route's pattern, never the path, a query or an id.
+
+use std::time::Instant;
+
+use actix_web::{
+    Error,
+    body::MessageBody,
+    dev::{ServiceRequest, ServiceResponse},
+    middleware::Next,
+    web,
+};
+use platform::telemetry::{self, TRACEPARENT};
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{
+        counter::Counter,
+        family::Family,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::Registry,
+};
+use tracing::Instrument as _;
+
+use crate::serve::Services;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    route: String,
+    method: String,
+    status: u16,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Metrics {
+    requests: Family<RequestLabels, Counter>,
+    durations: DurationHistogram,
+    /// Writes to Redis that failed; the origin serves until they are there.
+    pub cache_write_failures: Counter,
+}
+
+#[derive(Debug, Clone)]
+struct DurationHistogram(Histogram);
+
+impl Default for DurationHistogram {
+    fn default() -> Self {
+        Self(Histogram::new(exponential_buckets(0.000_5, 2.0, 15)))
+    }
+}
+
+impl Metrics {
+    pub fn register(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        registry.register(
+            "waypost_api_requests",
+            "Requests by route, method and status",
+            metrics.requests.clone(),
+        );
+        registry.register(
+            "waypost_api_request_duration_seconds",
+            "Time from request to answer",
+            metrics.durations.0.clone(),
+        );
+        registry.register(
+            "waypost_api_cache_write_failures",
+            "Writes to Redis that failed",
+            metrics.cache_write_failures.clone(),
+        );
+        metrics
+    }
+}
+
+pub async fn request(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let start = Instant::now();
+    let route = request.match_pattern().unwrap_or_else(|| "none".to_owned());
+    let method = request.method().to_string();
+    let metrics = request
+        .app_data::<web::Data<Services>>()
+        .map(|services| services.metrics.clone());
+    let span = tracing::info_span!(
+        "links-api.request",
+        otel.kind = "server",
+        http.route = route,
+        http.request.method = method,
+        http.response.status_code = tracing::field::Empty,
+    );
+    let parent = request
+        .headers()
+        .get(TRACEPARENT)
+        .and_then(|v| v.to_str().ok());
+    if let Some(parent) = parent {
+        telemetry::continue_trace(&span, parent);
+    }
+    let result = next.call(request).instrument(span.clone()).await;
+    let status = match &result {
+        Ok(response) => response.status(),
+        Err(error) => error.as_response_error().status_code(),
+    };
+    span.record("http.response.status_code", status.as_u16());
+    if let Some(metrics) = metrics {
+        metrics.durations.0.observe(start.elapsed().as_secs_f64());
+        let status = status.as_u16();
+        let labels = RequestLabels {
+            route: route.clone(),
+            method,
+            status,
+        };
+        metrics.requests.get_or_create(&labels).inc();
+    }
+    if status.is_server_error() {
+        let error = match &result {
+            Ok(response) => response.response().error().map(chain),
+            Err(error) => Some(chain(error)),
+        };
+        tracing::error!(
+            http.route = route,
+            status = status.as_u16(),
+            error,
+            "a request failed"
+        );
+    }
+    result
+}
+
+/// The error and its causes in one line.
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let api_error = error.as_error::<crate::error::ApiError>();
+    let mut cause = api_error.and_then(std::error::Error::source);
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

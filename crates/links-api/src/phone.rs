@@ -1,0 +1,43 @@
+//! Phone numbers, by the numbering plans and not by a pattern.
+
+/// An E.164 number, as `+` and digits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PhoneNumber(String);
+
+impl PhoneNumber {
+    /// `None` unless it is written in E.164 and its numbering plan has such
+    /// numbers.
+    pub fn parse(text: &str) -> Option<Self> {
+        let number = phonenumber::parse(None, text).ok()?;
+        let e164 = number.format().mode(phonenumber::Mode::E164).to_string();
+        (e164 == text && number.is_valid()).then_some(Self(e164))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("+18005551234", true)] // the seeds' example
+    #[case("+4915112345678", true)]
+    #[case("+442071838750", true)]
+    #[case("18005551234", false)]
+    #[case("+1 800 555 1234", false)]
+    #[case("+1800555123", false)]
+    #[case("+180055512345", false)]
+    #[case("+10000000000", false)]
+    #[case("+9991234567", false)]
+    #[case("tel:+18005551234", false)]
+    #[case("+1800555123４", false)] // a full-width digit
+    #[case("", false)]
+    fn e164_is_checked_by_the_numbering_plan(#[case] text: &str, #[case] valid: bool) {
+        assert_eq!(PhoneNumber::parse(text).is_some(), valid);
+    }
+}

@@ -1,0 +1,96 @@
+//! The command line and environment of links-api.
+
+use std::{net::SocketAddr, time::Duration};
+
+use clap::{Args, Parser, Subcommand};
+use platform::{settings::Secret, telemetry::TelemetrySettings};
+use store::pool::PoolSettings;
+
+use crate::admin::AdminSettings;
+
+/// Waypost's HTTP API over Postgres.
+#[derive(Debug, Parser)]
+#[command(name = "links-api", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it in a process")]
+pub enum Command {
+    /// Serve the API, the internal origin and the admin port.
+    Serve(ServeSettings),
+    /// Bring the database's schema up to date; prints what was applied.
+    Migrate(PoolSettings),
+    /// Create accounts, keys, domains, lists and offers; each prints JSON.
+    Admin(AdminSettings),
+}
+
+#[derive(Debug, Args)]
+pub struct ServeSettings {
+    /// Address of the API.
+    #[arg(long, env = "API_BIND", default_value = "127.0.0.1:8080")]
+    pub api_bind: SocketAddr,
+    /// Address of the origin for redirectors. Must not be reachable from
+    /// outside.
+    #[arg(long, env = "ORIGIN_BIND", default_value = "127.0.0.1:8081")]
+    pub origin_bind: SocketAddr,
+    /// Address of /live, /ready and /metrics.
+    #[arg(long, env = "ADMIN_BIND", default_value = "127.0.0.1:9080")]
+    pub admin_bind: SocketAddr,
+    /// The secret shared with the redirectors, at least 16 characters.
+    #[arg(long, env = "ORIGIN_TOKEN", hide_env_values = true, value_parser = platform::settings::long_secret)]
+    pub origin_token: Secret,
+    /// Host of the click tracker for lists that have no click domain.
+    #[arg(long, env = "PLATFORM_CLICK_HOST", value_parser = host)]
+    pub platform_click_host: String,
+    #[command(flatten)]
+    pub redis: RedisSettings,
+    #[command(flatten)]
+    pub pool: PoolSettings,
+    /// Threads that serve requests.
+    #[arg(long, env = "API_WORKERS", default_value = "2",
+          value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub api_workers: u16,
+    /// How long requests in flight may take after the signal to stop, in
+    /// seconds.
+    #[arg(long, env = "DRAIN_TIMEOUT_S", default_value = "20")]
+    pub drain_timeout_s: u64,
+    #[command(flatten)]
+    pub telemetry: TelemetrySettings,
+}
+
+#[derive(Debug, Args)]
+pub struct RedisSettings {
+    /// redis://host:port, the cache that redirectors read.
+    #[arg(long, env = "REDIS_URL", hide_env_values = true)]
+    pub redis_url: Secret,
+    /// Put before every key. The same for links-api and the redirectors.
+    #[arg(long, env = "REDIS_PREFIX", default_value = "waypost:")]
+    pub redis_prefix: String,
+    /// How long a call may take, in milliseconds. Too low: a busy Redis is
+    /// taken for dead. Too high: a dead one slows creates down.
+    #[arg(long, env = "REDIS_TIMEOUT_MS", default_value = "250",
+          value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    pub redis_timeout_ms: u64,
+    /// How long a record stays in Redis, in seconds. Too low: more misses go
+    /// to Postgres. Too high: links that nobody clicks fill the memory.
+    #[arg(long, env = "REDIS_TTL_S", default_value = "604800",
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub redis_ttl_s: u64,
+}
+
+impl RedisSettings {
+    pub fn timeout(&self) -> Duration {
+        Duration::from_millis(self.redis_timeout_ms)
+    }
+
+    pub fn ttl(&self) -> Duration {
+        Duration::from_secs(self.redis_ttl_s)
+    }
+}
+
+pub fn host(text: &str) -> Result<String, String> {
+    domain::host::normalise(text).ok_or_else(|| "it is not a host name".to_owned())
+}
