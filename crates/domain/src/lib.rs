@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 
 pub mod attribution;
+pub mod availability;
 pub mod bot;
 pub mod click;
+pub mod client_ip;
 pub mod host;
 pub mod id;
 pub mod macros;

@@ -34,13 +34,7 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
     migrations::check(&client).await?;
     drop(client);
 
-    let redis = &settings.redis;
-    let cache = Cache::new(
-        redis.redis_url.reveal(),
-        &redis.redis_prefix,
-        redis.timeout(),
-    )
-    .context("REDIS_URL is not a Redis URL")?;
+    let cache = Cache::new(&settings.cache).context("REDIS_URL is not a Redis URL")?;
     let health = Health::default();
     watch_postgres(
         &shutdown,
@@ -56,7 +50,7 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
     let mut registry = Registry::default();
     let services = Arc::new(Services {
         pool,
-        records: records::RecordCache::new(cache, redis.ttl()),
+        records: records::RecordCache::new(cache, Duration::from_secs(settings.redis_ttl_s)),
         origin_token: settings.origin_token.clone(),
         platform_click_host: settings.platform_click_host.clone(),
         metrics: observe::Metrics::register(&mut registry),

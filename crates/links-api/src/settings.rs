@@ -1,9 +1,9 @@
 //! The command line and environment of links-api.
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 
 use clap::{Args, Parser, Subcommand};
-use platform::{settings::Secret, telemetry::TelemetrySettings};
+use platform::{cache::CacheSettings, settings::Secret, telemetry::TelemetrySettings};
 use store::pool::PoolSettings;
 
 use crate::admin::AdminSettings;
@@ -46,7 +46,12 @@ pub struct ServeSettings {
     #[arg(long, env = "PLATFORM_CLICK_HOST", value_parser = host)]
     pub platform_click_host: String,
     #[command(flatten)]
-    pub redis: RedisSettings,
+    pub cache: CacheSettings,
+    /// How long a record stays in Redis, in seconds. Too low: more misses go
+    /// to Postgres. Too high: links that nobody clicks fill the memory.
+    #[arg(long, env = "REDIS_TTL_S", default_value = "604800",
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub redis_ttl_s: u64,
     #[command(flatten)]
     pub pool: PoolSettings,
     /// Threads that serve requests.
@@ -59,36 +64,6 @@ pub struct ServeSettings {
     pub drain_timeout_s: u64,
     #[command(flatten)]
     pub telemetry: TelemetrySettings,
-}
-
-#[derive(Debug, Args)]
-pub struct RedisSettings {
-    /// redis://host:port, the cache that redirectors read.
-    #[arg(long, env = "REDIS_URL", hide_env_values = true)]
-    pub redis_url: Secret,
-    /// Put before every key. The same for links-api and the redirectors.
-    #[arg(long, env = "REDIS_PREFIX", default_value = "waypost:")]
-    pub redis_prefix: String,
-    /// How long a call may take, in milliseconds. Too low: a busy Redis is
-    /// taken for dead. Too high: a dead one slows creates down.
-    #[arg(long, env = "REDIS_TIMEOUT_MS", default_value = "250",
-          value_parser = clap::value_parser!(u64).range(1..=60_000))]
-    pub redis_timeout_ms: u64,
-    /// How long a record stays in Redis, in seconds. Too low: more misses go
-    /// to Postgres. Too high: links that nobody clicks fill the memory.
-    #[arg(long, env = "REDIS_TTL_S", default_value = "604800",
-          value_parser = clap::value_parser!(u64).range(1..))]
-    pub redis_ttl_s: u64,
-}
-
-impl RedisSettings {
-    pub fn timeout(&self) -> Duration {
-        Duration::from_millis(self.redis_timeout_ms)
-    }
-
-    pub fn ttl(&self) -> Duration {
-        Duration::from_secs(self.redis_ttl_s)
-    }
 }
 
 pub fn host(text: &str) -> Result<String, String> {

@@ -18,6 +18,18 @@ use lapin::{
     uri::AMQPUri,
 };
 
+/// The settings of RabbitMQ, the same for every service that uses it.
+#[derive(Debug, Clone, clap::Args)]
+pub struct AmqpSettings {
+    /// amqp://user:password@host:port/vhost
+    #[arg(long, env = "AMQP_URL", hide_env_values = true, value_parser = parse_uri)]
+    pub amqp_url: AMQPUri,
+    /// Put before the names of exchanges and queues. The same for redirectors
+    /// and workers.
+    #[arg(long, env = "AMQP_PREFIX", default_value = "waypost")]
+    pub amqp_prefix: String,
+}
+
 /// Seconds after which a broker that says nothing is taken for gone.
 const HEARTBEAT_S: u16 = 10;
 /// How long connecting and declaring may take, all in all.
@@ -133,8 +145,8 @@ pub enum ConnectError {
     TimedOut,
 }
 
-/// Checks a URL at the start, before anything connects.
-pub fn parse_uri(text: &str) -> Result<AMQPUri, String> {
+/// A parser for the setting; what the URL leaves open gets our values.
+fn parse_uri(text: &str) -> Result<AMQPUri, String> {
     let mut uri: AMQPUri = text.parse()?;
     uri.query.heartbeat.get_or_insert(HEARTBEAT_S);
     let connect_ms = u64::try_from(CONNECT_TIMEOUT.as_millis()).unwrap_or(u64::MAX);

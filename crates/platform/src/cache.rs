@@ -12,6 +12,24 @@ use std::{
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 
+use crate::settings::Secret;
+
+/// The settings of the cache, the same for every service that uses it.
+#[derive(Debug, Clone, clap::Args)]
+pub struct CacheSettings {
+    /// redis://host:port, the cache of records.
+    #[arg(long, env = "REDIS_URL", hide_env_values = true)]
+    pub redis_url: Secret,
+    /// Put before every key. The same for links-api and the redirectors.
+    #[arg(long, env = "REDIS_PREFIX", default_value = "waypost:")]
+    pub redis_prefix: String,
+    /// How long a call may take, in milliseconds. Too low: a busy Redis is
+    /// taken for dead. Too high: a dead one slows every miss down.
+    #[arg(long, env = "REDIS_TIMEOUT_MS", default_value = "100",
+          value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    pub redis_timeout_ms: u64,
+}
+
 /// Why the cache gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheUnavailable {
@@ -40,16 +58,17 @@ impl Cache {
 
     /// Connects on first use. Fails on a URL that is none. Must be called in
     /// an async runtime.
-    pub fn new(url: &str, prefix: &str, timeout: Duration) -> Result<Self, redis::RedisError> {
+    pub fn new(settings: &CacheSettings) -> Result<Self, redis::RedisError> {
+        let timeout = Duration::from_millis(settings.redis_timeout_ms);
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(timeout.max(Duration::from_millis(500))))
             .set_response_timeout(Some(timeout))
             // The pause and the next call are the retry.
             .set_number_of_retries(0);
-        let client = redis::Client::open(url)?;
+        let client = redis::Client::open(settings.redis_url.reveal())?;
         Ok(Self {
             connection: ConnectionManager::new_lazy_with_config(client, config)?,
-            prefix: prefix.into(),
+            prefix: settings.redis_prefix.as_str().into(),
             timeout,
             started: Instant::now(),
             left_alone_until_ms: Arc::default(),
@@ -118,7 +137,12 @@ mod tests {
         // A listener that never answers, as a frozen Redis would.
         let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("redis://{}", silent.local_addr().unwrap());
-        let cache = Cache::new(&url, "test:", Duration::from_millis(20)).unwrap();
+        let settings = CacheSettings {
+            redis_url: url.parse().unwrap(),
+            redis_prefix: "test:".to_owned(),
+            redis_timeout_ms: 20,
+        };
+        let cache = Cache::new(&settings).unwrap();
         let first = cache.get("link/x").await;
         assert!(
             matches!(

@@ -1,0 +1,158 @@
+//! Whether a link leads anywhere, and where people go if it does not.
+
+use jiff::Timestamp;
+
+use crate::record::{
+    AccountRecord, AccountStatus, LinkRecord, LinkStatus, ListRecord, OfferRecord, OfferStatus,
+};
+
+/// A link and what it depends on, as far as it exists.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    pub link: &'a LinkRecord,
+    pub account: Option<&'a AccountRecord>,
+    pub list: Option<&'a ListRecord>,
+    pub offer: Option<&'a OfferRecord>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Availability<'a> {
+    /// To its destination.
+    Open,
+    /// To this URL instead.
+    Fallback(&'a str),
+    /// The 404 page.
+    Gone,
+}
+
+/// Deactivated, expired, without its account or of a suspended one: the
+/// list's fallback, else gone. A paused or missing offer: the offer's, else
+/// the list's, else gone.
+pub fn availability(subject: Subject<'_>, now: Timestamp) -> Availability<'_> {
+    let Subject {
+        link,
+        account,
+        list,
+        offer,
+    } = subject;
+    let list_fallback = list.and_then(|list| list.fallback_url.as_deref());
+    let or_gone = |url: Option<_>| url.map_or(Availability::Gone, Availability::Fallback);
+    let account_is_active = account.is_some_and(|a| a.status == AccountStatus::Active);
+    let expired = link.expires_at.is_some_and(|at| at <= now);
+    if link.status == LinkStatus::Deactivated || expired || !account_is_active {
+        return or_gone(list_fallback);
+    }
+    let offer_is_active = match (link.offer_id, offer) {
+        (None, _) => true,
+        (Some(_), offer) => offer.is_some_and(|offer| offer.status == OfferStatus::Active),
+    };
+    if offer_is_active {
+        Availability::Open
+    } else {
+        let own = offer.and_then(|offer| offer.fallback_url.as_deref());
+        or_gone(own.or(list_fallback))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::{
+        id::{AccountId, LinkKey, ListId, OfferId, ShortId},
+        record::Bound,
+    };
+
+    const LIST: &str = "https://list.example/";
+    const OFFER: &str = "https://offer.example/";
+
+    /// `state` lists what is wrong, `fallbacks` who has a fallback URL.
+    #[rstest]
+    #[case("", "", Availability::Open)]
+    #[case("", "list offer", Availability::Open)]
+    #[case("not-yet-expired", "", Availability::Open)]
+    #[case("no-offer-bound", "", Availability::Open)]
+    #[case("deactivated", "", Availability::Gone)]
+    #[case("deactivated", "list offer", Availability::Fallback(LIST))]
+    #[case("expired", "", Availability::Gone)]
+    #[case("expired", "list", Availability::Fallback(LIST))]
+    #[case("suspended", "", Availability::Gone)]
+    #[case("suspended", "offer", Availability::Gone)]
+    #[case("suspended", "list", Availability::Fallback(LIST))]
+    #[case("account-missing", "", Availability::Gone)]
+    #[case("paused", "", Availability::Gone)]
+    #[case("paused", "list", Availability::Fallback(LIST))]
+    #[case("paused", "list offer", Availability::Fallback(OFFER))]
+    #[case("archived", "offer", Availability::Fallback(OFFER))]
+    #[case("offer-missing", "list offer", Availability::Fallback(LIST))]
+    #[case("paused suspended", "list offer", Availability::Fallback(LIST))]
+    fn a_link_leads_somewhere_or_not(
+        #[case] state: &str,
+        #[case] fallbacks: &str,
+        #[case] expected: Availability<'static>,
+    ) {
+        let now: Timestamp = "2026-03-10T08:15:00Z".parse().unwrap();
+        let is = |word: &str| state.split(' ').any(|w| w == word);
+        let url = |who: &str, url: &str| fallbacks.contains(who).then(|| url.to_owned());
+        let offer_id = OfferId::parse("6789abcd1234ef5678901234").unwrap();
+        let link = LinkRecord {
+            link_key: LinkKey(1),
+            account_id: AccountId(1),
+            short_host: "yourdomain.com".into(),
+            link_id: ShortId::parse("Ab3kX9q").unwrap(),
+            tracker: None,
+            list_id: Some(ListId(42)),
+            offer_id: (!is("no-offer-bound")).then_some(offer_id),
+            destination: None,
+            message_id: None,
+            contact_phone: None,
+            creative_id: None,
+            bound: Bound::default(),
+            status: if is("deactivated") {
+                LinkStatus::Deactivated
+            } else {
+                LinkStatus::Active
+            },
+            expires_at: match () {
+                () if is("expired") => Some(now),
+                () if is("not-yet-expired") => Some(now + jiff::SignedDuration::from_millis(1)),
+                () => None,
+            },
+        };
+        let account = AccountRecord {
+            account_id: AccountId(1),
+            status: if is("suspended") {
+                AccountStatus::Suspended
+            } else {
+                AccountStatus::Active
+            },
+        };
+        let list = ListRecord {
+            list_id: ListId(42),
+            account_id: AccountId(1),
+            collapse_hops: false,
+            fallback_url: url("list", LIST),
+        };
+        let offer = OfferRecord {
+            offer_id,
+            account_id: AccountId(1),
+            destination: "https://e.com".into(),
+            external_id: None,
+            affiliate_id: None,
+            fallback_url: url("offer", OFFER),
+            status: match () {
+                () if is("paused") => OfferStatus::Paused,
+                () if is("archived") => OfferStatus::Archived,
+                () => OfferStatus::Active,
+            },
+        };
+        let subject = Subject {
+            link: &link,
+            account: (!is("account-missing")).then_some(&account),
+            list: Some(&list),
+            offer: (!is("offer-missing") && link.offer_id.is_some()).then_some(&offer),
+        };
+        assert_eq!(availability(subject, now), expected);
+    }
+}

@@ -1,0 +1,169 @@
+//! What is recorded of a click, before the redirect is answered.
+
+use std::{borrow::Cow, time::Instant};
+
+use actix_web::{HttpRequest, HttpResponse, http::header};
+use domain::{
+    bot::{self, BotReason, KnownBots},
+    click::{ClickEvent, MAX_REFERRER_BYTES, MAX_USER_AGENT_BYTES, truncated},
+    id::ClickId,
+    macros::{ClickContext, Template, VisitorFacts},
+    query::ClickQuery,
+};
+use ipnet::IpNet;
+use moka::sync::Cache;
+use platform::telemetry::{self, TRACEPARENT};
+use tracing::{Instrument as _, Span};
+
+use super::{Edge, found, request, route::Route};
+use crate::{metrics::Outcome, spool::Spool};
+
+/// User agents whose verdict is remembered: there are few in any hour, and the
+/// list of bots is one large regular expression.
+const REMEMBERED_USER_AGENTS: u64 = 10_000;
+
+/// Records clicks in the spool.
+pub struct Recorder {
+    spool: Spool,
+    known_bots: KnownBots,
+    verdicts: Cache<String, bool>,
+    trusted_proxies: Vec<IpNet>,
+    /// Whether clicks may be traced; else they have no span at all.
+    is_tracing: bool,
+}
+
+impl Recorder {
+    pub fn new(spool: Spool, trusted_proxies: Vec<IpNet>, is_tracing: bool) -> Self {
+        Self {
+            spool,
+            known_bots: KnownBots::load(),
+            verdicts: Cache::new(REMEMBERED_USER_AGENTS),
+            trusted_proxies,
+            is_tracing,
+        }
+    }
+
+    /// Records the click and answers the 302. If it cannot be recorded the
+    /// redirect goes on, counted and said.
+    pub async fn redirect(
+        &self,
+        request: &HttpRequest,
+        edge: &Edge,
+        route: &Route,
+        template: &Template,
+    ) -> HttpResponse {
+        let start = Instant::now();
+        let span = self.span(request);
+        let mut line = Vec::with_capacity(512);
+        let url = self.describe(request, route, template, &span, &mut line);
+        match self.spool.append(&line).instrument(span).await {
+            Ok(()) => edge.metrics.request(Outcome::Click),
+            Err(reason) => {
+                edge.metrics.request(Outcome::Unrecorded);
+                edge.metrics.not_recorded(reason);
+                tracing::error!(reason = %reason, "a click was redirected without a record");
+            }
+        }
+        edge.metrics
+            .click_duration
+            .observe(start.elapsed().as_secs_f64());
+        found(&url)
+    }
+
+    /// Writes the event's line and gives the destination.
+    fn describe(
+        &self,
+        request: &HttpRequest,
+        route: &Route,
+        template: &Template,
+        span: &Span,
+        line: &mut Vec<u8>,
+    ) -> String {
+        let query = ClickQuery::parse(request.query_string());
+        let user_agent = request::text(request, header::USER_AGENT);
+        let referrer = request::text(request, header::REFERER);
+        let user_agent = user_agent
+            .as_deref()
+            .map(|text| truncated(text, MAX_USER_AGENT_BYTES));
+        let referrer = referrer
+            .as_deref()
+            .map(|text| truncated(text, MAX_REFERRER_BYTES));
+        let context = ClickContext {
+            click_id: ClickId::generate(unix_ms(), &mut rand::rng()),
+            link: &route.link.record,
+            offer: route.offer.as_deref().map(|offer| &offer.record),
+            query: &query,
+            visitor: VisitorFacts {
+                ip: request::client_ip(request, &self.trusted_proxies),
+                user_agent,
+                referrer,
+                country: None,
+                device: None,
+                os: None,
+                browser: None,
+            },
+        };
+        let reasons = self.verdict(request, user_agent);
+        event(&context, reasons, span).write_line(line);
+        template.expand(|name| context.value(name))
+    }
+
+    fn verdict(&self, request: &HttpRequest, user_agent: Option<&str>) -> Vec<BotReason> {
+        let signs = request::bot_signs(request, user_agent);
+        bot::verdict(&signs, |user_agent| {
+            if let Some(known) = self.verdicts.get(user_agent) {
+                return known;
+            }
+            let known = self.known_bots.contains(user_agent);
+            self.verdicts.insert(user_agent.to_owned(), known);
+            known
+        })
+    }
+
+    fn span(&self, request: &HttpRequest) -> Span {
+        if !self.is_tracing {
+            return Span::none();
+        }
+        let span = tracing::info_span!("edge-redirector.click.record", otel.kind = "server");
+        if let Some(parent) = request::value(request.headers(), TRACEPARENT) {
+            telemetry::continue_trace(&span, parent);
+        }
+        span
+    }
+}
+
+fn unix_ms() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0)
+}
+
+fn event<'a>(context: &ClickContext<'a>, reasons: Vec<BotReason>, span: &Span) -> ClickEvent<'a> {
+    let link = context.link;
+    let visitor = context.visitor;
+    let value = |name| context.value(name).filter(|value| !value.is_empty());
+    use domain::macros::Macro::{Cost, Creative, Source, Sub};
+    ClickEvent {
+        click_id: context.click_id,
+        account_id: link.account_id,
+        link_key: link.link_key,
+        link_id: Cow::Borrowed(&link.link_id),
+        list_id: link.list_id,
+        offer_id: link.offer_id,
+        creative_id: link.creative_id,
+        message_id: link.message_id.as_deref().map(Cow::Borrowed),
+        contact_phone: link.contact_phone.as_deref().map(Cow::Borrowed),
+        ip: visitor.ip,
+        user_agent: visitor.user_agent.map(Cow::Borrowed),
+        referrer: visitor.referrer.map(Cow::Borrowed),
+        country: visitor.country.map(Cow::Borrowed),
+        sub1: value(Sub(0)),
+        sub2: value(Sub(1)),
+        sub3: value(Sub(2)),
+        sub4: value(Sub(3)),
+        sub5: value(Sub(4)),
+        source: value(Source),
+        creative: value(Creative),
+        cost: value(Cost),
+        bot_reasons: reasons,
+        traceparent: telemetry::traceparent(span).map(Cow::Owned),
+    }
+}

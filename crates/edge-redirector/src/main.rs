@@ -1,0 +1,21 @@
+#![doc = include_str!("../README.md")]
+mod click;
+mod metrics;
+mod pages;
+mod publisher;
+mod resolve;
+mod serve;
+mod settings;
+mod spool;
+
+use std::process::ExitCode;
+
+use settings::Settings;
+
+fn main() -> ExitCode {
+    let settings = platform::settings::parse::<Settings>();
+    let telemetry = settings.telemetry.clone();
+    platform::service::main("edge-redirector", &telemetry, |shutdown| {
+        serve::run(settings, shutdown)
+    })
+}

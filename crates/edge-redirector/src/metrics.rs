@@ -1,0 +1,168 @@
+//! What an operator sees of the redirector. Every counter of the redirect
+//! path is made at the start: counting is one atomic addition.
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, EncodeLabelValue},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::Registry,
+};
+
+use crate::spool::NotRecorded;
+
+/// How a request to a link ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Outcome {
+    /// To the click tracker.
+    Hop,
+    /// Recorded, and to the destination.
+    Click,
+    /// To the destination, and not recorded: somebody must act.
+    Unrecorded,
+    Fallback,
+    NotFound,
+    /// Neither Redis nor the origin could say.
+    Unavailable,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabels {
+    outcome: Outcome,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabels {
+    reason: &'static str,
+}
+
+/// Where a record was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Source {
+    Redis,
+    Origin,
+    Nowhere,
+    Failed,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SourceLabels {
+    source: Source,
+}
+
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    outcomes: [Counter; 6],
+    not_recorded: Family<ReasonLabels, Counter>,
+    misses: Family<SourceLabels, Counter>,
+    /// Seconds from request to answer, of clicks.
+    pub click_duration: Histogram,
+    pub spool_bytes: Gauge,
+    pub spool_damaged: Counter,
+    pub published_events: Counter,
+    pub published_messages: Counter,
+    publisher_failures: Family<ReasonLabels, Counter>,
+    pub broker_blocked: Gauge,
+}
+
+impl Metrics {
+    pub fn register(registry: &mut Registry) -> Self {
+        use Outcome::{Click, Fallback, Hop, NotFound, Unavailable, Unrecorded};
+        let requests = Family::<OutcomeLabels, Counter>::default();
+        let outcomes = [Hop, Click, Unrecorded, Fallback, NotFound, Unavailable]
+            .map(|outcome| requests.get_or_create(&OutcomeLabels { outcome }).clone());
+        let metrics = Self {
+            outcomes,
+            not_recorded: Family::default(),
+            misses: Family::default(),
+            click_duration: Histogram::new(exponential_buckets(0.000_05, 2.0, 18)),
+            spool_bytes: Gauge::default(),
+            spool_damaged: Counter::default(),
+            published_events: Counter::default(),
+            published_messages: Counter::default(),
+            publisher_failures: Family::default(),
+            broker_blocked: Gauge::default(),
+        };
+        let m = metrics.clone();
+        registry.register(
+            "waypost_edge_requests",
+            "Requests to links by outcome",
+            requests,
+        );
+        registry.register(
+            "waypost_edge_not_recorded",
+            "Clicks redirected without a record, by reason",
+            m.not_recorded,
+        );
+        registry.register(
+            "waypost_edge_cache_misses",
+            "Look-ups outside of the process, by source",
+            m.misses,
+        );
+        registry.register(
+            "waypost_edge_click_duration_seconds",
+            "Time from click to answer",
+            m.click_duration,
+        );
+        registry.register(
+            "waypost_edge_spool_bytes",
+            "Bytes of the spool on disk",
+            m.spool_bytes,
+        );
+        registry.register(
+            "waypost_edge_spool_damaged",
+            "Damaged stretches of the spool that were skipped",
+            m.spool_damaged,
+        );
+        registry.register(
+            "waypost_edge_published_events",
+            "Events the broker has confirmed",
+            m.published_events,
+        );
+        registry.register(
+            "waypost_edge_published_messages",
+            "Messages the broker has confirmed",
+            m.published_messages,
+        );
+        registry.register(
+            "waypost_edge_publisher_failures",
+            "Times the publisher began anew, by reason",
+            m.publisher_failures,
+        );
+        registry.register(
+            "waypost_edge_broker_blocked",
+            "1 while the broker takes no messages",
+            m.broker_blocked,
+        );
+        metrics
+    }
+
+    pub fn request(&self, outcome: Outcome) {
+        self.outcomes[outcome as usize].inc();
+    }
+
+    pub fn not_recorded(&self, reason: NotRecorded) {
+        let reason = match reason {
+            NotRecorded::Full => "spool_full",
+            NotRecorded::Failed => "disk_failed",
+            NotRecorded::TooLarge => "too_large",
+            NotRecorded::Stopped => "stopped",
+        };
+        self.not_recorded
+            .get_or_create(&ReasonLabels { reason })
+            .inc();
+    }
+
+    pub fn miss(&self, source: Source) {
+        self.misses.get_or_create(&SourceLabels { source }).inc();
+    }
+
+    pub fn publisher_failure(&self, reason: &'static str) {
+        self.publisher_failures
+            .get_or_create(&ReasonLabels { reason })
+            .inc();
+    }
+}

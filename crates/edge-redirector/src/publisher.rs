@@ -1,0 +1,384 @@
+//! The log's way to RabbitMQ: confirmed batches, in order, from the spool.
+//!
+//! A session connects, declares the topology, and sends what is durable with a
+//! window of unconfirmed messages. Whatever goes wrong (connection or channel
+//! lost, a nack, a returned message, no confirm in time) ends the session; the
+//! next one begins at the first unconfirmed record. A broker that blocks
+//! publishers is waited for. Consumers see duplicates and know them by their
+//! click ids.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use domain::click::{CONTENT_TYPE, MAX_EVENTS_PER_MESSAGE, SCHEMA_VERSION};
+use lapin::{
+    BasicProperties, Channel, Connection, PublisherConfirm,
+    options::{BasicPublishOptions, ConfirmSelectOptions},
+    types::{AMQPValue, FieldTable},
+};
+use platform::{
+    amqp::{self, ConnectError, Topology, Unconfirmed},
+    backoff::Backoff,
+    health::DependencyHealth,
+    telemetry::{self, TRACEPARENT},
+};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+use crate::{
+    metrics::Metrics,
+    spool::{Batch, Position, Reader, Spool},
+};
+
+/// How long the first event of a message waits for more.
+const LINGER: Duration = Duration::from_millis(5);
+/// Bytes of a message: what a broker takes without splitting hairs.
+const MAX_MESSAGE_BYTES: usize = 256 * 1024;
+/// Messages under way at once.
+const WINDOW: usize = 32;
+/// After this long without a click the last segment is closed and deleted.
+const IDLE: Duration = Duration::from_secs(1);
+/// How often a waiting session looks at the time and the broker's state.
+const TICK: Duration = Duration::from_millis(250);
+/// Persistent, as queues are.
+const PERSISTENT: u8 = 2;
+
+pub struct PublisherSettings {
+    pub uri: lapin::uri::AMQPUri,
+    pub topology: Topology,
+    pub confirm_timeout: Duration,
+    pub drain_timeout: Duration,
+}
+
+pub struct Publisher {
+    pub settings: PublisherSettings,
+    pub spool: Spool,
+    pub metrics: Metrics,
+    pub health: DependencyHealth,
+    /// Cancelled once nothing is appended to the spool any more.
+    pub stopping: CancellationToken,
+}
+
+/// Why a session ended.
+#[derive(Debug, thiserror::Error)]
+enum SessionEnd {
+    #[error(transparent)]
+    NotConnected(#[from] ConnectError),
+    #[error(transparent)]
+    Unconfirmed(#[from] Unconfirmed),
+    #[error("a message could not be published: {0}")]
+    NotPublished(#[from] lapin::Error),
+    #[error("the spool cannot be read: {0}")]
+    Spool(#[from] std::io::Error),
+}
+
+impl SessionEnd {
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::NotConnected(_) => "not_connected",
+            Self::Unconfirmed(Unconfirmed::Returned { .. }) => "returned",
+            Self::Unconfirmed(Unconfirmed::Nacked) => "nacked",
+            Self::Unconfirmed(Unconfirmed::NotRequested) => "not_in_confirm_mode",
+            Self::Unconfirmed(Unconfirmed::Ended(_)) | Self::NotPublished(_) => "connection_lost",
+            Self::Unconfirmed(Unconfirmed::TimedOut(_)) => "confirm_timeout",
+            Self::Spool(_) => "spool_unreadable",
+        }
+    }
+}
+
+impl Publisher {
+    /// Publishes until stopping and then until the spool is empty, or for the
+    /// drain timeout. What is left stays in the spool.
+    pub async fn run(self) -> anyhow::Result<()> {
+        let mut reader = self.spool.reader();
+        let mut delivered = Position::default();
+        let mut backoff = Backoff::default();
+        let deadline = Deadline::new(&self.stopping, self.settings.drain_timeout);
+        loop {
+            reader.seek(delivered);
+            let before = delivered;
+            let session = self.session(&mut reader, &mut delivered);
+            let end = tokio::select! {
+                end = session => end,
+                () = deadline.passed() => {
+                    tracing::warn!(spool.bytes = self.spool.bytes(), "stopping with clicks in the spool: they are published after the next start");
+                    return Ok(());
+                }
+            };
+            let Err(end) = end else {
+                tracing::info!("all clicks are published");
+                return Ok(());
+            };
+            if delivered != before {
+                backoff.reset();
+            }
+            self.metrics.publisher_failure(end.reason());
+            self.health.down(&end);
+            let wait = backoff.next_wait();
+            let wait_ms = wait.as_millis();
+            tracing::warn!(reason = end.reason(), error = %end, wait_ms, "publishing begins anew");
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = deadline.passed() => {}
+            }
+        }
+    }
+
+    /// Ends well only when stopping and everything is confirmed.
+    async fn session(
+        &self,
+        reader: &mut Reader,
+        delivered: &mut Position,
+    ) -> Result<(), SessionEnd> {
+        let settings = &self.settings;
+        let (connection, channel) =
+            amqp::connect(&settings.uri, &settings.topology, "edge-redirector").await?;
+        channel
+            .confirm_select(ConfirmSelectOptions::default())
+            .await?;
+        self.health.up();
+        tracing::info!("connected to RabbitMQ");
+        let mut session = Session {
+            publisher: self,
+            connection: &connection,
+            channel,
+            window: VecDeque::with_capacity(WINDOW),
+            durable: self.spool.durable(),
+            is_blocked: false,
+        };
+        let result = session.run(reader, delivered).await;
+        self.metrics.broker_blocked.set(0);
+        if result.is_ok()
+            && let Err(error) = connection.close(200, "stopping".into()).await
+        {
+            tracing::debug!(error = %error, "the connection to RabbitMQ was not closed well");
+        }
+        result
+    }
+}
+
+/// When a drain has taken too long.
+struct Deadline {
+    passed: CancellationToken,
+}
+
+impl Deadline {
+    fn new(stopping: &CancellationToken, timeout: Duration) -> Self {
+        let passed = CancellationToken::new();
+        let (stopping, token) = (stopping.clone(), passed.clone());
+        tokio::spawn(async move {
+            stopping.cancelled().await;
+            tokio::time::sleep(timeout).await;
+            token.cancel();
+        });
+        Self { passed }
+    }
+
+    async fn passed(&self) {
+        self.passed.cancelled().await;
+    }
+}
+
+struct Session<'p> {
+    publisher: &'p Publisher,
+    connection: &'p Connection,
+    channel: Channel,
+    /// Published and not confirmed, oldest first.
+    window: VecDeque<Published>,
+    durable: watch::Receiver<Position>,
+    is_blocked: bool,
+}
+
+struct Published {
+    confirm: PublisherConfirm,
+    end: Position,
+    n_events: usize,
+    since: Instant,
+}
+
+impl Session<'_> {
+    async fn run(
+        &mut self,
+        reader: &mut Reader,
+        delivered: &mut Position,
+    ) -> Result<(), SessionEnd> {
+        let mut idle_since = Instant::now();
+        loop {
+            let is_stopping = self.publisher.stopping.is_cancelled();
+            self.durable.mark_unchanged();
+            let sent_all = self.fill_window(reader).await?;
+            let spool_bytes = i64::try_from(self.publisher.spool.bytes()).unwrap_or(i64::MAX);
+            self.publisher.metrics.spool_bytes.set(spool_bytes);
+            if let Some(oldest) = self.window.front_mut() {
+                let confirm = &mut oldest.confirm;
+                let more = self.durable.changed();
+                tokio::select! {
+                    result = confirm => {
+                        amqp::confirmed(result)?;
+                        self.confirm_oldest(delivered)?;
+                    }
+                    _ = more, if sent_all => tokio::time::sleep(LINGER).await,
+                    () = tokio::time::sleep(TICK) => {}
+                }
+                self.check_broker()?;
+                idle_since = Instant::now();
+                continue;
+            }
+            if !sent_all {
+                continue;
+            }
+            if is_stopping {
+                self.publisher.spool.release(reader.position())?;
+                return Ok(());
+            }
+            if idle_since.elapsed() >= IDLE && self.publisher.spool.bytes() > 0 {
+                self.publisher.spool.close_segment(reader.position());
+                self.publisher.spool.release(reader.position())?;
+            }
+            tokio::select! {
+                _ = self.durable.changed() => {
+                    idle_since = Instant::now();
+                    tokio::time::sleep(LINGER).await;
+                }
+                () = self.publisher.stopping.cancelled(), if !is_stopping => {}
+                () = tokio::time::sleep(TICK) => self.check_broker()?,
+            }
+        }
+    }
+
+    /// Publishes until the window is full or all is sent; true if the latter.
+    async fn fill_window(&mut self, reader: &mut Reader) -> Result<bool, SessionEnd> {
+        while self.window.len() < WINDOW {
+            let Some(batch) = reader.next_batch(MAX_EVENTS_PER_MESSAGE, MAX_MESSAGE_BYTES)? else {
+                return Ok(true);
+            };
+            if batch.n_damaged > 0 {
+                let n_damaged = u64::try_from(batch.n_damaged).unwrap_or(u64::MAX);
+                self.publisher.metrics.spool_damaged.inc_by(n_damaged);
+            }
+            if batch.n_records > 0 {
+                let published = self.publish(&batch).await?;
+                self.window.push_back(published);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn publish(&mut self, batch: &Batch) -> Result<Published, SessionEnd> {
+        let span = tracing::info_span!(
+            "edge-redirector.clicks.publish",
+            otel.kind = "producer",
+            messaging.batch.message_count = batch.n_records,
+        );
+        let mut headers = FieldTable::default();
+        headers.insert("schema-version".into(), AMQPValue::LongInt(SCHEMA_VERSION));
+        if let Some(traceparent) = telemetry::traceparent(&span) {
+            headers.insert(
+                TRACEPARENT.into(),
+                AMQPValue::LongString(traceparent.into()),
+            );
+        }
+        let properties = BasicProperties::default()
+            .with_content_type(CONTENT_TYPE.into())
+            .with_delivery_mode(PERSISTENT)
+            .with_headers(headers);
+        let options = BasicPublishOptions {
+            // Unroutable is to be returned, not dropped and confirmed.
+            mandatory: true,
+            ..Default::default()
+        };
+        let since = Instant::now();
+        let exchange = self.publisher.settings.topology.clicks_exchange.clone();
+        let channel = self.channel.clone();
+        let key = Topology::CLICKS_KEY.into();
+        let publishing = channel
+            .basic_publish(exchange, key, options, &batch.bytes, properties)
+            .instrument(span);
+        let mut publishing = std::pin::pin!(publishing);
+        // A blocked or frozen broker takes no bytes: look at it meanwhile.
+        let confirm = loop {
+            tokio::select! {
+                published = &mut publishing => break published?,
+                () = tokio::time::sleep(TICK) => self.check_timeout(since)?,
+            }
+        };
+        Ok(Published {
+            confirm,
+            end: batch.end,
+            n_events: batch.n_records,
+            since: Instant::now(),
+        })
+    }
+
+    fn confirm_oldest(&mut self, delivered: &mut Position) -> Result<(), SessionEnd> {
+        let Some(oldest) = self.window.pop_front() else {
+            return Ok(());
+        };
+        let metrics = &self.publisher.metrics;
+        metrics.published_messages.inc();
+        metrics
+            .published_events
+            .inc_by(u64::try_from(oldest.n_events).unwrap_or(u64::MAX));
+        *delivered = oldest.end;
+        self.publisher.spool.release(oldest.end)?;
+        Ok(())
+    }
+
+    fn check_broker(&mut self) -> Result<(), SessionEnd> {
+        if !self.connection.status().connected() {
+            let gone = lapin::ErrorKind::InvalidConnectionState(lapin::ConnectionState::Closed);
+            return Err(Unconfirmed::Ended(gone.into()).into());
+        }
+        match self.window.front().map(|oldest| oldest.since) {
+            Some(since) => self.check_timeout(since),
+            None => Ok(()),
+        }
+    }
+
+    /// A broker that says it is blocked may take as long as it needs.
+    fn check_timeout(&mut self, since: Instant) -> Result<(), SessionEnd> {
+        let is_blocked = self.connection.status().blocked();
+        if is_blocked != self.is_blocked {
+            self.is_blocked = is_blocked;
+            self.publisher
+                .metrics
+                .broker_blocked
+                .set(i64::from(is_blocked));
+            if is_blocked {
+                self.publisher
+                    .health
+                    .down("RabbitMQ blocks publishers: its memory or disk is full");
+                tracing::warn!("RabbitMQ blocks publishers: clicks wait in the spool");
+            } else {
+                self.publisher.health.up();
+                tracing::info!("RabbitMQ takes messages again");
+                self.window
+                    .iter_mut()
+                    .for_each(|message| message.since = Instant::now());
+                return Ok(());
+            }
+        }
+        let timeout = self.publisher.settings.confirm_timeout;
+        if !is_blocked && since.elapsed() > timeout {
+            return Err(Unconfirmed::TimedOut(timeout).into());
+        }
+        Ok(())
+    }
+}
+
+/// The publisher's part of the settings.
+pub fn settings(settings: &crate::settings::Settings) -> anyhow::Result<PublisherSettings> {
+    anyhow::ensure!(
+        settings.spool_segment_bytes <= settings.spool_max_bytes,
+        "SPOOL_SEGMENT_BYTES is larger than SPOOL_MAX_BYTES"
+    );
+    Ok(PublisherSettings {
+        uri: settings.amqp.amqp_url.clone(),
+        topology: Topology::new(&settings.amqp.amqp_prefix),
+        confirm_timeout: Duration::from_millis(settings.confirm_timeout_ms),
+        drain_timeout: settings.drain_timeout(),
+    })
+}

@@ -1,0 +1,183 @@
+//! Links by host and id, and what they depend on: from the in-process cache,
+//! else Redis, else the origin. One look-up per key at a time; "no such
+//! record" is remembered briefly; what cannot be answered is not remembered.
+
+mod origin;
+mod tier;
+
+use std::{sync::Arc, time::Duration};
+
+use domain::{
+    id::{AccountId, ListId, OfferId, ShortId, TrackerToken},
+    macros::Template,
+    record::{AccountRecord, LinkRecord, ListRecord, OfferRecord, RecordKey},
+};
+use platform::cache::{Cache, CacheUnavailable};
+use serde::de::DeserializeOwned;
+
+pub use origin::Origin;
+use tier::Tier;
+
+use crate::metrics::{Metrics, Source};
+
+/// Neither Redis nor the origin could say whether there is such a record.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("neither Redis nor the origin answers: {0}")]
+pub struct Unresolved(String);
+
+/// A link, with its own destination template parsed.
+#[derive(Debug)]
+pub struct Link {
+    pub record: LinkRecord,
+    pub template: Option<Template>,
+}
+
+/// An offer, with its template parsed. `None` if the template is not one,
+/// which links-api refuses to save.
+#[derive(Debug)]
+pub struct Offer {
+    pub record: OfferRecord,
+    pub template: Option<Template>,
+}
+
+pub struct Limits {
+    pub entries: u64,
+    pub ttl: Duration,
+    pub negative_ttl: Duration,
+}
+
+/// A tier per kind of record, over the same Redis and origin.
+pub struct Resolver {
+    links: Tier<(String, ShortId), Link>,
+    trackers: Tier<TrackerToken, Link>,
+    offers: Tier<OfferId, Offer>,
+    lists: Tier<ListId, ListRecord>,
+    accounts: Tier<AccountId, AccountRecord>,
+    remote: Remote,
+}
+
+type Found<T> = Result<Option<Arc<T>>, Unresolved>;
+
+impl Resolver {
+    pub fn new(cache: Cache, origin: Origin, limits: &Limits, metrics: Metrics) -> Self {
+        Self {
+            links: Tier::new(limits),
+            trackers: Tier::new(limits),
+            offers: Tier::new(limits),
+            lists: Tier::new(limits),
+            accounts: Tier::new(limits),
+            remote: Remote {
+                cache,
+                origin,
+                metrics,
+            },
+        }
+    }
+
+    /// `host` must be normalised.
+    pub async fn link(&self, host: String, id: ShortId) -> Found<Link> {
+        self.links
+            .get((host, id), async |(host, id)| {
+                let key = RecordKey::Link { host, id };
+                Ok(self.remote.find(&key).await?.map(link))
+            })
+            .await
+    }
+
+    pub async fn tracker(&self, token: TrackerToken) -> Found<Link> {
+        self.trackers
+            .get(token, async |token| {
+                Ok(self
+                    .remote
+                    .find(&RecordKey::Tracker(token))
+                    .await?
+                    .map(link))
+            })
+            .await
+    }
+
+    pub async fn offer(&self, id: OfferId) -> Found<Offer> {
+        self.offers
+            .get(id, async |id| {
+                let record: Option<OfferRecord> = self.remote.find(&RecordKey::Offer(id)).await?;
+                Ok(record.map(|record| Offer {
+                    template: Template::parse(&record.destination).ok(),
+                    record,
+                }))
+            })
+            .await
+    }
+
+    pub async fn list(&self, id: ListId) -> Found<ListRecord> {
+        self.lists
+            .get(id, async |id| self.remote.find(&RecordKey::List(id)).await)
+            .await
+    }
+
+    pub async fn account(&self, id: AccountId) -> Found<AccountRecord> {
+        self.accounts
+            .get(id, async |id| {
+                self.remote.find(&RecordKey::Account(id)).await
+            })
+            .await
+    }
+}
+
+fn link(record: LinkRecord) -> Link {
+    let template = record.destination.as_deref();
+    Link {
+        template: template.and_then(|template| Template::parse(template).ok()),
+        record,
+    }
+}
+
+/// What lies outside of the process.
+struct Remote {
+    cache: Cache,
+    origin: Origin,
+    metrics: Metrics,
+}
+
+impl Remote {
+    async fn find<R: DeserializeOwned>(&self, key: &RecordKey) -> Result<Option<R>, Unresolved> {
+        if let Some(record) = self.find_in_cache(key).await {
+            self.metrics.miss(Source::Redis);
+            return Ok(Some(record));
+        }
+        match self.origin.find(key).await {
+            Ok(Some(json)) => {
+                self.metrics.miss(Source::Origin);
+                let record = serde_json::from_slice(&json);
+                record
+                    .map(Some)
+                    .map_err(|error| Unresolved(error.to_string()))
+            }
+            Ok(None) => {
+                self.metrics.miss(Source::Nowhere);
+                Ok(None)
+            }
+            Err(error) => {
+                self.metrics.miss(Source::Failed);
+                tracing::warn!(error = %error, "the origin does not answer");
+                Err(Unresolved(error.to_string()))
+            }
+        }
+    }
+
+    /// A record that Redis has and that can be read. One that cannot (from
+    /// another version) is the origin's to answer.
+    async fn find_in_cache<R: DeserializeOwned>(&self, key: &RecordKey) -> Option<R> {
+        match self.cache.get(&key.to_string()).await {
+            Ok(json) => serde_json::from_slice(&json?)
+                .inspect_err(
+                    |error| tracing::warn!(error = %error, "a record in Redis cannot be read"),
+                )
+                .ok(),
+            Err(CacheUnavailable::LeftAlone) => None,
+            Err(error) => {
+                tracing::warn!(error = %error, "Redis does not answer");
+                None
+            }
+        }
+    }
+}

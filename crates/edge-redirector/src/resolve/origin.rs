@@ -1,0 +1,75 @@
+//! The origin: links-api's internal port.
+
+use std::{sync::Arc, time::Duration};
+
+use domain::record::RecordKey;
+use platform::settings::Secret;
+use reqwest::{Client, StatusCode};
+use tokio::sync::Semaphore;
+
+/// Requests under way at once. Guessed ids all end here: they wait for each
+/// other instead of filling the origin's pool.
+const MAX_REQUESTS: usize = 64;
+
+/// Why the origin gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum OriginUnavailable {
+    #[error("the request failed: {0}")]
+    Failed(#[from] reqwest::Error),
+    #[error("the origin answers {0}")]
+    Status(StatusCode),
+    #[error("too many requests wait for the origin")]
+    Busy,
+}
+
+pub struct Origin {
+    client: Client,
+    url: String,
+    token: Secret,
+    timeout: Duration,
+    places: Arc<Semaphore>,
+}
+
+impl Origin {
+    pub fn new(url: &str, token: Secret, timeout: Duration) -> Result<Self, reqwest::Error> {
+        let client = Client::builder()
+            .timeout(timeout)
+            .connect_timeout(timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()?;
+        Ok(Self {
+            client,
+            url: format!("{url}/internal/v1/records"),
+            token,
+            timeout,
+            places: Arc::new(Semaphore::new(MAX_REQUESTS)),
+        })
+    }
+
+    /// The record as JSON, `None` if there is none.
+    pub async fn find(&self, key: &RecordKey) -> Result<Option<Vec<u8>>, OriginUnavailable> {
+        let waiting = tokio::time::timeout(self.timeout, self.places.acquire());
+        let _place = match waiting.await {
+            Ok(Ok(place)) => place,
+            Ok(Err(_)) | Err(_) => return Err(OriginUnavailable::Busy),
+        };
+        let request = self
+            .client
+            .get(format!("{}/{key}", self.url))
+            .bearer_auth(self.token.reveal());
+        let response = request.send().await?;
+        match response.status() {
+            StatusCode::OK => Ok(Some(response.bytes().await?.to_vec())),
+            StatusCode::NOT_FOUND => Ok(None),
+            status => Err(OriginUnavailable::Status(status)),
+        }
+    }
+
+    /// Whether it answers at all.
+    pub async fn ping(&self) -> Result<(), OriginUnavailable> {
+        // Account 0 does not exist: 404 is the sign of life.
+        let nobody = RecordKey::Account(domain::id::AccountId(0));
+        self.find(&nobody).await.map(drop)
+    }
+}

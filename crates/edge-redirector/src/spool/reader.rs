@@ -1,0 +1,173 @@
+//! Reading what is durable, in order.
+
+use std::{fs::File, io, os::unix::fs::FileExt as _};
+
+use super::{
+    Position, Spool,
+    format::{Found, MAX_FRAMED_BYTES, SEGMENT_MAGIC, next_record, record_at},
+};
+
+/// Bytes that are read at once: room for many records, and for any one.
+const CHUNK_BYTES: usize = 4 * MAX_FRAMED_BYTES;
+
+/// Some records, and where they end.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// The payloads, one behind the other.
+    pub bytes: Vec<u8>,
+    pub n_records: usize,
+    /// Release this once they are delivered.
+    pub end: Position,
+    /// Damaged stretches that were skipped on the way.
+    pub n_damaged: usize,
+}
+
+/// Reads records from a position on. Blocks, for as long as a read from the
+/// page cache takes, or from the disk after an outage.
+#[derive(Debug)]
+pub struct Reader {
+    spool: Spool,
+    position: Position,
+    file: Option<(u64, File)>,
+    chunk: Vec<u8>,
+}
+
+impl Reader {
+    pub(super) fn new(spool: Spool) -> Self {
+        Self {
+            spool,
+            position: Position::default(),
+            file: None,
+            chunk: Vec::new(),
+        }
+    }
+
+    /// Goes back to a position, or to the oldest record if it is deleted.
+    pub fn seek(&mut self, position: Position) {
+        self.position = position;
+    }
+
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// The next records, at most `max_records` and about `max_bytes`; `None`
+    /// if there are none. A batch without records tells of damage only.
+    pub fn next_batch(
+        &mut self,
+        max_records: usize,
+        max_bytes: usize,
+    ) -> io::Result<Option<Batch>> {
+        let mut batch = Batch::default();
+        while let Some(segment_len) = self.enter_segment()? {
+            if self.position.offset >= segment_len {
+                break;
+            }
+            self.read_chunk(segment_len)?;
+            let full = self.take_records(&mut batch, segment_len, max_records, max_bytes);
+            if full || batch.n_records > 0 {
+                break;
+            }
+        }
+        batch.end = self.position;
+        Ok((batch.n_records > 0 || batch.n_damaged > 0).then_some(batch))
+    }
+
+    /// Makes the position one inside a segment that exists, behind its magic;
+    /// the answer is how far that can be read, `None` if there is none.
+    fn enter_segment(&mut self) -> io::Result<Option<u64>> {
+        loop {
+            let Some(sequence) = self.spool.first_segment_from(self.position.segment) else {
+                return Ok(None);
+            };
+            if sequence != self.position.segment {
+                self.position = Position {
+                    segment: sequence,
+                    offset: 0,
+                };
+            }
+            let Some(segment) = self.spool.segment(sequence) else {
+                continue;
+            };
+            let at_end = self.position.offset >= segment.bytes;
+            if at_end && segment.closed && self.spool.first_segment_from(sequence + 1).is_some() {
+                self.position = Position {
+                    segment: sequence + 1,
+                    offset: 0,
+                };
+                continue;
+            }
+            if self.file.as_ref().is_none_or(|(open, _)| *open != sequence) {
+                self.file = Some((sequence, File::open(self.spool.0.path(sequence))?));
+            }
+            return Ok(Some(segment.bytes));
+        }
+    }
+
+    fn read_chunk(&mut self, segment_len: u64) -> io::Result<()> {
+        let left = usize::try_from(segment_len - self.position.offset).unwrap_or(usize::MAX);
+        self.chunk.resize(left.min(CHUNK_BYTES), 0);
+        let (_, file) = self.file.as_ref().expect("enter_segment opened it");
+        file.read_exact_at(&mut self.chunk, self.position.offset)
+    }
+
+    /// Moves the chunk's records into the batch; true if the batch is full.
+    fn take_records(
+        &mut self,
+        batch: &mut Batch,
+        segment_len: u64,
+        max_records: usize,
+        max_bytes: usize,
+    ) -> bool {
+        let mut at = 0;
+        if self.position.offset == 0 && self.chunk.starts_with(SEGMENT_MAGIC) {
+            at = SEGMENT_MAGIC.len();
+        }
+        let is_end = self.position.offset + self.chunk.len() as u64 == segment_len;
+        let mut full = false;
+        while at < self.chunk.len() && !full {
+            match record_at(&self.chunk[at..]) {
+                Found::Record {
+                    payload,
+                    framed_len,
+                } => {
+                    batch.bytes.extend_from_slice(payload);
+                    batch.n_records += 1;
+                    at += framed_len;
+                    full = batch.n_records >= max_records || batch.bytes.len() >= max_bytes;
+                }
+                // The next chunk starts with it and has room for all of it.
+                Found::Partial if !is_end => break,
+                Found::Partial | Found::Damaged => {
+                    let left = &self.chunk[at..];
+                    match next_record(left) {
+                        Some(skip) => {
+                            batch.n_damaged += 1;
+                            at += skip;
+                            tracing::error!(
+                                bytes = skip,
+                                "a damaged stretch of the spool was skipped"
+                            );
+                        }
+                        // Nothing whole may follow: the torn tail of a crash.
+                        None if is_end => {
+                            at += left.len();
+                            tracing::warn!(
+                                bytes = left.len(),
+                                "the torn tail of a spool segment was skipped"
+                            );
+                        }
+                        // A record may begin in the last bytes: the next chunk
+                        // starts with them.
+                        None => {
+                            at += left.len().saturating_sub(MAX_FRAMED_BYTES);
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+        self.position.offset += at as u64;
+        full
+    }
+}
