@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use platform::{
     admin,
     cache::Cache,
-    health::{DependencyHealth, Health, Need},
+    health::{Health, Need},
     service::Shutdown,
 };
 use prometheus_client::registry::Registry;
@@ -22,6 +22,7 @@ use crate::{
     spool::Spool,
 };
 
+/// Longer than a balancer keeps idle connections, so that it closes them first.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
@@ -81,35 +82,15 @@ fn resolver(
 ) -> anyhow::Result<Resolver> {
     let cache = Cache::new(&settings.cache).context("REDIS_URL is not a Redis URL")?;
     let timeout = Duration::from_millis(settings.origin_timeout_ms);
-    let origin = || Origin::new(&settings.origin_url, settings.origin_token.clone(), timeout);
-    watch_redis(
-        shutdown,
-        cache.clone(),
-        health.dependency("redis", Need::Optional),
-    );
-    watch_origin(
-        shutdown,
-        Arc::new(origin()?),
-        health.dependency("origin", Need::Optional),
-    );
+    let origin = Origin::new(&settings.origin_url, settings.origin_token.clone(), timeout)?;
+    let redis = health.dependency("redis", Need::Optional);
+    shutdown.watch(redis, cache.clone(), Cache::ping);
+    let origin_health = health.dependency("origin", Need::Optional);
+    shutdown.watch(origin_health, origin.clone(), Origin::ping);
     let limits = Limits {
         entries: settings.local_cache_entries,
         ttl: Duration::from_millis(settings.local_cache_ttl_ms),
         negative_ttl: Duration::from_millis(settings.local_cache_negative_ttl_ms),
     };
-    Ok(Resolver::new(cache, origin()?, &limits, metrics))
-}
-
-fn watch_redis(shutdown: &Shutdown, cache: Cache, health: DependencyHealth) {
-    shutdown.watch(health, move || {
-        let cache = cache.clone();
-        async move { Ok(cache.ping().await?) }
-    });
-}
-
-fn watch_origin(shutdown: &Shutdown, origin: Arc<Origin>, health: DependencyHealth) {
-    shutdown.watch(health, move || {
-        let origin = origin.clone();
-        async move { Ok(origin.ping().await?) }
-    });
+    Ok(Resolver::new(cache, origin, &limits, metrics))
 }

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use platform::{
     admin,
     cache::Cache,
-    health::{DependencyHealth, Health, Need},
+    health::{Health, Need},
     service::Shutdown,
     settings::Secret,
 };
@@ -25,7 +25,7 @@ pub struct Services {
     pub metrics: observe::Metrics,
 }
 
-/// Bodies are read after authentication and have this limit.
+/// Longer than a balancer keeps idle connections, so that it closes them first.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<()> {
@@ -36,16 +36,10 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
 
     let cache = Cache::new(&settings.cache).context("REDIS_URL is not a Redis URL")?;
     let health = Health::default();
-    watch_postgres(
-        &shutdown,
-        pool.clone(),
-        health.dependency("postgres", Need::Required),
-    );
-    watch_redis(
-        &shutdown,
-        cache.clone(),
-        health.dependency("redis", Need::Optional),
-    );
+    let postgres = health.dependency("postgres", Need::Required);
+    shutdown.watch(postgres, pool.clone(), store::pool::ping);
+    let redis = health.dependency("redis", Need::Optional);
+    shutdown.watch(redis, cache.clone(), Cache::ping);
 
     let mut registry = Registry::default();
     let services = Arc::new(Services {
@@ -96,22 +90,4 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
     shutdown.drains(&health);
     tokio::try_join!(api.run(), origin.run()).context("a server failed")?;
     Ok(())
-}
-
-fn watch_postgres(shutdown: &Shutdown, pool: Pool, health: DependencyHealth) {
-    shutdown.watch(health, move || {
-        let pool = pool.clone();
-        async move {
-            let client = pool.get().await?;
-            client.simple_query("SELECT 1").await?;
-            Ok(())
-        }
-    });
-}
-
-fn watch_redis(shutdown: &Shutdown, cache: Cache, health: DependencyHealth) {
-    shutdown.watch(health, move || {
-        let cache = cache.clone();
-        async move { Ok(cache.ping().await?) }
-    });
 }

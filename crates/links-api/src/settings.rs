@@ -17,7 +17,6 @@ pub struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one of it in a process")]
 pub enum Command {
     /// Serve the API, the internal origin and the admin port.
     Serve(ServeSettings),

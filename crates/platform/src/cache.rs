@@ -97,7 +97,8 @@ impl Cache {
             .await
     }
 
-    pub async fn ping(&self) -> Result<(), CacheUnavailable> {
+    /// Whether it answers.
+    pub async fn ping(self) -> Result<(), CacheUnavailable> {
         self.bounded(async |connection| redis::cmd("PING").query_async(connection).await)
             .await
     }

@@ -2,7 +2,7 @@
 //! second, flushes its telemetry whatever happened, and exits 0 only if all
 //! of it went well.
 
-use std::{future::Future, process::ExitCode, time::Duration};
+use std::{fmt::Display, future::Future, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
@@ -52,16 +52,23 @@ impl Shutdown {
     }
 
     /// Looks at a dependency every second and keeps its state for `/ready`.
-    pub fn watch<F>(&self, health: DependencyHealth, check: impl Fn() -> F + Send + 'static)
-    where
-        F: Future<Output = anyhow::Result<()>> + Send,
+    /// `handle` is what `ping` looks at, say a pool.
+    pub fn watch<H, F, E>(
+        &self,
+        health: DependencyHealth,
+        handle: H,
+        ping: impl Fn(H) -> F + Send + 'static,
+    ) where
+        H: Clone + Send + 'static,
+        F: Future<Output = Result<(), E>> + Send,
+        E: Display,
     {
         let stopping = self.stopping.clone();
         self.spawn("dependency watch", async move {
             loop {
-                match check().await {
+                match ping(handle.clone()).await {
                     Ok(()) => health.up(),
-                    Err(reason) => health.down(format!("{reason:#}")),
+                    Err(reason) => health.down(reason.to_string()),
                 }
                 tokio::select! {
                     () = tokio::time::sleep(WATCH_INTERVAL) => {}

@@ -53,7 +53,7 @@ pub async fn check(client: &impl GenericClient) -> Result<(), SchemaError> {
     let needed = embedded::migrations::runner()
         .get_migrations()
         .iter()
-        .map(|migration| i32::try_from(migration.version()).unwrap_or(i32::MAX))
+        .map(|migration| migration.version())
         .max()
         .unwrap_or(0);
     let exists = client

@@ -73,3 +73,10 @@ pub fn build(settings: &PoolSettings, application: &str) -> Result<Pool, PoolNot
             .build()?,
     )
 }
+
+/// Whether Postgres answers.
+pub async fn ping(pool: Pool) -> Result<(), PoolError> {
+    let client = pool.get().await?;
+    client.simple_query("SELECT 1").await?;
+    Ok(())
+}

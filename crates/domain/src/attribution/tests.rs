@@ -27,7 +27,7 @@ fn event(click_id: ClickId, message: u8, contact: Option<u8>, is_bot: bool) -> C
         "ip": "203.0.113.9",
     });
     let mut event: ClickEvent<'static> = serde_json::from_value(json).unwrap();
-    event.message_id = (message % 3 != 0).then(|| Cow::Owned(format!("msg-{message}")));
+    event.message_id = (!message.is_multiple_of(3)).then(|| Cow::Owned(format!("msg-{message}")));
     event.contact_phone = contact.map(|contact| Cow::Owned(format!("+1800555{contact:04}")));
     event.bot_reasons = if is_bot {
         vec![BotReason::UaBot]

@@ -22,6 +22,7 @@ pub enum OriginUnavailable {
     Busy,
 }
 
+#[derive(Clone)]
 pub struct Origin {
     client: Client,
     url: String,
@@ -67,7 +68,7 @@ impl Origin {
     }
 
     /// Whether it answers at all.
-    pub async fn ping(&self) -> Result<(), OriginUnavailable> {
+    pub async fn ping(self) -> Result<(), OriginUnavailable> {
         // Account 0 does not exist: 404 is the sign of life.
         let nobody = RecordKey::Account(domain::id::AccountId(0));
         self.find(&nobody).await.map(drop)

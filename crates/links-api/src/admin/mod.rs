@@ -24,15 +24,20 @@ pub struct AdminSettings {
 #[derive(Debug, Subcommand)]
 enum AdminCommand {
     /// Create an account (tenant).
-    CreateAccount(create::Account),
+    #[command(name = "create-account")]
+    Account(create::Account),
     /// Create an API key for an account. The key is shown this once.
-    CreateKey(create::Key),
+    #[command(name = "create-key")]
+    Key(create::Key),
     /// Register a host for short links or for the click tracker.
-    CreateDomain(create::Domain),
+    #[command(name = "create-domain")]
+    Domain(create::Domain),
     /// Create a sending list.
-    CreateList(create::List),
+    #[command(name = "create-list")]
+    List(create::List),
     /// Create a partnership offer.
-    CreateOffer(create::Offer),
+    #[command(name = "create-offer")]
+    Offer(create::Offer),
 }
 
 /// Runs a command to its end, outside of a service's life.
@@ -78,11 +83,11 @@ pub async fn run(settings: AdminSettings) -> anyhow::Result<Value> {
     let client = connect(&settings.pool).await?;
     migrations::check(&client).await?;
     match settings.command {
-        AdminCommand::CreateAccount(account) => account.create(&client).await,
-        AdminCommand::CreateKey(key) => key.create(&client).await,
-        AdminCommand::CreateDomain(domain) => domain.create(&client).await,
-        AdminCommand::CreateList(list) => list.create(&client).await,
-        AdminCommand::CreateOffer(offer) => offer.create(&client).await,
+        AdminCommand::Account(account) => account.create(&client).await,
+        AdminCommand::Key(key) => key.create(&client).await,
+        AdminCommand::Domain(domain) => domain.create(&client).await,
+        AdminCommand::List(list) => list.create(&client).await,
+        AdminCommand::Offer(offer) => offer.create(&client).await,
     }
 }
 

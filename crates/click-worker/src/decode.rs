@@ -1,0 +1,143 @@
+//! What a message holds: events that can be stored, and lines that cannot. A
+//! poison line among good ones costs the good ones nothing.
+
+use domain::click::{CONTENT_TYPE, ClickEvent, InvalidEvent, SCHEMA_VERSION};
+use jiff::Timestamp;
+
+/// A message as it came.
+#[derive(Debug, Clone, Copy)]
+pub struct Message<'m> {
+    pub content_type: Option<&'m str>,
+    pub schema_version: Option<i64>,
+    pub body: &'m [u8],
+}
+
+/// Something that cannot be stored, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Poison {
+    pub body: Vec<u8>,
+    /// A short name, for a metric's label.
+    pub reason: &'static str,
+    /// A sentence, for whoever looks into the queue.
+    pub detail: String,
+}
+
+#[derive(Debug, Default)]
+pub struct Decoded {
+    pub events: Vec<ClickEvent<'static>>,
+    pub poison: Vec<Poison>,
+}
+
+impl Decoded {
+    /// Adds what a message holds. `now` bounds the clicks' times.
+    pub fn add(&mut self, message: Message<'_>, now: Timestamp) {
+        if let Some((reason, detail)) = refusal(message) {
+            let body = message.body.to_vec();
+            self.poison.push(Poison {
+                body,
+                reason,
+                detail,
+            });
+            return;
+        }
+        for line in message.body.split(|&byte| byte == b'\n') {
+            if line.is_empty() {
+                continue;
+            }
+            match ClickEvent::parse_line(line, now) {
+                Ok(event) => self.events.push(event),
+                Err(error) => self.poison.push(Poison {
+                    body: line.to_vec(),
+                    reason: reason(&error),
+                    detail: error.to_string(),
+                }),
+            }
+        }
+    }
+}
+
+/// Why a whole message is not ours to read.
+fn refusal(message: Message<'_>) -> Option<(&'static str, String)> {
+    if message.content_type != Some(CONTENT_TYPE) {
+        let detail = format!(
+            "the content type is {:?}, not {CONTENT_TYPE}",
+            message.content_type
+        );
+        return Some(("content_type", detail));
+    }
+    if message.schema_version != Some(SCHEMA_VERSION.into()) {
+        let found = message.schema_version;
+        let detail = format!("the schema version is {found:?}, this worker reads {SCHEMA_VERSION}");
+        return Some(("schema_version", detail));
+    }
+    None
+}
+
+fn reason(error: &InvalidEvent) -> &'static str {
+    match error {
+        InvalidEvent::NotAnEvent(_) => "not_an_event",
+        InvalidEvent::Nul => "nul",
+        InvalidEvent::TimeOutOfRange(_) => "time_out_of_range",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-10-08T21:12:19Z".parse().unwrap()
+    }
+
+    fn line(link_key: i64) -> String {
+        serde_json::json!({
+            "click_id": "01a11d5c-1e7b-7123-8123-456789abcdef", "account_id": 1,
+            "link_key": link_key, "link_id": "Ab3kX9q", "ip": "203.0.113.9",
+        })
+        .to_string()
+    }
+
+    fn decoded(content_type: Option<&str>, schema_version: Option<i64>, body: &str) -> Decoded {
+        let mut decoded = Decoded::default();
+        let body = body.as_bytes();
+        decoded.add(
+            Message {
+                content_type,
+                schema_version,
+                body,
+            },
+            now(),
+        );
+        decoded
+    }
+
+    #[test]
+    fn a_poison_line_among_good_ones_is_the_only_one_refused() {
+        let body = format!("{}\nnot json\n\n{}\n", line(1), line(2));
+        let decoded = decoded(Some(CONTENT_TYPE), Some(1), &body);
+        let keys: Vec<_> = decoded
+            .events
+            .iter()
+            .map(|event| event.link_key.0)
+            .collect();
+        assert_eq!(keys, [1, 2]);
+        assert_eq!(decoded.poison.len(), 1);
+        assert_eq!(decoded.poison[0].body, b"not json");
+        assert_eq!(decoded.poison[0].reason, "not_an_event");
+    }
+
+    #[test]
+    fn a_message_of_another_kind_is_refused_whole() {
+        for (content_type, version, reason) in [
+            (None, Some(1), "content_type"),
+            (Some("application/json"), Some(1), "content_type"),
+            (Some(CONTENT_TYPE), None, "schema_version"),
+            (Some(CONTENT_TYPE), Some(2), "schema_version"),
+        ] {
+            let decoded = decoded(content_type, version, &line(1));
+            assert_eq!(decoded.events, []);
+            assert_eq!(decoded.poison[0].reason, reason);
+            assert_eq!(decoded.poison[0].body, line(1).as_bytes());
+        }
+    }
+}

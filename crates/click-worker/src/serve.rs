@@ -1,0 +1,40 @@
+//! Wires the service: what it depends on, its admin port, and its end.
+
+use ::store::migrations;
+use anyhow::Context as _;
+use platform::{
+    admin,
+    amqp::Topology,
+    health::{Health, Need},
+    service::Shutdown,
+};
+use prometheus_client::registry::Registry;
+
+use crate::{metrics::Metrics, session::Worker, settings::Settings, store::Store};
+
+pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
+    let pool = ::store::pool::build(&settings.pool, "click-worker")?;
+    let client = pool.get().await.context("Postgres cannot be reached")?;
+    migrations::check(&client).await?;
+    drop(client);
+
+    let health = Health::default();
+    let postgres = health.dependency("postgres", Need::Required);
+    shutdown.watch(postgres, pool.clone(), ::store::pool::ping);
+    let mut registry = Registry::default();
+    let worker = Worker {
+        uri: settings.amqp.amqp_url.clone(),
+        topology: Topology::new(&settings.amqp.amqp_prefix),
+        prefetch: settings.prefetch,
+        batch_max_events: usize::try_from(settings.batch_max_events).unwrap_or(usize::MAX),
+        linger: settings.linger(),
+        store: Store::new(pool, settings.visitor_key.clone()),
+        metrics: Metrics::register(&mut registry),
+        amqp_health: health.dependency("rabbitmq", Need::Required),
+        stopping: shutdown.stopping().clone(),
+    };
+    let admin = admin::serve(settings.admin_bind, health.clone(), registry)?;
+    shutdown.drains(&health);
+    tracing::info!(admin.address = %admin, "listening");
+    worker.run().await
+}

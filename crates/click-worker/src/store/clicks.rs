@@ -1,0 +1,79 @@
+//! The table of all clicks.
+
+use std::borrow::Cow;
+
+use ::store::pool::{GenericClient, Transaction};
+use domain::{bot::BotReason, click::ClickEvent};
+
+use super::{Row, column};
+
+/// Inserts what is not there yet; how many that were.
+pub(super) async fn click_insert_all(
+    transaction: &Transaction<'_>,
+    rows: &[Row<'_>],
+) -> Result<u64, tokio_postgres::Error> {
+    let statement = transaction
+        .prepare_cached(
+            "INSERT INTO clicks
+                 (click_id, clicked_at, account_id, link_key, link_id, list_id, offer_id,
+                  creative_id, message_id, contact_phone, visitor, ip, user_agent, referrer,
+                  country, sub1, sub2, sub3, sub4, sub5, source, creative, cost, is_bot,
+                  bot_reasons)
+             SELECT click_id, clicked_at, account_id, link_key, link_id, list_id, offer_id,
+                    creative_id, message_id, contact_phone, visitor, ip, user_agent, referrer,
+                    country, sub1, sub2, sub3, sub4, sub5, source, creative, cost,
+                    bot_reasons <> '', string_to_array(bot_reasons, ',')
+             FROM unnest(
+                 $1::uuid[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::text[],
+                 $6::bigint[], $7::text[], $8::bigint[], $9::text[], $10::text[], $11::text[],
+                 $12::inet[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[],
+                 $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[],
+                 $24::text[]
+             ) AS event
+                 (click_id, clicked_at, account_id, link_key, link_id, list_id, offer_id,
+                  creative_id, message_id, contact_phone, visitor, ip, user_agent, referrer,
+                  country, sub1, sub2, sub3, sub4, sub5, source, creative, cost, bot_reasons)
+             ON CONFLICT DO NOTHING",
+        )
+        .await?;
+    let text = |value: for<'e> fn(&'e ClickEvent<'static>) -> &'e Option<Cow<'static, str>>| {
+        column(rows, move |row| value(row.event).as_deref())
+    };
+    transaction
+        .execute(
+            &statement,
+            &[
+                &column(rows, |row| row.event.click_id.as_uuid()),
+                &column(rows, |row| row.event.click_id.time()),
+                &column(rows, |row| row.event.account_id.0),
+                &column(rows, |row| row.event.link_key.0),
+                &column(rows, |row| row.event.link_id.as_str()),
+                &column(rows, |row| row.event.list_id.map(|id| id.0)),
+                &column(rows, |row| row.event.offer_id.map(|id| id.to_string())),
+                &column(rows, |row| row.event.creative_id.map(|id| id.0)),
+                &text(|event| &event.message_id),
+                &text(|event| &event.contact_phone),
+                &column(rows, |row| row.visitor.to_string()),
+                &column(rows, |row| row.event.ip),
+                &text(|event| &event.user_agent),
+                &text(|event| &event.referrer),
+                &text(|event| &event.country),
+                &text(|event| &event.sub1),
+                &text(|event| &event.sub2),
+                &text(|event| &event.sub3),
+                &text(|event| &event.sub4),
+                &text(|event| &event.sub5),
+                &text(|event| &event.source),
+                &text(|event| &event.creative),
+                &text(|event| &event.cost),
+                &column(rows, |row| joined(&row.event.bot_reasons)),
+            ],
+        )
+        .await
+}
+
+/// Arrays of arrays would have to be rectangular.
+fn joined(reasons: &[BotReason]) -> String {
+    let names: Vec<_> = reasons.iter().map(|reason| reason.as_str()).collect();
+    names.join(",")
+}
