@@ -1,0 +1,207 @@
+//! Minting and clicking as the outside does it.
+
+use reqwest::{Method, Response, header, redirect};
+use serde_json::{Value, json};
+
+use crate::{service::Service, world::World};
+
+/// A browser that people have.
+pub const BROWSER: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) \
+    AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1";
+/// A bot that is on every list.
+pub const BOT: &str = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)";
+
+/// A tenant with everything that a link needs.
+#[derive(Debug, Clone)]
+pub struct Tenant {
+    pub account_id: i64,
+    pub key: String,
+    pub short_host: String,
+    pub click_host: String,
+    pub list_id: i64,
+    pub list_phone: &'static str,
+    pub offer_id: String,
+    pub external_offer_id: &'static str,
+}
+
+/// The seed's template.
+pub const TEMPLATE: &str =
+    "https://example.com/lp?clickid={click_id}&aff={affiliate_id}&s1={sub1}&s2={sub2}";
+
+impl Tenant {
+    /// `name` is part of its hosts.
+    pub fn create(world: &World, name: &str) -> Self {
+        let id = |created: &Value| created["id"].as_i64().expect("an id");
+        let products = ["--product", "sms", "--product", "offer_management"];
+        let account =
+            id(&world.admin(&[&["create-account", "--name", name][..], &products].concat()));
+        let account_id = account.to_string();
+        let account_arg = ["--account", account_id.as_str()];
+        let create = |args: &[&str]| world.admin(&[args, &account_arg].concat());
+        let key = create(&["create-key", "--name", "test"]);
+        let short_host = format!("{name}.example");
+        let click_host = format!("ct.{name}.example");
+        let short = id(&create(&[
+            "create-domain",
+            "--kind",
+            "short",
+            "--host",
+            &short_host,
+        ]));
+        let click = id(&create(&[
+            "create-domain",
+            "--kind",
+            "click",
+            "--host",
+            &click_host,
+        ]));
+        let list_phone = "+18005551234";
+        let list = create(&[
+            "create-list",
+            "--name",
+            "list",
+            "--phone",
+            list_phone,
+            "--short-domain",
+            &short.to_string(),
+            "--click-domain",
+            &click.to_string(),
+        ]);
+        let external_offer_id = "12345";
+        let offer = create(&[
+            "create-offer",
+            "--name",
+            "offer",
+            "--external-offer-id",
+            external_offer_id,
+            "--affiliate-id",
+            "aff42",
+            "--destination-url-template",
+            TEMPLATE,
+        ]);
+        Self {
+            account_id: account,
+            key: key["key"].as_str().expect("a key").to_owned(),
+            short_host,
+            click_host,
+            list_id: id(&list),
+            list_phone,
+            offer_id: offer["id"].as_str().expect("an id").to_owned(),
+            external_offer_id,
+        }
+    }
+
+    /// The body of the seed's example.
+    pub fn link_body(&self) -> Value {
+        json!({ "offerId": self.offer_id, "listId": self.list_id })
+    }
+}
+
+/// An HTTP client that shows redirects instead of following them.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    api: String,
+    edge: String,
+}
+
+/// Where a redirect leads, and with which status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hop {
+    pub status: u16,
+    pub location: Option<String>,
+}
+
+impl Client {
+    /// `edge` may be absent in tests of the API alone.
+    pub fn new(api: &Service, edge: Option<&Service>) -> Self {
+        let http = reqwest::Client::builder()
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .timeout(std::time::Duration::from_secs(30))
+            .build();
+        Self {
+            http: http.expect("a client"),
+            api: api.url("api.address"),
+            edge: edge
+                .map(|edge| edge.url("edge.address"))
+                .unwrap_or_default(),
+        }
+    }
+
+    /// Mints a link for the tenant's offer and list.
+    pub async fn mint(&self, tenant: &Tenant) -> Value {
+        let response = self
+            .post("/api/v2/links", Some(&tenant.key), &tenant.link_body())
+            .await;
+        assert_eq!(response.status(), 201);
+        response.json().await.expect("JSON")
+    }
+
+    pub async fn post(&self, path: &str, key: Option<&str>, body: &Value) -> Response {
+        let mut request = self.api_request(Method::POST, path).json(body);
+        if let Some(key) = key {
+            request = request.header("X-Api-Key", key);
+        }
+        request.send().await.expect("an answer")
+    }
+
+    pub fn api_request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.api))
+    }
+
+    /// A request to the redirector, for a host and path.
+    pub fn edge_request(&self, method: Method, host: &str, path: &str) -> reqwest::RequestBuilder {
+        self.http
+            .request(method, format!("{}{path}", self.edge))
+            .header(header::HOST, host)
+    }
+
+    /// A click on an `https://host/path` link.
+    pub async fn click(&self, url: &str, user_agent: &str) -> Hop {
+        self.try_click(url, user_agent).await.expect("an answer")
+    }
+
+    pub async fn try_click(&self, url: &str, user_agent: &str) -> Result<Hop, reqwest::Error> {
+        let (host, path) = split(url);
+        let request = self.edge_request(Method::GET, host, path);
+        let response = request
+            .header(header::USER_AGENT, user_agent)
+            .send()
+            .await?;
+        Ok(Hop::of(&response))
+    }
+
+    pub async fn get(&self, url: &str) -> Response {
+        self.http.get(url).send().await.expect("an answer")
+    }
+}
+
+impl Hop {
+    pub fn of(response: &Response) -> Self {
+        let location = response.headers().get(header::LOCATION);
+        Self {
+            status: response.status().as_u16(),
+            location: location.map(|value| value.to_str().expect("ASCII").to_owned()),
+        }
+    }
+
+    /// The destination of a 302.
+    pub fn to(self) -> String {
+        assert_eq!(self.status, 302, "{self:?}");
+        self.location.expect("a 302 has a location")
+    }
+}
+
+/// Host and path of an `https://` URL.
+pub fn split(url: &str) -> (&str, &str) {
+    let rest = url.strip_prefix("https://").expect("links are https");
+    rest.split_at(rest.find('/').expect("links have a path"))
+}
+
+/// A parameter of a URL's query.
+pub fn parameter(url: &str, name: &str) -> Option<String> {
+    let url = reqwest::Url::parse(url).expect("a URL");
+    let pair = url.query_pairs().find(|(key, _)| key == name);
+    pair.map(|(_, value)| value.into_owned())
+}

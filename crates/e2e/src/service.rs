@@ -1,0 +1,209 @@
+//! A service's process: the built binary on port 0, watched through its log.
+
+use std::{
+    collections::HashMap,
+    io::{BufRead as _, BufReader},
+    path::PathBuf,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Condvar, Mutex, OnceLock},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use crate::{servers::workspace, wait::LIMIT};
+
+/// The environment that a service gets, and nothing else.
+pub type Env = HashMap<String, String>;
+
+/// A running service. Dropped, it is killed.
+pub struct Service {
+    name: &'static str,
+    child: Child,
+    log: Arc<Log>,
+    expected: Vec<&'static str>,
+}
+
+#[derive(Default)]
+struct Log {
+    lines: Mutex<Vec<Value>>,
+    /// Signalled at each line, and at the end of the log.
+    grew: Condvar,
+}
+
+impl Service {
+    /// Starts a binary and waits until it listens.
+    pub fn start(name: &'static str, args: &[&str], env: &Env) -> Self {
+        let mut child = command(name, args, env)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .expect("the binary starts");
+        let log = Arc::new(Log::default());
+        let stdout = child.stdout.take().expect("it is piped");
+        std::thread::spawn({
+            let log = log.clone();
+            move || {
+                for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                    let line = serde_json::from_str(&line).unwrap_or(Value::String(line));
+                    log.lines.lock().expect("not poisoned").push(line);
+                    log.grew.notify_all();
+                }
+            }
+        });
+        let service = Self {
+            name,
+            child,
+            log,
+            expected: Vec::new(),
+        };
+        service.wait_for_log("listening");
+        service
+    }
+
+    /// Warnings and errors with this in their line are part of the test.
+    pub fn expect_in_log(&mut self, part: &'static str) {
+        self.expected.push(part);
+    }
+
+    /// The first line with this message; waits for it.
+    pub fn wait_for_log(&self, message: &str) -> Value {
+        let start = Instant::now();
+        let mut lines = self.log.lines.lock().expect("not poisoned");
+        loop {
+            if let Some(line) = lines.iter().find(|line| line["message"] == message) {
+                return line.clone();
+            }
+            assert!(
+                start.elapsed() < LIMIT,
+                "{} did not log {message:?}, but: {lines:#?}",
+                self.name
+            );
+            let waited = self
+                .log
+                .grew
+                .wait_timeout(lines, Duration::from_millis(100));
+            lines = waited.expect("not poisoned").0;
+        }
+    }
+
+    /// An address it listens on, as in `edge.address`.
+    pub fn address(&self, field: &str) -> String {
+        let line = self.wait_for_log("listening");
+        line[field]
+            .as_str()
+            .expect("it logs its addresses")
+            .to_owned()
+    }
+
+    pub fn url(&self, field: &str) -> String {
+        format!("http://{}", self.address(field))
+    }
+
+    /// SIGTERM, and the end. Panics unless it exits 0 and its log is clean.
+    pub fn stop(mut self) {
+        self.signal("TERM");
+        let status = self.wait();
+        assert!(
+            status.success(),
+            "{} ended with {status}: {:#?}",
+            self.name,
+            self.lines()
+        );
+        self.check_log();
+    }
+
+    /// SIGKILL, as a crash. The log must be clean up to there.
+    pub fn kill(mut self) {
+        self.child.kill().expect("it runs");
+        self.wait();
+        self.check_log();
+    }
+
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
+    /// Waits for the end of the process.
+    pub fn wait(&mut self) -> ExitStatus {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("it is our child") {
+                return status;
+            }
+            assert!(
+                start.elapsed() < LIMIT,
+                "{} does not end: {:#?}",
+                self.name,
+                self.lines()
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn lines(&self) -> Vec<Value> {
+        self.log.lines.lock().expect("not poisoned").clone()
+    }
+
+    fn check_log(&self) {
+        let unexpected: Vec<_> = self
+            .lines()
+            .into_iter()
+            .filter(|line| line["level"] == "WARN" || line["level"] == "ERROR" || line.is_string())
+            .filter(|line| {
+                !self
+                    .expected
+                    .iter()
+                    .any(|part| line.to_string().contains(part))
+            })
+            .collect();
+        assert!(
+            unexpected.is_empty(),
+            "{} logged: {unexpected:#?}",
+            self.name
+        );
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It may have ended.
+        if self.child.kill().is_ok() {
+            drop(self.child.wait());
+        }
+    }
+}
+
+/// A binary with just this environment.
+pub fn command(name: &str, args: &[&str], env: &Env) -> Command {
+    let mut command = Command::new(binary(name));
+    command.args(args).env_clear().envs(env);
+    command
+}
+
+/// The workspace's binary, built once per test run: a stale one would test
+/// yesterday's code.
+fn binary(name: &str) -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let folder = BUILT.get_or_init(|| {
+        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+        let status = Command::new(cargo)
+            .args(["build", "--quiet", "--workspace", "--bins"])
+            .current_dir(workspace())
+            .status();
+        assert!(
+            status.expect("cargo runs").success(),
+            "the binaries do not build"
+        );
+        let test = std::env::current_exe().expect("a test is a program");
+        let folder = test.ancestors().nth(2).expect("target/debug/deps/<test>");
+        folder.to_owned()
+    });
+    folder.join(name)
+}

@@ -1,0 +1,312 @@
+//! What one test owns: a database, a key prefix, queues, a folder; and the
+//! services it starts on them. Dropped, all of it goes; what a killed test run
+//! left is swept by the next one.
+
+use std::path::PathBuf;
+
+use lapin::{
+    Channel, Connection, ConnectionProperties,
+    options::{BasicGetOptions, QueueDeclareOptions},
+    types::FieldTable,
+};
+use platform::amqp::Topology;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+use tokio_postgres::{Client, NoTls};
+
+use crate::{
+    servers::Servers,
+    service::{Env, Service, command},
+};
+
+const ORIGIN_TOKEN: &str = "an-origin-token-for-tests";
+const VISITOR_KEY: &str = "a-visitor-key-for-tests";
+/// The host of the click tracker for lists without one.
+pub const PLATFORM_CLICK_HOST: &str = "click.waypost.example";
+/// Tests' databases start with this, and their queues and keys too.
+const PREFIX: &str = "waypost_test_";
+
+pub struct World {
+    pub servers: Servers,
+    /// Unique: the name of the database and the prefix of everything else.
+    pub name: String,
+    pub folder: TempDir,
+    pub db: Client,
+}
+
+impl World {
+    /// On the servers that all tests share.
+    pub async fn new() -> Self {
+        Self::on(Servers::find()).await
+    }
+
+    /// On servers of which some are the test's own.
+    pub async fn on(servers: Servers) -> Self {
+        sweep(&servers).await;
+        let name = format!(
+            "{PREFIX}{}_{}",
+            std::process::id(),
+            uuid::Uuid::new_v4().simple()
+        );
+        let maintenance = connect(&servers.database_url).await;
+        maintenance
+            .batch_execute(&format!("CREATE DATABASE {name}"))
+            .await
+            .expect("a database for the test");
+        let url = database_url(&servers, &name);
+        Self {
+            folder: TempDir::new().expect("a temporary folder"),
+            db: {
+                migrate(&url);
+                connect(&url).await
+            },
+            name,
+            servers,
+        }
+    }
+
+    pub fn topology(&self) -> Topology {
+        Topology::new(&self.name)
+    }
+
+    pub fn redis_prefix(&self) -> String {
+        format!("{}:", self.name)
+    }
+
+    /// The environment that all services share.
+    pub fn env(&self) -> Env {
+        [
+            ("DATABASE_URL", database_url(&self.servers, &self.name)),
+            ("DATABASE_POOL_SIZE", "4".to_owned()),
+            ("REDIS_URL", self.servers.redis_url.clone()),
+            ("REDIS_PREFIX", self.redis_prefix()),
+            // Many tests on few cores: a slow answer is not a dead server.
+            ("REDIS_TIMEOUT_MS", "2000".to_owned()),
+            ("AMQP_URL", self.servers.amqp_url.clone()),
+            ("AMQP_PREFIX", self.name.clone()),
+            ("ORIGIN_TOKEN", ORIGIN_TOKEN.to_owned()),
+            ("VISITOR_KEY", VISITOR_KEY.to_owned()),
+            ("PLATFORM_CLICK_HOST", PLATFORM_CLICK_HOST.to_owned()),
+            ("ADMIN_BIND", "127.0.0.1:0".to_owned()),
+            ("API_BIND", "127.0.0.1:0".to_owned()),
+            ("ORIGIN_BIND", "127.0.0.1:0".to_owned()),
+            ("EDGE_BIND", "127.0.0.1:0".to_owned()),
+            ("SPOOL_DIR", self.spool_dir().display().to_string()),
+            // Tests see changes at once.
+            ("LOCAL_CACHE_TTL_MS", "50".to_owned()),
+            ("LOCAL_CACHE_NEGATIVE_TTL_MS", "50".to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+
+    pub fn spool_dir(&self) -> PathBuf {
+        self.folder.path().join("spool")
+    }
+
+    pub fn start_api(&self) -> Service {
+        Service::start("links-api", &["serve"], &self.env())
+    }
+
+    pub fn start_worker(&self) -> Service {
+        self.start_worker_with(&[])
+    }
+
+    pub fn start_worker_with(&self, settings: &[(&str, &str)]) -> Service {
+        Service::start("click-worker", &[], &self.env_with(settings))
+    }
+
+    pub fn start_edge(&self, api: &Service) -> Service {
+        self.start_edge_with(api, &[])
+    }
+
+    pub fn start_edge_with(&self, api: &Service, settings: &[(&str, &str)]) -> Service {
+        let mut env = self.env_with(settings);
+        env.entry("ORIGIN_URL".to_owned())
+            .or_insert_with(|| api.url("origin.address"));
+        Service::start("edge-redirector", &[], &env)
+    }
+
+    pub fn env_with(&self, settings: &[(&str, &str)]) -> Env {
+        let mut env = self.env();
+        env.extend(
+            settings
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        );
+        env
+    }
+
+    /// Runs `links-api admin ...` and answers what it prints.
+    pub fn admin(&self, args: &[&str]) -> Value {
+        let args: Vec<_> = std::iter::once("admin")
+            .chain(args.iter().copied())
+            .collect();
+        let output = command("links-api", &args, &self.env())
+            .output()
+            .expect("it runs");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "links-api {args:?}: {error}");
+        serde_json::from_slice(&output.stdout).expect("it prints JSON")
+    }
+
+    /// The number that a query answers in its first column.
+    pub async fn count(&self, sql: &str) -> i64 {
+        self.db.query_one(sql, &[]).await.expect(sql).get(0)
+    }
+
+    /// A channel of the test's own.
+    pub async fn amqp(&self) -> (Connection, Channel) {
+        let connection =
+            Connection::connect(&self.servers.amqp_url, ConnectionProperties::default())
+                .await
+                .expect("RabbitMQ");
+        let channel = connection.create_channel().await.expect("a channel");
+        (connection, channel)
+    }
+
+    /// Messages that wait in a queue; 0 if there is no such queue.
+    pub async fn queue_len(&self, queue: &str) -> u32 {
+        let (_connection, channel) = self.amqp().await;
+        let passive = QueueDeclareOptions {
+            passive: true,
+            ..Default::default()
+        };
+        match channel
+            .queue_declare(queue.into(), passive, FieldTable::default())
+            .await
+        {
+            Ok(queue) => queue.message_count(),
+            Err(_) => 0,
+        }
+    }
+
+    /// Takes a message off the dead-letter queue: its body and its reason.
+    pub async fn take_dead_letter(&self) -> Option<(Vec<u8>, String)> {
+        let (_connection, channel) = self.amqp().await;
+        let queue = self.topology().dead_queue;
+        let options = BasicGetOptions { no_ack: true };
+        let message = channel
+            .basic_get(queue, options)
+            .await
+            .expect("the queue is there")?;
+        let headers = message.properties.headers().clone().unwrap_or_default();
+        let reason = match headers.inner().get("reason") {
+            Some(lapin::types::AMQPValue::LongString(reason)) => reason.to_string(),
+            other => format!("{other:?}"),
+        };
+        Some((message.delivery.data, reason))
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let (servers, name) = (self.servers.clone(), self.name.clone());
+        // Dropping may happen in an async context, which cannot block.
+        let removed = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            runtime
+                .expect("a runtime")
+                .block_on(remove(&servers, &name));
+        });
+        drop(removed.join());
+    }
+}
+
+/// Best effort: what is left is swept later, and a failing test must show its
+/// own failure.
+async fn remove(servers: &Servers, name: &str) {
+    if let Some(client) = try_connect(&servers.database_url).await {
+        drop(
+            client
+                .batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+                .await,
+        );
+    }
+    if let Ok(connection) =
+        Connection::connect(&servers.amqp_url, ConnectionProperties::default()).await
+    {
+        let topology = Topology::new(name);
+        if let Ok(channel) = connection.create_channel().await {
+            for queue in [topology.clicks_queue, topology.dead_queue] {
+                drop(channel.queue_delete(queue, Default::default()).await);
+            }
+            for exchange in [topology.clicks_exchange, topology.dead_exchange] {
+                drop(channel.exchange_delete(exchange, Default::default()).await);
+            }
+        }
+    }
+    if let Ok(client) = redis::Client::open(servers.redis_url.as_str())
+        && let Ok(mut connection) = client.get_multiplexed_async_connection().await
+    {
+        let keys: Result<Vec<String>, _> = redis::cmd("KEYS")
+            .arg(format!("{name}:*"))
+            .query_async(&mut connection)
+            .await;
+        for keys in keys.unwrap_or_default().chunks(1000) {
+            let deleted: Result<(), _> = redis::cmd("DEL")
+                .arg(keys)
+                .query_async(&mut connection)
+                .await;
+            drop(deleted);
+        }
+    }
+}
+
+/// Removes what test processes left that are gone.
+async fn sweep(servers: &Servers) {
+    static SWEPT: OnceCell<()> = OnceCell::const_new();
+    SWEPT
+        .get_or_init(async || {
+            let client = connect(&servers.database_url).await;
+            let pattern = format!("{PREFIX}%");
+            let sql = "SELECT datname FROM pg_database WHERE datname LIKE $1";
+            let rows = client
+                .query(sql, &[&pattern])
+                .await
+                .expect("a list of databases");
+            for row in rows {
+                let name: String = row.get(0);
+                let pid = name[PREFIX.len()..].split('_').next().unwrap_or_default();
+                if !std::path::Path::new(&format!("/proc/{pid}")).exists() {
+                    remove(servers, &name).await;
+                }
+            }
+        })
+        .await;
+}
+
+fn migrate(url: &str) {
+    let env = Env::from([("DATABASE_URL".to_owned(), url.to_owned())]);
+    let output = command("links-api", &["migrate"], &env)
+        .output()
+        .expect("it runs");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+fn database_url(servers: &Servers, name: &str) -> String {
+    let (server, _) = servers
+        .database_url
+        .rsplit_once('/')
+        .expect("a database URL");
+    format!("{server}/{name}")
+}
+
+async fn connect(url: &str) -> Client {
+    try_connect(url)
+        .await
+        .unwrap_or_else(|| panic!("PostgreSQL is not there: {url}"))
+}
+
+async fn try_connect(url: &str) -> Option<Client> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.ok()?;
+    tokio::spawn(connection);
+    Some(client)
+}

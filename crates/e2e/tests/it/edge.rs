@@ -1,0 +1,429 @@
+//! The redirector: both hops, what it refuses, and what it does without its
+//! dependencies.
+
+use e2e::{
+    client::{BOT, BROWSER, Client, Hop, Tenant, parameter, split},
+    service::Service,
+    wait::wait_for,
+    world::World,
+};
+use reqwest::{Method, header};
+use serde_json::Value;
+
+/// All services and a minted link.
+struct Edge {
+    world: World,
+    tenant: Tenant,
+    api: Service,
+    service: Service,
+    client: Client,
+    short_url: String,
+    tracker_url: String,
+}
+
+impl Edge {
+    async fn start() -> Self {
+        let world = World::new().await;
+        let tenant = Tenant::create(&world, "edge");
+        let api = world.start_api();
+        let service = world.start_edge(&api);
+        let client = Client::new(&api, Some(&service));
+        let link = client.mint(&tenant).await;
+        let url = |name: &str| link[name].as_str().unwrap().to_owned();
+        let (short_url, tracker_url) = (url("shortUrl"), url("clickTrackerUrl"));
+        Self { world, tenant, api, service, client, short_url, tracker_url }
+    }
+
+    async fn sql(&self, sql: &str) {
+        self.world.db.batch_execute(sql).await.unwrap();
+        self.forget_records().await;
+    }
+
+    /// Until the outbox carries changes, a test does by hand what it will do.
+    async fn forget_records(&self) {
+        let client = redis::Client::open(self.world.servers.redis_url.as_str()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let pattern = format!("{}*", self.world.redis_prefix());
+        let keys: Vec<String> = redis::cmd("KEYS").arg(pattern).query_async(&mut connection).await.unwrap();
+        if !keys.is_empty() {
+            let _: () = redis::cmd("DEL").arg(keys).query_async(&mut connection).await.unwrap();
+        }
+    }
+
+    async fn wait_for_status(&self, url: &str, status: u16) {
+        wait_for(url, status, async || self.client.click(url, BROWSER).await.status).await;
+    }
+
+    /// Sets the offer's template, and waits until a click goes there.
+    async fn set_template(&self, template: &str) {
+        self.sql(&format!("UPDATE offers SET url_template = '{template}'")).await;
+        let origin = template.split('?').next().unwrap().to_owned();
+        wait_for("the new template", true, async || {
+            let hop = self.client.click(&self.tracker_url, BROWSER).await;
+            hop.location.is_some_and(|url| url.starts_with(&origin))
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn redirects_are_not_kept_by_anybody() {
+    let edge = Edge::start().await;
+    for url in [&edge.short_url, &edge.tracker_url] {
+        let (host, path) = split(url);
+        let response = edge.client.edge_request(Method::GET, host, path).send().await.unwrap();
+        assert_eq!(response.status(), 302);
+        assert_eq!(response.headers()[header::CACHE_CONTROL], "private, no-store");
+        assert_eq!(response.headers()["x-robots-tag"], "noindex");
+        assert_eq!(response.text().await.unwrap(), "");
+    }
+    edge.service.stop();
+    edge.api.stop();
+}
+
+#[tokio::test]
+async fn a_host_is_one_host_however_it_is_written() {
+    let edge = Edge::start().await;
+    let (host, path) = split(&edge.short_url);
+    for host in [host.to_uppercase(), format!("{host}."), format!("{host}:8443")] {
+        let response = edge.client.edge_request(Method::GET, &host, path).send().await.unwrap();
+        assert_eq!(response.status(), 302, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_exist_is_the_404_page() {
+    let edge = Edge::start().await;
+    let (short_host, short_path) = split(&edge.short_url);
+    let (click_host, click_path) = split(&edge.tracker_url);
+    let swapped = short_path.chars().map(|c| match c {
+        c if c.is_ascii_lowercase() => c.to_ascii_uppercase(),
+        c => c.to_ascii_lowercase(),
+    });
+    for (host, path) in [
+        (short_host, "/"),
+        (short_host, "/nosuch1"),
+        (short_host, "/a"),
+        (short_host, "//evil.example"),
+        (short_host, "/%2e%2e/x"),
+        (short_host, swapped.collect::<String>().as_str()), // case matters
+        ("unknown.example", short_path),
+        (click_host, short_path),
+        (short_host, click_path), // a token is good at its own host only
+        (click_host, "/c/00000000-0000-4000-8000-000000000000"),
+        (click_host, "/c/not-a-token"),
+    ] {
+        let response = edge.client.edge_request(Method::GET, host, path).send().await.unwrap();
+        assert_eq!(response.status(), 404, "{host}{path}");
+        let csp = response.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+        assert!(csp.starts_with("default-src 'none'"), "{csp}");
+        assert!(response.text().await.unwrap().contains("This link does not work"));
+    }
+    edge.service.stop();
+}
+
+#[tokio::test]
+async fn links_take_get_and_head_and_nothing_else() {
+    let edge = Edge::start().await;
+    let worker = edge.world.start_worker();
+    let (host, path) = split(&edge.tracker_url);
+    for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
+        let response = edge.client.edge_request(method.clone(), host, path).send().await.unwrap();
+        assert_eq!(response.status(), 405, "{method}");
+        assert_eq!(response.headers()[header::ALLOW], "GET, HEAD");
+    }
+    let request = edge.client.edge_request(Method::HEAD, host, path);
+    let response = request.header(header::USER_AGENT, BROWSER).send().await.unwrap();
+    let click_id = parameter(&Hop::of(&response).to(), "clickid").unwrap();
+    let sql = format!(
+        "SELECT count(*) FROM clicks
+         WHERE click_id = '{click_id}' AND is_bot AND bot_reasons = '{{head_method}}'"
+    );
+    wait_for("the bot's click", 1, async || edge.world.count(&sql).await).await;
+    assert_eq!(edge.world.count("SELECT count(*) FROM message_clicks").await, 0);
+    worker.stop();
+}
+
+#[tokio::test]
+async fn every_reason_reaches_postgres() {
+    let edge = Edge::start().await;
+    let worker = edge.world.start_worker();
+    let (host, path) = split(&edge.tracker_url);
+    let get = || edge.client.edge_request(Method::GET, host, path);
+    for (request, reasons) in [
+        (get().header(header::USER_AGENT, BROWSER), "{}"),
+        (get().header(header::USER_AGENT, BOT), "{ua_bot}"),
+        (get(), "{ua_missing}"),
+        (get().header(header::USER_AGENT, BROWSER).header("Sec-Purpose", "prefetch"), "{prefetch}"),
+    ] {
+        let destination = Hop::of(&request.send().await.unwrap()).to();
+        let click_id = parameter(&destination, "clickid").unwrap();
+        let sql = format!(
+            "SELECT count(*) FROM clicks WHERE click_id = '{click_id}' AND bot_reasons = '{reasons}'"
+        );
+        wait_for(reasons, 1, async || edge.world.count(&sql).await).await;
+    }
+    worker.stop();
+}
+
+#[tokio::test]
+async fn every_macro_is_filled_over_http_with_what_needs_encoding() {
+    let edge = Edge::start().await;
+    edge.set_template(
+        "https://example.com/macros?c={click_id}&t={transaction_id}&a={affiliate_id}&o={offer_id}\
+         &n={account_id}&s={sub1}|{sub2}|{sub3}|{sub4}|{sub5}&src={source}&cr={creative}&co={cost}\
+         &ip={ip}&ua={user_agent}&d={datetime}&cc=[{country_code}]&l={link_id}&li={list_id}\
+         &m=[{{sendId}}]&x={{externalId}}&r={referrer}&u={unknown}",
+    )
+    .await;
+    let query = "sub1=a%26b&sub2=c%3Dd&sub3=100%25&sub4=%23top&sub5=two+words&source=%C3%A9\
+                 &creative=%7Bclick_id%7D&cost=1%0D%0A2&ip=6.6.6.6&click_id=forged";
+    let short = format!("{}?{query}", edge.short_url);
+    let tracker = edge.client.click(&short, BROWSER).await.to();
+    assert_eq!(tracker, format!("{}?{query}", edge.tracker_url));
+    let (host, path) = split(&tracker);
+    let request = edge.client.edge_request(Method::GET, host, path);
+    let request = request.header(header::USER_AGENT, "Agent/1 (é; \"x\")");
+    let response = request.header(header::REFERER, "https://ref.example/?q=1").send().await.unwrap();
+    let url = Hop::of(&response).to();
+    let click_id = parameter(&url, "c").unwrap();
+    let time = domain::id::ClickId::parse(&click_id).unwrap().time().to_string();
+    let time = time.replace(':', "%3A");
+    let (account, list) = (edge.tenant.account_id, edge.tenant.list_id);
+    let (offer, link) = (&edge.tenant.offer_id, edge.short_url.rsplit('/').next().unwrap());
+    assert_eq!(
+        url,
+        format!(
+            "https://example.com/macros?c={click_id}&t={click_id}&a=aff42&o={offer}\
+             &n={account}&s=a%26b%7Cc%3Dd%7C100%25%7C%23top%7Ctwo%20words&src=%C3%A9\
+             &cr=%7Bclick_id%7D&co=1%0D%0A2\
+             &ip=127.0.0.1&ua=Agent%2F1%20%28%C3%A9%3B%20%22x%22%29&d={time}&cc=[]&l={link}&li={list}\
+             &m=[]&x=12345&r=https%3A%2F%2Fref.example%2F%3Fq%3D1&u={{unknown}}"
+        )
+    );
+}
+
+#[tokio::test]
+async fn without_a_macro_of_the_click_parameters_are_appended() {
+    let edge = Edge::start().await;
+    edge.set_template("https://example.com/appended?own=1&sub2=kept#frag").await;
+    let url = format!("{}?sub1=a%20b&sub2=dropped&source=sms&other=1", edge.tracker_url);
+    let destination = edge.client.click(&url, BROWSER).await.to();
+    let click_id = parameter(&destination, "click_id").unwrap();
+    assert_eq!(
+        destination,
+        format!(
+            "https://example.com/appended?own=1&sub2=kept&click_id={click_id}&sub1=a%20b&source=sms#frag"
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_query_over_its_limits_is_cut_and_the_redirect_works() {
+    let edge = Edge::start().await;
+    let long = format!("{}?sub1=a&filler={}&sub2=b", edge.short_url, "x".repeat(5000));
+    let tracker = edge.client.click(&long, BROWSER).await.to();
+    assert_eq!(tracker, format!("{}?sub1=a", edge.tracker_url));
+    let many = format!("{}?sub1=a{}&sub2=b", edge.tracker_url, "&k=v".repeat(100));
+    let destination = edge.client.click(&many, BROWSER).await.to();
+    assert!(destination.ends_with("&s1=a&s2="), "{destination}");
+}
+
+#[tokio::test]
+async fn what_leads_nowhere_is_the_404_page_or_the_fallback() {
+    let edge = Edge::start().await;
+    let both = [&edge.short_url, &edge.tracker_url];
+    for (wrong, right) in [
+        ("UPDATE links SET status = 'deactivated'", "UPDATE links SET status = 'active'"),
+        ("UPDATE links SET expires_at = now()", "UPDATE links SET expires_at = NULL"),
+        ("UPDATE accounts SET status = 'suspended'", "UPDATE accounts SET status = 'active'"),
+        ("UPDATE offers SET status = 'paused'", "UPDATE offers SET status = 'active'"),
+    ] {
+        edge.sql(wrong).await;
+        for url in both {
+            edge.wait_for_status(url, 404).await;
+        }
+        edge.sql("UPDATE lists SET fallback_url = 'https://fallback.example/'").await;
+        for url in both {
+            wait_for("the fallback", Some("https://fallback.example/".to_owned()), async || {
+                edge.client.click(url, BROWSER).await.location
+            })
+            .await;
+        }
+        edge.sql("UPDATE lists SET fallback_url = NULL").await;
+        edge.sql(right).await;
+        for url in both {
+            wait_for("the link again", true, async || {
+                let hop = edge.client.click(url, BROWSER).await;
+                hop.location.is_some_and(|url| !url.contains("fallback"))
+            })
+            .await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_list_may_collapse_both_hops_into_one() {
+    let edge = Edge::start().await;
+    let worker = edge.world.start_worker();
+    edge.sql("UPDATE lists SET collapse_hops = true").await;
+    let url = format!("{}?sub1=x", edge.short_url);
+    wait_for("one hop", true, async || {
+        let hop = edge.client.click(&url, BROWSER).await;
+        hop.location.is_some_and(|url| url.starts_with("https://example.com/lp?clickid="))
+    })
+    .await;
+    let sql = "SELECT count(*) FROM clicks WHERE sub1 = 'x'";
+    wait_for("its click", true, async || edge.world.count(sql).await >= 1).await;
+    worker.stop();
+}
+
+#[tokio::test]
+async fn only_trusted_proxies_name_the_visitor() {
+    let world = World::new().await;
+    let tenant = Tenant::create(&world, "proxied");
+    let api = world.start_api();
+    for (trusted, expected) in [("127.0.0.0/8,10.0.0.0/8", "203.0.113.9"), ("10.0.0.0/8", "127.0.0.1")] {
+        let edge = world.start_edge_with(&api, &[("TRUSTED_PROXIES", trusted)]);
+        let client = Client::new(&api, Some(&edge));
+        world.db.batch_execute("UPDATE offers SET url_template = 'https://example.com/?ip={ip}'").await.unwrap();
+        let link = client.mint(&tenant).await;
+        let (host, path) = split(link["clickTrackerUrl"].as_str().unwrap());
+        let request = client.edge_request(Method::GET, host, path);
+        let request = request.header("X-Forwarded-For", "6.6.6.6, 203.0.113.9").header("X-Forwarded-For", "10.0.0.7");
+        let destination = Hop::of(&request.send().await.unwrap()).to();
+        assert_eq!(parameter(&destination, "ip").unwrap(), expected);
+        edge.stop();
+    }
+}
+
+#[tokio::test]
+async fn a_miss_in_redis_is_answered_by_the_origin_and_written_back() {
+    let edge = Edge::start().await;
+    edge.forget_records().await;
+    let tracker = edge.client.click(&edge.short_url, BROWSER).await.to();
+    assert_eq!(tracker, edge.tracker_url);
+    let client = redis::Client::open(edge.world.servers.redis_url.as_str()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let (host, path) = split(&edge.short_url);
+    let key = format!("{}link/{host}{path}", edge.world.redis_prefix());
+    wait_for("the record in Redis", true, async || {
+        let json: Option<String> = redis::cmd("GET").arg(&key).query_async(&mut connection).await.unwrap();
+        json.is_some()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn redis_away_is_the_origins_work_and_both_away_is_a_503() {
+    let world = World::new().await;
+    let tenant = Tenant::create(&world, "away");
+    let api = world.start_api();
+    let settings = [("REDIS_URL", "redis://127.0.0.1:1"), ("REDIS_TIMEOUT_MS", "100")];
+    let mut edge = world.start_edge_with(&api, &settings);
+    edge.expect_in_log("Redis does not answer");
+    edge.expect_in_log("the origin does not answer");
+    let client = Client::new(&api, Some(&edge));
+    let link = client.mint(&tenant).await;
+    let tracker = link["clickTrackerUrl"].as_str().unwrap();
+    client.click(tracker, BROWSER).await.to();
+    api.stop();
+    // What the process does not know, nobody can tell it now.
+    wait_for("503", 503, async || client.click(tracker, BROWSER).await.status).await;
+    let (host, path) = split(tracker);
+    let response = client.edge_request(Method::GET, host, path).send().await.unwrap();
+    assert_eq!(response.headers()[header::RETRY_AFTER], "10");
+    edge.stop();
+}
+
+#[tokio::test]
+async fn with_the_origin_away_redis_still_serves() {
+    let Edge { world, api, service: mut edge, client, tracker_url, .. } = Edge::start().await;
+    client.click(&tracker_url, BROWSER).await.to();
+    api.stop();
+    edge.expect_in_log("the origin does not answer");
+    for _ in 0..10 {
+        client.click(&tracker_url, BROWSER).await.to();
+        // Past the life of what the process knows.
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    edge.stop();
+    drop(world);
+}
+
+#[tokio::test]
+async fn concurrent_misses_of_a_link_are_one_lookup() {
+    let edge = Edge::start().await;
+    let clicks = (0..50).map(|_| edge.client.click(&edge.short_url, BROWSER));
+    for hop in futures_util::future::join_all(clicks).await {
+        assert_eq!(hop.to(), edge.tracker_url);
+    }
+    let metrics = edge.client.get(&format!("{}/metrics", edge.service.url("admin.address"))).await;
+    let metrics = metrics.text().await.unwrap();
+    let misses: f64 = metrics
+        .lines()
+        .filter(|line| line.starts_with("waypost_edge_cache_misses_total"))
+        .map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
+        .sum();
+    // Link, account, list and offer; more only if the short life of an entry
+    // ended in between.
+    assert!((4.0..=12.0).contains(&misses), "{misses} look-ups for 50 clicks");
+}
+
+#[tokio::test]
+async fn a_full_spool_redirects_and_says_what_it_could_not_record() {
+    let world = World::new().await;
+    let tenant = Tenant::create(&world, "full");
+    let api = world.start_api();
+    let settings = [
+        ("AMQP_URL", "amqp://127.0.0.1:1/%2f"),
+        ("SPOOL_MAX_BYTES", "4096"),
+        ("SPOOL_SEGMENT_BYTES", "1024"),
+    ];
+    let mut edge = world.start_edge_with(&api, &settings);
+    edge.expect_in_log("publishing begins anew");
+    edge.expect_in_log("a click was redirected without a record");
+    let client = Client::new(&api, Some(&edge));
+    let link = client.mint(&tenant).await;
+    let tracker = link["clickTrackerUrl"].as_str().unwrap();
+    for _ in 0..30 {
+        client.click(tracker, BROWSER).await.to();
+    }
+    let metrics = client.get(&format!("{}/metrics", edge.url("admin.address"))).await.text().await.unwrap();
+    let value = |name: &str| -> u32 {
+        let line = metrics.lines().find(|line| line.starts_with(name)).unwrap_or("0");
+        line.rsplit(' ').next().unwrap().parse().unwrap()
+    };
+    let recorded = value("waypost_edge_requests_total{outcome=\"Click\"}");
+    let unrecorded = value("waypost_edge_requests_total{outcome=\"Unrecorded\"}");
+    assert_eq!(recorded + unrecorded, 30, "{metrics}");
+    assert!(recorded >= 5 && unrecorded >= 5, "{metrics}");
+    assert_eq!(value("waypost_edge_not_recorded_total{reason=\"spool_full\"}"), unrecorded);
+    edge.kill();
+    // What was recorded is there, and nothing else.
+    let (edge, worker) = (world.start_edge(&api), world.start_worker());
+    wait_for("the recorded clicks", i64::from(recorded), async || {
+        world.count("SELECT count(*) FROM clicks").await
+    })
+    .await;
+    edge.stop();
+    worker.stop();
+}
+
+#[tokio::test]
+async fn a_record_of_another_version_in_redis_is_the_origins_to_answer() {
+    let mut edge = Edge::start().await;
+    edge.service.expect_in_log("a record in Redis cannot be read");
+    let client = redis::Client::open(edge.world.servers.redis_url.as_str()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let (host, path) = split(&edge.short_url);
+    let key = format!("{}link/{host}{path}", edge.world.redis_prefix());
+    let _: () = redis::cmd("SET").arg(&key).arg("{\"from\": \"the future\"}").query_async(&mut connection).await.unwrap();
+    assert_eq!(edge.client.click(&edge.short_url, BROWSER).await.to(), edge.tracker_url);
+    let link: Value = {
+        let json: String = redis::cmd("GET").arg(&key).query_async(&mut connection).await.unwrap();
+        serde_json::from_str(&json).unwrap()
+    };
+    assert_eq!(link["short_host"], host, "and the origin has mended it");
+    edge.service.stop();
+}
