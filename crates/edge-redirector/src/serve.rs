@@ -1,8 +1,9 @@
 //! Wires the service: what it depends on, its ports, and its end.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
-use actix_web::{App, HttpServer, web};
+use actix_http::{HttpService, Request};
+use actix_server::Server;
 use anyhow::Context as _;
 use platform::{
     admin,
@@ -24,6 +25,8 @@ use crate::{
 
 /// Longer than a balancer keeps idle connections, so that it closes them first.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// For a request's head, and for a closing connection.
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     let publisher_settings = publisher::settings(&settings)?;
@@ -44,17 +47,7 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     });
     let admin = admin::serve(settings.admin_bind, health.clone(), registry)?;
 
-    let server = HttpServer::new(move || {
-        App::new()
-            .app_data(web::Data::from(edge.clone()))
-            .configure(click::configure)
-    })
-    .workers(settings.edge_workers.into())
-    .keep_alive(KEEP_ALIVE)
-    .shutdown_timeout(settings.drain_timeout_s)
-    .shutdown_signal(shutdown.stopping().clone().cancelled_owned())
-    .bind(settings.edge_bind)
-    .with_context(|| format!("cannot listen on EDGE_BIND {}", settings.edge_bind))?;
+    let (server, address) = server(&settings, &shutdown, edge)?;
 
     // Not the token of the server: the publisher ends after what it feeds on.
     let spool_is_closed = CancellationToken::new();
@@ -67,11 +60,43 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     };
     shutdown.spawn("publisher", publisher.run());
     shutdown.drains(&health);
-    tracing::info!(edge.address = %server.addrs()[0], admin.address = %admin, "listening");
-    let served = server.run().await.context("the server failed");
+    tracing::info!(edge.address = %address, admin.address = %admin, "listening");
+    let served = server.await.context("the server failed");
     spool.stop();
     spool_is_closed.cancel();
     served
+}
+
+/// The port that people reach, stopping gracefully with the service.
+fn server(
+    settings: &Settings,
+    shutdown: &Shutdown,
+    edge: Arc<Edge>,
+) -> anyhow::Result<(Server, SocketAddr)> {
+    let failed = || format!("cannot listen on EDGE_BIND {}", settings.edge_bind);
+    let listener = std::net::TcpListener::bind(settings.edge_bind).with_context(failed)?;
+    let address = listener.local_addr().with_context(failed)?;
+    let stopping = shutdown.stopping().clone();
+    let server = Server::build()
+        .workers(settings.edge_workers.into())
+        .shutdown_timeout(settings.drain_timeout_s)
+        .shutdown_signal(stopping.clone().cancelled_owned())
+        .listen("edge", listener, move || {
+            let (edge, stopping) = (edge.clone(), stopping.clone());
+            HttpService::build()
+                .keep_alive(KEEP_ALIVE)
+                .client_request_timeout(CLIENT_TIMEOUT)
+                .client_disconnect_timeout(CLIENT_TIMEOUT)
+                .graceful_shutdown_signal(move || stopping.clone().cancelled_owned())
+                .h1(move |request: Request| {
+                    let edge = edge.clone();
+                    async move { Ok::<_, Infallible>(click::handle(request, &edge).await) }
+                })
+                .tcp()
+        })
+        .with_context(failed)?
+        .run();
+    Ok((server, address))
 }
 
 fn resolver(

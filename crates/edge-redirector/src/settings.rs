@@ -49,7 +49,8 @@ pub struct Settings {
     #[arg(long, env = "LOCAL_CACHE_ENTRIES", default_value = "200000")]
     pub local_cache_entries: u64,
     /// How long they are kept, in milliseconds. Too low: more reads from
-    /// Redis. Too high: a change takes that long to reach this replica.
+    /// Redis. Too high: a change takes up to twice that long to reach this
+    /// replica.
     #[arg(long, env = "LOCAL_CACHE_TTL_MS", default_value = "5000")]
     pub local_cache_ttl_ms: u64,
     /// How long "no such link" is remembered, in milliseconds. Too low:

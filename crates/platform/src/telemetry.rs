@@ -23,7 +23,7 @@ use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitEx
 pub struct TelemetrySettings {
     /// What is logged: a level (error, warn, info, debug, trace), or levels by
     /// module as in `info,lapin=debug`.
-    #[arg(long, env = "LOG", default_value = "info", value_parser = log_filter)]
+    #[arg(long, env = "LOG", default_value = "info,actix_server=warn", value_parser = log_filter)]
     pub log: String,
     /// Base URL of an OTLP/HTTP collector, such as http://localhost:4318.
     /// Without it nothing is traced.
@@ -114,6 +114,9 @@ pub const TRACEPARENT: &str = "traceparent";
 
 /// The `traceparent` of a span, `None` where it is not traced.
 pub fn traceparent(span: &tracing::Span) -> Option<String> {
+    if span.is_disabled() {
+        return None;
+    }
     let context = span.context();
     if !context.span().span_context().is_sampled() {
         return None;

@@ -42,7 +42,12 @@ impl Api {
         tenant.list_id = 42;
         let service = world.start_api();
         let client = Client::new(&service, None);
-        Self { world, service, client, tenant }
+        Self {
+            world,
+            service,
+            client,
+            tenant,
+        }
     }
 
     /// Status and body of a create with the tenant's key.
@@ -55,7 +60,12 @@ impl Api {
     /// `status code`, for a table of errors.
     async fn refused(&self, body: Value) -> String {
         let (status, body) = self.create(&body).await;
-        assert!(body["error"].as_str().is_some_and(|sentence| sentence.len() > 10), "{body}");
+        assert!(
+            body["error"]
+                .as_str()
+                .is_some_and(|sentence| sentence.len() > 10),
+            "{body}"
+        );
         format!("{status} {}", body["code"].as_str().unwrap_or("no code"))
     }
 
@@ -67,11 +77,17 @@ impl Api {
 /// Ids and tokens are random: their forms are checked here, and then hidden.
 fn redacted(mut body: Value) -> Value {
     let id = body["linkId"].as_str().unwrap().to_owned();
-    assert!(domain::id::ShortId::parse(&id).is_ok() && id.len() == 7, "{id}");
+    assert!(
+        domain::id::ShortId::parse(&id).is_ok() && id.len() == 7,
+        "{id}"
+    );
     let tracker = body["clickTrackerUrl"].as_str().unwrap();
     let (_, token) = tracker.rsplit_once('/').unwrap();
     assert!(domain::id::TrackerToken::parse(token).is_ok(), "{token}");
-    let text = body.to_string().replace(token, "[token]").replace(&id, "[id]");
+    let text = body
+        .to_string()
+        .replace(token, "[token]")
+        .replace(&id, "[id]");
     body = serde_json::from_str(&text).unwrap();
     body
 }
@@ -126,7 +142,12 @@ async fn both_paths_and_both_headers_work_and_no_call_is_deduplicated() {
                 _ => format!("Bearer {}", api.tenant.key),
             };
             let request = api.client.api_request(Method::POST, path);
-            let response = request.header(header, key).json(&api.tenant.link_body()).send().await.unwrap();
+            let response = request
+                .header(header, key)
+                .json(&api.tenant.link_body())
+                .send()
+                .await
+                .unwrap();
             assert_eq!(response.status(), 201);
             let body: Value = response.json().await.unwrap();
             ids.insert(body["linkId"].as_str().unwrap().to_owned());
@@ -141,21 +162,35 @@ async fn every_error_of_the_seeds_table_in_its_order() {
     let api = Api::start().await;
     // Each request is wrong in what it is refused for, and in everything that
     // the table lists after it.
-    assert_eq!(api.refused(json!({ "phoneNumber": "nonsense" })).await, "400 missing_offer_id");
-    assert_eq!(api.refused(json!({ "offerId": "x" })).await, "400 missing_list_identifier");
     assert_eq!(
-        api.refused(json!({ "offerId": "x", "phoneNumber": "+1800555123" })).await,
+        api.refused(json!({ "phoneNumber": "nonsense" })).await,
+        "400 missing_offer_id"
+    );
+    assert_eq!(
+        api.refused(json!({ "offerId": "x" })).await,
+        "400 missing_list_identifier"
+    );
+    assert_eq!(
+        api.refused(json!({ "offerId": "x", "phoneNumber": "+1800555123" }))
+            .await,
         "400 invalid_phone"
     );
     api.sql("UPDATE accounts SET products = '{sms}'").await;
     let nowhere = json!({ "offerId": "000000000000000000000000", "listId": 0 });
-    assert_eq!(api.refused(nowhere.clone()).await, "403 product_not_enabled");
-    api.sql("UPDATE accounts SET products = '{offer_management}'").await;
+    assert_eq!(
+        api.refused(nowhere.clone()).await,
+        "403 product_not_enabled"
+    );
+    api.sql("UPDATE accounts SET products = '{offer_management}'")
+        .await;
     assert_eq!(api.refused(nowhere).await, "404 offer_not_found");
     let no_list = json!({ "offerId": api.tenant.offer_id, "listId": 43 });
     assert_eq!(api.refused(no_list).await, "404 list_not_found");
     api.sql("UPDATE lists SET short_domain_id = NULL").await;
-    assert_eq!(api.refused(api.tenant.link_body()).await, "409 no_domain_configured");
+    assert_eq!(
+        api.refused(api.tenant.link_body()).await,
+        "409 no_domain_configured"
+    );
     assert_eq!(api.world.count("SELECT count(*) FROM links").await, 0);
     api.service.stop();
 }
@@ -171,7 +206,10 @@ async fn a_collision_is_retried_and_after_five_it_is_an_error() {
     )
     .await;
     api.client.mint(&api.tenant).await;
-    assert_eq!(api.refused(api.tenant.link_body()).await, "500 id_collision");
+    assert_eq!(
+        api.refused(api.tenant.link_body()).await,
+        "500 id_collision"
+    );
     assert_eq!(api.world.count("SELECT count(*) FROM links").await, 1);
     // And one that collides once only.
     api.sql(
@@ -193,12 +231,20 @@ async fn authentication_comes_first_of_all() {
     let mut wrong_keys = vec![None, Some("trk_short".to_owned())];
     wrong_keys.push(Some(format!("trk_{}", "x".repeat(32))));
     let revoked = api.world.admin(&[
-        "create-key", "--name", "old", "--account", &api.tenant.account_id.to_string(),
-        "--expires-at", "2020-01-01T00:00:00Z",
+        "create-key",
+        "--name",
+        "old",
+        "--account",
+        &api.tenant.account_id.to_string(),
+        "--expires-at",
+        "2020-01-01T00:00:00Z",
     ]);
     wrong_keys.push(Some(revoked["key"].as_str().unwrap().to_owned()));
     for key in wrong_keys {
-        let mut request = api.client.api_request(Method::POST, "/api/v2/links").body(garbage);
+        let mut request = api
+            .client
+            .api_request(Method::POST, "/api/v2/links")
+            .body(garbage);
         if let Some(key) = &key {
             request = request.header("X-Api-Key", key);
         }
@@ -213,13 +259,22 @@ async fn authentication_comes_first_of_all() {
         "#);
     }
     api.sql("UPDATE api_keys SET revoked_at = now()").await;
-    assert_eq!(api.refused(api.tenant.link_body()).await, "401 unauthorized");
+    assert_eq!(
+        api.refused(api.tenant.link_body()).await,
+        "401 unauthorized"
+    );
     api.sql("UPDATE api_keys SET revoked_at = NULL").await;
     api.sql("UPDATE accounts SET status = 'suspended'").await;
-    assert_eq!(api.refused(api.tenant.link_body()).await, "403 account_suspended");
+    assert_eq!(
+        api.refused(api.tenant.link_body()).await,
+        "403 account_suspended"
+    );
     api.sql("UPDATE accounts SET status = 'active'").await;
     api.sql("UPDATE api_keys SET scopes = '{links:read}'").await;
-    assert_eq!(api.refused(api.tenant.link_body()).await, "403 insufficient_scope");
+    assert_eq!(
+        api.refused(api.tenant.link_body()).await,
+        "403 insufficient_scope"
+    );
 }
 
 #[tokio::test]
@@ -227,10 +282,19 @@ async fn a_bad_body_is_named() {
     let api = Api::start().await;
     let send = async |body: Vec<u8>| {
         let request = api.client.api_request(Method::POST, "/api/v2/links");
-        let response = request.header("X-Api-Key", &api.tenant.key).body(body).send().await.unwrap();
+        let response = request
+            .header("X-Api-Key", &api.tenant.key)
+            .body(body)
+            .send()
+            .await
+            .unwrap();
         let status = response.status().as_u16();
         let body: Value = response.json().await.unwrap();
-        (status, body["code"].as_str().unwrap().to_owned(), body["error"].to_string())
+        (
+            status,
+            body["code"].as_str().unwrap().to_owned(),
+            body["error"].to_string(),
+        )
     };
     let (status, code, _) = send(b"{".to_vec()).await;
     assert_eq!((status, code.as_str()), (400, "invalid_json"));
@@ -241,7 +305,11 @@ async fn a_bad_body_is_named() {
     assert_eq!((status, code.as_str()), (413, "payload_too_large"));
     let padded = format!("{}{}", " ".repeat(5 * 1024 * 1024 - 4), "null");
     let (status, code, _) = send(padded.into_bytes()).await;
-    assert_eq!((status, code.as_str()), (400, "invalid_field"), "5 MB are allowed");
+    assert_eq!(
+        (status, code.as_str()),
+        (400, "invalid_field"),
+        "5 MB are allowed"
+    );
 }
 
 #[tokio::test]
@@ -278,11 +346,22 @@ async fn what_is_beaten_is_not_looked_at_and_null_is_absent() {
 async fn offers_and_lists_that_are_not_active_are_not_found() {
     let api = Api::start().await;
     api.sql("UPDATE offers SET status = 'paused'").await;
-    assert_eq!(api.refused(api.tenant.link_body()).await, "404 offer_not_found");
-    api.sql("UPDATE offers SET status = 'active', kind = 'sms'").await;
-    assert_eq!(api.refused(api.tenant.link_body()).await, "404 offer_not_found");
-    api.sql("UPDATE offers SET kind = 'partnership'; UPDATE lists SET status = 'paused'").await;
-    assert_eq!(api.refused(api.tenant.link_body()).await, "404 list_not_found");
+    assert_eq!(
+        api.refused(api.tenant.link_body()).await,
+        "404 offer_not_found"
+    );
+    api.sql("UPDATE offers SET status = 'active', kind = 'sms'")
+        .await;
+    assert_eq!(
+        api.refused(api.tenant.link_body()).await,
+        "404 offer_not_found"
+    );
+    api.sql("UPDATE offers SET kind = 'partnership'; UPDATE lists SET status = 'paused'")
+        .await;
+    assert_eq!(
+        api.refused(api.tenant.link_body()).await,
+        "404 list_not_found"
+    );
 }
 
 #[tokio::test]
@@ -291,7 +370,10 @@ async fn a_list_without_click_domain_uses_the_platforms() {
     api.sql("UPDATE lists SET click_domain_id = NULL").await;
     let link = api.client.mint(&api.tenant).await;
     let url = link["clickTrackerUrl"].as_str().unwrap();
-    assert!(url.starts_with(&format!("https://{PLATFORM_CLICK_HOST}/c/")), "{url}");
+    assert!(
+        url.starts_with(&format!("https://{PLATFORM_CLICK_HOST}/c/")),
+        "{url}"
+    );
 }
 
 #[tokio::test]
@@ -300,7 +382,12 @@ async fn what_has_no_route_is_answered_in_the_same_form() {
     for (method, path, status, code) in [
         (Method::GET, "/api/v2/nothing", 404, "not_found"),
         (Method::DELETE, "/api/v2/links", 405, "method_not_allowed"),
-        (Method::GET, "/internal/v1/records/account/1", 404, "not_found"),
+        (
+            Method::GET,
+            "/internal/v1/records/account/1",
+            404,
+            "not_found",
+        ),
     ] {
         let response = api.client.api_request(method, path).send().await.unwrap();
         assert_eq!(response.status(), status, "{path}");
@@ -315,12 +402,21 @@ async fn the_origin_answers_its_token_only() {
     let origin = api.service.url("origin.address");
     let url = format!("{origin}/internal/v1/records/offer/{}", api.tenant.offer_id);
     let http = reqwest::Client::new();
-    for (token, status) in [("", 401), ("wrong", 401), ("an-origin-token-for-tests", 200)] {
+    for (token, status) in [
+        ("", 401),
+        ("wrong", 401),
+        ("an-origin-token-for-tests", 200),
+    ] {
         let response = http.get(&url).bearer_auth(token).send().await.unwrap();
         assert_eq!(response.status(), status, "{token:?}");
     }
     let missing = format!("{origin}/internal/v1/records/offer/000000000000000000000000");
-    let response = http.get(missing).bearer_auth("an-origin-token-for-tests").send().await.unwrap();
+    let response = http
+        .get(missing)
+        .bearer_auth("an-origin-token-for-tests")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(response.status(), 404);
 }
 
@@ -328,7 +424,10 @@ async fn the_origin_answers_its_token_only() {
 async fn without_redis_links_are_minted_all_the_same() {
     let world = World::new().await;
     let tenant = Tenant::create(&world, "noredis");
-    let env = world.env_with(&[("REDIS_URL", "redis://127.0.0.1:1"), ("REDIS_TIMEOUT_MS", "50")]);
+    let env = world.env_with(&[
+        ("REDIS_URL", "redis://127.0.0.1:1"),
+        ("REDIS_TIMEOUT_MS", "50"),
+    ]);
     let mut service = Service::start("links-api", &["serve"], &env);
     service.expect_in_log("a record was not written to Redis");
     let client = Client::new(&service, None);
@@ -346,7 +445,11 @@ async fn an_empty_pool_is_a_503_that_says_so() {
     service.expect_in_log("a request failed");
     let client = Client::new(&service, None);
     // A create has to wait for this lock, and keeps the one connection.
-    world.db.batch_execute("BEGIN; LOCK TABLE links IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    world
+        .db
+        .batch_execute("BEGIN; LOCK TABLE links IN ACCESS EXCLUSIVE MODE")
+        .await
+        .unwrap();
     let key = Some(tenant.key.as_str());
     let body = tenant.link_body();
     let holder = client.post("/api/v2/links", key, &body);
@@ -363,6 +466,12 @@ async fn an_empty_pool_is_a_503_that_says_so() {
     };
     let (holder, starved) = tokio::join!(holder, starved);
     assert_eq!(holder.status(), 201);
-    assert_eq!(starved, (reqwest::StatusCode::SERVICE_UNAVAILABLE, "unavailable".to_owned()));
+    assert_eq!(
+        starved,
+        (
+            reqwest::StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable".to_owned()
+        )
+    );
     service.stop();
 }

@@ -25,7 +25,8 @@ impl Load {
     fn start(client: &Client, tracker: &str) -> Self {
         let received = Arc::new(Mutex::new(BTreeSet::new()));
         let tasks = (0..16).map(|_| {
-            let (client, tracker, received) = (client.clone(), tracker.to_owned(), received.clone());
+            let (client, tracker, received) =
+                (client.clone(), tracker.to_owned(), received.clone());
             tokio::spawn(async move {
                 let end = Instant::now() + Duration::from_secs(30);
                 while Instant::now() < end
@@ -36,23 +37,36 @@ impl Load {
                 }
             })
         });
-        Self { tasks: tasks.collect(), received }
+        Self {
+            tasks: tasks.collect(),
+            received,
+        }
     }
 
     async fn wait_for_at_least(&self, n: usize) {
-        wait_for("enough clicks", true, async || self.received.lock().unwrap().len() >= n).await;
+        wait_for("enough clicks", true, async || {
+            self.received.lock().unwrap().len() >= n
+        })
+        .await;
     }
 
     async fn end(self) -> BTreeSet<String> {
         for task in self.tasks {
             task.await.unwrap();
         }
-        Arc::try_unwrap(self.received).unwrap().into_inner().unwrap()
+        Arc::try_unwrap(self.received)
+            .unwrap()
+            .into_inner()
+            .unwrap()
     }
 }
 
 async fn missing(world: &World, received: &BTreeSet<String>) -> Vec<String> {
-    let rows = world.db.query("SELECT click_id::text FROM clicks", &[]).await.unwrap();
+    let rows = world
+        .db
+        .query("SELECT click_id::text FROM clicks", &[])
+        .await
+        .unwrap();
     let stored: BTreeSet<String> = rows.iter().map(|row| row.get(0)).collect();
     assert_eq!(stored.len(), rows.len(), "none is there twice");
     received.difference(&stored).take(3).cloned().collect()
@@ -60,11 +74,17 @@ async fn missing(world: &World, received: &BTreeSet<String>) -> Vec<String> {
 
 async fn all_are_stored(world: &World, received: &BTreeSet<String>) {
     let none: Vec<String> = Vec::new();
-    wait_for("the clicks that are missing", none, async || missing(world, received).await).await;
+    wait_for("the clicks that are missing", none, async || {
+        missing(world, received).await
+    })
+    .await;
 }
 
 async fn tracker(client: &Client, tenant: &Tenant) -> String {
-    client.mint(tenant).await["clickTrackerUrl"].as_str().unwrap().to_owned()
+    client.mint(tenant).await["clickTrackerUrl"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

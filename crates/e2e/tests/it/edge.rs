@@ -31,7 +31,15 @@ impl Edge {
         let link = client.mint(&tenant).await;
         let url = |name: &str| link[name].as_str().unwrap().to_owned();
         let (short_url, tracker_url) = (url("shortUrl"), url("clickTrackerUrl"));
-        Self { world, tenant, api, service, client, short_url, tracker_url }
+        Self {
+            world,
+            tenant,
+            api,
+            service,
+            client,
+            short_url,
+            tracker_url,
+        }
     }
 
     async fn sql(&self, sql: &str) {
@@ -44,19 +52,31 @@ impl Edge {
         let client = redis::Client::open(self.world.servers.redis_url.as_str()).unwrap();
         let mut connection = client.get_multiplexed_async_connection().await.unwrap();
         let pattern = format!("{}*", self.world.redis_prefix());
-        let keys: Vec<String> = redis::cmd("KEYS").arg(pattern).query_async(&mut connection).await.unwrap();
+        let keys: Vec<String> = redis::cmd("KEYS")
+            .arg(pattern)
+            .query_async(&mut connection)
+            .await
+            .unwrap();
         if !keys.is_empty() {
-            let _: () = redis::cmd("DEL").arg(keys).query_async(&mut connection).await.unwrap();
+            let _: () = redis::cmd("DEL")
+                .arg(keys)
+                .query_async(&mut connection)
+                .await
+                .unwrap();
         }
     }
 
     async fn wait_for_status(&self, url: &str, status: u16) {
-        wait_for(url, status, async || self.client.click(url, BROWSER).await.status).await;
+        wait_for(url, status, async || {
+            self.client.click(url, BROWSER).await.status
+        })
+        .await;
     }
 
     /// Sets the offer's template, and waits until a click goes there.
     async fn set_template(&self, template: &str) {
-        self.sql(&format!("UPDATE offers SET url_template = '{template}'")).await;
+        self.sql(&format!("UPDATE offers SET url_template = '{template}'"))
+            .await;
         let origin = template.split('?').next().unwrap().to_owned();
         wait_for("the new template", true, async || {
             let hop = self.client.click(&self.tracker_url, BROWSER).await;
@@ -71,9 +91,17 @@ async fn redirects_are_not_kept_by_anybody() {
     let edge = Edge::start().await;
     for url in [&edge.short_url, &edge.tracker_url] {
         let (host, path) = split(url);
-        let response = edge.client.edge_request(Method::GET, host, path).send().await.unwrap();
+        let response = edge
+            .client
+            .edge_request(Method::GET, host, path)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(response.status(), 302);
-        assert_eq!(response.headers()[header::CACHE_CONTROL], "private, no-store");
+        assert_eq!(
+            response.headers()[header::CACHE_CONTROL],
+            "private, no-store"
+        );
         assert_eq!(response.headers()["x-robots-tag"], "noindex");
         assert_eq!(response.text().await.unwrap(), "");
     }
@@ -85,8 +113,17 @@ async fn redirects_are_not_kept_by_anybody() {
 async fn a_host_is_one_host_however_it_is_written() {
     let edge = Edge::start().await;
     let (host, path) = split(&edge.short_url);
-    for host in [host.to_uppercase(), format!("{host}."), format!("{host}:8443")] {
-        let response = edge.client.edge_request(Method::GET, &host, path).send().await.unwrap();
+    for host in [
+        host.to_uppercase(),
+        format!("{host}."),
+        format!("{host}:8443"),
+    ] {
+        let response = edge
+            .client
+            .edge_request(Method::GET, &host, path)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(response.status(), 302, "{host}");
     }
 }
@@ -113,11 +150,24 @@ async fn what_does_not_exist_is_the_404_page() {
         (click_host, "/c/00000000-0000-4000-8000-000000000000"),
         (click_host, "/c/not-a-token"),
     ] {
-        let response = edge.client.edge_request(Method::GET, host, path).send().await.unwrap();
+        let response = edge
+            .client
+            .edge_request(Method::GET, host, path)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(response.status(), 404, "{host}{path}");
-        let csp = response.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+        let csp = response.headers()[header::CONTENT_SECURITY_POLICY]
+            .to_str()
+            .unwrap();
         assert!(csp.starts_with("default-src 'none'"), "{csp}");
-        assert!(response.text().await.unwrap().contains("This link does not work"));
+        assert!(
+            response
+                .text()
+                .await
+                .unwrap()
+                .contains("This link does not work")
+        );
     }
     edge.service.stop();
 }
@@ -128,19 +178,33 @@ async fn links_take_get_and_head_and_nothing_else() {
     let worker = edge.world.start_worker();
     let (host, path) = split(&edge.tracker_url);
     for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
-        let response = edge.client.edge_request(method.clone(), host, path).send().await.unwrap();
+        let response = edge
+            .client
+            .edge_request(method.clone(), host, path)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(response.status(), 405, "{method}");
         assert_eq!(response.headers()[header::ALLOW], "GET, HEAD");
     }
     let request = edge.client.edge_request(Method::HEAD, host, path);
-    let response = request.header(header::USER_AGENT, BROWSER).send().await.unwrap();
+    let response = request
+        .header(header::USER_AGENT, BROWSER)
+        .send()
+        .await
+        .unwrap();
     let click_id = parameter(&Hop::of(&response).to(), "clickid").unwrap();
     let sql = format!(
         "SELECT count(*) FROM clicks
          WHERE click_id = '{click_id}' AND is_bot AND bot_reasons = '{{head_method}}'"
     );
     wait_for("the bot's click", 1, async || edge.world.count(&sql).await).await;
-    assert_eq!(edge.world.count("SELECT count(*) FROM message_clicks").await, 0);
+    assert_eq!(
+        edge.world
+            .count("SELECT count(*) FROM message_clicks")
+            .await,
+        0
+    );
     worker.stop();
 }
 
@@ -154,7 +218,12 @@ async fn every_reason_reaches_postgres() {
         (get().header(header::USER_AGENT, BROWSER), "{}"),
         (get().header(header::USER_AGENT, BOT), "{ua_bot}"),
         (get(), "{ua_missing}"),
-        (get().header(header::USER_AGENT, BROWSER).header("Sec-Purpose", "prefetch"), "{prefetch}"),
+        (
+            get()
+                .header(header::USER_AGENT, BROWSER)
+                .header("Sec-Purpose", "prefetch"),
+            "{prefetch}",
+        ),
     ] {
         let destination = Hop::of(&request.send().await.unwrap()).to();
         let click_id = parameter(&destination, "clickid").unwrap();
@@ -184,13 +253,23 @@ async fn every_macro_is_filled_over_http_with_what_needs_encoding() {
     let (host, path) = split(&tracker);
     let request = edge.client.edge_request(Method::GET, host, path);
     let request = request.header(header::USER_AGENT, "Agent/1 (é; \"x\")");
-    let response = request.header(header::REFERER, "https://ref.example/?q=1").send().await.unwrap();
+    let response = request
+        .header(header::REFERER, "https://ref.example/?q=1")
+        .send()
+        .await
+        .unwrap();
     let url = Hop::of(&response).to();
     let click_id = parameter(&url, "c").unwrap();
-    let time = domain::id::ClickId::parse(&click_id).unwrap().time().to_string();
+    let time = domain::id::ClickId::parse(&click_id)
+        .unwrap()
+        .time()
+        .to_string();
     let time = time.replace(':', "%3A");
     let (account, list) = (edge.tenant.account_id, edge.tenant.list_id);
-    let (offer, link) = (&edge.tenant.offer_id, edge.short_url.rsplit('/').next().unwrap());
+    let (offer, link) = (
+        &edge.tenant.offer_id,
+        edge.short_url.rsplit('/').next().unwrap(),
+    );
     assert_eq!(
         url,
         format!(
@@ -206,8 +285,12 @@ async fn every_macro_is_filled_over_http_with_what_needs_encoding() {
 #[tokio::test]
 async fn without_a_macro_of_the_click_parameters_are_appended() {
     let edge = Edge::start().await;
-    edge.set_template("https://example.com/appended?own=1&sub2=kept#frag").await;
-    let url = format!("{}?sub1=a%20b&sub2=dropped&source=sms&other=1", edge.tracker_url);
+    edge.set_template("https://example.com/appended?own=1&sub2=kept#frag")
+        .await;
+    let url = format!(
+        "{}?sub1=a%20b&sub2=dropped&source=sms&other=1",
+        edge.tracker_url
+    );
     let destination = edge.client.click(&url, BROWSER).await.to();
     let click_id = parameter(&destination, "click_id").unwrap();
     assert_eq!(
@@ -221,7 +304,11 @@ async fn without_a_macro_of_the_click_parameters_are_appended() {
 #[tokio::test]
 async fn a_query_over_its_limits_is_cut_and_the_redirect_works() {
     let edge = Edge::start().await;
-    let long = format!("{}?sub1=a&filler={}&sub2=b", edge.short_url, "x".repeat(5000));
+    let long = format!(
+        "{}?sub1=a&filler={}&sub2=b",
+        edge.short_url,
+        "x".repeat(5000)
+    );
     let tracker = edge.client.click(&long, BROWSER).await.to();
     assert_eq!(tracker, format!("{}?sub1=a", edge.tracker_url));
     let many = format!("{}?sub1=a{}&sub2=b", edge.tracker_url, "&k=v".repeat(100));
@@ -234,20 +321,35 @@ async fn what_leads_nowhere_is_the_404_page_or_the_fallback() {
     let edge = Edge::start().await;
     let both = [&edge.short_url, &edge.tracker_url];
     for (wrong, right) in [
-        ("UPDATE links SET status = 'deactivated'", "UPDATE links SET status = 'active'"),
-        ("UPDATE links SET expires_at = now()", "UPDATE links SET expires_at = NULL"),
-        ("UPDATE accounts SET status = 'suspended'", "UPDATE accounts SET status = 'active'"),
-        ("UPDATE offers SET status = 'paused'", "UPDATE offers SET status = 'active'"),
+        (
+            "UPDATE links SET status = 'deactivated'",
+            "UPDATE links SET status = 'active'",
+        ),
+        (
+            "UPDATE links SET expires_at = now()",
+            "UPDATE links SET expires_at = NULL",
+        ),
+        (
+            "UPDATE accounts SET status = 'suspended'",
+            "UPDATE accounts SET status = 'active'",
+        ),
+        (
+            "UPDATE offers SET status = 'paused'",
+            "UPDATE offers SET status = 'active'",
+        ),
     ] {
         edge.sql(wrong).await;
         for url in both {
             edge.wait_for_status(url, 404).await;
         }
-        edge.sql("UPDATE lists SET fallback_url = 'https://fallback.example/'").await;
+        edge.sql("UPDATE lists SET fallback_url = 'https://fallback.example/'")
+            .await;
         for url in both {
-            wait_for("the fallback", Some("https://fallback.example/".to_owned()), async || {
-                edge.client.click(url, BROWSER).await.location
-            })
+            wait_for(
+                "the fallback",
+                Some("https://fallback.example/".to_owned()),
+                async || edge.client.click(url, BROWSER).await.location,
+            )
             .await;
         }
         edge.sql("UPDATE lists SET fallback_url = NULL").await;
@@ -270,7 +372,8 @@ async fn a_list_may_collapse_both_hops_into_one() {
     let url = format!("{}?sub1=x", edge.short_url);
     wait_for("one hop", true, async || {
         let hop = edge.client.click(&url, BROWSER).await;
-        hop.location.is_some_and(|url| url.starts_with("https://example.com/lp?clickid="))
+        hop.location
+            .is_some_and(|url| url.starts_with("https://example.com/lp?clickid="))
     })
     .await;
     let sql = "SELECT count(*) FROM clicks WHERE sub1 = 'x'";
@@ -283,14 +386,23 @@ async fn only_trusted_proxies_name_the_visitor() {
     let world = World::new().await;
     let tenant = Tenant::create(&world, "proxied");
     let api = world.start_api();
-    for (trusted, expected) in [("127.0.0.0/8,10.0.0.0/8", "203.0.113.9"), ("10.0.0.0/8", "127.0.0.1")] {
+    for (trusted, expected) in [
+        ("127.0.0.0/8,10.0.0.0/8", "203.0.113.9"),
+        ("10.0.0.0/8", "127.0.0.1"),
+    ] {
         let edge = world.start_edge_with(&api, &[("TRUSTED_PROXIES", trusted)]);
         let client = Client::new(&api, Some(&edge));
-        world.db.batch_execute("UPDATE offers SET url_template = 'https://example.com/?ip={ip}'").await.unwrap();
+        world
+            .db
+            .batch_execute("UPDATE offers SET url_template = 'https://example.com/?ip={ip}'")
+            .await
+            .unwrap();
         let link = client.mint(&tenant).await;
         let (host, path) = split(link["clickTrackerUrl"].as_str().unwrap());
         let request = client.edge_request(Method::GET, host, path);
-        let request = request.header("X-Forwarded-For", "6.6.6.6, 203.0.113.9").header("X-Forwarded-For", "10.0.0.7");
+        let request = request
+            .header("X-Forwarded-For", "6.6.6.6, 203.0.113.9")
+            .header("X-Forwarded-For", "10.0.0.7");
         let destination = Hop::of(&request.send().await.unwrap()).to();
         assert_eq!(parameter(&destination, "ip").unwrap(), expected);
         edge.stop();
@@ -308,7 +420,11 @@ async fn a_miss_in_redis_is_answered_by_the_origin_and_written_back() {
     let (host, path) = split(&edge.short_url);
     let key = format!("{}link/{host}{path}", edge.world.redis_prefix());
     wait_for("the record in Redis", true, async || {
-        let json: Option<String> = redis::cmd("GET").arg(&key).query_async(&mut connection).await.unwrap();
+        let json: Option<String> = redis::cmd("GET")
+            .arg(&key)
+            .query_async(&mut connection)
+            .await
+            .unwrap();
         json.is_some()
     })
     .await;
@@ -319,7 +435,10 @@ async fn redis_away_is_the_origins_work_and_both_away_is_a_503() {
     let world = World::new().await;
     let tenant = Tenant::create(&world, "away");
     let api = world.start_api();
-    let settings = [("REDIS_URL", "redis://127.0.0.1:1"), ("REDIS_TIMEOUT_MS", "100")];
+    let settings = [
+        ("REDIS_URL", "redis://127.0.0.1:1"),
+        ("REDIS_TIMEOUT_MS", "100"),
+    ];
     let mut edge = world.start_edge_with(&api, &settings);
     edge.expect_in_log("Redis does not answer");
     edge.expect_in_log("the origin does not answer");
@@ -329,16 +448,30 @@ async fn redis_away_is_the_origins_work_and_both_away_is_a_503() {
     client.click(tracker, BROWSER).await.to();
     api.stop();
     // What the process does not know, nobody can tell it now.
-    wait_for("503", 503, async || client.click(tracker, BROWSER).await.status).await;
+    wait_for("503", 503, async || {
+        client.click(tracker, BROWSER).await.status
+    })
+    .await;
     let (host, path) = split(tracker);
-    let response = client.edge_request(Method::GET, host, path).send().await.unwrap();
+    let response = client
+        .edge_request(Method::GET, host, path)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(response.headers()[header::RETRY_AFTER], "10");
     edge.stop();
 }
 
 #[tokio::test]
 async fn with_the_origin_away_redis_still_serves() {
-    let Edge { world, api, service: mut edge, client, tracker_url, .. } = Edge::start().await;
+    let Edge {
+        world,
+        api,
+        service: mut edge,
+        client,
+        tracker_url,
+        ..
+    } = Edge::start().await;
     client.click(&tracker_url, BROWSER).await.to();
     api.stop();
     edge.expect_in_log("the origin does not answer");
@@ -358,7 +491,10 @@ async fn concurrent_misses_of_a_link_are_one_lookup() {
     for hop in futures_util::future::join_all(clicks).await {
         assert_eq!(hop.to(), edge.tracker_url);
     }
-    let metrics = edge.client.get(&format!("{}/metrics", edge.service.url("admin.address"))).await;
+    let metrics = edge
+        .client
+        .get(&format!("{}/metrics", edge.service.url("admin.address")))
+        .await;
     let metrics = metrics.text().await.unwrap();
     let misses: f64 = metrics
         .lines()
@@ -367,7 +503,10 @@ async fn concurrent_misses_of_a_link_are_one_lookup() {
         .sum();
     // Link, account, list and offer; more only if the short life of an entry
     // ended in between.
-    assert!((4.0..=12.0).contains(&misses), "{misses} look-ups for 50 clicks");
+    assert!(
+        (4.0..=12.0).contains(&misses),
+        "{misses} look-ups for 50 clicks"
+    );
 }
 
 #[tokio::test]
@@ -389,16 +528,27 @@ async fn a_full_spool_redirects_and_says_what_it_could_not_record() {
     for _ in 0..30 {
         client.click(tracker, BROWSER).await.to();
     }
-    let metrics = client.get(&format!("{}/metrics", edge.url("admin.address"))).await.text().await.unwrap();
+    let metrics = client
+        .get(&format!("{}/metrics", edge.url("admin.address")))
+        .await
+        .text()
+        .await
+        .unwrap();
     let value = |name: &str| -> u32 {
-        let line = metrics.lines().find(|line| line.starts_with(name)).unwrap_or("0");
+        let line = metrics
+            .lines()
+            .find(|line| line.starts_with(name))
+            .unwrap_or("0");
         line.rsplit(' ').next().unwrap().parse().unwrap()
     };
     let recorded = value("waypost_edge_requests_total{outcome=\"Click\"}");
     let unrecorded = value("waypost_edge_requests_total{outcome=\"Unrecorded\"}");
     assert_eq!(recorded + unrecorded, 30, "{metrics}");
     assert!(recorded >= 5 && unrecorded >= 5, "{metrics}");
-    assert_eq!(value("waypost_edge_not_recorded_total{reason=\"spool_full\"}"), unrecorded);
+    assert_eq!(
+        value("waypost_edge_not_recorded_total{reason=\"spool_full\"}"),
+        unrecorded
+    );
     edge.kill();
     // What was recorded is there, and nothing else.
     let (edge, worker) = (world.start_edge(&api), world.start_worker());
@@ -413,15 +563,28 @@ async fn a_full_spool_redirects_and_says_what_it_could_not_record() {
 #[tokio::test]
 async fn a_record_of_another_version_in_redis_is_the_origins_to_answer() {
     let mut edge = Edge::start().await;
-    edge.service.expect_in_log("a record in Redis cannot be read");
+    edge.service
+        .expect_in_log("a record in Redis cannot be read");
     let client = redis::Client::open(edge.world.servers.redis_url.as_str()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
     let (host, path) = split(&edge.short_url);
     let key = format!("{}link/{host}{path}", edge.world.redis_prefix());
-    let _: () = redis::cmd("SET").arg(&key).arg("{\"from\": \"the future\"}").query_async(&mut connection).await.unwrap();
-    assert_eq!(edge.client.click(&edge.short_url, BROWSER).await.to(), edge.tracker_url);
+    let _: () = redis::cmd("SET")
+        .arg(&key)
+        .arg("{\"from\": \"the future\"}")
+        .query_async(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(
+        edge.client.click(&edge.short_url, BROWSER).await.to(),
+        edge.tracker_url
+    );
     let link: Value = {
-        let json: String = redis::cmd("GET").arg(&key).query_async(&mut connection).await.unwrap();
+        let json: String = redis::cmd("GET")
+            .arg(&key)
+            .query_async(&mut connection)
+            .await
+            .unwrap();
         serde_json::from_str(&json).unwrap()
     };
     assert_eq!(link["short_host"], host, "and the origin has mended it");

@@ -25,8 +25,14 @@ async fn a_click_follows_both_hops_and_stands_in_postgres() {
 
     let short_url = link["shortUrl"].as_str().unwrap();
     let query = "sub1=campaign_a&sub2=user_123&source=sms";
-    let tracker = client.click(&format!("{short_url}?{query}"), BROWSER).await.to();
-    assert_eq!(tracker, format!("{}?{query}", link["clickTrackerUrl"].as_str().unwrap()));
+    let tracker = client
+        .click(&format!("{short_url}?{query}"), BROWSER)
+        .await
+        .to();
+    assert_eq!(
+        tracker,
+        format!("{}?{query}", link["clickTrackerUrl"].as_str().unwrap())
+    );
     let destination = client.click(&tracker, BROWSER).await.to();
     let click_id = parameter(&destination, "clickid").unwrap();
     assert_eq!(
@@ -35,7 +41,10 @@ async fn a_click_follows_both_hops_and_stands_in_postgres() {
     );
 
     let is_there = format!("SELECT count(*) FROM message_clicks WHERE click_id = '{click_id}'");
-    wait_for("the message click", 1, async || world.count(&is_there).await).await;
+    wait_for("the message click", 1, async || {
+        world.count(&is_there).await
+    })
+    .await;
     let row = world
         .db
         .query_one(
@@ -59,11 +68,20 @@ async fn a_click_follows_both_hops_and_stands_in_postgres() {
     assert_eq!(text("user_agent").as_deref(), Some(BROWSER));
     assert_eq!(text("address").as_deref(), Some("127.0.0.1"));
     assert!(!row.get::<_, bool>("is_bot"));
-    assert_eq!(text("message_key"), number("link_key").map(|key| format!("l:{key}")));
+    assert_eq!(
+        text("message_key"),
+        number("link_key").map(|key| format!("l:{key}"))
+    );
     assert!(text("contact_key").unwrap().starts_with("v:"));
     let clicked_at: std::time::SystemTime = row.get("clicked_at");
-    let unix_ms = clicked_at.duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
-    assert_eq!(i64::try_from(unix_ms).unwrap(), ClickId::parse(&click_id).unwrap().unix_ms());
+    let unix_ms = clicked_at
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_millis();
+    assert_eq!(
+        i64::try_from(unix_ms).unwrap(),
+        ClickId::parse(&click_id).unwrap().unix_ms()
+    );
 
     edge.stop();
     api.stop();
@@ -95,7 +113,12 @@ async fn a_thousand_clicks_are_a_thousand_clicks() {
     let client = Client::new(&api, Some(&edge));
     let mut links = Vec::new();
     for _ in 0..N_LINKS {
-        links.push(client.mint(&tenant).await["shortUrl"].as_str().unwrap().to_owned());
+        links.push(
+            client.mint(&tenant).await["shortUrl"]
+                .as_str()
+                .unwrap()
+                .to_owned(),
+        );
     }
 
     let mut rng = StdRng::seed_from_u64(7);
@@ -108,7 +131,10 @@ async fn a_thousand_clicks_are_a_thousand_clicks() {
         .collect();
     plan.shuffle(&mut rng);
     // The first visitor of the first link is a bot in all of their clicks.
-    for click in plan.iter_mut().filter(|click| click.link == 0 && click.visitor == 0) {
+    for click in plan
+        .iter_mut()
+        .filter(|click| click.link == 0 && click.visitor == 0)
+    {
         click.is_bot = true;
     }
     let links = Arc::new(links);
@@ -124,7 +150,9 @@ async fn a_thousand_clicks_are_a_thousand_clicks() {
     // Obviously right: of each link and person, the first by time and id.
     let mut first: BTreeMap<(usize, usize), ClickId> = BTreeMap::new();
     for (planned, click_id) in clicked.iter().filter(|(planned, _)| !planned.is_bot) {
-        let first = first.entry((planned.link, planned.visitor)).or_insert(*click_id);
+        let first = first
+            .entry((planned.link, planned.visitor))
+            .or_insert(*click_id);
         *first = (*first).min(*click_id);
     }
     let expected_clicks: BTreeSet<_> = clicked.iter().map(|(_, id)| id.to_string()).collect();
@@ -132,14 +160,22 @@ async fn a_thousand_clicks_are_a_thousand_clicks() {
     assert_eq!(expected_clicks.len(), N_CLICKS);
 
     let count = "SELECT count(*) FROM clicks";
-    wait_for("the clicks in Postgres", 1000, async || world.count(count).await).await;
-    assert_eq!(ids(&world, "SELECT click_id::text FROM clicks").await, expected_clicks);
+    wait_for("the clicks in Postgres", 1000, async || {
+        world.count(count).await
+    })
+    .await;
+    assert_eq!(
+        ids(&world, "SELECT click_id::text FROM clicks").await,
+        expected_clicks
+    );
     assert_eq!(
         ids(&world, "SELECT click_id::text FROM message_clicks").await,
         expected_message_clicks
     );
     let n_bots = clicked.iter().filter(|(planned, _)| planned.is_bot).count();
-    let bots = world.count("SELECT count(*) FROM clicks WHERE is_bot AND bot_reasons = '{ua_bot}'").await;
+    let bots = world
+        .count("SELECT count(*) FROM clicks WHERE is_bot AND bot_reasons = '{ua_bot}'")
+        .await;
     assert_eq!(usize::try_from(bots).unwrap(), n_bots);
     edge.stop();
     api.stop();

@@ -2,11 +2,11 @@
 
 mod record;
 mod request;
-mod route;
 
-use std::sync::Arc;
-
-use actix_web::{HttpRequest, HttpResponse, http::header, web};
+use actix_http::{
+    Method, Request, StatusCode,
+    header::{HeaderValue, LOCATION},
+};
 use domain::{
     availability::Availability,
     id::{ShortId, TrackerToken},
@@ -14,14 +14,13 @@ use domain::{
     record::Tracker,
 };
 
-pub use record::Recorder;
-use route::Route;
-
 use crate::{
     metrics::{Metrics, Outcome},
-    pages,
-    resolve::{Link, Resolver, Unresolved},
+    pages::{self, Page},
+    resolve::{Resolver, Route, Unresolved},
 };
+use record::Click;
+pub use record::Recorder;
 
 /// What handlers share.
 pub struct Edge {
@@ -30,43 +29,49 @@ pub struct Edge {
     pub metrics: Metrics,
 }
 
-pub fn configure(config: &mut web::ServiceConfig) {
-    for (path, kind) in [("/c/{token}", Kind::Tracker), ("/{id}", Kind::Short)] {
-        let handler = move |request: HttpRequest, edge: web::Data<Edge>| async move {
-            let answer = match kind {
-                Kind::Tracker => click_tracker(&request, &edge).await,
-                Kind::Short => short_link(&request, &edge).await,
-            };
-            answer.unwrap_or_else(|error| unavailable(&edge, &error))
-        };
-        config.service(
-            web::resource(path)
-                .route(web::get().to(handler))
-                .route(web::head().to(handler))
-                .default_service(web::to(async || pages::method_not_allowed())),
-        );
-    }
-    config.default_service(web::to(async |edge: web::Data<Edge>| not_found(&edge)));
+/// Answers any request. Two fixed forms of path need no router.
+pub async fn handle(request: Request, edge: &Edge) -> Page {
+    let answer = match Name::parse(request.path()) {
+        None => return not_found(edge),
+        Some(_) if !takes(request.method()) => return pages::method_not_allowed(),
+        Some(Name::Tracker(token)) => click_tracker(&request, edge, token).await,
+        Some(Name::Short(id)) => short_link(&request, edge, id).await,
+    };
+    answer.unwrap_or_else(|error| unavailable(edge, &error))
 }
 
-#[derive(Clone, Copy)]
-enum Kind {
-    Short,
-    Tracker,
+/// What a path names.
+enum Name {
+    /// `/c/<token>`
+    Tracker(TrackerToken),
+    /// `/<id>`
+    Short(ShortId),
+}
+
+impl Name {
+    fn parse(path: &str) -> Option<Self> {
+        if let Some(token) = path.strip_prefix("/c/") {
+            return TrackerToken::parse(token).ok().map(Self::Tracker);
+        }
+        let id = path.strip_prefix('/')?;
+        ShortId::parse(id).ok().map(Self::Short)
+    }
+}
+
+fn takes(method: &Method) -> bool {
+    *method == Method::GET || *method == Method::HEAD
 }
 
 /// The short link: on to the click tracker with its query, or, where there is
 /// one hop only, recorded and on to the destination.
-async fn short_link(request: &HttpRequest, edge: &Edge) -> Result<HttpResponse, Unresolved> {
-    let name = request.match_info().get("id").map(ShortId::parse);
-    let (Some(host), Some(Ok(id))) = (request::host(request), name) else {
+async fn short_link(request: &Request, edge: &Edge, id: ShortId) -> Result<Page, Unresolved> {
+    let Some(host) = request::host(request) else {
         return Ok(not_found(edge));
     };
-    let Some(link) = edge.resolver.link(host, id).await? else {
+    let Some(route) = edge.resolver.link(host, id).await? else {
         return Ok(not_found(edge));
     };
-    let route = Route::load(&edge.resolver, link).await?;
-    match (&route.link.record.tracker, route.collapses_hops()) {
+    match (&route.link.tracker, route.collapses_hops()) {
         (Some(tracker), false) => Ok(hop(request, edge, &route, tracker)),
         _ => Ok(destination(request, edge, &route).await),
     }
@@ -74,74 +79,86 @@ async fn short_link(request: &HttpRequest, edge: &Edge) -> Result<HttpResponse, 
 
 /// The click tracker: recorded, and on to the destination. A token is good at
 /// its own host only, so that no tenant's host can be used for another's link.
-async fn click_tracker(request: &HttpRequest, edge: &Edge) -> Result<HttpResponse, Unresolved> {
-    let token = request.match_info().get("token").map(TrackerToken::parse);
-    let Some(Ok(token)) = token else {
-        return Ok(not_found(edge));
-    };
-    let Some(link) = edge.resolver.tracker(token).await? else {
-        return Ok(not_found(edge));
-    };
-    if !is_at_its_host(request, &link) {
-        return Ok(not_found(edge));
+async fn click_tracker(
+    request: &Request,
+    edge: &Edge,
+    token: TrackerToken,
+) -> Result<Page, Unresolved> {
+    match edge.resolver.tracker(token).await? {
+        Some(route) if is_at_its_host(request, &route) => {
+            Ok(destination(request, edge, &route).await)
+        }
+        _ => Ok(not_found(edge)),
     }
-    let route = Route::load(&edge.resolver, link).await?;
-    Ok(destination(request, edge, &route).await)
 }
 
-fn is_at_its_host(request: &HttpRequest, link: &Arc<Link>) -> bool {
+fn is_at_its_host(request: &Request, route: &Route) -> bool {
     let host = request::host(request);
-    let tracker = link.record.tracker.as_ref();
+    let tracker = route.link.tracker.as_ref();
     tracker.is_some_and(|tracker| Some(&tracker.host) == host.as_ref())
 }
 
-fn hop(request: &HttpRequest, edge: &Edge, route: &Route, tracker: &Tracker) -> HttpResponse {
-    match route.availability() {
+fn hop(request: &Request, edge: &Edge, route: &Route, tracker: &Tracker) -> Page {
+    match route.availability(jiff::Timestamp::now()) {
         Availability::Open => {
             edge.metrics.request(Outcome::Hop);
-            let query = query::bounded(request.query_string());
+            let query = query::bounded(request::query(request));
             if query.is_empty() {
-                found(&tracker.to_string())
+                found(edge, &tracker.to_string())
             } else {
-                found(&format!("{tracker}?{query}"))
+                found(edge, &format!("{tracker}?{query}"))
             }
         }
         closed => elsewhere(edge, closed),
     }
 }
 
-async fn destination(request: &HttpRequest, edge: &Edge, route: &Route) -> HttpResponse {
-    match (route.availability(), route.template()) {
+async fn destination(request: &Request, edge: &Edge, route: &Route) -> Page {
+    let now = jiff::Timestamp::now();
+    match (route.availability(now), route.template()) {
         (Availability::Open, Some(template)) => {
-            edge.recorder.redirect(request, edge, route, template).await
+            let click = Click {
+                request,
+                route,
+                template,
+                now,
+            };
+            edge.recorder.redirect(edge, click).await
         }
         (Availability::Open, None) => elsewhere(edge, Availability::Gone),
         (closed, _) => elsewhere(edge, closed),
     }
 }
 
-fn elsewhere(edge: &Edge, availability: Availability<'_>) -> HttpResponse {
+fn elsewhere(edge: &Edge, availability: Availability<'_>) -> Page {
     match availability {
         Availability::Fallback(url) => {
             edge.metrics.request(Outcome::Fallback);
-            found(url)
+            found(edge, url)
         }
         Availability::Open | Availability::Gone => not_found(edge),
     }
 }
 
-fn found(url: &str) -> HttpResponse {
-    pages::uncached(HttpResponse::Found())
-        .insert_header((header::LOCATION, url))
-        .finish()
+/// A 302. Templates and trackers are ASCII; a fallback from elsewhere that is
+/// not a header's text leads nowhere.
+fn found(edge: &Edge, url: &str) -> Page {
+    match HeaderValue::from_str(url) {
+        Ok(url) => {
+            let mut response = pages::empty(StatusCode::FOUND);
+            response.headers_mut().insert(LOCATION, url);
+            response
+        }
+        Err(_) => not_found(edge),
+    }
 }
 
-fn not_found(edge: &Edge) -> HttpResponse {
+fn not_found(edge: &Edge) -> Page {
     edge.metrics.request(Outcome::NotFound);
     pages::not_found()
 }
 
-fn unavailable(edge: &Edge, error: &Unresolved) -> HttpResponse {
+fn unavailable(edge: &Edge, error: &Unresolved) -> Page {
     edge.metrics.request(Outcome::Unavailable);
     tracing::debug!(error = %error, "a link could not be looked up");
     pages::unavailable()

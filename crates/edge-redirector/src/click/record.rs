@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, time::Instant};
 
-use actix_web::{HttpRequest, HttpResponse, http::header};
+use actix_http::{HttpMessage as _, Request, header};
 use domain::{
     bot::{self, BotReason, KnownBots},
     click::{ClickEvent, MAX_REFERRER_BYTES, MAX_USER_AGENT_BYTES, truncated},
@@ -15,12 +15,21 @@ use moka::sync::Cache;
 use platform::telemetry::{self, TRACEPARENT};
 use tracing::{Instrument as _, Span};
 
-use super::{Edge, found, request, route::Route};
-use crate::{metrics::Outcome, spool::Spool};
+use super::{Edge, found, request};
+use crate::{metrics::Outcome, pages::Page, resolve::Route, spool::Spool};
 
 /// User agents whose verdict is remembered: there are few in any hour, and the
 /// list of bots is one large regular expression.
 const REMEMBERED_USER_AGENTS: u64 = 10_000;
+
+/// A request to a link that is open, at one time.
+#[derive(Clone, Copy)]
+pub struct Click<'c> {
+    pub request: &'c Request,
+    pub route: &'c Route,
+    pub template: &'c Template,
+    pub now: jiff::Timestamp,
+}
 
 /// Records clicks in the spool.
 pub struct Recorder {
@@ -45,18 +54,18 @@ impl Recorder {
 
     /// Records the click and answers the 302. If it cannot be recorded the
     /// redirect goes on, counted and said.
-    pub async fn redirect(
-        &self,
-        request: &HttpRequest,
-        edge: &Edge,
-        route: &Route,
-        template: &Template,
-    ) -> HttpResponse {
+    pub async fn redirect(&self, edge: &Edge, click: Click<'_>) -> Page {
         let start = Instant::now();
-        let span = self.span(request);
-        let mut line = Vec::with_capacity(512);
-        let url = self.describe(request, route, template, &span, &mut line);
-        match self.spool.append(&line).instrument(span).await {
+        let span = self.span(click.request);
+        let mut line = Vec::with_capacity(1024);
+        let url = self.describe(&click, &span, &mut line);
+        let recorded = if span.is_none() {
+            self.spool.append(&line).await
+        } else {
+            // Boxed: a click that is not traced should not make room for it.
+            Box::pin(self.spool.append(&line).instrument(span)).await
+        };
+        match recorded {
             Ok(()) => edge.metrics.request(Outcome::Click),
             Err(reason) => {
                 edge.metrics.request(Outcome::Unrecorded);
@@ -67,19 +76,18 @@ impl Recorder {
         edge.metrics
             .click_duration
             .observe(start.elapsed().as_secs_f64());
-        found(&url)
+        found(edge, &url)
     }
 
     /// Writes the event's line and gives the destination.
-    fn describe(
-        &self,
-        request: &HttpRequest,
-        route: &Route,
-        template: &Template,
-        span: &Span,
-        line: &mut Vec<u8>,
-    ) -> String {
-        let query = ClickQuery::parse(request.query_string());
+    fn describe(&self, click: &Click<'_>, span: &Span, line: &mut Vec<u8>) -> String {
+        let Click {
+            request,
+            route,
+            template,
+            now,
+        } = *click;
+        let query = ClickQuery::parse(request::query(request));
         let user_agent = request::text(request, header::USER_AGENT);
         let referrer = request::text(request, header::REFERER);
         let user_agent = user_agent
@@ -88,10 +96,11 @@ impl Recorder {
         let referrer = referrer
             .as_deref()
             .map(|text| truncated(text, MAX_REFERRER_BYTES));
+        let unix_ms = u64::try_from(now.as_millisecond()).unwrap_or(0);
         let context = ClickContext {
-            click_id: ClickId::generate(unix_ms(), &mut rand::rng()),
-            link: &route.link.record,
-            offer: route.offer.as_deref().map(|offer| &offer.record),
+            click_id: ClickId::generate(unix_ms, &mut rand::rng()),
+            link: &route.link,
+            offer: route.offer(),
             query: &query,
             visitor: VisitorFacts {
                 ip: request::client_ip(request, &self.trusted_proxies),
@@ -108,7 +117,7 @@ impl Recorder {
         template.expand(|name| context.value(name))
     }
 
-    fn verdict(&self, request: &HttpRequest, user_agent: Option<&str>) -> Vec<BotReason> {
+    fn verdict(&self, request: &Request, user_agent: Option<&str>) -> Vec<BotReason> {
         let signs = request::bot_signs(request, user_agent);
         bot::verdict(&signs, |user_agent| {
             if let Some(known) = self.verdicts.get(user_agent) {
@@ -120,7 +129,7 @@ impl Recorder {
         })
     }
 
-    fn span(&self, request: &HttpRequest) -> Span {
+    fn span(&self, request: &Request) -> Span {
         if !self.is_tracing {
             return Span::none();
         }
@@ -130,10 +139,6 @@ impl Recorder {
         }
         span
     }
-}
-
-fn unix_ms() -> u64 {
-    u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0)
 }
 
 fn event<'a>(context: &ClickContext<'a>, reasons: Vec<BotReason>, span: &Span) -> ClickEvent<'a> {

@@ -2,29 +2,31 @@
 
 use std::{borrow::Cow, net::IpAddr};
 
-use actix_web::{
-    HttpRequest,
-    http::{
-        Method,
-        header::{self, HeaderMap, HeaderName},
-    },
+use actix_http::{
+    HttpMessage as _, Method, Request,
+    header::{self, HeaderMap, HeaderName},
 };
 use domain::{bot::BotSigns, client_ip};
 use ipnet::IpNet;
 
 /// The host a request is for, normalised.
-pub fn host(request: &HttpRequest) -> Option<String> {
+pub fn host(request: &Request) -> Option<String> {
     let header = request.headers().get(header::HOST)?;
     domain::host::normalise(header.to_str().ok()?)
 }
 
+/// The query as it came, without its `?`.
+pub fn query(request: &Request) -> &str {
+    request.uri().query().unwrap_or_default()
+}
+
 /// A header's text; what is not UTF-8 becomes U+FFFD.
-pub fn text(request: &HttpRequest, name: HeaderName) -> Option<Cow<'_, str>> {
+pub fn text(request: &Request, name: HeaderName) -> Option<Cow<'_, str>> {
     let value = request.headers().get(name)?;
     Some(String::from_utf8_lossy(value.as_bytes()))
 }
 
-pub fn client_ip(request: &HttpRequest, trusted: &[IpNet]) -> IpAddr {
+pub fn client_ip(request: &Request, trusted: &[IpNet]) -> IpAddr {
     let peer = request
         .peer_addr()
         .map_or([0, 0, 0, 0].into(), |peer| peer.ip());
@@ -36,7 +38,7 @@ pub fn client_ip(request: &HttpRequest, trusted: &[IpNet]) -> IpAddr {
     )
 }
 
-pub fn bot_signs<'a>(request: &'a HttpRequest, user_agent: Option<&'a str>) -> BotSigns<'a> {
+pub fn bot_signs<'a>(request: &'a Request, user_agent: Option<&'a str>) -> BotSigns<'a> {
     let headers = request.headers();
     BotSigns {
         is_head: request.method() == Method::HEAD,

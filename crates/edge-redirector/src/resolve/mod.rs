@@ -3,6 +3,7 @@
 //! record" is remembered briefly; what cannot be answered is not remembered.
 
 mod origin;
+mod route;
 mod tier;
 
 use std::{sync::Arc, time::Duration};
@@ -16,6 +17,7 @@ use platform::cache::{Cache, CacheUnavailable};
 use serde::de::DeserializeOwned;
 
 pub use origin::Origin;
+pub use route::Route;
 use tier::Tier;
 
 use crate::metrics::{Metrics, Source};
@@ -24,13 +26,6 @@ use crate::metrics::{Metrics, Source};
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("neither Redis nor the origin answers: {0}")]
 pub struct Unresolved(String);
-
-/// A link, with its own destination template parsed.
-#[derive(Debug)]
-pub struct Link {
-    pub record: LinkRecord,
-    pub template: Option<Template>,
-}
 
 /// An offer, with its template parsed. `None` if the template is not one,
 /// which links-api refuses to save.
@@ -46,10 +41,11 @@ pub struct Limits {
     pub negative_ttl: Duration,
 }
 
-/// A tier per kind of record, over the same Redis and origin.
+/// A tier per kind of record, over the same Redis and origin. Links are kept
+/// with all they depend on, so that a click costs one look-up.
 pub struct Resolver {
-    links: Tier<(String, ShortId), Link>,
-    trackers: Tier<TrackerToken, Link>,
+    links: Tier<(String, ShortId), Route>,
+    trackers: Tier<TrackerToken, Route>,
     offers: Tier<OfferId, Offer>,
     lists: Tier<ListId, ListRecord>,
     accounts: Tier<AccountId, AccountRecord>,
@@ -75,28 +71,39 @@ impl Resolver {
     }
 
     /// `host` must be normalised.
-    pub async fn link(&self, host: String, id: ShortId) -> Found<Link> {
+    pub async fn link(&self, host: String, id: ShortId) -> Found<Route> {
         self.links
             .get((host, id), async |(host, id)| {
-                let key = RecordKey::Link { host, id };
-                Ok(self.remote.find(&key).await?.map(link))
+                self.route(&RecordKey::Link { host, id }).await
             })
             .await
     }
 
-    pub async fn tracker(&self, token: TrackerToken) -> Found<Link> {
+    pub async fn tracker(&self, token: TrackerToken) -> Found<Route> {
         self.trackers
             .get(token, async |token| {
-                Ok(self
-                    .remote
-                    .find(&RecordKey::Tracker(token))
-                    .await?
-                    .map(link))
+                self.route(&RecordKey::Tracker(token)).await
             })
             .await
     }
 
-    pub async fn offer(&self, id: OfferId) -> Found<Offer> {
+    async fn route(&self, key: &RecordKey) -> Result<Option<Route>, Unresolved> {
+        let Some(link): Option<LinkRecord> = self.remote.find(key).await? else {
+            return Ok(None);
+        };
+        let account = self.account(link.account_id).await?;
+        let list = match link.list_id {
+            Some(id) => self.list(id).await?,
+            None => None,
+        };
+        let offer = match link.offer_id {
+            Some(id) => self.offer(id).await?,
+            None => None,
+        };
+        Ok(Some(Route::new(link, account, list, offer)))
+    }
+
+    async fn offer(&self, id: OfferId) -> Found<Offer> {
         self.offers
             .get(id, async |id| {
                 let record: Option<OfferRecord> = self.remote.find(&RecordKey::Offer(id)).await?;
@@ -108,26 +115,18 @@ impl Resolver {
             .await
     }
 
-    pub async fn list(&self, id: ListId) -> Found<ListRecord> {
+    async fn list(&self, id: ListId) -> Found<ListRecord> {
         self.lists
             .get(id, async |id| self.remote.find(&RecordKey::List(id)).await)
             .await
     }
 
-    pub async fn account(&self, id: AccountId) -> Found<AccountRecord> {
+    async fn account(&self, id: AccountId) -> Found<AccountRecord> {
         self.accounts
             .get(id, async |id| {
                 self.remote.find(&RecordKey::Account(id)).await
             })
             .await
-    }
-}
-
-fn link(record: LinkRecord) -> Link {
-    let template = record.destination.as_deref();
-    Link {
-        template: template.and_then(|template| Template::parse(template).ok()),
-        record,
     }
 }
 

@@ -42,11 +42,10 @@ where
         if let Some(found) = self.cache.get(&key).await {
             return Ok(found);
         }
-        let loading = load(key.clone());
-        let found = self
-            .cache
-            .try_get_with(key, async { Ok(loading.await?.map(Arc::new)) })
-            .await;
+        // Boxed: a hit should not make room for what a miss needs.
+        let loading = Box::pin(load(key.clone()));
+        let init = async { Ok(loading.await?.map(Arc::new)) };
+        let found = Box::pin(self.cache.try_get_with(key, init)).await;
         found.map_err(|error: Arc<Unresolved>| (*error).clone())
     }
 }

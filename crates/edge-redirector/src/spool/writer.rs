@@ -19,6 +19,7 @@ pub(super) fn start(shared: Arc<Shared>, next_segment: u64) -> io::Result<JoinHa
         open: None,
         next_segment,
         unsynced_since: None,
+        group_was_shared: false,
     };
     thread::Builder::new()
         .name("spool-writer".to_owned())
@@ -31,6 +32,8 @@ struct Writer {
     next_segment: u64,
     /// Since when something is written and not synced.
     unsynced_since: Option<Instant>,
+    /// Whether several callers waited for the last group.
+    group_was_shared: bool,
 }
 
 struct OpenSegment {
@@ -52,10 +55,24 @@ impl Writer {
     fn run(mut self) {
         // Swapped with the queue's buffer, so that both keep their memory.
         let mut buffer = Vec::new();
+        let gather = Duration::from_micros(
+            std::env::var("GATHER_US")
+                .map(|s| s.parse().unwrap())
+                .unwrap_or(0),
+        );
+        let mut last = Instant::now();
         loop {
             buffer.clear();
+            if self.group_was_shared {
+                let wait = gather.saturating_sub(last.elapsed());
+                if !wait.is_zero() {
+                    thread::sleep(wait);
+                }
+            }
             match self.next_work(&mut buffer) {
                 Work::Write(group) => {
+                    last = Instant::now();
+                    self.group_was_shared = buffer.len() > 3000;
                     let result = self.write(&buffer);
                     group.complete(result.map_err(|error| {
                         tracing::error!(error = %error, "the spool could not be written");
