@@ -1,5 +1,7 @@
 //! Wires the service: what it depends on, its admin port, and its end.
 
+use std::time::Duration;
+
 use ::store::migrations;
 use anyhow::Context as _;
 use platform::{
@@ -32,6 +34,7 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
         metrics: Metrics::register(&mut registry),
         amqp_health: health.dependency("rabbitmq", Need::Required),
         stopping: shutdown.stopping().clone(),
+        drain_timeout: Duration::from_secs(settings.drain_timeout_s),
     };
     let admin = admin::serve(settings.admin_bind, health.clone(), registry)?;
     shutdown.drains(&health);

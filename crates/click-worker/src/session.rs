@@ -20,6 +20,7 @@ use platform::{
     amqp::{self, ConnectError, Topology, Unconfirmed},
     backoff::Backoff,
     health::DependencyHealth,
+    service::Deadline,
     telemetry::{self, TRACEPARENT},
 };
 use tokio_util::sync::CancellationToken;
@@ -46,6 +47,7 @@ pub struct Worker {
     pub metrics: Metrics,
     pub amqp_health: DependencyHealth,
     pub stopping: CancellationToken,
+    pub drain_timeout: Duration,
 }
 
 /// Why a session ended.
@@ -64,12 +66,21 @@ enum SessionEnd {
 }
 
 impl Worker {
-    /// Consumes until stopping; a batch under way is finished first.
+    /// Consumes until stopping; a batch under way is finished first, if that
+    /// takes no longer than the drain timeout. What is not acknowledged comes
+    /// again.
     pub async fn run(mut self) -> anyhow::Result<()> {
         let mut backoff = Backoff::default();
+        let deadline = Deadline::after(&self.stopping, self.drain_timeout);
         loop {
             let started = Instant::now();
-            let Err(end) = self.session().await;
+            let end = tokio::select! {
+                Err(end) = self.session() => end,
+                () = deadline.passed() => {
+                    tracing::warn!("stopping with a batch under way: it comes again");
+                    return Ok(());
+                }
+            };
             if matches!(end, SessionEnd::Stopping) {
                 return Ok(());
             }
@@ -110,10 +121,8 @@ impl Worker {
                 break end;
             }
         };
-        if matches!(end, SessionEnd::Stopping)
-            && let Err(error) = connection.close(200, "stopping".into()).await
-        {
-            tracing::debug!(error = %error, "the connection to RabbitMQ was not closed well");
+        if matches!(end, SessionEnd::Stopping) {
+            amqp::close(&connection).await;
         }
         Err(end)
     }

@@ -37,6 +37,10 @@ pub struct Settings {
     #[arg(long, env = "BATCH_LINGER_MS", default_value = "5",
           value_parser = clap::value_parser!(u64).range(0..=10_000))]
     pub batch_linger_ms: u64,
+    /// How long a batch under way may take after the signal to stop, in
+    /// seconds.
+    #[arg(long, env = "DRAIN_TIMEOUT_S", default_value = "20")]
+    pub drain_timeout_s: u64,
     #[command(flatten)]
     pub telemetry: TelemetrySettings,
 }

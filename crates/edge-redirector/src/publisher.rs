@@ -22,6 +22,7 @@ use platform::{
     amqp::{self, ConnectError, Topology, Unconfirmed},
     backoff::Backoff,
     health::DependencyHealth,
+    service::Deadline,
     telemetry::{self, TRACEPARENT},
 };
 use tokio::sync::watch;
@@ -96,7 +97,7 @@ impl Publisher {
         let mut reader = self.spool.reader();
         let mut delivered = Position::default();
         let mut backoff = Backoff::default();
-        let deadline = Deadline::new(&self.stopping, self.settings.drain_timeout);
+        let deadline = Deadline::after(&self.stopping, self.settings.drain_timeout);
         loop {
             reader.seek(delivered);
             let before = delivered;
@@ -151,34 +152,10 @@ impl Publisher {
         };
         let result = session.run(reader, delivered).await;
         self.metrics.broker_blocked.set(0);
-        if result.is_ok()
-            && let Err(error) = connection.close(200, "stopping".into()).await
-        {
-            tracing::debug!(error = %error, "the connection to RabbitMQ was not closed well");
+        if result.is_ok() {
+            amqp::close(&connection).await;
         }
         result
-    }
-}
-
-/// When a drain has taken too long.
-struct Deadline {
-    passed: CancellationToken,
-}
-
-impl Deadline {
-    fn new(stopping: &CancellationToken, timeout: Duration) -> Self {
-        let passed = CancellationToken::new();
-        let (stopping, token) = (stopping.clone(), passed.clone());
-        tokio::spawn(async move {
-            stopping.cancelled().await;
-            tokio::time::sleep(timeout).await;
-            token.cancel();
-        });
-        Self { passed }
-    }
-
-    async fn passed(&self) {
-        self.passed.cancelled().await;
     }
 }
 

@@ -35,6 +35,9 @@ const HEARTBEAT_S: u16 = 10;
 /// How long connecting and declaring may take, all in all.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a broker may take to say goodbye.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// The names of exchanges and queues under one prefix.
 #[derive(Debug, Clone)]
 pub struct Topology {
@@ -171,6 +174,18 @@ pub async fn connect(
     match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
         Ok(connected) => connected,
         Err(_) => Err(ConnectError::TimedOut),
+    }
+}
+
+/// Closes a connection in good order, if the broker answers soon.
+pub async fn close(connection: &Connection) {
+    let closing = connection.close(200, "stopping".into());
+    match tokio::time::timeout(CLOSE_TIMEOUT, closing).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::debug!(error = %error, "the connection to RabbitMQ was not closed well")
+        }
+        Err(_) => tracing::warn!("RabbitMQ does not answer the end of the connection"),
     }
 }
 

@@ -94,6 +94,28 @@ impl Shutdown {
     }
 }
 
+/// When a drain has taken too long.
+#[derive(Debug, Clone)]
+pub struct Deadline(CancellationToken);
+
+impl Deadline {
+    /// `timeout` after `stopping`.
+    pub fn after(stopping: &CancellationToken, timeout: Duration) -> Self {
+        let passed = CancellationToken::new();
+        let (stopping, token) = (stopping.clone(), passed.clone());
+        tokio::spawn(async move {
+            stopping.cancelled().await;
+            tokio::time::sleep(timeout).await;
+            token.cancel();
+        });
+        Self(passed)
+    }
+
+    pub async fn passed(&self) {
+        self.0.cancelled().await;
+    }
+}
+
 /// Runs a service in a runtime of its own. `run` returns when all is flushed.
 pub fn main<F>(
     name: &'static str,

@@ -1,1 +1,250 @@
+//! The publisher and its broker: every way in which a confirm can fail to
+//! come. Each click is in Postgres once, and redirects never stop.
 
+use std::process::Command;
+
+use e2e::{
+    client::{BROWSER, Client, Tenant},
+    proxy::Proxy,
+    servers::{PrivateServer, Servers},
+    service::Service,
+    wait::wait_for,
+    world::World,
+};
+use platform::amqp::Topology;
+
+/// A redirector whose clicks are counted.
+struct Clicker {
+    client: Client,
+    tracker: String,
+    n_clicks: i64,
+    api: Service,
+}
+
+impl Clicker {
+    async fn new(world: &World, edge: impl FnOnce(&Service) -> Service) -> (Self, Service) {
+        let tenant = Tenant::create(world, "broker");
+        let api = world.start_api();
+        let edge = edge(&api);
+        let client = Client::new(&api, Some(&edge));
+        let link = client.mint(&tenant).await;
+        let tracker = link["clickTrackerUrl"].as_str().unwrap().to_owned();
+        (
+            Self {
+                client,
+                tracker,
+                n_clicks: 0,
+                api,
+            },
+            edge,
+        )
+    }
+
+    async fn click(&mut self, n: usize) {
+        for _ in 0..n {
+            self.client.click(&self.tracker, BROWSER).await.to();
+            self.n_clicks += 1;
+        }
+    }
+
+    /// All clicks are stored, by a worker that is started for it.
+    async fn are_stored(&self, world: &World) {
+        let worker = world.start_worker();
+        wait_for("the clicks", self.n_clicks, async || {
+            world.count("SELECT count(*) FROM clicks").await
+        })
+        .await;
+        worker.stop();
+    }
+
+    async fn metric(&self, edge: &Service, name: &str) -> f64 {
+        let url = format!("{}/metrics", edge.url("admin.address"));
+        let text = self.client.get(&url).await.text().await.unwrap();
+        let line = text.lines().find(|line| line.starts_with(name));
+        line.map_or(0.0, |line| {
+            line.rsplit(' ').next().unwrap().parse().unwrap()
+        })
+    }
+
+    async fn wait_for_metric(&self, edge: &Service, name: &str, value: f64) {
+        wait_for(name, value, async || self.metric(edge, name).await).await;
+    }
+}
+
+fn failures(reason: &str) -> String {
+    format!("waypost_edge_publisher_failures_total{{reason=\"{reason}\"}}")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cut_connection_is_begun_anew_and_nothing_is_lost() {
+    let world = World::new().await;
+    let (proxy, url) = proxied(&world.servers).await;
+    let (mut clicker, mut edge) = Clicker::new(&world, |api| {
+        world.start_edge_with(api, &[("AMQP_URL", &url)])
+    })
+    .await;
+    edge.expect_in_log("publishing begins anew");
+    clicker.click(50).await;
+    for _ in 0..3 {
+        proxy.cut();
+        clicker.click(50).await;
+        proxy.pass();
+        clicker.click(10).await;
+    }
+    clicker.are_stored(&world).await;
+    edge.stop();
+    clicker.api.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frozen_broker_is_noticed_by_the_missing_confirm() {
+    let world = World::new().await;
+    let (proxy, url) = proxied(&world.servers).await;
+    let settings = [("AMQP_URL", url.as_str()), ("CONFIRM_TIMEOUT_MS", "300")];
+    let (mut clicker, mut edge) =
+        Clicker::new(&world, |api| world.start_edge_with(api, &settings)).await;
+    edge.expect_in_log("publishing begins anew");
+    clicker.click(20).await;
+    clicker
+        .wait_for_metric(&edge, "waypost_edge_published_events_total", 20.0)
+        .await;
+    proxy.freeze();
+    clicker.click(20).await;
+    clicker
+        .wait_for_metric(&edge, &failures("confirm_timeout"), 1.0)
+        .await;
+    proxy.pass();
+    clicker.are_stored(&world).await;
+    edge.stop();
+}
+
+#[tokio::test]
+async fn a_returned_message_is_not_a_confirm() {
+    let world = World::new().await;
+    let (mut clicker, mut edge) = Clicker::new(&world, |api| world.start_edge(api)).await;
+    edge.expect_in_log("publishing begins anew");
+    clicker.click(5).await;
+    clicker
+        .wait_for_metric(&edge, "waypost_edge_published_events_total", 5.0)
+        .await;
+    // Their queue goes, with what is in it: what comes now is unroutable.
+    let (_connection, channel) = world.amqp().await;
+    let queue = world.topology().clicks_queue;
+    channel
+        .queue_delete(queue, Default::default())
+        .await
+        .unwrap();
+    clicker.n_clicks = 0;
+    clicker.click(20).await;
+    // It was returned, and published again once the queue was declared anew.
+    clicker
+        .wait_for_metric(&edge, &failures("returned"), 1.0)
+        .await;
+    clicker.are_stored(&world).await;
+    edge.stop();
+}
+
+/// One private broker, and what only its owner may do to it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nacks_alarms_and_restarts_of_the_broker_lose_nothing() {
+    let broker = PrivateServer::start("rabbitmq");
+    let servers = Servers {
+        amqp_url: broker.url.clone(),
+        ..Servers::find()
+    };
+    let world = World::on(servers).await;
+    let (mut clicker, mut edge) = Clicker::new(&world, |api| world.start_edge(api)).await;
+    edge.expect_in_log("publishing begins anew");
+    edge.expect_in_log("RabbitMQ blocks publishers");
+    clicker.click(20).await;
+    clicker
+        .wait_for_metric(&edge, "waypost_edge_published_events_total", 20.0)
+        .await;
+
+    // A queue that is full and rejects answers with a nack.
+    let queue = Topology::new(&world.name).clicks_queue.to_string();
+    let policy = "{\"max-length\": 1, \"overflow\": \"reject-publish\"}";
+    let pattern = format!("^{queue}$");
+    rabbitmqctl(
+        &broker,
+        &[
+            "set_policy",
+            "full",
+            &pattern,
+            policy,
+            "--apply-to",
+            "queues",
+        ],
+    );
+    for _ in 0..100 {
+        clicker.click(5).await;
+        if clicker.metric(&edge, &failures("nacked")).await >= 1.0 {
+            break;
+        }
+    }
+    assert!(
+        clicker.metric(&edge, &failures("nacked")).await >= 1.0,
+        "a full queue nacks"
+    );
+    rabbitmqctl(&broker, &["clear_policy", "full"]);
+    let n_clicks = f64::from(u32::try_from(clicker.n_clicks).unwrap());
+    clicker
+        .wait_for_metric(&edge, "waypost_edge_published_events_total", n_clicks)
+        .await;
+
+    // A broker short of memory blocks publishers, for longer than a confirm
+    // may take.
+    rabbitmqctl(&broker, &["set_vm_memory_high_watermark", "absolute", "1"]);
+    clicker.click(20).await;
+    clicker
+        .wait_for_metric(&edge, "waypost_edge_broker_blocked", 1.0)
+        .await;
+    let failures_before = clicker.metric(&edge, &failures("confirm_timeout")).await;
+    clicker.click(20).await;
+    rabbitmqctl(&broker, &["set_vm_memory_high_watermark", "0.8"]);
+    clicker
+        .wait_for_metric(&edge, "waypost_edge_broker_blocked", 0.0)
+        .await;
+    assert_eq!(
+        clicker.metric(&edge, &failures("confirm_timeout")).await,
+        failures_before
+    );
+
+    // Away and back.
+    broker.stop();
+    clicker.click(20).await;
+    broker.start_again();
+    clicker.click(20).await;
+    clicker.are_stored(&world).await;
+    edge.stop();
+    clicker.api.stop();
+}
+
+async fn proxied(servers: &Servers) -> (Proxy, String) {
+    let (user, rest) = servers.amqp_url.rsplit_once('@').unwrap();
+    let (server, vhost) = rest.split_once('/').unwrap();
+    let proxy = Proxy::start(server).await;
+    let url = format!("{user}@{}/{vhost}", proxy.address());
+    (proxy, url)
+}
+
+/// Runs a command on a private broker; its node listens to its own cookie and
+/// port mapper.
+fn rabbitmqctl(broker: &PrivateServer, args: &[&str]) {
+    let folder = broker.folder();
+    let read = |name: &str| {
+        std::fs::read_to_string(folder.join(name))
+            .unwrap()
+            .trim()
+            .to_owned()
+    };
+    let output = Command::new("/usr/lib/rabbitmq/bin/rabbitmqctl")
+        .args(["-n", &read("node")])
+        .args(args)
+        .env("HOME", folder)
+        .env("ERL_EPMD_PORT", read("epmd.port"))
+        .output()
+        .expect("rabbitmqctl runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "rabbitmqctl {args:?}: {said}");
+}

@@ -1,1 +1,386 @@
+//! What an operator relies on: settings, health, metrics, logs, traces, and a
+//! good end.
 
+use std::sync::{Arc, Mutex};
+
+use e2e::{
+    client::{BROWSER, Client, Tenant},
+    service::{Env, command},
+    wait::wait_for,
+    world::World,
+};
+use reqwest::header;
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+};
+
+const SERVICES: [(&str, &[&str]); 3] = [
+    ("links-api", &["serve"]),
+    ("edge-redirector", &[]),
+    ("click-worker", &[]),
+];
+
+/// What a service says when it does not start: exit code and standard error.
+fn refusal(name: &str, args: &[&str], env: &Env) -> (Option<i32>, String) {
+    let output = command(name, args, env).output().unwrap();
+    (
+        output.status.code(),
+        String::from_utf8(output.stderr).unwrap(),
+    )
+}
+
+#[tokio::test]
+async fn a_missing_setting_stops_the_start_with_one_sentence() {
+    let world = World::new().await;
+    for (name, args) in SERVICES {
+        let mut env = world.env();
+        env.insert("ORIGIN_URL".to_owned(), "http://127.0.0.1:1".to_owned());
+        let needed: &[&str] = match name {
+            "links-api" => &[
+                "DATABASE_URL",
+                "REDIS_URL",
+                "ORIGIN_TOKEN",
+                "PLATFORM_CLICK_HOST",
+            ],
+            "edge-redirector" => &[
+                "REDIS_URL",
+                "AMQP_URL",
+                "ORIGIN_URL",
+                "ORIGIN_TOKEN",
+                "SPOOL_DIR",
+            ],
+            _ => &["DATABASE_URL", "AMQP_URL", "VISITOR_KEY"],
+        };
+        for missing in needed {
+            let mut env = env.clone();
+            env.remove(*missing);
+            let (code, said) = refusal(name, args, &env);
+            assert_eq!(code, Some(2), "{name} without {missing}");
+            assert_eq!(said.lines().count(), 1, "{said}");
+            assert!(
+                said.starts_with(&format!("{name}: {missing} (or --")),
+                "{said}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_setting_is_named_and_a_secret_is_not_shown() {
+    let world = World::new().await;
+    for (name, args, setting, value, shown) in [
+        ("links-api", &["serve"][..], "API_BIND", "nowhere", true),
+        (
+            "links-api",
+            &["serve"],
+            "DATABASE_URL",
+            "hunter2://x",
+            false,
+        ),
+        ("links-api", &["serve"], "ORIGIN_TOKEN", "hunter2", false),
+        ("edge-redirector", &[], "SPOOL_SYNC", "sometimes", true),
+        ("edge-redirector", &[], "TRUSTED_PROXIES", "everybody", true),
+        (
+            "edge-redirector",
+            &[],
+            "AMQP_URL",
+            "http://hunter2@x",
+            false,
+        ),
+        ("edge-redirector", &[], "EDGE_WORKERS", "0", true),
+        ("edge-redirector", &[], "TRACE_RATIO", "2", true),
+        ("click-worker", &[], "VISITOR_KEY", "hunter2", false),
+        ("click-worker", &[], "PREFETCH", "100000", true),
+    ] {
+        let mut env = world.env();
+        env.insert("ORIGIN_URL".to_owned(), "http://127.0.0.1:1".to_owned());
+        env.insert(setting.to_owned(), value.to_owned());
+        let (code, said) = refusal(name, args, &env);
+        assert_eq!(code, Some(2), "{setting}={value}: {said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(
+            said.starts_with(&format!("{name}: {setting} has a value")),
+            "{said}"
+        );
+        assert_eq!(said.contains(&format!("{value:?}")), shown, "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn an_old_schema_and_a_spool_in_use_stop_the_start_with_a_sentence() {
+    let world = World::new().await;
+    let api = world.start_api();
+    let edge = world.start_edge(&api);
+    let mut env = world.env();
+    env.insert("ORIGIN_URL".to_owned(), "http://127.0.0.1:1".to_owned());
+    let output = command("edge-redirector", &[], &env).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("is used by another process"), "{said}");
+    edge.stop();
+    api.stop();
+    world
+        .db
+        .batch_execute("DELETE FROM refinery_schema_history WHERE version > 1")
+        .await
+        .unwrap();
+    for (name, args) in [("links-api", &["serve"][..]), ("click-worker", &[])] {
+        let output = command(name, args, &world.env()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(said.contains("run `links-api migrate`"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn help_documents_every_setting() {
+    for (name, args) in SERVICES {
+        let help = command(name, &[args, &["--help"]].concat(), &Env::new())
+            .output()
+            .unwrap();
+        assert!(help.status.success());
+        let help = String::from_utf8(help.stdout).unwrap();
+        let mut n_settings = 0;
+        let lines: Vec<_> = help.lines().collect();
+        for (i, line) in lines.iter().enumerate() {
+            let flag = line.trim_start();
+            if !flag.starts_with("--") {
+                continue;
+            }
+            n_settings += 1;
+            let text = lines[i + 1..]
+                .iter()
+                .take_while(|line| !line.trim_start().starts_with("--"));
+            let text: Vec<_> = text.map(|line| line.trim()).collect();
+            assert!(text[0].len() > 10, "{name} {flag} has no line of help");
+            assert!(
+                text.iter().any(|line| line.contains("[env: ")),
+                "{name} {flag} has no variable"
+            );
+        }
+        assert!(n_settings >= 10, "{help}");
+    }
+}
+
+#[tokio::test]
+async fn every_service_is_live_ready_and_measured() {
+    let world = World::new().await;
+    let tenant = Tenant::create(&world, "ops");
+    let api = world.start_api();
+    let (edge, worker) = (world.start_edge(&api), world.start_worker());
+    let client = Client::new(&api, Some(&edge));
+    let link = client.mint(&tenant).await;
+    client
+        .click(link["clickTrackerUrl"].as_str().unwrap(), BROWSER)
+        .await
+        .to();
+    for (service, dependencies, metric) in [
+        (
+            &api,
+            &["postgres", "redis"][..],
+            "waypost_api_requests_total{route=\"/api/v2/links\",method=\"POST\",status=\"201\"} 1",
+        ),
+        (
+            &edge,
+            &["redis", "origin", "rabbitmq"],
+            "waypost_edge_requests_total{outcome=\"Click\"} 1",
+        ),
+        (
+            &worker,
+            &["postgres", "rabbitmq"],
+            "waypost_worker_stored_total 1",
+        ),
+    ] {
+        let admin = service.url("admin.address");
+        assert_eq!(client.get(&format!("{admin}/live")).await.status(), 200);
+        for dependency in dependencies {
+            wait_for(dependency, "up".to_owned(), async || {
+                let report: Value = client
+                    .get(&format!("{admin}/ready"))
+                    .await
+                    .json()
+                    .await
+                    .unwrap();
+                report["dependencies"][dependency]
+                    .as_str()
+                    .unwrap()
+                    .to_owned()
+            })
+            .await;
+        }
+        assert_eq!(client.get(&format!("{admin}/ready")).await.status(), 200);
+        wait_for(metric, true, async || {
+            client
+                .get(&format!("{admin}/metrics"))
+                .await
+                .text()
+                .await
+                .unwrap()
+                .contains(metric)
+        })
+        .await;
+    }
+    for service in [edge, worker, api] {
+        for line in service.lines() {
+            assert!(
+                line["timestamp"].is_string() && line["level"].is_string(),
+                "{line}"
+            );
+        }
+        service.stop();
+    }
+}
+
+#[tokio::test]
+async fn ready_says_what_is_down_and_the_edge_serves_on() {
+    let world = World::new().await;
+    let api = world.start_api();
+    let nowhere = [
+        ("AMQP_URL", "amqp://127.0.0.1:1/%2f"),
+        ("REDIS_URL", "redis://127.0.0.1:1"),
+    ];
+    let edge = world.start_edge_with(&api, &nowhere);
+    let client = Client::new(&api, Some(&edge));
+    let ready = format!("{}/ready", edge.url("admin.address"));
+    for dependency in ["rabbitmq", "redis"] {
+        wait_for(dependency, true, async || {
+            let report: Value = client.get(&ready).await.json().await.unwrap();
+            let state = report["dependencies"][dependency]
+                .as_str()
+                .unwrap()
+                .to_owned();
+            state.starts_with("down: ") && state != "down: not connected yet"
+        })
+        .await;
+    }
+    assert_eq!(
+        client.get(&ready).await.status(),
+        200,
+        "it works without both"
+    );
+    let worker = world.start_worker_with(&[("AMQP_URL", "amqp://127.0.0.1:1/%2f")]);
+    let ready = format!("{}/ready", worker.url("admin.address"));
+    assert_eq!(
+        client.get(&ready).await.status(),
+        503,
+        "a worker without a queue does not"
+    );
+}
+
+/// Collects what is sent to an OTLP/HTTP endpoint, as raw bodies.
+async fn collector() -> (String, Arc<Mutex<Vec<u8>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let received = Arc::new(Mutex::new(Vec::new()));
+    let all = received.clone();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let all = all.clone();
+            tokio::spawn(async move {
+                let mut buffer = vec![0; 64 * 1024];
+                let mut request = Vec::new();
+                while let Ok(n @ 1..) = stream.read(&mut buffer).await {
+                    request.extend_from_slice(&buffer[..n]);
+                    all.lock().unwrap().extend_from_slice(&buffer[..n]);
+                    if is_whole(&request) {
+                        request.clear();
+                        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+                        if stream.write_all(answer).await.is_err() {
+                            return;
+                        }
+                    }
+                }
+            });
+        }
+    });
+    (url, received)
+}
+
+fn is_whole(request: &[u8]) -> bool {
+    let Some(head) = request.windows(4).position(|window| window == b"\r\n\r\n") else {
+        return false;
+    };
+    let headers = String::from_utf8_lossy(&request[..head]).to_lowercase();
+    let length = headers
+        .split("content-length: ")
+        .nth(1)
+        .and_then(|rest| rest.split("\r\n").next());
+    request.len() >= head + 4 + length.map_or(0, |length| length.parse().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trace_goes_from_the_click_through_rabbitmq_to_the_worker() {
+    let world = World::new().await;
+    let tenant = Tenant::create(&world, "traced");
+    let (url, received) = collector().await;
+    let settings = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", url.as_str()),
+        ("TRACE_RATIO", "1"),
+    ];
+    let api = world.start_api();
+    let edge = world.start_edge_with(&api, &settings);
+    let worker = world.start_worker_with(&settings);
+    let client = Client::new(&api, Some(&edge));
+    let link = client.mint(&tenant).await;
+    let (host, path) = e2e::client::split(link["clickTrackerUrl"].as_str().unwrap());
+    let trace_id = "0af7651916cd43dd8448eb211c80319c";
+    let request = client
+        .edge_request(reqwest::Method::GET, host, path)
+        .header(header::USER_AGENT, BROWSER)
+        .header("traceparent", format!("00-{trace_id}-b7ad6b7169203331-01"));
+    assert_eq!(request.send().await.unwrap().status(), 302);
+    wait_for("the click", 1, async || {
+        world.count("SELECT count(*) FROM clicks").await
+    })
+    .await;
+    edge.stop();
+    worker.stop();
+    api.stop();
+
+    let received = received.lock().unwrap().clone();
+    let has = |bytes: &[u8]| {
+        received
+            .windows(bytes.len())
+            .filter(|window| *window == bytes)
+            .count()
+    };
+    for name in [
+        "edge-redirector.click.record",
+        "edge-redirector.clicks.publish",
+        "click-worker.clicks.store",
+    ] {
+        assert!(has(name.as_bytes()) >= 1, "no span {name}");
+    }
+    // The caller's trace has the click's span, and the worker's links to it.
+    let trace_id = u128::from_str_radix(trace_id, 16).unwrap().to_be_bytes();
+    assert!(
+        has(&trace_id) >= 2,
+        "the trace is in {} spans and links",
+        has(&trace_id)
+    );
+}
+
+#[tokio::test]
+async fn the_edge_knows_no_database() {
+    let output = std::process::Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "-p",
+            "edge-redirector",
+            "-e",
+            "normal,build",
+            "--prefix",
+            "none",
+        ])
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let tree = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        tree.contains("moka") && !tree.contains("tokio-postgres"),
+        "{tree}"
+    );
+}

@@ -1,6 +1,6 @@
 //! What is recorded of a click, before the redirect is answered.
 
-use std::{borrow::Cow, time::Instant};
+use std::{borrow::Cow, cell::RefCell, collections::HashMap, time::Instant};
 
 use actix_http::{HttpMessage as _, Request, header};
 use domain::{
@@ -11,16 +11,20 @@ use domain::{
     query::ClickQuery,
 };
 use ipnet::IpNet;
-use moka::sync::Cache;
 use platform::telemetry::{self, TRACEPARENT};
 use tracing::{Instrument as _, Span};
 
 use super::{Edge, found, request};
 use crate::{metrics::Outcome, pages::Page, resolve::Route, spool::Spool};
 
-/// User agents whose verdict is remembered: there are few in any hour, and the
-/// list of bots is one large regular expression.
-const REMEMBERED_USER_AGENTS: u64 = 10_000;
+/// User agents that a worker thread remembers: there are few in any hour, and
+/// the list of bots is one large regular expression.
+const REMEMBERED_USER_AGENTS: usize = 10_000;
+
+thread_local! {
+    /// Whether a user agent is a known bot's. Emptied when it is full.
+    static KNOWN: RefCell<HashMap<String, bool>> = RefCell::default();
+}
 
 /// A request to a link that is open, at one time.
 #[derive(Clone, Copy)]
@@ -35,7 +39,6 @@ pub struct Click<'c> {
 pub struct Recorder {
     spool: Spool,
     known_bots: KnownBots,
-    verdicts: Cache<String, bool>,
     trusted_proxies: Vec<IpNet>,
     /// Whether clicks may be traced; else they have no span at all.
     is_tracing: bool,
@@ -46,7 +49,6 @@ impl Recorder {
         Self {
             spool,
             known_bots: KnownBots::load(),
-            verdicts: Cache::new(REMEMBERED_USER_AGENTS),
             trusted_proxies,
             is_tracing,
         }
@@ -120,12 +122,17 @@ impl Recorder {
     fn verdict(&self, request: &Request, user_agent: Option<&str>) -> Vec<BotReason> {
         let signs = request::bot_signs(request, user_agent);
         bot::verdict(&signs, |user_agent| {
-            if let Some(known) = self.verdicts.get(user_agent) {
-                return known;
-            }
-            let known = self.known_bots.contains(user_agent);
-            self.verdicts.insert(user_agent.to_owned(), known);
-            known
+            KNOWN.with_borrow_mut(|remembered| {
+                if let Some(&known) = remembered.get(user_agent) {
+                    return known;
+                }
+                let known = self.known_bots.contains(user_agent);
+                if remembered.len() >= REMEMBERED_USER_AGENTS {
+                    remembered.clear();
+                }
+                remembered.insert(user_agent.to_owned(), known);
+                known
+            })
         })
     }
 

@@ -135,6 +135,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Queue {
     buffer: Vec<u8>,
+    n_records: usize,
     group: Arc<Group>,
     /// Close this segment, if nothing was added to it after this position.
     close_at: Option<Position>,
@@ -194,6 +195,7 @@ impl Spool {
         }
         let writer_may_wait = queue.buffer.is_empty();
         format::push_record(&mut queue.buffer, record);
+        queue.n_records += 1;
         let append = Append::waiting_for(queue.group.clone());
         drop(queue);
         if writer_may_wait {
