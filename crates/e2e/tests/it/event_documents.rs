@@ -25,7 +25,8 @@ fn schema() -> Value {
 
 fn document(name: &str) -> Value {
     let path = workspace().join("proto-docs").join(name);
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("{} is missing", path.display()));
+    let text =
+        std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("{} is missing", path.display()));
     serde_json::from_str(&text).unwrap()
 }
 
@@ -49,7 +50,11 @@ fn the_schema_accepts_events_and_refuses_others() {
         "click_id": "01a11d5c-1e7b-7123-8123-456789abcdef", "account_id": 1, "link_key": 1,
         "link_id": "Ab3kX9q", "ip": "203.0.113.9", "bot_reasons": ["ua_bot"],
     });
-    assert!(validator.is_valid(&event), "{:?}", validator.validate(&event));
+    assert!(
+        validator.is_valid(&event),
+        "{:?}",
+        validator.validate(&event)
+    );
     for (field, value) in [
         ("click_id", json!("a1b2c3d4-e5f6-4890-abcd-ef1234567890")), // version 4
         ("account_id", json!("1")),
@@ -74,15 +79,24 @@ fn the_asyncapi_document_names_what_the_code_uses() {
     ] {
         let channel = &channels[channel];
         assert_eq!(channel["address"], Topology::CLICKS_KEY);
-        assert_eq!(channel["bindings"]["amqp"]["exchange"]["name"], exchange.as_str());
+        assert_eq!(
+            channel["bindings"]["amqp"]["exchange"]["name"],
+            exchange.as_str()
+        );
         assert_eq!(channel["bindings"]["amqp"]["exchange"]["type"], "direct");
         assert_eq!(channel["x-queue"]["name"], queue.as_str());
     }
     let message = &document["components"]["messages"]["clicks"];
     assert_eq!(message["contentType"], CONTENT_TYPE);
-    assert_eq!(message["headers"]["properties"]["schema-version"]["const"], SCHEMA_VERSION);
+    assert_eq!(
+        message["headers"]["properties"]["schema-version"]["const"],
+        SCHEMA_VERSION
+    );
     assert_eq!(message["x-max-events"], MAX_EVENTS_PER_MESSAGE);
-    assert_eq!(message["payload"]["schema"]["x-line-schema"]["$ref"], "./click-event.schema.json");
+    assert_eq!(
+        message["payload"]["schema"]["x-line-schema"]["$ref"],
+        "./click-event.schema.json"
+    );
 }
 
 #[tokio::test]
@@ -94,19 +108,36 @@ async fn a_published_message_is_what_the_documents_say() {
     let client = Client::new(&api, Some(&edge));
     let link = client.mint(&tenant).await;
     let tracker = link["clickTrackerUrl"].as_str().unwrap();
-    client.click(&format!("{tracker}?sub1=a%00b&sub2=%C3%A9&source=s"), BOT).await.to();
+    client
+        .click(&format!("{tracker}?sub1=a%00b&sub2=%C3%A9&source=s"), BOT)
+        .await
+        .to();
     edge.stop();
     let queue = world.topology().clicks_queue;
-    wait_for("the message", 1, async || world.queue_len(queue.as_str()).await).await;
+    wait_for("the message", 1, async || {
+        world.queue_len(queue.as_str()).await
+    })
+    .await;
     let (_connection, channel) = world.amqp().await;
     let options = BasicGetOptions { no_ack: true };
     let message = channel.basic_get(queue, options).await.unwrap().unwrap();
     let properties = &message.properties;
-    assert_eq!(properties.content_type().as_ref().unwrap().as_str(), CONTENT_TYPE);
+    assert_eq!(
+        properties.content_type().as_ref().unwrap().as_str(),
+        CONTENT_TYPE
+    );
     assert_eq!(*properties.delivery_mode(), Some(2), "persistent");
     let headers = properties.headers().as_ref().unwrap().inner();
-    assert_eq!(headers.get("schema-version"), Some(&AMQPValue::LongInt(SCHEMA_VERSION)));
-    let lines: Vec<_> = message.delivery.data.split(|&b| b == b'\n').filter(|line| !line.is_empty()).collect();
+    assert_eq!(
+        headers.get("schema-version"),
+        Some(&AMQPValue::LongInt(SCHEMA_VERSION))
+    );
+    let lines: Vec<_> = message
+        .delivery
+        .data
+        .split(|&b| b == b'\n')
+        .filter(|line| !line.is_empty())
+        .collect();
     assert_eq!(lines.len(), 1);
     let event: Value = serde_json::from_slice(lines[0]).unwrap();
     let validator = jsonschema::validator_for(&document("click-event.schema.json")).unwrap();

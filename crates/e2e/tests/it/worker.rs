@@ -68,7 +68,10 @@ impl Queue {
     /// Everything is taken, and acknowledged: nothing would come again.
     async fn wait_for_empty_queue(&self, worker: e2e::service::Service) {
         let queue = self.world.topology().clicks_queue;
-        wait_for("the queue", 0, async || self.world.queue_len(queue.as_str()).await).await;
+        wait_for("the queue", 0, async || {
+            self.world.queue_len(queue.as_str()).await
+        })
+        .await;
         worker.stop();
         assert_eq!(self.world.queue_len(queue.as_str()).await, 0);
     }
@@ -219,7 +222,7 @@ async fn poison_goes_to_the_dead_letters_and_the_good_ones_are_stored() {
         bad_ip.to_string(),
     ];
     queue
-        .publish(&[&poison[..2], &[good.clone()], &poison[2..]].concat())
+        .publish(&[&poison[..2], std::slice::from_ref(&good), &poison[2..]].concat())
         .await;
     queue
         .publish_as("text/plain", SCHEMA_VERSION, good.as_bytes())

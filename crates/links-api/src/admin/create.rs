@@ -220,7 +220,7 @@ pub struct Offer {
     account: i64,
     #[arg(long)]
     name: String,
-    /// Where its clicks go, with macros: https://example.com/lp?clickid={click_id}
+    /// Where its clicks go: a URL with macros, see proto-docs/macros.md.
     #[arg(long)]
     destination_url_template: String,
     /// Its id on the external platform.
