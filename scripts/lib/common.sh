@@ -43,7 +43,7 @@ stop_pid() {
     for tries in $(seq 300); do
         kill -0 "$pid" 2>/dev/null || return 0
         # A zombie has ended; its parent may not have looked yet.
-        [ "$(ps -o stat= -p "$pid" 2>/dev/null | cut -c1)" != Z ] || return 0
+        ! grep -qs '^State:[[:space:]]*Z' "/proc/$pid/status" || return 0
         sleep 0.1
     done
     say "process $pid does not end: killing it"

@@ -7,7 +7,7 @@ use std::{fmt, str::FromStr};
 
 use rand::{CryptoRng, Rng, RngExt};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
 /// What is wrong with a text that should have been an id.
@@ -23,6 +23,8 @@ pub enum InvalidId {
     TrackerToken,
 }
 
+/// The forms of an id that is a text; `with_text` gives it without allocating,
+/// since every click writes some.
 macro_rules! text_form {
     ($name:ident, $pattern:literal) => {
         impl TryFrom<String> for $name {
@@ -31,9 +33,14 @@ macro_rules! text_form {
                 Self::parse(&text)
             }
         }
-        impl From<$name> for String {
-            fn from(id: $name) -> String {
-                id.to_string()
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                self.with_text(|text| serializer.serialize_str(text))
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.with_text(|text| f.write_str(text))
             }
         }
         impl FromStr for $name {
@@ -94,8 +101,8 @@ number_id!(
 
 /// The path of a short link: generated (7 characters of base62) or a slug
 /// (3 to 64 of `[A-Za-z0-9_-]`). Case matters.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
 pub struct ShortId(String);
 text_form!(ShortId, "^[A-Za-z0-9_-]{3,64}$");
 
@@ -119,11 +126,9 @@ impl ShortId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
 
-impl fmt::Display for ShortId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+    fn with_text<T>(&self, use_text: impl FnOnce(&str) -> T) -> T {
+        use_text(&self.0)
     }
 }
 
@@ -137,8 +142,8 @@ pub fn base62(rng: &mut impl CryptoRng, len: usize) -> String {
 
 /// An SMS offer or a partnership offer: 12 bytes, written as 24 hexadecimal
 /// characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
 pub struct OfferId([u8; 12]);
 text_form!(OfferId, "^[0-9a-f]{24}$");
 
@@ -162,18 +167,22 @@ impl OfferId {
         rng.fill_bytes(&mut id);
         Self(id)
     }
-}
 
-impl fmt::Display for OfferId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    fn with_text<T>(&self, use_text: impl FnOnce(&str) -> T) -> T {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 24];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = HEX[usize::from(byte >> 4)];
+            pair[1] = HEX[usize::from(byte & 15)];
+        }
+        use_text(str::from_utf8(&text).expect("hexadecimal digits are ASCII"))
     }
 }
 
 /// A click: UUID of version 7, whose first 48 bits are the click's time in
 /// Unix milliseconds. It is the idempotency key of the whole pipeline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
 pub struct ClickId(Uuid);
 text_form!(
     ClickId,
@@ -205,6 +214,10 @@ impl ClickId {
         self.0
     }
 
+    fn with_text<T>(&self, use_text: impl FnOnce(&str) -> T) -> T {
+        with_hyphenated(self.0, use_text)
+    }
+
     /// The time of the click, in Unix milliseconds.
     pub fn unix_ms(&self) -> i64 {
         let ms = self.0.as_u128() >> 80;
@@ -217,15 +230,9 @@ impl ClickId {
     }
 }
 
-impl fmt::Display for ClickId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
 /// The secret in a click tracker URL: UUID of version 4.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
 pub struct TrackerToken(Uuid);
 text_form!(
     TrackerToken,
@@ -256,12 +263,15 @@ impl TrackerToken {
     pub fn as_uuid(&self) -> Uuid {
         self.0
     }
+
+    fn with_text<T>(&self, use_text: impl FnOnce(&str) -> T) -> T {
+        with_hyphenated(self.0, use_text)
+    }
 }
 
-impl fmt::Display for TrackerToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
+fn with_hyphenated<T>(id: Uuid, use_text: impl FnOnce(&str) -> T) -> T {
+    let mut buffer = Uuid::encode_buffer();
+    use_text(id.hyphenated().encode_lower(&mut buffer))
 }
 
 /// `Uuid::parse_str` also reads the simple, braced and URN forms.

@@ -166,6 +166,14 @@ impl World {
         (connection, channel)
     }
 
+    pub async fn redis(&self) -> redis::aio::MultiplexedConnection {
+        let client = redis::Client::open(self.servers.redis_url.as_str()).expect("a Redis URL");
+        client
+            .get_multiplexed_async_connection()
+            .await
+            .expect("Redis")
+    }
+
     /// Messages that wait in a queue; 0 if there is no such queue.
     pub async fn queue_len(&self, queue: &str) -> u32 {
         let (_connection, channel) = self.amqp().await;

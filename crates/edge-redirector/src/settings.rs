@@ -70,7 +70,7 @@ pub struct Settings {
     pub spool_max_bytes: u64,
     /// Bytes after which a segment is closed. Too low: many files. Too high:
     /// more is sent again after a crash.
-    #[arg(long, env = "SPOOL_SEGMENT_BYTES", default_value = "8388608")]
+    #[arg(long, env = "SPOOL_SEGMENT_BYTES", default_value = "16777216")]
     pub spool_segment_bytes: u64,
     /// When a click counts as recorded: `always` when it is on disk, or a
     /// number of milliseconds between syncs, which is what a power cut loses.

@@ -49,8 +49,7 @@ impl Edge {
 
     /// Until the outbox carries changes, a test does by hand what it will do.
     async fn forget_records(&self) {
-        let client = redis::Client::open(self.world.servers.redis_url.as_str()).unwrap();
-        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let mut connection = self.world.redis().await;
         let pattern = format!("{}*", self.world.redis_prefix());
         let keys: Vec<String> = redis::cmd("KEYS")
             .arg(pattern)
@@ -415,8 +414,7 @@ async fn a_miss_in_redis_is_answered_by_the_origin_and_written_back() {
     edge.forget_records().await;
     let tracker = edge.client.click(&edge.short_url, BROWSER).await.to();
     assert_eq!(tracker, edge.tracker_url);
-    let client = redis::Client::open(edge.world.servers.redis_url.as_str()).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let mut connection = edge.world.redis().await;
     let (host, path) = split(&edge.short_url);
     let key = format!("{}link/{host}{path}", edge.world.redis_prefix());
     wait_for("the record in Redis", true, async || {
@@ -565,8 +563,7 @@ async fn a_record_of_another_version_in_redis_is_the_origins_to_answer() {
     let mut edge = Edge::start().await;
     edge.service
         .expect_in_log("a record in Redis cannot be read");
-    let client = redis::Client::open(edge.world.servers.redis_url.as_str()).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let mut connection = edge.world.redis().await;
     let (host, path) = split(&edge.short_url);
     let key = format!("{}link/{host}{path}", edge.world.redis_prefix());
     let _: () = redis::cmd("SET")

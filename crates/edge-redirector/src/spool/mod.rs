@@ -217,18 +217,24 @@ impl Spool {
     /// Everything before `position` is delivered: segments that end there or
     /// before are deleted.
     pub fn release(&self, position: Position) -> io::Result<()> {
-        let mut segments = lock_of(&self.0.segments);
-        while let Some((&sequence, &segment)) = segments.first_key_value() {
-            let delivered = sequence < position.segment
-                || sequence == position.segment && segment.bytes <= position.offset;
-            if !segment.closed || !delivered {
-                break;
-            }
+        while let Some((sequence, segment)) = self.first_delivered(position) {
+            // Not under the lock, which the writer needs: a delete can take
+            // long, and every click would wait for it.
             fs::remove_file(self.0.path(sequence))?;
-            segments.remove(&sequence);
+            lock_of(&self.0.segments).remove(&sequence);
             self.0.bytes.fetch_sub(segment.bytes, Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    fn first_delivered(&self, position: Position) -> Option<(u64, Segment)> {
+        let segments = lock_of(&self.0.segments);
+        let (&sequence, &segment) = segments.first_key_value()?;
+        let end = Position {
+            segment: sequence,
+            offset: segment.bytes,
+        };
+        (segment.closed && end <= position).then_some((sequence, segment))
     }
 
     /// Closes the segment that ends at `position`, so that it can be released:
@@ -249,10 +255,10 @@ impl Spool {
         lock_of(&self.0.queue).stopping = true;
         self.0.writer_wakes.notify_one();
         let writer = lock_of(&self.0.writer).take();
-        if let Some(writer) = writer
-            && writer.join().is_err()
-        {
-            tracing::error!("the spool's writer panicked");
+        if let Some(writer) = writer {
+            writer
+                .join()
+                .expect("a panic of the writer ends the process");
         }
     }
 
