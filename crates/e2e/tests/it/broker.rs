@@ -66,8 +66,13 @@ impl Clicker {
         })
     }
 
-    async fn wait_for_metric(&self, edge: &Service, name: &str, value: f64) {
-        wait_for(name, value, async || self.metric(edge, name).await).await;
+    async fn wait_for_metric(&self, edge: &Service, name: &str, least: f64) {
+        wait_for(name, true, async || self.metric(edge, name).await >= least).await;
+    }
+
+    async fn wait_until_blocked_is(&self, edge: &Service, blocked: f64) {
+        let name = "waypost_edge_broker_blocked";
+        wait_for(name, blocked, async || self.metric(edge, name).await).await;
     }
 }
 
@@ -196,15 +201,11 @@ async fn nacks_alarms_and_restarts_of_the_broker_lose_nothing() {
     // may take.
     rabbitmqctl(&broker, &["set_vm_memory_high_watermark", "absolute", "1"]);
     clicker.click(20).await;
-    clicker
-        .wait_for_metric(&edge, "waypost_edge_broker_blocked", 1.0)
-        .await;
+    clicker.wait_until_blocked_is(&edge, 1.0).await;
     let failures_before = clicker.metric(&edge, &failures("confirm_timeout")).await;
     clicker.click(20).await;
     rabbitmqctl(&broker, &["set_vm_memory_high_watermark", "0.8"]);
-    clicker
-        .wait_for_metric(&edge, "waypost_edge_broker_blocked", 0.0)
-        .await;
+    clicker.wait_until_blocked_is(&edge, 0.0).await;
     assert_eq!(
         clicker.metric(&edge, &failures("confirm_timeout")).await,
         failures_before

@@ -3,9 +3,11 @@
 //! A session connects, declares the topology, and sends what is durable with a
 //! window of unconfirmed messages. Whatever goes wrong (connection or channel
 //! lost, a nack, a returned message, no confirm in time) ends the session; the
-//! next one begins at the first unconfirmed record. A broker that blocks
+//! next one begins at the first record that was not released (see `releases`). A broker that blocks
 //! publishers is waited for. Consumers see duplicates and know them by their
 //! click ids.
+
+mod releases;
 
 use std::{
     collections::VecDeque,
@@ -33,6 +35,7 @@ use crate::{
     metrics::Metrics,
     spool::{Batch, Position, Reader, Spool},
 };
+use releases::{Released, Releases};
 
 /// How long the first event of a message waits for more.
 const LINGER: Duration = Duration::from_millis(5);
@@ -147,6 +150,7 @@ impl Publisher {
             connection: &connection,
             channel,
             window: VecDeque::with_capacity(WINDOW),
+            releases: Releases::default(),
             durable: self.spool.durable(),
             is_blocked: false,
         };
@@ -165,6 +169,8 @@ struct Session<'p> {
     channel: Channel,
     /// Published and not confirmed, oldest first.
     window: VecDeque<Published>,
+    /// Confirmed and not released.
+    releases: Releases,
     durable: watch::Receiver<Position>,
     is_blocked: bool,
 }
@@ -239,6 +245,7 @@ impl Session<'_> {
             if batch.n_records > 0 {
                 let published = self.publish(&batch).await?;
                 self.window.push_back(published);
+                self.releases.published();
             }
         }
         Ok(false)
@@ -291,16 +298,19 @@ impl Session<'_> {
     }
 
     fn confirm_oldest(&mut self, delivered: &mut Position) -> Result<(), SessionEnd> {
-        let Some(oldest) = self.window.pop_front() else {
-            return Ok(());
-        };
-        let metrics = &self.publisher.metrics;
-        metrics.published_messages.inc();
-        metrics
-            .published_events
-            .inc_by(u64::try_from(oldest.n_events).unwrap_or(u64::MAX));
-        *delivered = oldest.end;
-        self.publisher.spool.release(oldest.end)?;
+        if let Some(oldest) = self.window.pop_front() {
+            self.releases.confirmed(Released {
+                end: oldest.end,
+                n_events: oldest.n_events,
+            });
+        }
+        while let Some(released) = self.releases.next() {
+            let n_events = u64::try_from(released.n_events).unwrap_or(u64::MAX);
+            self.publisher.metrics.published_messages.inc();
+            self.publisher.metrics.published_events.inc_by(n_events);
+            *delivered = released.end;
+            self.publisher.spool.release(released.end)?;
+        }
         Ok(())
     }
 
