@@ -54,6 +54,15 @@ fn read_all(reader: &mut Reader) -> (Vec<String>, usize) {
     (text.lines().map(str::to_owned).collect(), n_damaged)
 }
 
+/// The writer is another thread.
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = std::time::Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(std::time::Instant::now() < deadline, "waited for: {what}");
+        std::thread::yield_now();
+    }
+}
+
 fn numbered(n: usize) -> Vec<String> {
     (0..n)
         .map(|i| format!("record {i} {}", "x".repeat(i % 60)))
@@ -160,16 +169,10 @@ fn a_delivered_and_closed_spool_is_empty_and_takes_more() {
     spool.close_segment(before);
     read_all(&mut reader);
     spool.close_segment(reader.position());
-    let deadline = std::time::Instant::now() + Duration::from_secs(10);
-    while spool.bytes() > 0 {
+    wait_until("the spool is empty", || {
         spool.release(reader.position()).unwrap();
-        assert!(
-            std::time::Instant::now() < deadline,
-            "{} bytes left",
-            spool.bytes()
-        );
-        std::thread::yield_now();
-    }
+        spool.bytes() == 0
+    });
     assert_eq!(segment_files(&folder), Vec::<PathBuf>::new());
     record(&spool, &["four"]);
     assert_eq!(read_all(&mut reader), (vec!["four".to_owned()], 0));
@@ -233,6 +236,9 @@ fn a_failing_disk_fails_the_append_and_nothing_else() {
     let mut reader = spool.reader();
     read_all(&mut reader);
     spool.close_segment(reader.position());
+    wait_until("the segment is closed", || {
+        spool.segment(1).is_some_and(|s| s.closed)
+    });
     let blocker = folder.path().join(format!("{:016x}.seg", 2));
     fs::create_dir(&blocker).unwrap();
     assert_eq!(block_on(spool.append(b"lost\n")), Err(NotRecorded::Failed));
