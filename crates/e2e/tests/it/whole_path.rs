@@ -197,3 +197,57 @@ async fn ids(world: &World, sql: &str) -> BTreeSet<String> {
     assert_eq!(ids.len(), rows.len(), "none is there twice");
     ids
 }
+
+/// With sequential scans ruled out, a query that has an index uses it: these
+/// are the look-ups of creates, misses and stored clicks.
+#[tokio::test]
+async fn every_hot_query_has_its_index() {
+    let world = World::new().await;
+    let setting = format!("ALTER DATABASE {} SET enable_seqscan = off", world.name);
+    world.db.batch_execute(&setting).await.unwrap();
+    let tenant = Tenant::create(&world, "indexed");
+    let (api, worker) = (world.start_api(), world.start_worker());
+    // Without Redis every look-up is the origin's.
+    let settings = [("REDIS_URL", "redis://127.0.0.1:1")];
+    let mut edge = world.start_edge_with(&api, &settings);
+    edge.expect_in_log("Redis does not answer");
+    let client = Client::new(&api, Some(&edge));
+    client.mint(&tenant).await;
+    let body = serde_json::json!({
+        "externalOfferId": tenant.external_offer_id, "phoneNumber": tenant.list_phone,
+    });
+    let response = client.post("/v2/links", Some(&tenant.key), &body).await;
+    assert_eq!(response.status(), 201);
+    let link: serde_json::Value = response.json().await.unwrap();
+    let tracker = client
+        .click(link["shortUrl"].as_str().unwrap(), BROWSER)
+        .await
+        .to();
+    client.click(&tracker, BROWSER).await.to();
+    wait_for("the click", 1, async || {
+        world.count("SELECT count(*) FROM message_clicks").await
+    })
+    .await;
+    edge.stop();
+    api.stop();
+    worker.stop();
+
+    for index in [
+        "api_keys_digest_key",
+        "accounts_pkey",
+        "offers_pkey",
+        "offers_external_id_idx",
+        "lists_pkey",
+        "lists_phone_number_key",
+        "domains_host_key",
+        "links_short_id_key",
+        "links_tracker_token_key",
+        "message_clicks_pkey",
+    ] {
+        let sql = format!(
+            "SELECT coalesce(sum(idx_scan), 0)::bigint FROM pg_stat_user_indexes
+             WHERE indexrelname = '{index}'"
+        );
+        wait_for(index, true, async || world.count(&sql).await > 0).await;
+    }
+}
