@@ -8,8 +8,6 @@ use std::borrow::Cow;
 
 use url::form_urlencoded;
 
-use crate::macros::encode::push_query;
-
 /// Bytes of the raw query that are read. Pairs that do not fit whole are
 /// ignored.
 pub const MAX_QUERY_BYTES: usize = 4096;
@@ -32,19 +30,6 @@ pub fn bounded(raw: &str) -> &str {
         start = pair_end + 1;
     }
     &raw[..end]
-}
-
-/// The query as it is kept on the hop from short link to click tracker:
-/// [`bounded`], and with what is not ASCII escaped. Browsers have done that
-/// already; a program that follows a link may not have.
-pub fn kept(raw: &str) -> Cow<'_, str> {
-    let query = bounded(raw);
-    if query.bytes().all(|b| b.is_ascii_graphic()) {
-        return Cow::Borrowed(query);
-    }
-    let mut escaped = String::with_capacity(query.len() * 2);
-    push_query(&mut escaped, query);
-    Cow::Owned(escaped)
 }
 
 /// The parameters of a click's query that have a meaning: the rest is kept on
@@ -143,13 +128,6 @@ mod tests {
         assert_eq!(query.subs[2].as_deref(), Some("\u{fffd}"));
         assert_eq!(query.subs[3].as_deref(), Some("\u{fffd}"));
         assert_eq!(query.cost.as_deref(), Some("1.5"));
-    }
-
-    #[test]
-    fn what_no_header_can_carry_is_escaped_on_the_hop() {
-        assert_eq!(kept("sub1=a%20b&x=|\""), "sub1=a%20b&x=|\"");
-        assert_eq!(kept("sub1=é&x=|"), "sub1=%C3%A9&x=|");
-        assert_eq!(kept("a\r\nb"), "a%0D%0Ab");
     }
 
     #[test]

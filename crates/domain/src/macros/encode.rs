@@ -18,11 +18,6 @@ pub(super) fn push_text(out: &mut String, text: &str) {
     });
 }
 
-/// Appends a query as it came, but for what no header can carry.
-pub(crate) fn push_query(out: &mut String, query: &str) {
-    push_escaped(out, query, |b| b.is_ascii_graphic());
-}
-
 /// `stays` must hold for ASCII only.
 fn push_escaped(out: &mut String, text: &str, stays: impl Fn(u8) -> bool) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";

@@ -19,7 +19,7 @@
 //!   and the template does not spell them out.
 
 mod context;
-pub(crate) mod encode;
+mod encode;
 mod name;
 mod template;
 mod token;

@@ -10,10 +10,6 @@ use e2e::{
 };
 use reqwest::{Method, header};
 use serde_json::Value;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-};
 
 /// All services and a minted link.
 struct Edge {
@@ -318,26 +314,6 @@ async fn a_query_over_its_limits_is_cut_and_the_redirect_works() {
     let many = format!("{}?sub1=a{}&sub2=b", edge.tracker_url, "&k=v".repeat(100));
     let destination = edge.client.click(&many, BROWSER).await.to();
     assert!(destination.ends_with("&s1=a&s2="), "{destination}");
-}
-
-/// Browsers escape it; a link that somebody's program follows may not be.
-#[tokio::test]
-async fn a_query_that_is_not_ascii_is_kept_and_redirected() {
-    let edge = Edge::start().await;
-    let (host, path) = split(&edge.short_url);
-    let address = edge.service.address("edge.address");
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!(
-        "GET {path}?sub1=\u{e9}&sub2=a|b HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    let location = format!("location: {}?sub1=%C3%A9&sub2=a|b\r\n", edge.tracker_url);
-    assert!(
-        answer.starts_with("HTTP/1.1 302") && answer.contains(&location),
-        "{answer}"
-    );
 }
 
 #[tokio::test]

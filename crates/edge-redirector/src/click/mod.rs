@@ -102,7 +102,7 @@ fn hop(request: &Request, edge: &Edge, route: &Route, tracker: &Tracker) -> Page
     match route.availability(jiff::Timestamp::now()) {
         Availability::Open => {
             edge.metrics.request(Outcome::Hop);
-            let query = query::kept(request::query(request));
+            let query = query::bounded(request::query(request));
             if query.is_empty() {
                 found(edge, &tracker.to_string())
             } else {
