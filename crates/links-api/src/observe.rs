@@ -7,6 +7,7 @@ use actix_web::{
     Error,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
+    http::Method,
     middleware::Next,
     web,
 };
@@ -27,7 +28,7 @@ use crate::serve::Services;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
     route: String,
-    method: String,
+    method: &'static str,
     status: u16,
 }
 
@@ -76,7 +77,7 @@ pub async fn request(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let start = Instant::now();
     let route = request.match_pattern().unwrap_or_else(|| "none".to_owned());
-    let method = request.method().to_string();
+    let method = method_label(request.method());
     let metrics = request
         .app_data::<web::Data<Services>>()
         .map(|services| services.metrics.clone());
@@ -123,6 +124,22 @@ pub async fn request(
         );
     }
     result
+}
+
+/// A label has few values: a method may be any word that a stranger makes up.
+fn method_label(method: &Method) -> &'static str {
+    [
+        ("GET", Method::GET),
+        ("POST", Method::POST),
+        ("PUT", Method::PUT),
+        ("PATCH", Method::PATCH),
+        ("DELETE", Method::DELETE),
+        ("HEAD", Method::HEAD),
+        ("OPTIONS", Method::OPTIONS),
+    ]
+    .iter()
+    .find(|(_, known)| known == method)
+    .map_or("other", |(label, _)| label)
 }
 
 /// The error and its causes in one line.

@@ -10,6 +10,10 @@ use e2e::{
 };
 use reqwest::{Method, header};
 use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
 /// All services and a minted link.
 struct Edge {
@@ -314,6 +318,33 @@ async fn a_query_over_its_limits_is_cut_and_the_redirect_works() {
     let many = format!("{}?sub1=a{}&sub2=b", edge.tracker_url, "&k=v".repeat(100));
     let destination = edge.client.click(&many, BROWSER).await.to();
     assert!(destination.ends_with("&s1=a&s2="), "{destination}");
+}
+
+/// Everything that may stand in a query raw is kept as it came. What is not
+/// ASCII must be escaped in HTTP, and every browser does it: 400.
+#[tokio::test]
+async fn a_query_is_kept_to_the_letter() {
+    let edge = Edge::start().await;
+    let (host, path) = split(&edge.short_url);
+    for (query, status) in [
+        ("sub1=a|b{c}[d]'(e)~!*;,%zz+%00&&=", 302),
+        ("sub1=\u{e9}", 400),
+    ] {
+        let mut stream = TcpStream::connect(edge.service.address("edge.address"))
+            .await
+            .unwrap();
+        let request =
+            format!("GET {path}?{query} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")),
+            "{answer}"
+        );
+        let location = format!("location: {}?{query}\r\n", edge.tracker_url);
+        assert_eq!(answer.contains(&location), status == 302, "{answer}");
+    }
 }
 
 #[tokio::test]
