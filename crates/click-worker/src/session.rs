@@ -154,7 +154,7 @@ impl Worker {
             tokio::select! {
                 next = consumer.next() => break next.ok_or(SessionEnd::Cancelled)??,
                 () = self.stopping.cancelled() => return Err(SessionEnd::Stopping),
-                () = tokio::time::sleep(TICK) => check(connection)?,
+                () = tokio::time::sleep(TICK) => amqp::ensure_connected(connection)?,
             }
         };
         let mut n_events = n_lines(&first);
@@ -248,7 +248,7 @@ impl Worker {
                         () = tokio::time::sleep(wait) => {}
                         () = self.stopping.cancelled() => return Err(SessionEnd::Stopping),
                     }
-                    check(connection)?;
+                    amqp::ensure_connected(connection)?;
                 }
             }
         }
@@ -270,15 +270,6 @@ impl Worker {
             reason = "a histogram has no use for more"
         )]
         self.metrics.batch_events.observe(events.len() as f64);
-    }
-}
-
-fn check(connection: &Connection) -> Result<(), SessionEnd> {
-    if connection.status().connected() {
-        Ok(())
-    } else {
-        let gone = lapin::ErrorKind::InvalidConnectionState(lapin::ConnectionState::Closed);
-        Err(SessionEnd::Lost(gone.into()))
     }
 }
 

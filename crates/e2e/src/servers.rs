@@ -73,7 +73,7 @@ impl PrivateServer {
         scripts_services(&["start", self.kind, path(self.folder.path()), &self.port]);
     }
 
-    /// Runs a management command of the server, as in `rabbitmqctl`.
+    /// Where its files are, such as what its management commands need.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }

@@ -143,10 +143,6 @@ impl Service {
         }
     }
 
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     pub fn lines(&self) -> Vec<Value> {
         self.log.lines.lock().expect("not poisoned").clone()
     }

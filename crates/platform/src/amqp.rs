@@ -177,6 +177,15 @@ pub async fn connect(
     }
 }
 
+/// Fails once a connection is gone: what waits for the broker asks this now
+/// and then.
+pub fn ensure_connected(connection: &Connection) -> lapin::Result<()> {
+    if connection.status().connected() {
+        return Ok(());
+    }
+    Err(lapin::ErrorKind::InvalidConnectionState(lapin::ConnectionState::Closed).into())
+}
+
 /// Closes a connection in good order, if the broker answers soon.
 pub async fn close(connection: &Connection) {
     let closing = connection.close(200, "stopping".into());

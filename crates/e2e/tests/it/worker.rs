@@ -9,10 +9,10 @@ use domain::{
 use e2e::{proxy::Proxy, wait::wait_for, world::World};
 use lapin::{
     BasicProperties, Channel,
-    options::BasicPublishOptions,
+    options::{BasicPublishOptions, ConfirmSelectOptions},
     types::{AMQPValue, FieldTable},
 };
-use platform::amqp::Topology;
+use platform::amqp::{Topology, confirmed};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 use serde_json::{Value, json};
 
@@ -28,6 +28,10 @@ impl Queue {
         let world = World::new().await;
         let (connection, channel) = world.amqp().await;
         world.topology().declare(&channel).await.unwrap();
+        channel
+            .confirm_select(ConfirmSelectOptions::default())
+            .await
+            .unwrap();
         Self {
             world,
             _connection: connection,
@@ -40,22 +44,29 @@ impl Queue {
             .await;
     }
 
+    /// Until it is on the queue: one that is being declared anew is bound a
+    /// moment after it is there, and what comes in between is returned.
     async fn publish_as(&self, content_type: &str, schema_version: i32, body: &[u8]) {
         let mut headers = FieldTable::default();
         headers.insert("schema-version".into(), AMQPValue::LongInt(schema_version));
         let properties = BasicProperties::default()
             .with_content_type(content_type.into())
             .with_headers(headers);
-        self.channel
-            .basic_publish(
+        let options = BasicPublishOptions {
+            mandatory: true,
+            ..Default::default()
+        };
+        wait_for("the message on its queue", true, async || {
+            let publishing = self.channel.basic_publish(
                 self.world.topology().clicks_exchange,
                 Topology::CLICKS_KEY.into(),
-                BasicPublishOptions::default(),
+                options,
                 body,
-                properties,
-            )
-            .await
-            .unwrap();
+                properties.clone(),
+            );
+            confirmed(publishing.await.unwrap().await).is_ok()
+        })
+        .await;
     }
 
     async fn wait_for_clicks(&self, n: i64) {

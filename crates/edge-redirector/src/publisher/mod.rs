@@ -315,10 +315,7 @@ impl Session<'_> {
     }
 
     fn check_broker(&mut self) -> Result<(), SessionEnd> {
-        if !self.connection.status().connected() {
-            let gone = lapin::ErrorKind::InvalidConnectionState(lapin::ConnectionState::Closed);
-            return Err(Unconfirmed::Ended(gone.into()).into());
-        }
+        amqp::ensure_connected(self.connection).map_err(Unconfirmed::Ended)?;
         match self.window.front().map(|oldest| oldest.since) {
             Some(since) => self.check_timeout(since),
             None => Ok(()),
