@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 
 use crate::record::{
-    AccountRecord, AccountStatus, LinkRecord, LinkStatus, ListRecord, OfferRecord, OfferStatus,
+    AccountRecord, AccountStatus, CampaignRecord, CampaignStatus, LinkRecord, LinkStatus,
+    ListRecord, OfferRecord, OfferStatus,
 };
 
 /// A link and what it depends on, as far as it exists.
@@ -13,6 +14,7 @@ pub struct Subject<'a> {
     pub account: Option<&'a AccountRecord>,
     pub list: Option<&'a ListRecord>,
     pub offer: Option<&'a OfferRecord>,
+    pub campaign: Option<&'a CampaignRecord>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,14 +28,15 @@ pub enum Availability<'a> {
 }
 
 /// Deactivated, expired, without its account or of a suspended one: the
-/// list's fallback, else gone. A paused or missing offer: the offer's, else
-/// the list's, else gone.
+/// list's fallback, else gone. An offer or campaign that is not active or not
+/// there: the offer's, else the list's, else gone.
 pub fn availability(subject: Subject<'_>, now: Timestamp) -> Availability<'_> {
     let Subject {
         link,
         account,
         list,
         offer,
+        campaign,
     } = subject;
     let list_fallback = list.and_then(|list| list.fallback_url.as_deref());
     let or_gone = |url: Option<_>| url.map_or(Availability::Gone, Availability::Fallback);
@@ -46,7 +49,11 @@ pub fn availability(subject: Subject<'_>, now: Timestamp) -> Availability<'_> {
         (None, _) => true,
         (Some(_), offer) => offer.is_some_and(|offer| offer.status == OfferStatus::Active),
     };
-    if offer_is_active {
+    let campaign_is_active = match (&link.campaign_id, campaign) {
+        (None, _) => true,
+        (Some(_), campaign) => campaign.is_some_and(|c| c.status == CampaignStatus::Active),
+    };
+    if offer_is_active && campaign_is_active {
         Availability::Open
     } else {
         let own = offer.and_then(|offer| offer.fallback_url.as_deref());
@@ -60,7 +67,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        id::{AccountId, LinkKey, ListId, OfferId, ShortId},
+        id::{AccountId, CampaignId, LinkKey, ListId, OfferId, ShortId},
         record::Bound,
     };
 
@@ -87,6 +94,10 @@ mod tests {
     #[case("archived", "offer", Availability::Fallback(OFFER))]
     #[case("offer-missing", "list offer", Availability::Fallback(LIST))]
     #[case("paused suspended", "list offer", Availability::Fallback(LIST))]
+    #[case("campaign", "", Availability::Open)]
+    #[case("campaign campaign-draft", "", Availability::Gone)]
+    #[case("campaign campaign-paused", "list", Availability::Fallback(LIST))]
+    #[case("campaign campaign-missing", "", Availability::Gone)]
     fn a_link_leads_somewhere_or_not(
         #[case] state: &str,
         #[case] fallbacks: &str,
@@ -102,13 +113,17 @@ mod tests {
             short_host: "yourdomain.com".into(),
             link_id: ShortId::parse("Ab3kX9q").unwrap(),
             tracker: None,
+            code: None,
             list_id: Some(ListId(42)),
             offer_id: (!is("no-offer-bound")).then_some(offer_id),
+            campaign_id: is("campaign").then(|| CampaignId::parse("camp_abc123").unwrap()),
             destination: None,
             message_id: None,
             contact_phone: None,
             creative_id: None,
             bound: Bound::default(),
+            forward_query: false,
+            version: 0,
             status: if is("deactivated") {
                 LinkStatus::Deactivated
             } else {
@@ -127,12 +142,14 @@ mod tests {
             } else {
                 AccountStatus::Active
             },
+            version: 0,
         };
         let list = ListRecord {
             list_id: ListId(42),
             account_id: AccountId(1),
             collapse_hops: false,
             fallback_url: url("list", LIST),
+            version: 0,
         };
         let offer = OfferRecord {
             offer_id,
@@ -146,12 +163,26 @@ mod tests {
                 () if is("archived") => OfferStatus::Archived,
                 () => OfferStatus::Active,
             },
+            version: 0,
+        };
+        let campaign = CampaignRecord {
+            campaign_id: CampaignId::parse("camp_abc123").unwrap(),
+            account_id: AccountId(1),
+            landing_page_url: "https://e.com".into(),
+            click_id_param: "afk_cid".into(),
+            status: match () {
+                () if is("campaign-draft") => CampaignStatus::Draft,
+                () if is("campaign-paused") => CampaignStatus::Paused,
+                () => CampaignStatus::Active,
+            },
+            version: 0,
         };
         let subject = Subject {
             link: &link,
             account: (!is("account-missing")).then_some(&account),
             list: Some(&list),
             offer: (!is("offer-missing") && link.offer_id.is_some()).then_some(&offer),
+            campaign: (!is("campaign-missing")).then_some(&campaign),
         };
         assert_eq!(availability(subject, now), expected);
     }

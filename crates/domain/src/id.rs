@@ -21,6 +21,10 @@ pub enum InvalidId {
     ClickId,
     #[error("a tracker token is a UUID of version 4")]
     TrackerToken,
+    #[error("a campaign id is `camp_` and up to 32 of A-Z, a-z and 0-9")]
+    CampaignId,
+    #[error("a link code is 8 characters of A-Z, a-z and 0-9")]
+    LinkCode,
 }
 
 /// The forms of an id that is a text; `with_text` gives it without allocating,
@@ -121,6 +125,77 @@ impl ShortId {
     /// 7 characters of base62, each equally likely: 3.5e12 ids per domain.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
         Self(base62(rng, Self::GENERATED_LEN))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn with_text<T>(&self, use_text: impl FnOnce(&str) -> T) -> T {
+        use_text(&self.0)
+    }
+}
+
+/// A campaign: `camp_` and base62, 12 characters where we make it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct CampaignId(String);
+text_form!(CampaignId, "^camp_[A-Za-z0-9]{1,32}$");
+
+impl CampaignId {
+    const GENERATED_LEN: usize = 12;
+
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        let name = text.strip_prefix("camp_").ok_or(InvalidId::CampaignId)?;
+        if (1..=32).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidId::CampaignId)
+        }
+    }
+
+    pub fn generate(rng: &mut impl CryptoRng) -> Self {
+        Self(format!("camp_{}", base62(rng, Self::GENERATED_LEN)))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn with_text<T>(&self, use_text: impl FnOnce(&str) -> T) -> T {
+        use_text(&self.0)
+    }
+}
+
+/// The code of a campaign link: 8 characters of base62. Its id is `lnk_` and
+/// the code, its URL `https://<click host>/c/<code>`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct LinkCode(String);
+text_form!(LinkCode, "^[A-Za-z0-9]{8}$");
+
+impl LinkCode {
+    const LEN: usize = 8;
+
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        if text.len() == Self::LEN && text.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidId::LinkCode)
+        }
+    }
+
+    /// The code in a link's id, `lnk_` before it.
+    pub fn parse_link_id(text: &str) -> Result<Self, InvalidId> {
+        Self::parse(text.strip_prefix("lnk_").ok_or(InvalidId::LinkCode)?)
+    }
+
+    pub fn link_id(&self) -> String {
+        format!("lnk_{}", self.0)
+    }
+
+    pub fn generate(rng: &mut impl CryptoRng) -> Self {
+        Self(base62(rng, Self::LEN))
     }
 
     pub fn as_str(&self) -> &str {
@@ -301,6 +376,30 @@ mod tests {
     #[case("äbc", false)]
     fn a_short_id_has_its_alphabet_and_length(#[case] text: &str, #[case] valid: bool) {
         assert_eq!(ShortId::parse(text).is_ok(), valid);
+    }
+
+    #[rstest]
+    #[case("camp_abc123", true)] // the seed's
+    #[case("camp_", false)]
+    #[case("camp_abc-123", false)]
+    #[case("abc123", false)]
+    fn a_campaign_id_has_its_prefix(#[case] text: &str, #[case] valid: bool) {
+        assert_eq!(CampaignId::parse(text).is_ok(), valid);
+        let own = CampaignId::generate(&mut StdRng::seed_from_u64(1));
+        assert_eq!(CampaignId::parse(own.as_str()), Ok(own));
+    }
+
+    #[rstest]
+    #[case("lnk_x7kQ2mNp", true)] // the seed's
+    #[case("lnk_a1b2c3", false)]
+    #[case("x7kQ2mNp", false)]
+    #[case("lnk_x7kQ2mN-", false)]
+    fn a_campaign_links_id_is_its_code_with_a_prefix(#[case] text: &str, #[case] valid: bool) {
+        let code = LinkCode::parse_link_id(text);
+        assert_eq!(code.is_ok(), valid);
+        if let Ok(code) = code {
+            assert_eq!(code.link_id(), text);
+        }
     }
 
     #[test]

@@ -6,7 +6,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AccountId, CreativeId, LinkKey, ListId, OfferId, ShortId, TrackerToken};
+use crate::id::{
+    AccountId, CampaignId, CreativeId, LinkCode, LinkKey, ListId, OfferId, ShortId, TrackerToken,
+};
 
 /// The name of a record, the same in Redis (behind the key prefix) and in the
 /// origin's path. A partnership link is stored under both of its names, so
@@ -20,7 +22,10 @@ pub enum RecordKey {
     },
     /// By click tracker token.
     Tracker(TrackerToken),
+    /// By a campaign link's code.
+    Code(LinkCode),
     Offer(OfferId),
+    Campaign(CampaignId),
     List(ListId),
     Account(AccountId),
 }
@@ -30,11 +35,49 @@ impl fmt::Display for RecordKey {
         match self {
             Self::Link { host, id } => write!(f, "link/{host}/{id}"),
             Self::Tracker(token) => write!(f, "tracker/{token}"),
+            Self::Code(code) => write!(f, "code/{code}"),
             Self::Offer(id) => write!(f, "offer/{id}"),
+            Self::Campaign(id) => write!(f, "campaign/{id}"),
             Self::List(id) => write!(f, "list/{id}"),
             Self::Account(id) => write!(f, "account/{id}"),
         }
     }
+}
+
+impl RecordKey {
+    /// The inverse of `Display`. `None` where it is no record's name.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (kind, rest) = text.split_once('/')?;
+        Some(match kind {
+            "link" => {
+                let (host, id) = rest.split_once('/')?;
+                Self::Link {
+                    host: crate::host::normalise(host)?,
+                    id: ShortId::parse(id).ok()?,
+                }
+            }
+            "tracker" => Self::Tracker(TrackerToken::parse(rest).ok()?),
+            "code" => Self::Code(LinkCode::parse(rest).ok()?),
+            "offer" => Self::Offer(OfferId::parse(rest).ok()?),
+            "campaign" => Self::Campaign(CampaignId::parse(rest).ok()?),
+            "list" => Self::List(ListId(rest.parse().ok()?)),
+            "account" => Self::Account(AccountId(rest.parse().ok()?)),
+            _ => return None,
+        })
+    }
+}
+
+/// The channel on which links-api names the records that changed, a message
+/// per record: the text of its [`RecordKey`]. Behind the key prefix, as keys.
+pub const CHANGES_CHANNEL: &str = "changes";
+
+/// A record that has changed, as the origin tells a redirector that lost the
+/// channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// Unique; says nothing of the order.
+    pub id: i64,
+    pub record_key: String,
 }
 
 /// A link and all that is bound to it.
@@ -48,11 +91,17 @@ pub struct LinkRecord {
     /// Where a partnership link's second hop goes; other links have one hop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tracker: Option<Tracker>,
+    /// A campaign link's second name; either of them has one hop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<CodeUrl>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub list_id: Option<ListId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offer_id: Option<OfferId>,
-    /// The destination template of a link without an offer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub campaign_id: Option<CampaignId>,
+    /// The destination template of a link without an offer, or a campaign
+    /// link's own landing page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub destination: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -64,9 +113,28 @@ pub struct LinkRecord {
     pub creative_id: Option<CreativeId>,
     #[serde(default)]
     pub bound: Bound,
+    /// The click's query goes on to the destination.
+    #[serde(default)]
+    pub forward_query: bool,
     pub status: LinkStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<jiff::Timestamp>,
+    /// Counts the changes of the link.
+    #[serde(default)]
+    pub version: i64,
+}
+
+impl LinkRecord {
+    /// Every name that the link is stored under.
+    pub fn keys(&self) -> Vec<RecordKey> {
+        let short = RecordKey::Link {
+            host: self.short_host.clone(),
+            id: self.link_id.clone(),
+        };
+        let tracker = self.tracker.as_ref().map(|t| RecordKey::Tracker(t.token));
+        let code = self.code.as_ref().map(|c| RecordKey::Code(c.code.clone()));
+        [Some(short), tracker, code].into_iter().flatten().collect()
+    }
 }
 
 /// The click tracker URL of a link: `https://<host>/c/<token>`.
@@ -80,6 +148,20 @@ pub struct Tracker {
 impl fmt::Display for Tracker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "https://{}/c/{}", self.host, self.token)
+    }
+}
+
+/// The full URL of a campaign link: `https://<host>/c/<code>`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodeUrl {
+    /// Normalised.
+    pub host: String,
+    pub code: LinkCode,
+}
+
+impl fmt::Display for CodeUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "https://{}/c/{}", self.host, self.code)
     }
 }
 
@@ -113,6 +195,8 @@ pub struct OfferRecord {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fallback_url: Option<String>,
     pub status: OfferStatus,
+    #[serde(default)]
+    pub version: i64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,6 +207,28 @@ pub enum OfferStatus {
     Archived,
 }
 
+/// An affiliate program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CampaignRecord {
+    pub campaign_id: CampaignId,
+    pub account_id: AccountId,
+    /// The destination template of its links that have none.
+    pub landing_page_url: String,
+    /// The query parameter in which the destination gets the click id.
+    pub click_id_param: String,
+    pub status: CampaignStatus,
+    #[serde(default)]
+    pub version: i64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CampaignStatus {
+    Draft,
+    Active,
+    Paused,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListRecord {
     pub list_id: ListId,
@@ -131,12 +237,16 @@ pub struct ListRecord {
     pub collapse_hops: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fallback_url: Option<String>,
+    #[serde(default)]
+    pub version: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountRecord {
     pub account_id: AccountId,
     pub status: AccountStatus,
+    #[serde(default)]
+    pub version: i64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,4 +254,29 @@ pub struct AccountRecord {
 pub enum AccountStatus {
     Active,
     Suspended,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_read_back_from_its_text() {
+        let keys = [
+            "link/yourdomain.com/Ab3kX9q",
+            "tracker/a1b2c3d4-e5f6-4890-abcd-ef1234567890",
+            "code/x7kQ2mNp",
+            "offer/6789abcd1234ef5678901234",
+            "campaign/camp_abc123",
+            "list/42",
+            "account/1",
+        ];
+        for text in keys {
+            let key = RecordKey::parse(text).expect(text);
+            assert_eq!(key.to_string(), text);
+        }
+        for text in ["", "link", "link/x", "offer/x", "nothing/1", "list/1/2"] {
+            assert_eq!(RecordKey::parse(text), None, "{text}");
+        }
+    }
 }

@@ -18,7 +18,7 @@ use crate::{
     click::{self, Edge, Recorder},
     metrics::Metrics,
     publisher::{self, Publisher},
-    resolve::{Limits, Origin, Resolver},
+    resolve::{self, Limits, Origin, Resolver},
     settings::Settings,
     spool::Spool,
 };
@@ -104,7 +104,7 @@ fn resolver(
     shutdown: &Shutdown,
     health: &Health,
     metrics: Metrics,
-) -> anyhow::Result<Resolver> {
+) -> anyhow::Result<Arc<Resolver>> {
     let cache = Cache::new(&settings.cache).context("REDIS_URL is not a Redis URL")?;
     let timeout = Duration::from_millis(settings.origin_timeout_ms);
     let origin = Origin::new(&settings.origin_url, settings.origin_token.clone(), timeout)?;
@@ -117,5 +117,9 @@ fn resolver(
         ttl: Duration::from_millis(settings.local_cache_ttl_ms),
         negative_ttl: Duration::from_millis(settings.local_cache_negative_ttl_ms),
     };
-    Ok(Resolver::new(cache, origin, &limits, metrics))
+    let resolver = Arc::new(Resolver::new(cache.clone(), origin, &limits, metrics));
+    let stopping = shutdown.stopping().clone();
+    let following = resolve::follow(resolver.clone(), cache, stopping);
+    shutdown.spawn("following of changes", following);
+    Ok(resolver)
 }

@@ -50,9 +50,9 @@ pub struct Settings {
     #[arg(long, env = "LOCAL_CACHE_ENTRIES", default_value = "200000")]
     pub local_cache_entries: u64,
     /// How long they are kept, in milliseconds. Too low: more reads from
-    /// Redis. Too high: a change takes up to twice that long to reach this
-    /// replica.
-    #[arg(long, env = "LOCAL_CACHE_TTL_MS", default_value = "5000")]
+    /// Redis. Too high: memory for nothing; changes do not wait for it, but
+    /// what is changed past the API does, up to twice as long.
+    #[arg(long, env = "LOCAL_CACHE_TTL_MS", default_value = "60000")]
     pub local_cache_ttl_ms: u64,
     /// How long "no such link" is remembered, in milliseconds. Too low:
     /// guessed ids reach Postgres. Too high: a link that is clicked before it

@@ -14,6 +14,32 @@ const PREFIX: &str = "trk_";
 const RANDOM_LEN: usize = 32;
 
 /// What a key may be allowed to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    LinksRead,
+    LinksWrite,
+    Offers,
+    Lists,
+    Campaigns,
+    /// Accounts and keys of the whole installation.
+    Admin,
+}
+
+impl Scope {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LinksRead => "links:read",
+            Self::LinksWrite => "links:write",
+            Self::Offers => "offers:*",
+            Self::Lists => "lists:*",
+            Self::Campaigns => "campaigns:*",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// The scopes that a key can be given; those without an operation yet are
+/// names that keys can have already.
 pub const SCOPES: [&str; 10] = [
     "links:read",
     "links:write",
@@ -44,22 +70,55 @@ pub fn visible_prefix(key: &str) -> &str {
 /// Who calls.
 #[derive(Debug)]
 pub struct Caller {
+    pub key_id: i64,
     pub account_id: AccountId,
+    pub rate_limit_per_minute: Option<u32>,
+    /// Whether the account's links filter bots, where nothing else is said.
+    pub filters_bots: bool,
     scopes: Vec<String>,
     products: Vec<String>,
 }
 
 impl Caller {
-    pub fn require_scope(&self, scope: &'static str) -> Result<(), ApiError> {
-        if self.scopes.iter().any(|own| own == scope) {
+    pub fn require(&self, scope: Scope) -> Result<(), ApiError> {
+        if self.scopes.iter().any(|own| own == scope.name()) {
             Ok(())
         } else {
-            Err(ApiError::InsufficientScope(scope))
+            Err(ApiError::InsufficientScope(scope.name()))
         }
     }
 
-    pub fn has_product(&self, product: &str) -> bool {
-        self.products.iter().any(|own| own == product)
+    pub fn require_product(&self, product: Product) -> Result<(), ApiError> {
+        if self.products.iter().any(|own| own == product.name()) {
+            Ok(())
+        } else {
+            Err(ApiError::ProductNotEnabled(product.title()))
+        }
+    }
+}
+
+/// What an account has bought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Product {
+    Sms,
+    OfferManagement,
+}
+
+impl Product {
+    pub const NAMES: [&str; 2] = ["sms", "offer_management"];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sms => "sms",
+            Self::OfferManagement => "offer_management",
+        }
+    }
+
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Sms => "SMS",
+            Self::OfferManagement => "Offer Management",
+        }
     }
 }
 
@@ -73,7 +132,8 @@ pub async fn authenticate(
     let key = presented_key(request).ok_or(ApiError::Unauthorized)?;
     let statement = client
         .prepare_cached(
-            "SELECT k.id, k.account_id, k.scopes, a.products, a.status,
+            "SELECT k.id, k.account_id, k.scopes, k.rate_limit_per_minute, a.products, a.status,
+                    a.bot_filter_mode = 'filter' AS filters_bots,
                     coalesce(k.last_used_at < now() - interval '1 minute', true) AS use_is_news
              FROM api_keys k
              JOIN accounts a ON a.id = k.account_id
@@ -92,8 +152,12 @@ pub async fn authenticate(
     if row.get("use_is_news") {
         key_touch(client, row.get("id")).await?;
     }
+    let rate_limit: Option<i32> = row.get("rate_limit_per_minute");
     Ok(Caller {
+        key_id: row.get("id"),
+        rate_limit_per_minute: rate_limit.and_then(|limit| limit.try_into().ok()),
         account_id: AccountId(row.get("account_id")),
+        filters_bots: row.get("filters_bots"),
         scopes: row.get("scopes"),
         products: row.get("products"),
     })

@@ -1,14 +1,25 @@
 //! links-api: the HTTP API over Postgres, the origin for the redirector's
-//! cache misses, and the command line for what has no endpoint.
+//! cache misses, and the command line for the first account and key.
 
+mod accounts;
 mod admin;
+mod affiliate_links;
+mod api;
 mod auth;
 mod body;
+mod campaigns;
+mod domains;
 mod error;
+mod interstitial;
 mod links;
+mod lists;
+mod macros_preview;
+mod money;
 mod observe;
+mod offers;
 mod phone;
 mod records;
+mod reference;
 mod serve;
 mod settings;
 
@@ -26,5 +37,6 @@ fn main() -> ExitCode {
         }
         Command::Migrate(settings) => admin::main(|| admin::migrate(settings)),
         Command::Admin(settings) => admin::main(|| admin::run(settings)),
+        Command::Openapi => admin::print(Ok(api::document(&serve::operations()))),
     }
 }

@@ -1,7 +1,7 @@
 //! A span, a metric and, for failures, a log line for every request. Labels
 //! take the route's pattern, never the path, a query or an id.
 
-use std::time::Instant;
+use std::{error::Error as _, time::Instant};
 
 use actix_web::{
     Error,
@@ -23,7 +23,7 @@ use prometheus_client::{
 };
 use tracing::Instrument as _;
 
-use crate::serve::Services;
+use crate::{error::Refused, serve::Services};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
@@ -38,6 +38,9 @@ pub struct Metrics {
     durations: DurationHistogram,
     /// Writes to Redis that failed; the origin serves until they are there.
     pub cache_write_failures: Counter,
+    pub changes_delivered: Counter,
+    pub change_failures: Counter,
+    pub uncounted_requests: Counter,
 }
 
 #[derive(Debug, Clone)]
@@ -66,6 +69,21 @@ impl Metrics {
             "waypost_api_cache_write_failures",
             "Writes to Redis that failed",
             metrics.cache_write_failures.clone(),
+        );
+        registry.register(
+            "waypost_api_changes_delivered",
+            "Changes of records that were brought to Redis",
+            metrics.changes_delivered.clone(),
+        );
+        registry.register(
+            "waypost_api_change_failures",
+            "Attempts to bring changes to Redis that failed",
+            metrics.change_failures.clone(),
+        );
+        registry.register(
+            "waypost_api_uncounted_requests",
+            "Requests of limited keys that were let through while Redis was away",
+            metrics.uncounted_requests.clone(),
         );
         metrics
     }
@@ -145,8 +163,8 @@ fn method_label(method: &Method) -> &'static str {
 /// The error and its causes in one line.
 fn chain(error: &Error) -> String {
     let mut text = error.to_string();
-    let api_error = error.as_error::<crate::error::ApiError>();
-    let mut cause = api_error.and_then(std::error::Error::source);
+    let refused = error.as_error::<Refused>();
+    let mut cause = refused.and_then(|refused| refused.error.source());
     while let Some(error) = cause {
         text.push_str(": ");
         text.push_str(&error.to_string());

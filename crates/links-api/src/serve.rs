@@ -13,13 +13,23 @@ use platform::{
 };
 use prometheus_client::registry::Registry;
 use store::{migrations, pool::Pool};
+use tokio_util::sync::CancellationToken;
 
-use crate::{body, links, observe, records, settings::ServeSettings};
+use crate::{
+    accounts, affiliate_links,
+    api::{self, Operation, RateLimits},
+    campaigns, domains,
+    error::ApiError,
+    links, lists, macros_preview, observe, offers, records, reference,
+    settings::ServeSettings,
+};
 
 /// What handlers share.
 pub struct Services {
     pub pool: Pool,
     pub records: records::RecordCache,
+    pub relay: Arc<records::Relay>,
+    pub rate_limits: RateLimits,
     pub origin_token: Secret,
     pub platform_click_host: String,
     pub metrics: observe::Metrics,
@@ -42,12 +52,35 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
     shutdown.watch(redis, cache.clone(), Cache::ping);
 
     let mut registry = Registry::default();
+    let metrics = observe::Metrics::register(&mut registry);
+    let redis_ttl = Duration::from_secs(settings.redis_ttl_s);
+    let relay = Arc::new(records::Relay::new(
+        metrics.changes_delivered.clone(),
+        metrics.change_failures.clone(),
+    ));
+    let relaying = relay.clone().run(
+        pool.clone(),
+        cache.clone(),
+        redis_ttl,
+        shutdown.stopping().clone(),
+    );
+    shutdown.spawn("relay", relaying);
+    shutdown.spawn(
+        "cleaning",
+        clean(pool.clone(), redis_ttl, shutdown.stopping().clone()),
+    );
     let services = Arc::new(Services {
         pool,
-        records: records::RecordCache::new(cache, Duration::from_secs(settings.redis_ttl_s)),
+        relay,
+        rate_limits: RateLimits::new(
+            cache.clone(),
+            settings.rate_limit_per_minute,
+            metrics.uncounted_requests.clone(),
+        ),
+        records: records::RecordCache::new(cache, redis_ttl),
         origin_token: settings.origin_token.clone(),
         platform_click_host: settings.platform_click_host.clone(),
-        metrics: observe::Metrics::register(&mut registry),
+        metrics,
     });
     let admin = admin::serve(settings.admin_bind, health.clone(), registry)?;
 
@@ -57,8 +90,9 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
             App::new()
                 .app_data(web::Data::from(services.clone()))
                 .wrap(from_fn(observe::request))
-                .configure(links::configure)
-                .default_service(web::to(body::no_route))
+                .configure(|config| api::configure(operations(), config))
+                .configure(reference::configure)
+                .default_service(web::to(api::default_service))
         })
         .workers(settings.api_workers.into())
         .keep_alive(KEEP_ALIVE)
@@ -72,7 +106,7 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
             .app_data(web::Data::from(services.clone()))
             .wrap(from_fn(observe::request))
             .configure(records::configure)
-            .default_service(web::to(body::no_route))
+            .default_service(web::to(api::default_service))
     })
     .workers(1)
     .keep_alive(KEEP_ALIVE)
@@ -90,4 +124,46 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
     shutdown.drains(&health);
     tokio::try_join!(api.run(), origin.run()).context("a server failed")?;
     Ok(())
+}
+
+/// All operations of the API.
+pub fn operations() -> Vec<Operation> {
+    [
+        links::operations(),
+        offers::operations(),
+        lists::operations(),
+        domains::operations(),
+        macros_preview::operations(),
+        affiliate_links::operations(),
+        campaigns::operations(),
+        accounts::operations(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+const CLEANING_INTERVAL: Duration = Duration::from_secs(600);
+
+/// Removes what is kept for a time, now and then.
+async fn clean(pool: Pool, redis_ttl: Duration, stopping: CancellationToken) -> anyhow::Result<()> {
+    loop {
+        let removed = async {
+            let n_keys = api::forget_old_idempotency_keys(&pool).await?;
+            Ok::<_, ApiError>(n_keys + records::forget_old_changes(&pool, redis_ttl).await?)
+        };
+        let pause = match removed.await {
+            // There may be more.
+            Ok(n_removed) if n_removed > 0 => Duration::from_secs(1),
+            Ok(_) => CLEANING_INTERVAL,
+            Err(error) => {
+                tracing::warn!(error = %error, "old rows were not removed: trying later");
+                CLEANING_INTERVAL
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = stopping.cancelled() => return Ok(()),
+        }
+    }
 }

@@ -22,8 +22,11 @@ pub enum Command {
     Serve(ServeSettings),
     /// Bring the database's schema up to date; prints what was applied.
     Migrate(PoolSettings),
-    /// Create accounts, keys, domains, lists and offers; each prints JSON.
+    /// Create the first accounts and keys; prints JSON. All else, and these
+    /// too, is done over HTTP.
     Admin(AdminSettings),
+    /// Print the OpenAPI document.
+    Openapi,
 }
 
 #[derive(Debug, Args)]
@@ -53,6 +56,11 @@ pub struct ServeSettings {
     pub redis_ttl_s: u64,
     #[command(flatten)]
     pub pool: PoolSettings,
+    /// Requests per minute of an API key that has no limit of its own; 0 for
+    /// no limit.
+    #[arg(long, env = "RATE_LIMIT_PER_MINUTE", default_value = "0",
+          value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub rate_limit_per_minute: u32,
     /// Threads that serve requests.
     #[arg(long, env = "API_WORKERS", default_value = "2",
           value_parser = clap::value_parser!(u16).range(1..=512))]

@@ -20,7 +20,9 @@
 
 mod context;
 mod encode;
+mod lint;
 mod name;
+mod parameters;
 mod template;
 mod token;
 
@@ -28,5 +30,7 @@ mod token;
 mod tests;
 
 pub use context::{ClickContext, VisitorFacts};
+pub use lint::{Finding, Severity, lint};
 pub use name::Macro;
+pub use parameters::{Platform, with_parameters};
 pub use template::{InvalidTemplate, MAX_MACROS, MAX_TEMPLATE_BYTES, Template, fill_known};

@@ -1,12 +1,13 @@
 //! A parsed template, and its expansion.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet};
 
 use url::{Url, form_urlencoded};
 
 use super::{
     encode::{escape_dot_segments, is_dot_segment, push_text, push_value},
     name::Macro,
+    parameters::spells_out,
     token::{Token, tokens},
 };
 
@@ -36,6 +37,22 @@ pub enum InvalidTemplate {
     NotAUrl(url::ParseError),
 }
 
+impl InvalidTemplate {
+    /// For programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TooLong => "too_long",
+            Self::TooManyMacros => "too_many_macros",
+            Self::ControlCharacter => "control_character",
+            Self::NotHttp => "not_http",
+            Self::UserInfo => "user_info",
+            Self::MacroInHost => "macro_before_path",
+            Self::DotSegment => "dot_segment",
+            Self::NotAUrl(_) => "not_a_url",
+        }
+    }
+}
+
 /// A template, parsed once and expanded per click.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
@@ -46,6 +63,8 @@ pub struct Template {
     n_path_pieces: usize,
     path_has_macro: bool,
     append: Append,
+    /// The query as written, without its `?`.
+    query_source: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +103,17 @@ impl Template {
     /// The URL for one click. `value` gives a macro's raw value; `None` and
     /// empty are no value.
     pub fn expand<'v>(&self, value: impl Fn(Macro) -> Option<Cow<'v, str>>) -> String {
+        self.expand_forwarding("", value)
+    }
+
+    /// The same, and the parameters of `query` (raw, bounded by the caller)
+    /// behind those of the template: the first of each name, and none that the
+    /// template spells out or that is appended by [`Template::expand`].
+    pub fn expand_forwarding<'v>(
+        &self,
+        query: &str,
+        value: impl Fn(Macro) -> Option<Cow<'v, str>>,
+    ) -> String {
         let mut out = String::with_capacity(256);
         out.push_str(&self.origin);
         let path_start = out.len();
@@ -92,7 +122,10 @@ impl Template {
                 escape_dot_segments(&mut out, path_start);
             }
             if i == self.append.before_piece {
-                self.append.push(&mut out, &value);
+                let separator = self.append.push(&mut out, &value);
+                if !query.is_empty() {
+                    self.forward(&mut out, separator, query);
+                }
             }
             match self.pieces.get(i) {
                 Some(Piece::Text(text)) => out.push_str(text),
@@ -108,8 +141,30 @@ impl Template {
     }
 }
 
+impl Template {
+    fn forward(&self, out: &mut String, mut separator: &str, query: &str) {
+        let appended = |key: &str| self.append.parameters.iter().any(|(own, _)| *own == key);
+        let mut seen = HashSet::new();
+        for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+            if appended(&key) || spells_out(&self.query_source, &key) || !seen.insert(key.clone()) {
+                continue;
+            }
+            out.push_str(separator);
+            push_value(out, &key);
+            out.push('=');
+            push_value(out, &value);
+            separator = "&";
+        }
+    }
+}
+
 impl Append {
-    fn push<'v>(&self, out: &mut String, value: &impl Fn(Macro) -> Option<Cow<'v, str>>) {
+    /// What separates the next parameter from those that are there then.
+    fn push<'v>(
+        &self,
+        out: &mut String,
+        value: &impl Fn(Macro) -> Option<Cow<'v, str>>,
+    ) -> &'static str {
         let mut separator = self.separator;
         for (key, name) in &self.parameters {
             let Some(value) = value(*name).filter(|value| !value.is_empty()) else {
@@ -121,6 +176,7 @@ impl Append {
             push_value(out, &value);
             separator = "&";
         }
+        separator
     }
 }
 
@@ -212,15 +268,15 @@ fn parse_tail(origin: String, tail: &str) -> Result<Template, InvalidTemplate> {
             parameters,
         },
         pieces: tail.pieces,
+        query_source: tail.query_source,
     })
 }
 
 /// Of the parameters to append, those whose key the template's query lacks.
 fn not_spelled_out(query: &str) -> Vec<(&'static str, Macro)> {
-    let spelled = |key: &str| form_urlencoded::parse(query.as_bytes()).any(|(k, _)| k == key);
     Macro::APPENDED
         .into_iter()
-        .filter(|(key, _)| !spelled(key))
+        .filter(|(key, _)| !spells_out(query, key))
         .collect()
 }
 

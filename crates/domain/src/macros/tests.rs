@@ -19,15 +19,19 @@ fn link() -> LinkRecord {
         short_host: "yourdomain.com".into(),
         link_id: ShortId::parse("Ab3kX9q").unwrap(),
         tracker: None,
+        code: None,
         list_id: Some(ListId(42)),
         offer_id: Some(OfferId::parse("6789abcd1234ef5678901234").unwrap()),
+        campaign_id: None,
         destination: None,
         message_id: Some("msg 1".into()),
         contact_phone: Some("+18005551234".into()),
         creative_id: Some(CreativeId(101)),
         bound: Bound::default(),
+        forward_query: false,
         status: LinkStatus::Active,
         expires_at: None,
+        version: 0,
     }
 }
 
@@ -40,6 +44,7 @@ fn offer(link: &LinkRecord) -> OfferRecord {
         affiliate_id: Some("aff&1".into()),
         fallback_url: None,
         status: OfferStatus::Active,
+        version: 0,
     }
 }
 
@@ -447,4 +452,51 @@ proptest! {
             Url::parse(&template.expand(|_| Some("x".into()))).unwrap();
         }
     }
+}
+
+#[rstest]
+#[case("https://e.com/", "a=1&b=2", "https://e.com/?a=1&b=2")]
+#[case("https://e.com/?x=1#f", "a=1", "https://e.com/?x=1&a=1#f")]
+#[case("https://e.com/?a=mine", "a=1&b=2", "https://e.com/?a=mine&b=2")]
+#[case("https://e.com/?", "a=1&a=2", "https://e.com/?a=1")]
+#[case(
+    "https://e.com/?s={sub1}",
+    "sub1=v&utm=x",
+    "https://e.com/?s=v&sub1=v&utm=x"
+)]
+#[case(
+    "https://e.com/",
+    "a=%26b%3D%23&%C3%A9=1+2",
+    "https://e.com/?a=%26b%3D%23&%C3%A9=1%202"
+)]
+#[case(
+    "https://e.com/",
+    "{click_id}={sub1}",
+    "https://e.com/?%7Bclick_id%7D=%7Bsub1%7D"
+)]
+#[case("https://e.com/", "", "https://e.com/")]
+fn a_query_is_forwarded_behind_the_templates_own(
+    #[case] template: &str,
+    #[case] query: &str,
+    #[case] expected: &str,
+) {
+    let template = Template::parse(template).unwrap();
+    let sub1 = |name| (name == Macro::Sub(0)).then(|| Cow::Borrowed("v"));
+    let without_sub1 = |_: Macro| None;
+    let url = if query.contains("sub1=v") {
+        template.expand_forwarding(query, sub1)
+    } else {
+        template.expand_forwarding(query, without_sub1)
+    };
+    assert_eq!(url, expected);
+}
+
+#[test]
+fn a_forwarded_query_does_not_name_the_click() {
+    let template = Template::parse("https://e.com/").unwrap();
+    let ours = |name| (name == Macro::ClickId).then(|| Cow::Borrowed("ours"));
+    assert_eq!(
+        template.expand_forwarding("click_id=theirs&sub3=x&a=1", ours),
+        "https://e.com/?click_id=ours&a=1"
+    );
 }

@@ -3,13 +3,15 @@
 mod record;
 mod request;
 
+use std::sync::Arc;
+
 use actix_http::{
     Method, Request, StatusCode,
     header::{HeaderValue, LOCATION},
 };
 use domain::{
     availability::Availability,
-    id::{ShortId, TrackerToken},
+    id::{LinkCode, ShortId, TrackerToken},
     query,
     record::Tracker,
 };
@@ -24,7 +26,7 @@ pub use record::Recorder;
 
 /// What handlers share.
 pub struct Edge {
-    pub resolver: Resolver,
+    pub resolver: Arc<Resolver>,
     pub recorder: Recorder,
     pub metrics: Metrics,
 }
@@ -35,6 +37,7 @@ pub async fn handle(request: Request, edge: &Edge) -> Page {
         None => return not_found(edge),
         Some(_) if !takes(request.method()) => return pages::method_not_allowed(),
         Some(Name::Tracker(token)) => click_tracker(&request, edge, token).await,
+        Some(Name::Code(code)) => campaign_link(&request, edge, code).await,
         Some(Name::Short(id)) => short_link(&request, edge, id).await,
     };
     answer.unwrap_or_else(|error| unavailable(edge, &error))
@@ -44,14 +47,17 @@ pub async fn handle(request: Request, edge: &Edge) -> Page {
 enum Name {
     /// `/c/<token>`
     Tracker(TrackerToken),
+    /// `/c/<code>`
+    Code(LinkCode),
     /// `/<id>`
     Short(ShortId),
 }
 
 impl Name {
     fn parse(path: &str) -> Option<Self> {
-        if let Some(token) = path.strip_prefix("/c/") {
-            return TrackerToken::parse(token).ok().map(Self::Tracker);
+        if let Some(name) = path.strip_prefix("/c/") {
+            let token = TrackerToken::parse(name).ok().map(Self::Tracker);
+            return token.or_else(|| LinkCode::parse(name).ok().map(Self::Code));
         }
         let id = path.strip_prefix('/')?;
         ShortId::parse(id).ok().map(Self::Short)
@@ -85,17 +91,25 @@ async fn click_tracker(
     token: TrackerToken,
 ) -> Result<Page, Unresolved> {
     match edge.resolver.tracker(token).await? {
-        Some(route) if is_at_its_host(request, &route) => {
+        Some(route) if is_at(request, route.link.tracker.as_ref().map(|t| &t.host)) => {
             Ok(destination(request, edge, &route).await)
         }
         _ => Ok(not_found(edge)),
     }
 }
 
-fn is_at_its_host(request: &Request, route: &Route) -> bool {
-    let host = request::host(request);
-    let tracker = route.link.tracker.as_ref();
-    tracker.is_some_and(|tracker| Some(&tracker.host) == host.as_ref())
+/// A campaign link by its full URL, at its own host only, as above.
+async fn campaign_link(request: &Request, edge: &Edge, code: LinkCode) -> Result<Page, Unresolved> {
+    match edge.resolver.code(code).await? {
+        Some(route) if is_at(request, route.link.code.as_ref().map(|c| &c.host)) => {
+            Ok(destination(request, edge, &route).await)
+        }
+        _ => Ok(not_found(edge)),
+    }
+}
+
+fn is_at(request: &Request, host: Option<&String>) -> bool {
+    host.is_some() && request::host(request).as_ref() == host
 }
 
 fn hop(request: &Request, edge: &Edge, route: &Route, tracker: &Tracker) -> Page {

@@ -8,7 +8,7 @@ use domain::{
     click::{ClickEvent, MAX_REFERRER_BYTES, MAX_USER_AGENT_BYTES, truncated},
     id::ClickId,
     macros::{ClickContext, Template, VisitorFacts},
-    query::ClickQuery,
+    query::{self, ClickQuery},
 };
 use ipnet::IpNet;
 use platform::telemetry::{self, TRACEPARENT};
@@ -89,7 +89,8 @@ impl Recorder {
             template,
             now,
         } = *click;
-        let query = ClickQuery::parse(request::query(request));
+        let raw_query = request::query(request);
+        let query = ClickQuery::parse(raw_query);
         let user_agent = request::text(request, header::USER_AGENT);
         let referrer = request::text(request, header::REFERER);
         let user_agent = user_agent
@@ -116,7 +117,12 @@ impl Recorder {
         };
         let reasons = self.verdict(request, user_agent);
         event(&context, reasons, span).write_line(line);
-        template.expand(|name| context.value(name))
+        let forwarded = if route.link.forward_query {
+            query::bounded(raw_query)
+        } else {
+            ""
+        };
+        template.expand_forwarding(forwarded, |name| context.value(name))
     }
 
     fn verdict(&self, request: &Request, user_agent: Option<&str>) -> Vec<BotReason> {

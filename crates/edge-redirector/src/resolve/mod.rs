@@ -2,23 +2,27 @@
 //! else Redis, else the origin. One look-up per key at a time; "no such
 //! record" is remembered briefly; what cannot be answered is not remembered.
 
+mod changes;
 mod origin;
 mod route;
 mod tier;
+mod trust;
 
 use std::{sync::Arc, time::Duration};
 
 use domain::{
-    id::{AccountId, ListId, OfferId, ShortId, TrackerToken},
+    id::{AccountId, CampaignId, LinkCode, ListId, OfferId, ShortId, TrackerToken},
     macros::Template,
-    record::{AccountRecord, LinkRecord, ListRecord, OfferRecord, RecordKey},
+    record::{AccountRecord, CampaignRecord, LinkRecord, ListRecord, OfferRecord, RecordKey},
 };
 use platform::cache::{Cache, CacheUnavailable};
 use serde::de::DeserializeOwned;
 
+pub use changes::follow;
 pub use origin::Origin;
 pub use route::Route;
 use tier::Tier;
+use trust::Trust;
 
 use crate::metrics::{Metrics, Source};
 
@@ -46,9 +50,12 @@ pub struct Limits {
 pub struct Resolver {
     links: Tier<(String, ShortId), Route>,
     trackers: Tier<TrackerToken, Route>,
+    codes: Tier<LinkCode, Route>,
     offers: Tier<OfferId, Offer>,
+    campaigns: Tier<CampaignId, CampaignRecord>,
     lists: Tier<ListId, ListRecord>,
     accounts: Tier<AccountId, AccountRecord>,
+    trust: Arc<Trust>,
     remote: Remote,
 }
 
@@ -56,12 +63,16 @@ type Found<T> = Result<Option<Arc<T>>, Unresolved>;
 
 impl Resolver {
     pub fn new(cache: Cache, origin: Origin, limits: &Limits, metrics: Metrics) -> Self {
+        let trust = Arc::<Trust>::default();
         Self {
-            links: Tier::new(limits),
-            trackers: Tier::new(limits),
-            offers: Tier::new(limits),
-            lists: Tier::new(limits),
-            accounts: Tier::new(limits),
+            links: Tier::new(limits, trust.clone()),
+            trackers: Tier::new(limits, trust.clone()),
+            codes: Tier::new(limits, trust.clone()),
+            offers: Tier::new(limits, trust.clone()),
+            campaigns: Tier::new(limits, trust.clone()),
+            lists: Tier::new(limits, trust.clone()),
+            accounts: Tier::new(limits, trust.clone()),
+            trust,
             remote: Remote {
                 cache,
                 origin,
@@ -87,6 +98,12 @@ impl Resolver {
             .await
     }
 
+    pub async fn code(&self, code: LinkCode) -> Found<Route> {
+        self.codes
+            .get(code, async |code| self.route(&RecordKey::Code(code)).await)
+            .await
+    }
+
     async fn route(&self, key: &RecordKey) -> Result<Option<Route>, Unresolved> {
         let Some(link): Option<LinkRecord> = self.remote.find(key).await? else {
             return Ok(None);
@@ -100,7 +117,19 @@ impl Resolver {
             Some(id) => self.offer(id).await?,
             None => None,
         };
-        Ok(Some(Route::new(link, account, list, offer)))
+        let campaign = match &link.campaign_id {
+            Some(id) => self.campaign(id.clone()).await?,
+            None => None,
+        };
+        Ok(Some(Route::new(link, account, list, offer, campaign)))
+    }
+
+    async fn campaign(&self, id: CampaignId) -> Found<CampaignRecord> {
+        self.campaigns
+            .get(id, async |id| {
+                self.remote.find(&RecordKey::Campaign(id)).await
+            })
+            .await
     }
 
     async fn offer(&self, id: OfferId) -> Found<Offer> {

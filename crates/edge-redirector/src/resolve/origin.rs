@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::record::RecordKey;
+use domain::record::{Change, RecordKey};
 use platform::settings::Secret;
 use reqwest::{Client, StatusCode};
 use tokio::sync::Semaphore;
@@ -41,7 +41,7 @@ impl Origin {
             .build()?;
         Ok(Self {
             client,
-            url: format!("{url}/internal/v1/records"),
+            url: format!("{url}/internal/v1"),
             token,
             timeout,
             places: Arc::new(Semaphore::new(MAX_REQUESTS)),
@@ -57,12 +57,25 @@ impl Origin {
         };
         let request = self
             .client
-            .get(format!("{}/{key}", self.url))
+            .get(format!("{}/records/{key}", self.url))
             .bearer_auth(self.token.reveal());
         let response = request.send().await?;
         match response.status() {
             StatusCode::OK => Ok(Some(response.bytes().await?.to_vec())),
             StatusCode::NOT_FOUND => Ok(None),
+            status => Err(OriginUnavailable::Status(status)),
+        }
+    }
+
+    /// The changes of the last minute.
+    pub async fn changes(&self) -> Result<Vec<Change>, OriginUnavailable> {
+        let request = self
+            .client
+            .get(format!("{}/changes", self.url))
+            .bearer_auth(self.token.reveal());
+        let response = request.send().await?;
+        match response.status() {
+            StatusCode::OK => Ok(response.json().await?),
             status => Err(OriginUnavailable::Status(status)),
         }
     }

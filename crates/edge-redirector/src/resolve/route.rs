@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use domain::{
     availability::{Availability, Subject, availability},
-    macros::Template,
-    record::{AccountRecord, LinkRecord, ListRecord, OfferRecord},
+    macros::{Template, with_parameters},
+    record::{AccountRecord, CampaignRecord, LinkRecord, ListRecord, OfferRecord},
 };
 
 use super::Offer;
 
-/// A link, and the account, list and offer as they were when it was loaded.
+/// A link, and what it depends on as it was when the link was loaded.
 #[derive(Debug)]
 pub struct Route {
     pub link: LinkRecord,
@@ -18,6 +18,7 @@ pub struct Route {
     account: Option<Arc<AccountRecord>>,
     list: Option<Arc<ListRecord>>,
     offer: Option<Arc<Offer>>,
+    campaign: Option<Arc<CampaignRecord>>,
 }
 
 impl Route {
@@ -26,14 +27,15 @@ impl Route {
         account: Option<Arc<AccountRecord>>,
         list: Option<Arc<ListRecord>>,
         offer: Option<Arc<Offer>>,
+        campaign: Option<Arc<CampaignRecord>>,
     ) -> Self {
-        let own = link.destination.as_deref();
         Self {
-            own_template: own.and_then(|template| Template::parse(template).ok()),
+            own_template: own_template(&link, campaign.as_deref()),
             link,
             account,
             list,
             offer,
+            campaign,
         }
     }
 
@@ -43,6 +45,7 @@ impl Route {
             account: self.account.as_deref(),
             list: self.list.as_deref(),
             offer: self.offer(),
+            campaign: self.campaign.as_deref(),
         };
         availability(subject, now)
     }
@@ -60,4 +63,18 @@ impl Route {
     pub fn collapses_hops(&self) -> bool {
         self.list.as_ref().is_some_and(|list| list.collapse_hops)
     }
+}
+
+/// The template that a link has without an offer: its own, or its campaign's
+/// landing page; of a campaign, with the parameter for the click id.
+fn own_template(link: &LinkRecord, campaign: Option<&CampaignRecord>) -> Option<Template> {
+    let own = link.destination.as_deref();
+    let text = match campaign {
+        None => own?.to_owned(),
+        Some(campaign) => with_parameters(
+            own.unwrap_or(&campaign.landing_page_url),
+            &[(&campaign.click_id_param, "{click_id}")],
+        ),
+    };
+    Template::parse(&text).ok()
 }

@@ -1,17 +1,27 @@
-//! Links of surface A, at `/api/v2/links` and `/v2/links` alike.
+//! Links of surface A, and what links of both surfaces share.
 
+mod bulk;
 mod create;
+mod get;
+mod list;
+pub mod mint;
+pub mod object;
+pub mod qr;
+pub mod request;
+mod shorten;
+pub mod update;
 
-use actix_web::web;
+use crate::api::Operation;
 
-use crate::body;
-
-pub fn configure(config: &mut web::ServiceConfig) {
-    for path in ["/api/v2/links", "/v2/links"] {
-        config.service(
-            web::resource(path)
-                .route(web::post().to(create::create_link))
-                .default_service(web::to(body::wrong_method)),
-        );
-    }
+pub fn operations() -> Vec<Operation> {
+    let mut operations = vec![
+        create::operation(),
+        shorten::operation(),
+        bulk::operation(),
+        list::operation(),
+        get::operation(),
+    ];
+    operations.extend(update::operations());
+    operations.extend(qr::operations());
+    operations
 }

@@ -1,19 +1,24 @@
 //! The records that redirectors read: written through to Redis when they come
-//! into being, and answered by the origin when Redis does not have them.
+//! into being, brought there by the relay when they change, and answered by
+//! the origin when Redis does not have them.
 
 mod query;
+mod relay;
 
 use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
-use domain::{
-    id::{AccountId, ListId, OfferId, ShortId, TrackerToken},
-    record::{LinkRecord, RecordKey},
-};
+use domain::record::{Change, LinkRecord, RecordKey};
 use platform::cache::Cache;
+use store::pool::GenericClient;
 use subtle::ConstantTimeEq as _;
 
-use crate::{error::ApiError, serve::Services};
+use crate::{
+    error::{ApiError, Refused, Surface},
+    serve::Services,
+};
+pub use query::{LINK_COLUMNS, destination, link, link_find_all};
+pub use relay::{Relay, forget_old as forget_old_changes};
 
 /// Redis, as the place of records.
 pub struct RecordCache {
@@ -28,119 +33,140 @@ impl RecordCache {
 }
 
 impl Services {
-    /// Stores a link under both of its names. A failure is counted and
+    /// Stores new links under all of their names. A failure is counted and
     /// logged, and nothing else: the origin answers until Redis is back.
-    pub async fn store_link(&self, record: &LinkRecord) {
-        let json = serde_json::to_vec(record).expect("a record is plain data");
-        let link = RecordKey::Link {
-            host: record.short_host.clone(),
-            id: record.link_id.clone(),
-        };
-        let mut keys = vec![link];
-        keys.extend(
-            record
-                .tracker
-                .as_ref()
-                .map(|tracker| RecordKey::Tracker(tracker.token)),
-        );
-        self.store_records(&keys, &json).await;
+    pub async fn store_links(&self, links: &[LinkRecord]) {
+        let mut records = Vec::with_capacity(links.len() * 2);
+        for link in links {
+            let json = serde_json::to_vec(link).expect("a record is plain data");
+            records.extend(
+                link.keys()
+                    .into_iter()
+                    .map(|key| (key.to_string(), json.clone())),
+            );
+        }
+        self.store_new(&records).await;
     }
 
-    async fn store_records(&self, keys: &[RecordKey], json: &[u8]) {
-        let records: Vec<_> = keys
-            .iter()
-            .map(|key| (key.to_string(), json.to_vec()))
-            .collect();
-        if let Err(error) = self.records.cache.put_all(&records, self.records.ttl).await {
-            self.metrics.cache_write_failures.inc();
-            tracing::warn!(error = %error, "a record was not written to Redis");
+    async fn store_new(&self, records: &[(String, Vec<u8>)]) {
+        for records in records.chunks(500) {
+            if let Err(error) = self.records.cache.put_new(records, self.records.ttl).await {
+                self.metrics.cache_write_failures.inc();
+                tracing::warn!(error = %error, "records were not written to Redis");
+                return;
+            }
         }
     }
 }
 
-/// The origin: `/internal/v1/records/<record key>`, with the shared token as
-/// Bearer. 200 and the record, 404 for none, 401 without the token.
+/// The origin, for requests with the shared token as Bearer:
+/// `/internal/v1/records/<record key>`: 200 and the record, or 404.
+/// `/internal/v1/changes`: the changes of the last minute.
 pub fn configure(config: &mut web::ServiceConfig) {
-    config.route("/internal/v1/records/{key:.+}", web::get().to(get_record));
+    config
+        .route("/internal/v1/records/{key:.+}", web::get().to(get_record))
+        .route("/internal/v1/changes", web::get().to(list_changes));
 }
 
 async fn get_record(
     request: HttpRequest,
     path: web::Path<String>,
     services: web::Data<Services>,
-) -> Result<HttpResponse, ApiError> {
-    if !has_token(&request, services.origin_token.reveal()) {
-        return Err(ApiError::Unauthorized);
-    }
-    let key = parse_key(&path).ok_or(ApiError::NoRoute)?;
-    let client = services.pool.get().await?;
-    let Some(json) = find(&client, &key).await? else {
-        return Err(ApiError::NoRoute);
+) -> Result<HttpResponse, Refused> {
+    let answer = async {
+        require_token(&request, &services)?;
+        let key = RecordKey::parse(&path).ok_or(ApiError::NoRoute)?;
+        let client = services.pool.get().await?;
+        let found = find(&client, &key).await?.ok_or(ApiError::NoRoute)?;
+        drop(client);
+        services
+            .store_new(&[(key.to_string(), found.json.clone())])
+            .await;
+        Ok(HttpResponse::Ok()
+            .content_type("application/json")
+            .body(found.json))
     };
-    drop(client);
-    services.store_records(&[key], &json).await;
-    Ok(HttpResponse::Ok()
-        .content_type("application/json")
-        .body(json))
+    answer.await.map_err(refused)
 }
 
-async fn find(client: &store::pool::Object, key: &RecordKey) -> Result<Option<Vec<u8>>, ApiError> {
-    fn json<R: serde::Serialize>(record: Option<R>) -> Result<Option<Vec<u8>>, ApiError> {
-        let json = record.map(|record| serde_json::to_vec(&record)).transpose();
-        json.map_err(|error| ApiError::Internal(error.into()))
+/// A transaction is shorter than a minute, so that none is committed later
+/// than its change is answered here.
+async fn list_changes(
+    request: HttpRequest,
+    services: web::Data<Services>,
+) -> Result<HttpResponse, Refused> {
+    let answer = async {
+        require_token(&request, &services)?;
+        let client = services.pool.get().await?;
+        let statement = client
+            .prepare_cached(
+                "SELECT id, record_key
+                 FROM changes
+                 WHERE created_at > now() - interval '1 minute'",
+            )
+            .await?;
+        let rows = client.query(&statement, &[]).await?;
+        let change = |row: &tokio_postgres::Row| Change {
+            id: row.get("id"),
+            record_key: row.get("record_key"),
+        };
+        Ok(HttpResponse::Ok().json(rows.iter().map(change).collect::<Vec<_>>()))
+    };
+    answer.await.map_err(refused)
+}
+
+fn refused(error: ApiError) -> Refused {
+    Refused {
+        surface: Surface::Platform,
+        error,
+    }
+}
+
+/// A record as redirectors read it.
+struct Found {
+    json: Vec<u8>,
+    version: i64,
+}
+
+async fn find(client: &impl GenericClient, key: &RecordKey) -> Result<Option<Found>, ApiError> {
+    fn found<R: serde::Serialize>(
+        record: Option<R>,
+        version: impl Fn(&R) -> i64,
+    ) -> Result<Option<Found>, ApiError> {
+        record
+            .map(|record| {
+                Ok(Found {
+                    json: serde_json::to_vec(&record).map_err(ApiError::internal)?,
+                    version: version(&record),
+                })
+            })
+            .transpose()
     }
     match key {
-        RecordKey::Link { host, id } => json(query::link_find_by_short_id(client, host, id).await?),
-        RecordKey::Tracker(token) => json(query::link_find_by_token(client, *token).await?),
-        RecordKey::Offer(id) => json(query::offer_find(client, *id).await?),
-        RecordKey::List(id) => json(query::list_find(client, *id).await?),
-        RecordKey::Account(id) => json(query::account_find(client, *id).await?),
+        RecordKey::Link { host, id } => {
+            found(query::link_find_by_short_id(client, host, id).await?, |r| {
+                r.version
+            })
+        }
+        RecordKey::Tracker(token) => found(query::link_find_by_token(client, *token).await?, |r| {
+            r.version
+        }),
+        RecordKey::Code(code) => {
+            found(query::link_find_by_code(client, code).await?, |r| r.version)
+        }
+        RecordKey::Offer(id) => found(query::offer_find(client, *id).await?, |r| r.version),
+        RecordKey::Campaign(id) => found(query::campaign_find(client, id).await?, |r| r.version),
+        RecordKey::List(id) => found(query::list_find(client, *id).await?, |r| r.version),
+        RecordKey::Account(id) => found(query::account_find(client, *id).await?, |r| r.version),
     }
 }
 
-fn has_token(request: &HttpRequest, token: &str) -> bool {
+fn require_token(request: &HttpRequest, services: &Services) -> Result<(), ApiError> {
     let given = request.headers().get(header::AUTHORIZATION);
     let given = given.and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
-    given.is_some_and(|given| given.ct_eq(token.as_bytes()).into())
-}
-
-/// The inverse of [`RecordKey`]'s `Display`.
-fn parse_key(path: &str) -> Option<RecordKey> {
-    let (kind, rest) = path.split_once('/')?;
-    Some(match kind {
-        "link" => {
-            let (host, id) = rest.split_once('/')?;
-            RecordKey::Link {
-                host: domain::host::normalise(host)?,
-                id: ShortId::parse(id).ok()?,
-            }
-        }
-        "tracker" => RecordKey::Tracker(TrackerToken::parse(rest).ok()?),
-        "offer" => RecordKey::Offer(OfferId::parse(rest).ok()?),
-        "list" => RecordKey::List(ListId(rest.parse().ok()?)),
-        "account" => RecordKey::Account(AccountId(rest.parse().ok()?)),
-        _ => return None,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_key_is_read_back_from_its_path() {
-        let keys = [
-            RecordKey::Link {
-                host: "yourdomain.com".into(),
-                id: ShortId::parse("Ab3kX9q").unwrap(),
-            },
-            RecordKey::Tracker(TrackerToken::generate(&mut rand::rng())),
-            RecordKey::Offer(OfferId::generate(&mut rand::rng())),
-            RecordKey::List(ListId(42)),
-            RecordKey::Account(AccountId(1)),
-        ];
-        for key in keys {
-            assert_eq!(parse_key(&key.to_string()), Some(key));
-        }
+    let token = services.origin_token.reveal().as_bytes();
+    match given {
+        Some(given) if given.ct_eq(token).into() => Ok(()),
+        _ => Err(ApiError::Unauthorized),
     }
 }

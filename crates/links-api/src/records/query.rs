@@ -1,30 +1,32 @@
 //! The records as they stand in Postgres.
 
 use domain::{
-    id::{AccountId, LinkKey, ListId, OfferId, ShortId, TrackerToken},
+    id::{AccountId, CampaignId, LinkCode, LinkKey, ListId, OfferId, ShortId, TrackerToken},
+    macros::{Platform, with_parameters},
     record::{
-        AccountRecord, AccountStatus, Bound, LinkRecord, LinkStatus, ListRecord, OfferRecord,
-        OfferStatus, Tracker,
+        AccountRecord, AccountStatus, Bound, CampaignRecord, CampaignStatus, CodeUrl, LinkRecord,
+        LinkStatus, ListRecord, OfferRecord, OfferStatus, Tracker,
     },
 };
 use store::pool::GenericClient;
-use tokio_postgres::Row;
+use tokio_postgres::{Row, types::Json};
 
 use crate::error::ApiError;
 
-const LINK_SELECT: &str = "
-    SELECT l.id, l.account_id, d.host AS short_host, l.short_id, l.tracker_host, l.tracker_token,
-           l.list_id, l.offer_id, l.status, l.expires_at
-    FROM links l
-    JOIN domains d ON d.id = l.domain_id
+/// What [`link`] reads, of links `l` and domains `d`.
+pub const LINK_COLUMNS: &str = "
+    l.id, l.account_id, d.host AS short_host, l.short_id, l.tracker_host, l.tracker_token,
+           l.code, l.code_host, l.list_id, l.offer_id, l.campaign_id, l.destination, l.message_id,
+           l.contact_phone, l.bound, l.forward_query, l.status, l.expires_at, l.version
 ";
+const LINK_FROM: &str = "FROM links l JOIN domains d ON d.id = l.domain_id";
 
 pub async fn link_find_by_short_id(
     client: &impl GenericClient,
     host: &str,
     id: &ShortId,
 ) -> Result<Option<LinkRecord>, ApiError> {
-    let sql = format!("{LINK_SELECT} WHERE d.host = $1 AND l.short_id = $2");
+    let sql = format!("SELECT {LINK_COLUMNS} {LINK_FROM} WHERE d.host = $1 AND l.short_id = $2");
     let statement = client.prepare_cached(&sql).await?;
     let row = client.query_opt(&statement, &[&host, &id.as_str()]).await?;
     row.map(|row| link(&row)).transpose()
@@ -34,10 +36,57 @@ pub async fn link_find_by_token(
     client: &impl GenericClient,
     token: TrackerToken,
 ) -> Result<Option<LinkRecord>, ApiError> {
-    let sql = format!("{LINK_SELECT} WHERE l.tracker_token = $1");
+    let sql = format!("SELECT {LINK_COLUMNS} {LINK_FROM} WHERE l.tracker_token = $1");
     let statement = client.prepare_cached(&sql).await?;
     let row = client.query_opt(&statement, &[&token.as_uuid()]).await?;
     row.map(|row| link(&row)).transpose()
+}
+
+pub async fn link_find_by_code(
+    client: &impl GenericClient,
+    code: &LinkCode,
+) -> Result<Option<LinkRecord>, ApiError> {
+    let sql = format!("SELECT {LINK_COLUMNS} {LINK_FROM} WHERE l.code = $1");
+    let statement = client.prepare_cached(&sql).await?;
+    let row = client.query_opt(&statement, &[&code.as_str()]).await?;
+    row.map(|row| link(&row)).transpose()
+}
+
+/// Every link whose row has one of these keys, by key.
+pub async fn link_find_all(
+    client: &impl GenericClient,
+    keys: &[i64],
+) -> Result<Vec<LinkRecord>, ApiError> {
+    let sql = format!("SELECT {LINK_COLUMNS} {LINK_FROM} WHERE l.id = ANY($1)");
+    let statement = client.prepare_cached(&sql).await?;
+    let rows = client.query(&statement, &[&keys]).await?;
+    rows.iter().map(link).collect()
+}
+
+pub async fn campaign_find(
+    client: &impl GenericClient,
+    id: &CampaignId,
+) -> Result<Option<CampaignRecord>, ApiError> {
+    let statement = client
+        .prepare_cached(
+            "SELECT account_id, landing_page_url, click_id_param, status, version
+             FROM campaigns
+             WHERE id = $1",
+        )
+        .await?;
+    let row = client.query_opt(&statement, &[&id.as_str()]).await?;
+    Ok(row.map(|row| CampaignRecord {
+        campaign_id: id.clone(),
+        account_id: AccountId(row.get("account_id")),
+        landing_page_url: row.get("landing_page_url"),
+        click_id_param: row.get("click_id_param"),
+        status: match row.get("status") {
+            "active" => CampaignStatus::Active,
+            "paused" => CampaignStatus::Paused,
+            _ => CampaignStatus::Draft,
+        },
+        version: row.get("version"),
+    }))
 }
 
 pub async fn offer_find(
@@ -46,7 +95,8 @@ pub async fn offer_find(
 ) -> Result<Option<OfferRecord>, ApiError> {
     let statement = client
         .prepare_cached(
-            "SELECT account_id, url_template, external_id, affiliate_id, fallback_url, status
+            "SELECT account_id, kind, url_template, external_platform, external_id, affiliate_id,
+                    fallback_url, status, version
              FROM offers
              WHERE id = $1",
         )
@@ -55,7 +105,12 @@ pub async fn offer_find(
     Ok(row.map(|row| OfferRecord {
         offer_id: id,
         account_id: AccountId(row.get("account_id")),
-        destination: row.get("url_template"),
+        destination: destination(
+            row.get("kind"),
+            row.get("url_template"),
+            row.get("external_platform"),
+        ),
+        version: row.get("version"),
         external_id: row.get("external_id"),
         affiliate_id: row.get("affiliate_id"),
         fallback_url: row.get("fallback_url"),
@@ -72,7 +127,9 @@ pub async fn list_find(
     id: ListId,
 ) -> Result<Option<ListRecord>, ApiError> {
     let statement = client
-        .prepare_cached("SELECT account_id, collapse_hops, fallback_url FROM lists WHERE id = $1")
+        .prepare_cached(
+            "SELECT account_id, collapse_hops, fallback_url, version FROM lists WHERE id = $1",
+        )
         .await?;
     let row = client.query_opt(&statement, &[&id.0]).await?;
     Ok(row.map(|row| ListRecord {
@@ -80,7 +137,19 @@ pub async fn list_find(
         account_id: AccountId(row.get("account_id")),
         collapse_hops: row.get("collapse_hops"),
         fallback_url: row.get("fallback_url"),
+        version: row.get("version"),
     }))
+}
+
+/// The template that an offer's clicks are sent by: an SMS offer's platform
+/// gets its parameters, a partnership offer's template is the whole of it.
+pub fn destination(kind: &str, url_template: &str, platform: Option<&str>) -> String {
+    let platform = match platform {
+        Some("tune") if kind == "sms" => Platform::Tune,
+        Some("everflow") if kind == "sms" => Platform::Everflow,
+        _ => return url_template.to_owned(),
+    };
+    with_parameters(url_template, &platform.parameters())
 }
 
 pub async fn account_find(
@@ -88,7 +157,7 @@ pub async fn account_find(
     id: AccountId,
 ) -> Result<Option<AccountRecord>, ApiError> {
     let statement = client
-        .prepare_cached("SELECT status FROM accounts WHERE id = $1")
+        .prepare_cached("SELECT status, version FROM accounts WHERE id = $1")
         .await?;
     let row = client.query_opt(&statement, &[&id.0]).await?;
     Ok(row.map(|row| AccountRecord {
@@ -97,10 +166,11 @@ pub async fn account_find(
             "active" => AccountStatus::Active,
             _ => AccountStatus::Suspended,
         },
+        version: row.get("version"),
     }))
 }
 
-fn link(row: &Row) -> Result<LinkRecord, ApiError> {
+pub fn link(row: &Row) -> Result<LinkRecord, ApiError> {
     let internal = |error: domain::id::InvalidId| ApiError::Internal(error.into());
     let token: Option<uuid::Uuid> = row.get("tracker_token");
     let host: Option<String> = row.get("tracker_host");
@@ -111,20 +181,38 @@ fn link(row: &Row) -> Result<LinkRecord, ApiError> {
         }),
         _ => None,
     };
+    let code: Option<&str> = row.get("code");
+    let code_host: Option<String> = row.get("code_host");
+    let code = match (code_host, code) {
+        (Some(host), Some(code)) => Some(CodeUrl {
+            host,
+            code: LinkCode::parse(code).map_err(internal)?,
+        }),
+        _ => None,
+    };
     let offer_id: Option<&str> = row.get("offer_id");
+    let campaign_id: Option<&str> = row.get("campaign_id");
+    let bound: Option<Json<Bound>> = row.get("bound");
     Ok(LinkRecord {
         link_key: LinkKey(row.get("id")),
         account_id: AccountId(row.get("account_id")),
         short_host: row.get("short_host"),
         link_id: ShortId::parse(row.get("short_id")).map_err(internal)?,
         tracker,
+        code,
         list_id: row.get::<_, Option<i64>>("list_id").map(ListId),
         offer_id: offer_id.map(OfferId::parse).transpose().map_err(internal)?,
-        destination: None,
-        message_id: None,
-        contact_phone: None,
+        campaign_id: campaign_id
+            .map(CampaignId::parse)
+            .transpose()
+            .map_err(internal)?,
+        destination: row.get("destination"),
+        message_id: row.get("message_id"),
+        contact_phone: row.get("contact_phone"),
         creative_id: None,
-        bound: Bound::default(),
+        bound: bound.map(|Json(bound)| bound).unwrap_or_default(),
+        forward_query: row.get("forward_query"),
+        version: row.get("version"),
         status: match row.get("status") {
             "active" => LinkStatus::Active,
             _ => LinkStatus::Deactivated,

@@ -2,6 +2,8 @@
 //! bounded, and after a failure it is left alone for a moment, so that an
 //! outage costs a caller nothing but the miss.
 
+mod subscription;
+
 use std::{
     sync::{
         Arc,
@@ -13,6 +15,7 @@ use std::{
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 
 use crate::settings::Secret;
+pub use subscription::Subscription;
 
 /// The settings of the cache, the same for every service that uses it.
 #[derive(Debug, Clone, clap::Args)]
@@ -39,14 +42,50 @@ pub enum CacheUnavailable {
     TimedOut,
     #[error("Redis failed a moment ago and is left alone")]
     LeftAlone,
+    #[error("messages came faster than they were read")]
+    Overflowed,
 }
+
+/// A record for Redis, in the version it has.
+#[derive(Debug, Clone)]
+pub struct Versioned {
+    pub key: String,
+    /// `None`: there is no such record (any more).
+    pub record: Option<(Vec<u8>, i64)>,
+}
+
+/// What [`Cache::replace`] does in one step.
+#[derive(Debug, Clone, Copy)]
+pub struct Replacement<'a> {
+    pub records: &'a [Versioned],
+    pub ttl: Duration,
+    pub channel: &'a str,
+    pub mark_key: &'a str,
+    pub mark: i64,
+}
+
+/// KEYS: the record's. ARGV: record, version, seconds to live. Whoever read an
+/// older version and comes late changes nothing.
+const PUT_UNLESS_OLDER: &str = "
+    local there = redis.call('GET', KEYS[1])
+    if there then
+        local read, record = pcall(cjson.decode, there)
+        if read and type(record) == 'table' and type(record.version) == 'number'
+            and record.version > tonumber(ARGV[2]) then
+            return 0
+        end
+    end
+    redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[3])
+    return 1";
 
 /// A connection to Redis and the prefix of our keys.
 #[derive(Clone)]
 pub struct Cache {
+    client: redis::Client,
     connection: ConnectionManager,
     prefix: Arc<str>,
     timeout: Duration,
+    pause: Duration,
     started: Instant,
     /// Milliseconds after `started` until which Redis is left alone.
     left_alone_until_ms: Arc<AtomicU64>,
@@ -67,12 +106,20 @@ impl Cache {
             .set_number_of_retries(0);
         let client = redis::Client::open(settings.redis_url.reveal())?;
         Ok(Self {
-            connection: ConnectionManager::new_lazy_with_config(client, config)?,
+            connection: ConnectionManager::new_lazy_with_config(client.clone(), config)?,
+            client,
             prefix: settings.redis_prefix.as_str().into(),
             timeout,
+            pause: Self::PAUSE,
             started: Instant::now(),
             left_alone_until_ms: Arc::default(),
         })
+    }
+
+    /// For a caller that has a pace of its own: it does not leave Redis alone.
+    pub fn insistent(mut self) -> Self {
+        self.pause = Duration::ZERO;
+        self
     }
 
     pub async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, CacheUnavailable> {
@@ -82,19 +129,67 @@ impl Cache {
             .await
     }
 
-    /// Stores all of them in one round trip, for `ttl`.
-    pub async fn put_all(
+    /// Stores those that are not there yet, in one round trip, for `ttl`. What
+    /// is there may be newer, and stays.
+    pub async fn put_new(
         &self,
         records: &[(String, Vec<u8>)],
         ttl: Duration,
     ) -> Result<(), CacheUnavailable> {
         let mut pipeline = redis::pipe();
         for (key, value) in records {
-            let ttl_s = ttl.as_secs().max(1);
-            pipeline.set_ex(self.key(key), value, ttl_s).ignore();
+            let mut set = redis::cmd("SET");
+            set.arg(self.key(key)).arg(value);
+            set.arg("NX").arg("EX").arg(ttl.as_secs().max(1));
+            pipeline.add_command(set).ignore();
         }
         self.bounded(async |connection| pipeline.query_async(connection).await)
             .await
+    }
+
+    /// Replaces records by newer ones and names each of them on `channel`,
+    /// then stores `mark` under `mark_key`: all of it, or, if Redis ends
+    /// between, none.
+    pub async fn replace(&self, change: &Replacement<'_>) -> Result<(), CacheUnavailable> {
+        let mut pipeline = redis::pipe();
+        pipeline.atomic();
+        for Versioned { key, record } in change.records {
+            match record {
+                Some((json, version)) => {
+                    let mut put = redis::cmd("EVAL");
+                    put.arg(PUT_UNLESS_OLDER).arg(1).arg(self.key(key));
+                    put.arg(json).arg(version).arg(change.ttl.as_secs().max(1));
+                    pipeline.add_command(put).ignore();
+                }
+                None => {
+                    pipeline.del(self.key(key)).ignore();
+                }
+            }
+            pipeline.publish(self.key(change.channel), key).ignore();
+        }
+        pipeline
+            .set(self.key(change.mark_key), change.mark)
+            .ignore();
+        self.bounded(async |connection| pipeline.query_async(connection).await)
+            .await
+    }
+
+    /// Adds one to a counter that ends `ttl` after its first; gives the sum.
+    pub async fn count(&self, key: &str, ttl: Duration) -> Result<u64, CacheUnavailable> {
+        let key = self.key(key);
+        let mut expire = redis::cmd("EXPIRE");
+        expire.arg(&key).arg(ttl.as_secs().max(1)).arg("NX");
+        let mut pipeline = redis::pipe();
+        pipeline.incr(&key, 1).add_command(expire).ignore();
+        let counted: (u64,) = self
+            .bounded(async |connection| pipeline.query_async(connection).await)
+            .await?;
+        Ok(counted.0)
+    }
+
+    /// Listens to a channel, on a connection of its own.
+    pub async fn subscribe(&self, channel: &str) -> Result<Subscription, CacheUnavailable> {
+        Subscription::open(&self.client, &self.key(channel), self.timeout).await
     }
 
     /// Whether it answers.
@@ -121,7 +216,7 @@ impl Cache {
             Err(_) => Err(CacheUnavailable::TimedOut),
         };
         if result.is_err() {
-            let pause_ms = u64::try_from(Self::PAUSE.as_millis()).unwrap_or(u64::MAX);
+            let pause_ms = u64::try_from(self.pause.as_millis()).unwrap_or(u64::MAX);
             self.left_alone_until_ms
                 .store(now_ms().saturating_add(pause_ms), Ordering::Relaxed);
         }

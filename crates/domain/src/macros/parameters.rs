@@ -1,0 +1,111 @@
+//! Parameters that a template gets beside those its author wrote.
+
+use url::form_urlencoded;
+
+/// What an affiliate platform wants of a tracking URL, so that its postback
+/// can return the link's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Platform {
+    Tune,
+    Everflow,
+}
+
+impl Platform {
+    /// Names and templates, in the order in which they are appended.
+    pub fn parameters(self) -> [(&'static str, &'static str); 4] {
+        match self {
+            Self::Tune => [
+                ("aff_sub", "{link_id}"),
+                ("aff_sub2", "{sub1}"),
+                ("aff_sub3", "{sub2}"),
+                ("source", "{source}"),
+            ],
+            Self::Everflow => [
+                ("sub1", "{link_id}"),
+                ("sub2", "{sub1}"),
+                ("sub3", "{sub2}"),
+                ("source_id", "{source}"),
+            ],
+        }
+    }
+}
+
+/// The template with these parameters at the end of its query, each unless
+/// the query spells out its name already.
+pub fn with_parameters(template: &str, parameters: &[(&str, &str)]) -> String {
+    let template = template.trim();
+    let (rest, fragment) = split_before(template, '#');
+    let (_, query) = split_before(rest, '?');
+    let mut out = rest.to_owned();
+    let mut separator = match query.strip_prefix('?') {
+        None => "?",
+        Some(query) if query.is_empty() || query.ends_with('&') => "",
+        Some(_) => "&",
+    };
+    for (name, value) in parameters {
+        if !spells_out(query.trim_start_matches('?'), name) {
+            out.push_str(separator);
+            out.push_str(name);
+            out.push('=');
+            out.push_str(value);
+            separator = "&";
+        }
+    }
+    out.push_str(fragment);
+    out
+}
+
+/// Whether a query has a parameter of this name.
+pub(super) fn spells_out(query: &str, name: &str) -> bool {
+    form_urlencoded::parse(query.as_bytes()).any(|(key, _)| key == name)
+}
+
+/// Up to the first `end`, and from there on.
+fn split_before(text: &str, end: char) -> (&str, &str) {
+    text.split_at(text.find(end).unwrap_or(text.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("https://e.com", "https://e.com?a=1&b={link_id}")]
+    #[case("https://e.com/", "https://e.com/?a=1&b={link_id}")]
+    #[case("https://e.com/?", "https://e.com/?a=1&b={link_id}")]
+    #[case("https://e.com/?x=1", "https://e.com/?x=1&a=1&b={link_id}")]
+    #[case("https://e.com/?x=1&", "https://e.com/?x=1&a=1&b={link_id}")]
+    #[case("https://e.com/?a=mine", "https://e.com/?a=mine&b={link_id}")]
+    #[case("https://e.com/?%61=mine", "https://e.com/?%61=mine&b={link_id}")]
+    #[case("https://e.com/?b=&a", "https://e.com/?b=&a")]
+    #[case("https://e.com/#a=1?b", "https://e.com/?a=1&b={link_id}#a=1?b")]
+    #[case(" https://e.com/?q#f ", "https://e.com/?q&a=1&b={link_id}#f")]
+    fn parameters_are_appended_where_they_are_not_spelled_out(
+        #[case] template: &str,
+        #[case] expected: &str,
+    ) {
+        let parameters = [("a", "1"), ("b", "{link_id}")];
+        assert_eq!(with_parameters(template, &parameters), expected);
+    }
+
+    #[rstest]
+    #[case(
+        Platform::Tune,
+        "https://t.com/aff_c?offer_id=1&aff_sub2=x",
+        "https://t.com/aff_c?offer_id=1&aff_sub2=x&aff_sub={link_id}&aff_sub3={sub2}&source={source}"
+    )]
+    #[case(
+        Platform::Everflow,
+        "https://e.com/ABC/1/",
+        "https://e.com/ABC/1/?sub1={link_id}&sub2={sub1}&sub3={sub2}&source_id={source}"
+    )]
+    fn platforms_get_the_link_id(
+        #[case] platform: Platform,
+        #[case] url: &str,
+        #[case] expected: &str,
+    ) {
+        assert_eq!(with_parameters(url, &platform.parameters()), expected);
+    }
+}

@@ -1,0 +1,30 @@
+//! Whether this replica hears of changes, and how many it has heard of.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// Shared by all tiers and the task that follows the changes.
+#[derive(Debug, Default)]
+pub(super) struct Trust {
+    hears: AtomicBool,
+    generation: AtomicU64,
+}
+
+impl Trust {
+    pub fn holds(&self) -> bool {
+        self.hears.load(Ordering::Acquire)
+    }
+
+    pub fn set(&self, hears: bool) {
+        self.hears.store(hears, Ordering::Release);
+    }
+
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Before anything is forgotten: a look-up that read the record before
+    /// the change either puts it where it is then forgotten, or sees this.
+    pub fn advance(&self) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
+    }
+}

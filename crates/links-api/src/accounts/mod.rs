@@ -1,0 +1,296 @@
+//! Accounts and their API keys, for operators: any key with the scope `admin`
+//! manages those of the whole installation.
+
+pub mod keys;
+
+use actix_web::http::Method;
+use domain::{id::AccountId, record::RecordKey};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use store::pool::GenericClient;
+use tokio_postgres::Row;
+
+use crate::{
+    api::{Answer, Call, Operation, Page, Pagination, Parameter, Timestamp},
+    auth::{Product, Scope},
+    body::{Text, given},
+    error::{ApiError, Field},
+    offers::name,
+};
+
+const PER_PAGE: u32 = 50;
+const STATUS: [&str; 2] = ["active", "suspended"];
+const STATUS_NAMES: &str = "active, suspended";
+const COLUMNS: &str = "id, name, status, products, bot_filter_mode, created_at, updated_at";
+
+pub fn operations() -> Vec<Operation> {
+    let not_found = || ApiError::NotFound("account");
+    let one = "/accounts/{account_id}";
+    let request = json!({ "name": "Example", "products": ["sms", "offer_management"] });
+    let mut operations = vec![
+        Operation::platform(Method::GET, "/accounts", "list_accounts", list_accounts)
+            .says("List accounts", "By id.")
+            .paged(PER_PAGE)
+            .takes(Parameter::choice("status", "Only these.", &STATUS))
+            .answers::<Accounts>(
+                200,
+                json!({
+                    "accounts": [example()],
+                    "pagination": { "page": 1, "per_page": 50, "total": 1, "total_pages": 1 },
+                }),
+            ),
+        Operation::platform(Method::POST, "/accounts", "create_account", create_account)
+            .says("Create an account", "")
+            .reads::<AccountRequest>([request])
+            .answers::<AccountObject>(201, example())
+            .fails(invalid_fields()),
+        Operation::platform(Method::GET, one, "get_account", get_account)
+            .says("Get an account", "")
+            .answers::<AccountObject>(200, example())
+            .fails([not_found()]),
+        Operation::platform(Method::PUT, one, "update_account", update_account)
+            .says(
+                "Change an account",
+                "Changes what is sent. A suspended account's keys answer 403 at once, and its \
+                 links lead to the list's fallback or the 404 page within a second.",
+            )
+            .reads::<AccountRequest>([json!({ "status": "suspended" })])
+            .answers::<AccountObject>(200, example())
+            .fails(invalid_fields())
+            .fails([not_found()]),
+    ];
+    operations.extend(keys::operations());
+    operations
+        .into_iter()
+        .map(|operation| operation.needs(Scope::Admin, "accounts"))
+        .collect()
+}
+
+fn invalid_fields() -> [ApiError; 3] {
+    [
+        ApiError::Missing(Field::Name),
+        ApiError::NameTooLong,
+        ApiError::InvalidStatus(STATUS_NAMES),
+    ]
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct AccountRequest {
+    /// At most 255 characters. Required.
+    name: Option<Text>,
+    /// active or suspended.
+    status: Option<Text>,
+    /// sms, offer_management.
+    products: Option<Vec<Text>>,
+    /// no_filter or filter: for offers and links that say nothing else.
+    bot_filter_mode: Option<Text>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Accounts {
+    accounts: Vec<AccountObject>,
+    pagination: Pagination,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct AccountObject {
+    id: i64,
+    name: String,
+    status: String,
+    products: Vec<String>,
+    bot_filter_mode: String,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl AccountObject {
+    fn read(row: &Row) -> Self {
+        Self {
+            id: row.get("id"),
+            name: row.get("name"),
+            status: row.get("status"),
+            products: row.get("products"),
+            bot_filter_mode: row.get("bot_filter_mode"),
+            created_at: Timestamp(row.get("created_at")),
+            updated_at: Timestamp(row.get("updated_at")),
+        }
+    }
+}
+
+fn example() -> Value {
+    json!({
+        "id": 1,
+        "name": "Example",
+        "status": "active",
+        "products": ["sms", "offer_management"],
+        "bot_filter_mode": "no_filter",
+        "created_at": "2026-03-10T08:15:00Z",
+        "updated_at": "2026-03-10T08:15:00Z",
+    })
+}
+
+/// The columns that can be changed.
+struct AccountFields {
+    name: String,
+    status: String,
+    products: Vec<String>,
+    bot_filter_mode: String,
+}
+
+impl AccountFields {
+    fn apply(&mut self, sent: AccountRequest) -> Result<(), ApiError> {
+        self.name = name(&sent.name, &self.name)?;
+        if let Some(status) = given(&sent.status) {
+            if !STATUS.contains(&status) {
+                return Err(ApiError::InvalidStatus(STATUS_NAMES));
+            }
+            self.status = status.to_owned();
+        }
+        if let Some(products) = sent.products {
+            let mut products: Vec<_> = products.iter().map(|p| p.as_str().to_owned()).collect();
+            products.sort();
+            products.dedup();
+            if !products
+                .iter()
+                .all(|p| Product::NAMES.contains(&p.as_str()))
+            {
+                return Err(ApiError::field(
+                    "products",
+                    "a product is neither sms nor offer_management",
+                ));
+            }
+            self.products = products;
+        }
+        if let Some(mode) = given(&sent.bot_filter_mode) {
+            if !["no_filter", "filter"].contains(&mode) {
+                return Err(ApiError::field(
+                    "bot_filter_mode",
+                    "it is neither no_filter nor filter",
+                ));
+            }
+            self.bot_filter_mode = mode.to_owned();
+        }
+        Ok(())
+    }
+}
+
+async fn list_accounts(call: Call<'_>) -> Result<Answer, ApiError> {
+    let page = Page::read(&call, PER_PAGE)?;
+    let status = call.choice("status", &STATUS)?;
+    let filter = "FROM accounts WHERE ($1::text IS NULL OR status = $1)";
+    let counting = format!("SELECT count(*) AS total {filter}");
+    let statement = call.db.prepare_cached(&counting).await?;
+    let total = call.db.query_one(&statement, &[&status]).await?;
+    let sql = format!("SELECT {COLUMNS} {filter} ORDER BY id LIMIT $2 OFFSET $3");
+    let statement = call.db.prepare_cached(&sql).await?;
+    let rows = call
+        .db
+        .query(&statement, &[&status, &page.limit(), &page.offset()])
+        .await?;
+    Answer::ok(&Accounts {
+        accounts: rows.iter().map(AccountObject::read).collect(),
+        pagination: page.pagination(total.get("total")),
+    })
+}
+
+async fn create_account(call: Call<'_>) -> Result<Answer, ApiError> {
+    let mut fields = AccountFields {
+        name: String::new(),
+        status: "active".to_owned(),
+        products: Vec::new(),
+        bot_filter_mode: "no_filter".to_owned(),
+    };
+    fields.apply(call.json()?)?;
+    let row = account_insert(call.db, &fields).await?;
+    Answer::created(&AccountObject::read(&row))
+}
+
+async fn account_insert(
+    client: &impl GenericClient,
+    fields: &AccountFields,
+) -> Result<Row, ApiError> {
+    let sql = format!(
+        "INSERT INTO accounts (name, status, products, bot_filter_mode)
+         VALUES ($1, $2, $3, $4)
+         RETURNING {COLUMNS}"
+    );
+    let statement = client.prepare_cached(&sql).await?;
+    let row = client
+        .query_one(
+            &statement,
+            &[
+                &fields.name,
+                &fields.status,
+                &fields.products,
+                &fields.bot_filter_mode,
+            ],
+        )
+        .await?;
+    Ok(row)
+}
+
+/// For the command line: an active account; gives its id.
+pub async fn account_create(
+    client: &impl GenericClient,
+    name: &str,
+    products: Vec<String>,
+) -> Result<i64, ApiError> {
+    let fields = AccountFields {
+        name: name.to_owned(),
+        status: "active".to_owned(),
+        products,
+        bot_filter_mode: "no_filter".to_owned(),
+    };
+    Ok(account_insert(client, &fields).await?.get("id"))
+}
+
+async fn account_find(call: Call<'_>, id: AccountId, lock: &str) -> Result<Row, ApiError> {
+    let sql = format!("SELECT {COLUMNS} FROM accounts WHERE id = $1 {lock}");
+    let statement = call.db.prepare_cached(&sql).await?;
+    call.db
+        .query_opt(&statement, &[&id.0])
+        .await?
+        .ok_or(ApiError::NotFound("account"))
+}
+
+async fn get_account(call: Call<'_>) -> Result<Answer, ApiError> {
+    let row = account_find(call, call.path("account_id", "account")?, "").await?;
+    Answer::ok(&AccountObject::read(&row))
+}
+
+async fn update_account(call: Call<'_>) -> Result<Answer, ApiError> {
+    let body: AccountRequest = call.json()?;
+    let id: AccountId = call.path("account_id", "account")?;
+    let there = AccountObject::read(&account_find(call, id, "FOR UPDATE").await?);
+    let mut fields = AccountFields {
+        name: there.name,
+        status: there.status,
+        products: there.products,
+        bot_filter_mode: there.bot_filter_mode,
+    };
+    fields.apply(body)?;
+    let sql = format!(
+        "UPDATE accounts
+         SET name = $2, status = $3, products = $4, bot_filter_mode = $5,
+             version = version + 1, updated_at = now()
+         WHERE id = $1
+         RETURNING {COLUMNS}"
+    );
+    let statement = call.db.prepare_cached(&sql).await?;
+    let row = call
+        .db
+        .query_one(
+            &statement,
+            &[
+                &id.0,
+                &fields.name,
+                &fields.status,
+                &fields.products,
+                &fields.bot_filter_mode,
+            ],
+        )
+        .await?;
+    call.changed([RecordKey::Account(id)]).await?;
+    Answer::ok(&AccountObject::read(&row))
+}

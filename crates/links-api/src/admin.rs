@@ -1,0 +1,159 @@
+//! The command line for what must be there before the API can be called: each
+//! command prints JSON, or one sentence on standard error and exits 1.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand, ValueEnum};
+use domain::id::AccountId;
+use serde_json::{Value, json};
+use store::{
+    migrations,
+    pool::{self, Object, PoolSettings},
+};
+
+use crate::{
+    accounts::{
+        account_create,
+        keys::{KeyFields, key_insert},
+    },
+    auth::SCOPES,
+};
+
+#[derive(Debug, Args)]
+pub struct AdminSettings {
+    #[command(subcommand)]
+    command: AdminCommand,
+    #[command(flatten)]
+    pool: PoolSettings,
+}
+
+#[derive(Debug, Subcommand)]
+enum AdminCommand {
+    /// Create an account (tenant).
+    CreateAccount(CreateAccount),
+    /// Create an API key for an account. The key is shown this once.
+    CreateKey(CreateKey),
+}
+
+#[derive(Debug, Args)]
+struct CreateAccount {
+    #[arg(long)]
+    name: String,
+    /// A product the account has; may be given several times.
+    #[arg(long = "product")]
+    products: Vec<Product>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Product {
+    Sms,
+    OfferManagement,
+}
+
+#[derive(Debug, Args)]
+struct CreateKey {
+    /// Id of the account.
+    #[arg(long)]
+    account: i64,
+    #[arg(long)]
+    name: String,
+    /// What the key may do; may be given several times.
+    #[arg(long = "scope", default_values = ["links:read", "links:write"],
+          value_parser = clap::builder::PossibleValuesParser::new(SCOPES))]
+    scopes: Vec<String>,
+    /// When it ends, as in 2027-01-31T00:00:00Z. Never, if not given.
+    #[arg(long)]
+    expires_at: Option<jiff::Timestamp>,
+}
+
+impl CreateAccount {
+    async fn run(self, client: &Object) -> anyhow::Result<Value> {
+        let names = self.products.iter().map(|product| match product {
+            Product::Sms => "sms".to_owned(),
+            Product::OfferManagement => "offer_management".to_owned(),
+        });
+        let products: Vec<_> = names.collect();
+        let id = account_create(client, &self.name, products.clone()).await?;
+        Ok(json!({ "id": id, "name": self.name, "products": products }))
+    }
+}
+
+impl CreateKey {
+    async fn run(self, client: &Object) -> anyhow::Result<Value> {
+        let account = client
+            .query_opt("SELECT 1 FROM accounts WHERE id = $1", &[&self.account])
+            .await?;
+        account.context("there is no account with this id")?;
+        let fields = KeyFields {
+            name: self.name,
+            scopes: self.scopes,
+            rate_limit_per_minute: None,
+            expires_at: self.expires_at,
+        };
+        let (key, row) = key_insert(client, AccountId(self.account), &fields).await?;
+        let id: i64 = row.get("id");
+        Ok(json!({
+            "id": id,
+            "account_id": self.account,
+            "name": fields.name,
+            "key": key,
+            "scopes": fields.scopes,
+            "expires_at": fields.expires_at,
+        }))
+    }
+}
+
+/// Runs a command to its end, outside of a service's life.
+pub fn main<F>(command: impl FnOnce() -> F) -> ExitCode
+where
+    F: Future<Output = anyhow::Result<Value>>,
+{
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let result = match runtime {
+        Ok(runtime) => runtime.block_on(command()),
+        Err(error) => Err(error.into()),
+    };
+    print(result)
+}
+
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line prints"
+)]
+pub fn print(result: anyhow::Result<Value>) -> ExitCode {
+    match result {
+        Ok(answer) => {
+            println!("{answer:#}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("links-api: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+pub async fn migrate(settings: PoolSettings) -> anyhow::Result<Value> {
+    let mut client = connect(&settings).await?;
+    let applied = migrations::run(&mut client).await?;
+    Ok(json!({ "applied": applied }))
+}
+
+pub async fn run(settings: AdminSettings) -> anyhow::Result<Value> {
+    let client = connect(&settings.pool).await?;
+    migrations::check(&client).await?;
+    match settings.command {
+        AdminCommand::CreateAccount(account) => account.run(&client).await,
+        AdminCommand::CreateKey(key) => key.run(&client).await,
+    }
+}
+
+async fn connect(settings: &PoolSettings) -> anyhow::Result<Object> {
+    let pool = pool::build(settings, "links-api admin")?;
+    pool.get().await.context("Postgres cannot be reached")
+}

@@ -1,0 +1,247 @@
+//! A request on its way through a handler, and its answer.
+
+use std::{cell::Cell, ops::RangeInclusive, str::FromStr};
+
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Query};
+use domain::record::{LinkRecord, RecordKey};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, de};
+use store::pool::Transaction;
+
+use crate::{
+    auth::Caller,
+    body::{self, Text},
+    error::ApiError,
+    serve::Services,
+};
+
+/// An authenticated request with its transaction.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    pub db: &'a Transaction<'a>,
+    pub caller: &'a Caller,
+    pub services: &'a Services,
+    pub(super) request: &'a HttpRequest,
+    pub(super) body: &'a [u8],
+    /// Whether there is something for the relay.
+    pub(super) has_changes: &'a Cell<bool>,
+}
+
+impl Call<'_> {
+    pub fn json<T: de::DeserializeOwned>(&self) -> Result<T, ApiError> {
+        body::parse(self.body)
+    }
+
+    /// A parameter of the path. One that cannot be an id is no resource's.
+    pub fn path<T: FromStr>(&self, name: &str, resource: &'static str) -> Result<T, ApiError> {
+        let text = self.request.match_info().get(name).unwrap_or_default();
+        text.parse().map_err(|_| ApiError::NotFound(resource))
+    }
+
+    /// A parameter of the query, the first of its name. Empty is absent.
+    pub fn text(&self, name: &str) -> Result<Option<String>, ApiError> {
+        let pairs = Query::<Vec<(String, String)>>::from_query(self.request.query_string())
+            .map_err(|error| ApiError::field("query", error.to_string()))?;
+        let value = pairs.into_inner().into_iter().find(|(key, _)| key == name);
+        let value = value.map(|(_, value)| value).filter(|v| !v.is_empty());
+        if value.as_ref().is_some_and(|value| value.contains('\0')) {
+            return Err(ApiError::field(name, "U+0000 is not allowed"));
+        }
+        Ok(value)
+    }
+
+    pub fn integer(&self, name: &str, range: RangeInclusive<i64>) -> Result<Option<i64>, ApiError> {
+        let Some(text) = self.text(name)? else {
+            return Ok(None);
+        };
+        let value = text.parse().ok().filter(|value| range.contains(value));
+        let (min, max) = range.into_inner();
+        value.map(Some).ok_or_else(|| {
+            ApiError::field(name, format!("it is not an integer from {min} to {max}"))
+        })
+    }
+
+    pub fn choice(
+        &self,
+        name: &str,
+        choices: &[&'static str],
+    ) -> Result<Option<&'static str>, ApiError> {
+        let Some(text) = self.text(name)? else {
+            return Ok(None);
+        };
+        let choice = choices.iter().find(|choice| **choice == text);
+        choice.map(|choice| Some(*choice)).ok_or_else(|| {
+            ApiError::field(name, format!("it is not one of {}", choices.join(", ")))
+        })
+    }
+
+    /// Puts changed records into the outbox: redirectors have the change
+    /// within a second of the commit.
+    pub async fn changed(&self, keys: impl IntoIterator<Item = RecordKey>) -> Result<(), ApiError> {
+        let keys: Vec<String> = keys.into_iter().map(|key| key.to_string()).collect();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let statement = self
+            .db
+            .prepare_cached("INSERT INTO changes (record_key) SELECT unnest($1::text[])")
+            .await?;
+        self.db.execute(&statement, &[&keys]).await?;
+        self.has_changes.set(true);
+        Ok(())
+    }
+}
+
+/// What a handler answers.
+#[derive(Debug)]
+pub struct Answer {
+    status: StatusCode,
+    content_type: &'static str,
+    body: Vec<u8>,
+    /// The body that a replay gets, where it must differ.
+    kept: Option<Vec<u8>>,
+    is_replay: bool,
+    /// New links, to be written through after the commit.
+    pub(super) minted: Vec<LinkRecord>,
+}
+
+impl Answer {
+    pub fn ok(body: &impl Serialize) -> Result<Self, ApiError> {
+        Self::json(StatusCode::OK, body)
+    }
+
+    pub fn created(body: &impl Serialize) -> Result<Self, ApiError> {
+        Self::json(StatusCode::CREATED, body)
+    }
+
+    pub fn empty() -> Self {
+        Self::bytes("application/json", Vec::new()).with_status(StatusCode::NO_CONTENT)
+    }
+
+    fn json(status: StatusCode, body: &impl Serialize) -> Result<Self, ApiError> {
+        let body = serde_json::to_vec(body).map_err(ApiError::internal)?;
+        Ok(Self::bytes("application/json", body).with_status(status))
+    }
+
+    pub fn bytes(content_type: &'static str, body: Vec<u8>) -> Self {
+        Self {
+            status: StatusCode::OK,
+            content_type,
+            body,
+            kept: None,
+            is_replay: false,
+            minted: Vec::new(),
+        }
+    }
+
+    pub(super) fn replayed(status: StatusCode, body: Vec<u8>) -> Self {
+        Self {
+            is_replay: true,
+            ..Self::bytes("application/json", body).with_status(status)
+        }
+    }
+
+    fn with_status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+
+    pub fn minting(self, minted: Vec<LinkRecord>) -> Self {
+        Self { minted, ..self }
+    }
+
+    /// What a replay is answered with, instead of a secret that is shown once.
+    pub fn replayed_as(self, body: &impl Serialize) -> Result<Self, ApiError> {
+        let kept = serde_json::to_vec(body).map_err(ApiError::internal)?;
+        Ok(Self {
+            kept: Some(kept),
+            ..self
+        })
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(super) fn body_to_keep(&self) -> &[u8] {
+        self.kept.as_deref().unwrap_or(&self.body)
+    }
+
+    pub(super) fn into_response(self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status);
+        if self.is_replay {
+            response.insert_header(("Idempotent-Replayed", "true"));
+        }
+        if self.status == StatusCode::NO_CONTENT {
+            return response.finish();
+        }
+        response.content_type(self.content_type).body(self.body)
+    }
+}
+
+/// A time in a body: RFC 3339.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Timestamp(
+    #[schemars(with = "String", extend("format" = "date-time"))] pub jiff::Timestamp,
+);
+
+impl Timestamp {
+    /// A time that lies ahead. `None` takes it away where there is one.
+    pub fn ahead(
+        field: &'static str,
+        text: &Text,
+        now: jiff::Timestamp,
+    ) -> Result<Option<jiff::Timestamp>, ApiError> {
+        if text.as_str().is_empty() {
+            return Ok(None);
+        }
+        let time: jiff::Timestamp = text
+            .as_str()
+            .parse()
+            .map_err(|_| ApiError::field(field, "it is not a time as in 2027-01-31T00:00:00Z"))?;
+        if time <= now {
+            return Err(ApiError::field(field, "it has passed"));
+        }
+        // What Postgres holds, and what is written back, are microseconds.
+        let time = jiff::Timestamp::from_microsecond(time.as_microsecond());
+        time.map(Some).map_err(ApiError::internal)
+    }
+}
+
+/// A decimal number in a body, as text or as a JSON number. Empty takes it
+/// away where there is one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecimalText(pub String);
+
+impl<'de> Deserialize<'de> for DecimalText {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "a decimal number, or a text that is one")]
+        enum Form {
+            Number(serde_json::Number),
+            Text(String),
+        }
+        Ok(Self(match Form::deserialize(deserializer)? {
+            Form::Number(number) => number.to_string(),
+            Form::Text(text) => text,
+        }))
+    }
+}
+
+impl JsonSchema for DecimalText {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Decimal".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": ["string", "number"],
+            "pattern": r"^([0-9]{1,9}(\.[0-9]{1,4})?)?$",
+            "minimum": 0,
+            "maximum": 999_999_999,
+            "multipleOf": 0.0001,
+        })
+    }
+}

@@ -1,0 +1,252 @@
+//! The declaration of an operation.
+
+use std::rc::Rc;
+
+use actix_web::http::{Method, StatusCode};
+use futures_util::future::LocalBoxFuture;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::{Value, json};
+
+use super::call::{Answer, Call};
+use crate::{
+    auth::Scope,
+    error::{ApiError, Surface},
+};
+
+/// A handler: it runs in a transaction that is committed if it succeeds.
+pub type Handler = Rc<dyn for<'a> Fn(Call<'a>) -> LocalBoxFuture<'a, Result<Answer, ApiError>>>;
+
+/// Where the schema of a type comes from.
+pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+/// One method of one path.
+pub struct Operation {
+    pub method: Method,
+    /// Behind its surface's base: `/links/{link_id}`.
+    pub path: &'static str,
+    pub surface: Surface,
+    /// `<verb>_<resource>`.
+    pub id: &'static str,
+    pub tag: &'static str,
+    pub summary: &'static str,
+    pub description: &'static str,
+    pub scope: Scope,
+    pub parameters: Vec<Parameter>,
+    pub body: Option<(SchemaOf, Vec<Value>)>,
+    pub answers: Vec<Documented>,
+    /// Beside those that every operation of its kind has.
+    pub errors: Vec<ApiError>,
+    pub handler: Handler,
+}
+
+/// An answer as it is documented.
+pub struct Documented {
+    pub status: StatusCode,
+    pub description: &'static str,
+    pub content: Content,
+}
+
+pub enum Content {
+    Json(SchemaOf, Value),
+    /// A content type of its own.
+    Bytes(&'static str),
+    Empty,
+}
+
+/// A parameter of the query.
+#[derive(Debug, Clone)]
+pub struct Parameter {
+    pub name: &'static str,
+    pub description: &'static str,
+    pub schema: Value,
+}
+
+impl Parameter {
+    pub fn text(name: &'static str, description: &'static str) -> Self {
+        Self::of(name, description, json!({ "type": "string" }))
+    }
+
+    pub fn integer(name: &'static str, description: &'static str) -> Self {
+        Self::of(name, description, json!({ "type": "integer" }))
+    }
+
+    pub fn choice(name: &'static str, description: &'static str, of: &[&str]) -> Self {
+        Self::of(name, description, json!({ "type": "string", "enum": of }))
+    }
+
+    pub fn of(name: &'static str, description: &'static str, schema: Value) -> Self {
+        Self {
+            name,
+            description,
+            schema,
+        }
+    }
+}
+
+/// What the parameters of paths are: schema, and an example.
+pub fn path_parameter(name: &str) -> Option<(Value, Value, &'static str)> {
+    let integer = json!({ "type": "integer", "format": "int64" });
+    let text = |pattern: &str| json!({ "type": "string", "pattern": pattern });
+    Some(match name {
+        "link_id" => (
+            text("^[A-Za-z0-9_-]{3,64}$"),
+            json!("Ab3kX9q"),
+            "The link's short id.",
+        ),
+        "affiliate_link_id" => (
+            text("^lnk_[A-Za-z0-9]{8}$"),
+            json!("lnk_x7kQ2mNp"),
+            "The campaign link's id.",
+        ),
+        "campaign_id" => (
+            text("^camp_[A-Za-z0-9]{1,32}$"),
+            json!("camp_abc123"),
+            "The campaign's id.",
+        ),
+        "offer_id" => (
+            text("^[0-9a-f]{24}$"),
+            json!("6789abcd1234ef5678901234"),
+            "The offer's id.",
+        ),
+        "list_id" => (integer, json!(42), "The sending list's id."),
+        "domain_id" => (integer, json!(7), "The domain's id."),
+        "account_id" => (integer, json!(1), "The account's id."),
+        "key_id" => (integer, json!(3), "The API key's id."),
+        _ => return None,
+    })
+}
+
+impl Operation {
+    /// An operation of surface A.
+    pub fn platform<F>(method: Method, path: &'static str, id: &'static str, handler: F) -> Self
+    where
+        F: for<'a> AsyncFn(Call<'a>) -> Result<Answer, ApiError> + Copy + 'static,
+    {
+        Self::new(Surface::Platform, method, path, id, handler)
+    }
+
+    /// An operation of surface B.
+    pub fn affiliate<F>(method: Method, path: &'static str, id: &'static str, handler: F) -> Self
+    where
+        F: for<'a> AsyncFn(Call<'a>) -> Result<Answer, ApiError> + Copy + 'static,
+    {
+        Self::new(Surface::Affiliate, method, path, id, handler)
+    }
+
+    fn new<F>(
+        surface: Surface,
+        method: Method,
+        path: &'static str,
+        id: &'static str,
+        handler: F,
+    ) -> Self
+    where
+        F: for<'a> AsyncFn(Call<'a>) -> Result<Answer, ApiError> + Copy + 'static,
+    {
+        Self {
+            method,
+            path,
+            surface,
+            id,
+            tag: "",
+            summary: "",
+            description: "",
+            scope: Scope::Admin,
+            parameters: Vec::new(),
+            body: None,
+            answers: Vec::new(),
+            errors: Vec::new(),
+            handler: Rc::new(move |call| Box::pin(async move { handler(call).await })),
+        }
+    }
+
+    /// The scope that a key needs, and the section of the document.
+    pub fn needs(mut self, scope: Scope, tag: &'static str) -> Self {
+        self.scope = scope;
+        self.tag = tag;
+        self
+    }
+
+    pub fn says(mut self, summary: &'static str, description: &'static str) -> Self {
+        self.summary = summary;
+        self.description = description;
+        self
+    }
+
+    pub fn takes(mut self, parameter: Parameter) -> Self {
+        self.parameters.push(parameter);
+        self
+    }
+
+    /// `page` and `per_page`.
+    pub fn paged(self, default_per_page: u32) -> Self {
+        let of = |max: u32, default: u32| json!({ "type": "integer", "minimum": 1, "maximum": max, "default": default });
+        self.takes(Parameter::of(
+            "page",
+            "Which page, from 1.",
+            of(super::page::MAX_PAGE, 1),
+        ))
+        .takes(Parameter::of(
+            "per_page",
+            "Entries on a page.",
+            of(super::page::MAX_PER_PAGE, default_per_page),
+        ))
+    }
+
+    /// A JSON body, with examples of it.
+    pub fn reads<T: JsonSchema>(mut self, examples: impl IntoIterator<Item = Value>) -> Self {
+        self.body = Some((schema_of::<T>, examples.into_iter().collect()));
+        self
+    }
+
+    /// A JSON answer, with an example of it.
+    pub fn answers<T: JsonSchema>(self, status: u16, example: Value) -> Self {
+        self.answers_with(status, "As asked.", Content::Json(schema_of::<T>, example))
+    }
+
+    pub fn answers_with(
+        mut self,
+        status: u16,
+        description: &'static str,
+        content: Content,
+    ) -> Self {
+        self.answers.push(Documented {
+            status: StatusCode::from_u16(status).expect("a status"),
+            description,
+            content,
+        });
+        self
+    }
+
+    pub fn fails(mut self, errors: impl IntoIterator<Item = ApiError>) -> Self {
+        self.errors.extend(errors);
+        self
+    }
+
+    /// The paths it answers at, the documented one first.
+    pub fn paths(&self) -> Vec<String> {
+        let bases: &[&str] = match self.surface {
+            Surface::Platform => &["/api/v2", "/v2"],
+            Surface::Affiliate => &["/api"],
+        };
+        bases
+            .iter()
+            .map(|base| format!("{base}{}", self.path))
+            .collect()
+    }
+
+    /// The names in the path's braces.
+    pub fn path_parameters(&self) -> impl Iterator<Item = &'static str> {
+        let parts = self.path.split('{').skip(1);
+        parts.filter_map(|part| part.split('}').next())
+    }
+
+    /// Only these are remembered by an Idempotency-Key.
+    pub fn is_post(&self) -> bool {
+        self.method == Method::POST
+    }
+}
+
+fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}

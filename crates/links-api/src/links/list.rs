@@ -1,0 +1,99 @@
+//! `GET /api/v2/links`.
+
+use actix_web::http::Method;
+use domain::id::OfferId;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::json;
+
+use super::object::{LinkObject, select};
+use crate::{
+    api::{Answer, Call, Operation, Page, Pagination, Parameter},
+    auth::Scope,
+    error::ApiError,
+};
+
+const PER_PAGE: u32 = 50;
+
+pub fn operation() -> Operation {
+    Operation::platform(Method::GET, "/links", "list_links", list_links)
+        .needs(Scope::LinksRead, "links")
+        .says(
+            "List links",
+            "The links of surface A, the newest first. Filters are joined by and.",
+        )
+        .paged(PER_PAGE)
+        .takes(Parameter::choice("status", "Only these.", &STATUS))
+        .takes(Parameter::text("offerId", "Only links of this offer."))
+        .takes(Parameter::integer("listId", "Only links of this list."))
+        .takes(Parameter::text("messageId", "Only links of this message."))
+        .takes(Parameter::text(
+            "contactPhone",
+            "Only links of this contact.",
+        ))
+        .takes(Parameter::text("domain", "Only links on this host."))
+        .answers::<Links>(
+            200,
+            json!({
+                "links": [LinkObject::example()],
+                "pagination": { "page": 1, "per_page": 50, "total": 1, "total_pages": 1 },
+            }),
+        )
+}
+
+pub const STATUS: [&str; 2] = ["active", "deactivated"];
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Links {
+    links: Vec<LinkObject>,
+    pagination: Pagination,
+}
+
+const WHERE: &str = "
+    WHERE l.account_id = $1
+      AND l.campaign_id IS NULL
+      AND ($2::text IS NULL OR l.status = $2)
+      AND ($3::text IS NULL OR l.offer_id = $3)
+      AND ($4::bigint IS NULL OR l.list_id = $4)
+      AND ($5::text IS NULL OR l.message_id = $5)
+      AND ($6::text IS NULL OR l.contact_phone = $6)
+      AND ($7::text IS NULL OR d.host = $7)
+";
+
+async fn list_links(call: Call<'_>) -> Result<Answer, ApiError> {
+    let page = Page::read(&call, PER_PAGE)?;
+    let status = call.choice("status", &STATUS)?;
+    let offer_id = call.text("offerId")?.map(|text| {
+        let id = OfferId::parse(&text);
+        id.map_or(text, |id| id.to_string())
+    });
+    let list_id = call.integer("listId", i64::MIN..=i64::MAX)?;
+    let message_id = call.text("messageId")?;
+    let contact_phone = call.text("contactPhone")?;
+    let domain = call.text("domain")?;
+    let account_id = call.caller.account_id.0;
+    let filters: [&(dyn tokio_postgres::types::ToSql + Sync); 7] = [
+        &account_id,
+        &status,
+        &offer_id,
+        &list_id,
+        &message_id,
+        &contact_phone,
+        &domain,
+    ];
+    let counting = format!(
+        "SELECT count(*) AS total FROM links l JOIN domains d ON d.id = l.domain_id {WHERE}"
+    );
+    let statement = call.db.prepare_cached(&counting).await?;
+    let total = call.db.query_one(&statement, &filters).await?.get("total");
+    let listing = select(&format!("{WHERE} ORDER BY l.id DESC LIMIT $8 OFFSET $9"));
+    let statement = call.db.prepare_cached(&listing).await?;
+    let (limit, offset) = (page.limit(), page.offset());
+    let parameters = [&filters[..], &[&limit, &offset]].concat();
+    let rows = call.db.query(&statement, &parameters).await?;
+    let links = rows.iter().map(|row| LinkObject::read(call, row));
+    Answer::ok(&Links {
+        links: links.collect::<Result<_, _>>()?,
+        pagination: page.pagination(total),
+    })
+}

@@ -1,0 +1,381 @@
+//! What a create of surface A asks for: read, checked in the order of the
+//! seeds' tables, and resolved to an offer and a list.
+
+use std::collections::HashMap;
+
+use domain::{
+    id::{ListId, OfferId, ShortId},
+    macros::Template,
+    record::Bound,
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::mint::{Extras, NewLink, ShortDomain};
+use crate::{
+    api::{Call, Timestamp},
+    auth::Product,
+    body::{Object, Text, change, given},
+    error::ApiError,
+    phone::PhoneNumber,
+    records,
+};
+
+/// The body of every create of surface A. Which fields count depends on the
+/// path.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LinkRequest {
+    /// The offer's id: of a partnership offer for `/links`, of an SMS offer
+    /// for `/links/shorten`, of either for `/links/bulk`.
+    offer_id: Option<Text>,
+    /// A partnership offer's id on the external platform; `offerId` beats it.
+    /// Not for `/links/shorten`.
+    external_offer_id: Option<Text>,
+    /// An http(s) URL, with macros or without; `offerId` beats it. Not for
+    /// `/links`.
+    url: Option<Text>,
+    /// The sending list's id.
+    list_id: Option<i64>,
+    /// The sending list's number in E.164; `listId` beats it.
+    phone_number: Option<Text>,
+    /// Who gets the message, in E.164: the value of `{{contact.phone}}`.
+    contact_phone: Option<Text>,
+    /// The message: the value of `{{messageId}}`. At most 255 characters.
+    message_id: Option<Text>,
+    /// Stored and returned. At most 16 KiB.
+    metadata: Option<Object>,
+    /// The link's own path: 3 to 64 of A-Z, a-z, 0-9, _ and -.
+    slug: Option<Text>,
+    /// When the link ends; it must lie ahead.
+    expires_at: Option<Text>,
+    /// Whether the click's query goes on to the destination.
+    forward_query: Option<bool>,
+}
+
+/// Which links a path makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Partnership,
+    Short,
+    Any,
+}
+
+/// A request that can be looked up.
+#[derive(Debug)]
+pub struct Wanted {
+    target: Target,
+    list: WantedList,
+    slug: Option<ShortId>,
+    extras: Extras,
+}
+
+#[derive(Debug)]
+enum Target {
+    Url(String),
+    Offer(WantedOffer),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum WantedOffer {
+    Internal(String),
+    External(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum WantedList {
+    Id(i64),
+    Phone(String),
+}
+
+impl Wanted {
+    /// What is beaten (`url` by `offerId`, `phoneNumber` by `listId`) is not
+    /// looked at.
+    pub fn check(body: LinkRequest, kind: Kind) -> Result<Self, ApiError> {
+        let target = target(&body, kind)?;
+        let list = match (body.list_id, given(&body.phone_number)) {
+            (Some(id), _) => WantedList::Id(id),
+            (None, Some(phone)) => WantedList::Phone(phone.to_owned()),
+            (None, None) => return Err(ApiError::MissingListIdentifier),
+        };
+        if let Target::Url(url) = &target {
+            Template::parse(url).map_err(ApiError::InvalidUrl)?;
+        }
+        if let WantedList::Phone(phone) = &list {
+            PhoneNumber::parse(phone).ok_or(ApiError::InvalidPhone("phoneNumber"))?;
+        }
+        Ok(Self {
+            target,
+            list,
+            slug: slug(&body.slug)?,
+            extras: extras(body)?,
+        })
+    }
+}
+
+fn target(body: &LinkRequest, kind: Kind) -> Result<Target, ApiError> {
+    let internal = given(&body.offer_id).map(|id| WantedOffer::Internal(id.to_owned()));
+    let external = given(&body.external_offer_id).map(|id| WantedOffer::External(id.to_owned()));
+    let url = given(&body.url).map(|url| Target::Url(url.trim().to_owned()));
+    match kind {
+        Kind::Partnership => internal
+            .or(external)
+            .map(Target::Offer)
+            .ok_or(ApiError::MissingOfferId),
+        Kind::Short => internal
+            .map(Target::Offer)
+            .or(url)
+            .ok_or(ApiError::MissingUrlOrOffer),
+        Kind::Any => internal
+            .or(external)
+            .map(Target::Offer)
+            .or(url)
+            .ok_or(ApiError::MissingUrlOrOffer),
+    }
+}
+
+/// Paths that the redirector or the API uses itself.
+const RESERVED_SLUGS: [&str; 4] = ["bulk", "conv", "pixel", "shorten"];
+
+pub fn slug(text: &Option<Text>) -> Result<Option<ShortId>, ApiError> {
+    let Some(text) = given(text) else {
+        return Ok(None);
+    };
+    match ShortId::parse(text) {
+        Ok(slug) if !RESERVED_SLUGS.contains(&text) => Ok(Some(slug)),
+        _ => Err(ApiError::InvalidSlug),
+    }
+}
+
+fn extras(body: LinkRequest) -> Result<Extras, ApiError> {
+    let contact_phone = match given(&body.contact_phone) {
+        Some(phone) => {
+            let phone = PhoneNumber::parse(phone).ok_or(ApiError::InvalidPhone("contactPhone"))?;
+            Some(phone.as_str().to_owned())
+        }
+        None => None,
+    };
+    let mut message_id = None;
+    change(&mut message_id, &body.message_id, "messageId", 255)?;
+    let now = jiff::Timestamp::now();
+    let expires_at = body.expires_at.as_ref();
+    let expires_at = expires_at.map(|text| Timestamp::ahead("expiresAt", text, now));
+    Ok(Extras {
+        contact_phone,
+        message_id,
+        metadata: body.metadata,
+        forward_query: body.forward_query.unwrap_or(false),
+        expires_at: expires_at.transpose()?.flatten(),
+    })
+}
+
+/// An active offer, as far as its links need it.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    pub id: OfferId,
+    is_partnership: bool,
+    pub facts: OfferFacts,
+}
+
+/// What an answer says of a link's offer.
+#[derive(Debug, Clone, Default)]
+pub struct OfferFacts {
+    /// The template that clicks are sent by.
+    pub destination: String,
+    pub external_id: Option<String>,
+    pub affiliate_id: Option<String>,
+    pub filter_bots: Option<bool>,
+}
+
+impl OfferFacts {
+    /// Of a row with an offer's columns under these names.
+    pub fn read(row: &tokio_postgres::Row) -> Self {
+        let platform: Option<&str> = row.get("external_platform");
+        let destination =
+            records::destination(row.get("offer_kind"), row.get("url_template"), platform);
+        Self {
+            destination,
+            external_id: row.get("external_id"),
+            affiliate_id: row.get("affiliate_id"),
+            filter_bots: row.get("filter_bots"),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+struct List {
+    id: ListId,
+    short_domain: Option<ShortDomain>,
+    click_host: Option<String>,
+}
+
+/// Offers and lists that requests name, each looked up once.
+#[derive(Default)]
+pub struct Lookup {
+    offers: HashMap<WantedOffer, Option<Offer>>,
+    lists: HashMap<WantedList, Option<List>>,
+}
+
+impl Lookup {
+    /// The link that is wanted, and its offer.
+    pub async fn resolve(
+        &mut self,
+        call: Call<'_>,
+        wanted: Wanted,
+        kind: Kind,
+    ) -> Result<(NewLink, Option<Offer>), ApiError> {
+        let offer = self.offer(call, &wanted.target, kind).await?;
+        let list = self.list(call, &wanted.list).await?;
+        let list = list.as_ref().ok_or(ApiError::ListNotFound)?;
+        let domain = list.short_domain.clone();
+        let domain = domain.ok_or(ApiError::NoDomainConfigured)?;
+        let is_partnership = offer.as_ref().is_some_and(|offer| offer.is_partnership);
+        let tracker_host = is_partnership.then(|| {
+            let own = list.click_host.as_ref();
+            own.unwrap_or(&call.services.platform_click_host).clone()
+        });
+        let link = NewLink {
+            domain,
+            slug: wanted.slug,
+            tracker_host,
+            campaign: None,
+            list_id: Some(list.id),
+            offer_id: offer.as_ref().map(|offer| offer.id),
+            destination: match wanted.target {
+                Target::Url(url) => Some(url),
+                Target::Offer(_) => None,
+            },
+            bound: Bound::default(),
+            extras: wanted.extras,
+        };
+        Ok((link, offer))
+    }
+
+    /// The account must have the product that the target belongs to.
+    async fn offer(
+        &mut self,
+        call: Call<'_>,
+        target: &Target,
+        kind: Kind,
+    ) -> Result<Option<Offer>, ApiError> {
+        match (target, kind) {
+            (_, Kind::Partnership) | (Target::Offer(WantedOffer::External(_)), _) => {
+                call.caller.require_product(Product::OfferManagement)?;
+            }
+            (_, Kind::Short) | (Target::Url(_), _) => call.caller.require_product(Product::Sms)?,
+            (Target::Offer(WantedOffer::Internal(_)), Kind::Any) => {}
+        }
+        let Target::Offer(wanted) = target else {
+            return Ok(None);
+        };
+        if !self.offers.contains_key(wanted) {
+            let found = offer_find_active(call, wanted, kind).await?;
+            self.offers.insert(wanted.clone(), found);
+        }
+        let offer = self.offers[wanted].clone();
+        let offer = offer.ok_or(ApiError::OfferNotFound(match kind {
+            Kind::Partnership => "partnership offer",
+            Kind::Short | Kind::Any => "offer",
+        }))?;
+        if kind == Kind::Any {
+            call.caller.require_product(if offer.is_partnership {
+                Product::OfferManagement
+            } else {
+                Product::Sms
+            })?;
+        }
+        Ok(Some(offer))
+    }
+
+    async fn list(
+        &mut self,
+        call: Call<'_>,
+        wanted: &WantedList,
+    ) -> Result<&Option<List>, ApiError> {
+        if !self.lists.contains_key(wanted) {
+            let found = list_find_active(call, wanted).await?;
+            self.lists.insert(wanted.clone(), found);
+        }
+        Ok(&self.lists[wanted])
+    }
+}
+
+/// An external id that several offers have means the newest of them.
+async fn offer_find_active(
+    call: Call<'_>,
+    wanted: &WantedOffer,
+    kind: Kind,
+) -> Result<Option<Offer>, ApiError> {
+    let (by_id, by_external_id) = match wanted {
+        WantedOffer::Internal(id) => (OfferId::parse(id).ok().map(|id| id.to_string()), None),
+        WantedOffer::External(id) => (None, Some(id)),
+    };
+    let kinds: &[&str] = match kind {
+        Kind::Partnership => &["partnership"],
+        Kind::Short => &["sms"],
+        Kind::Any if by_external_id.is_some() => &["partnership"],
+        Kind::Any => &["partnership", "sms"],
+    };
+    let statement = call
+        .db
+        .prepare_cached(
+            "SELECT id, kind AS offer_kind, url_template, external_platform, external_id,
+                    affiliate_id, filter_bots
+             FROM offers
+             WHERE account_id = $1
+               AND kind = ANY($2)
+               AND status = 'active'
+               AND (id = $3 OR external_id = $4)
+             ORDER BY created_at DESC, id DESC
+             LIMIT 1",
+        )
+        .await?;
+    let account_id = call.caller.account_id.0;
+    let row = call
+        .db
+        .query_opt(&statement, &[&account_id, &kinds, &by_id, &by_external_id])
+        .await?;
+    row.map(|row| {
+        Ok(Offer {
+            id: OfferId::parse(row.get("id")).map_err(ApiError::internal)?,
+            is_partnership: row.get::<_, &str>("offer_kind") == "partnership",
+            facts: OfferFacts::read(&row),
+        })
+    })
+    .transpose()
+}
+
+async fn list_find_active(call: Call<'_>, wanted: &WantedList) -> Result<Option<List>, ApiError> {
+    let (by_id, by_phone) = match wanted {
+        WantedList::Id(id) => (Some(id), None),
+        WantedList::Phone(phone) => (None, Some(phone)),
+    };
+    let statement = call
+        .db
+        .prepare_cached(
+            "SELECT l.id, s.id AS short_domain_id, s.host AS short_host, c.host AS click_host
+             FROM lists l
+             LEFT JOIN domains s ON s.id = l.short_domain_id AND s.status = 'active'
+             LEFT JOIN domains c ON c.id = l.click_domain_id AND c.status = 'active'
+             WHERE l.account_id = $1
+               AND l.status = 'active'
+               AND (l.id = $2 OR l.phone_number = $3)",
+        )
+        .await?;
+    let account_id = call.caller.account_id.0;
+    let row = call
+        .db
+        .query_opt(&statement, &[&account_id, &by_id, &by_phone])
+        .await?;
+    Ok(row.map(|row| {
+        let domain_id: Option<i64> = row.get("short_domain_id");
+        List {
+            id: ListId(row.get("id")),
+            short_domain: domain_id.map(|id| ShortDomain {
+                id,
+                host: row.get("short_host"),
+            }),
+            click_host: row.get("click_host"),
+        }
+    }))
+}

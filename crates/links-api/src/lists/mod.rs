@@ -1,0 +1,364 @@
+//! Sending lists.
+
+mod fields;
+
+use actix_web::http::Method;
+use domain::{id::ListId, macros::InvalidTemplate, record::RecordKey};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio_postgres::{Row, types::Json};
+
+use crate::{
+    api::{Answer, Call, Operation, Page, Pagination, Parameter, Timestamp},
+    auth::Scope,
+    error::{ApiError, Field},
+    interstitial,
+};
+use fields::{ListFields, ListRequest};
+
+const PER_PAGE: u32 = 50;
+const STATUS: [&str; 4] = ["active", "paused", "suspended", "deleted"];
+const STATUS_NAMES: &str = "active, paused, suspended, deleted";
+
+pub fn operations() -> Vec<Operation> {
+    let not_found = || ApiError::NotFound("list");
+    let one = "/lists/{list_id}";
+    vec![
+        Operation::platform(Method::GET, "/lists", "list_lists", list_lists)
+            .says(
+                "List sending lists",
+                "The newest first; without `status`, all but deleted ones.",
+            )
+            .paged(PER_PAGE)
+            .takes(Parameter::choice("status", "Only these.", &STATUS))
+            .answers::<Lists>(
+                200,
+                json!({
+                    "lists": [example()],
+                    "pagination": { "page": 1, "per_page": 50, "total": 1, "total_pages": 1 },
+                }),
+            ),
+        Operation::platform(Method::POST, "/lists", "create_list", create_list)
+            .says(
+                "Create a sending list",
+                "Its links are on `short_domain`, its click tracker on `click_domain` or else on \
+                 the platform's host.",
+            )
+            .reads::<ListRequest>([json!({
+                "phone_number": "+18005551234",
+                "list_name": "Spring",
+                "short_domain": "yourdomain.com",
+                "click_domain": "ct.yourdomain.click",
+            })])
+            .answers::<ListObject>(201, example())
+            .fails(invalid_fields()),
+        Operation::platform(Method::GET, one, "get_list", get_list)
+            .says("Get a sending list", "")
+            .answers::<ListObject>(200, example())
+            .fails([not_found()]),
+        Operation::platform(Method::PUT, one, "update_list", update_list)
+            .says(
+                "Change a sending list",
+                "Changes what is sent; an empty text takes a value away. Only an active list \
+                 makes links.",
+            )
+            .reads::<ListRequest>([
+                json!({ "collapse_hops": true, "append_text": "Reply STOP to opt out." }),
+            ])
+            .answers::<ListObject>(200, example())
+            .fails(invalid_fields())
+            .fails([not_found()]),
+        Operation::platform(Method::DELETE, one, "delete_list", delete_list)
+            .says(
+                "Delete a sending list",
+                "Its links go on working; its number is free again.",
+            )
+            .answers::<Deleted>(200, json!({ "success": true, "deleted": true }))
+            .fails([not_found()]),
+    ]
+    .into_iter()
+    .map(|operation| operation.needs(Scope::Lists, "lists"))
+    .collect()
+}
+
+fn invalid_fields() -> [ApiError; 8] {
+    [
+        ApiError::Missing(Field::PhoneNumber),
+        ApiError::InvalidPhone("phone_number"),
+        ApiError::Missing(Field::ListName),
+        ApiError::InvalidStatus(STATUS_NAMES),
+        ApiError::InvalidTemplate(Field::FallbackUrl, InvalidTemplate::NotHttp),
+        ApiError::DomainNotFound("short"),
+        ApiError::DomainNotFound("click"),
+        ApiError::PhoneTaken,
+    ]
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Lists {
+    lists: Vec<ListObject>,
+    pagination: Pagination,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct ListObject {
+    id: i64,
+    phone_number: String,
+    list_name: String,
+    brand_name: Option<String>,
+    status: String,
+    short_domain: Option<String>,
+    click_domain: Option<String>,
+    collapse_hops: bool,
+    interstitial: Option<interstitial::Page>,
+    fallback_url: Option<String>,
+    prepend_text: Option<String>,
+    append_text: Option<String>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Deleted {
+    success: bool,
+    deleted: bool,
+}
+
+impl ListObject {
+    fn read(row: &Row) -> Self {
+        let fields = ListFields::read(row);
+        Self {
+            id: row.get("id"),
+            phone_number: fields.phone_number,
+            list_name: fields.list_name,
+            brand_name: fields.brand_name,
+            status: fields.status,
+            short_domain: fields.short_domain,
+            click_domain: fields.click_domain,
+            collapse_hops: fields.collapse_hops,
+            interstitial: fields.interstitial,
+            fallback_url: fields.fallback_url,
+            prepend_text: fields.prepend_text,
+            append_text: fields.append_text,
+            created_at: Timestamp(row.get("created_at")),
+            updated_at: Timestamp(row.get("updated_at")),
+        }
+    }
+}
+
+fn example() -> Value {
+    json!({
+        "id": 42,
+        "phone_number": "+18005551234",
+        "list_name": "Spring",
+        "brand_name": "Your Brand",
+        "status": "active",
+        "short_domain": "yourdomain.com",
+        "click_domain": "ct.yourdomain.click",
+        "collapse_hops": false,
+        "interstitial": null,
+        "fallback_url": null,
+        "prepend_text": null,
+        "append_text": "Reply STOP to opt out.",
+        "created_at": "2026-03-10T08:15:00Z",
+        "updated_at": "2026-03-10T08:15:00Z",
+    })
+}
+
+async fn list_lists(call: Call<'_>) -> Result<Answer, ApiError> {
+    let page = Page::read(&call, PER_PAGE)?;
+    let status = call.choice("status", &STATUS)?;
+    let filter = "
+        WHERE l.account_id = $1
+          AND CASE WHEN $2::text IS NULL THEN l.status <> 'deleted' ELSE l.status = $2 END
+    ";
+    let account_id = call.caller.account_id.0;
+    let statement = call
+        .db
+        .prepare_cached(&format!("SELECT count(*) AS total FROM lists l {filter}"))
+        .await?;
+    let total = call
+        .db
+        .query_one(&statement, &[&account_id, &status])
+        .await?;
+    let sql = format!("{LIST_SELECT} {filter} ORDER BY l.id DESC LIMIT $3 OFFSET $4");
+    let statement = call.db.prepare_cached(&sql).await?;
+    let rows = call
+        .db
+        .query(
+            &statement,
+            &[&account_id, &status, &page.limit(), &page.offset()],
+        )
+        .await?;
+    Answer::ok(&Lists {
+        lists: rows.iter().map(ListObject::read).collect(),
+        pagination: page.pagination(total.get("total")),
+    })
+}
+
+async fn create_list(call: Call<'_>) -> Result<Answer, ApiError> {
+    let mut fields = ListFields::new();
+    fields.apply(call.json::<ListRequest>()?)?;
+    let (short, click) = domain_ids(call, &fields).await?;
+    let statement = call
+        .db
+        .prepare_cached(
+            "INSERT INTO lists
+                 (account_id, phone_number, list_name, brand_name, status, short_domain_id,
+                  click_domain_id, collapse_hops, interstitial, fallback_url, prepend_text,
+                  append_text)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+             RETURNING id",
+        )
+        .await?;
+    let row = call
+        .db
+        .query_one(
+            &statement,
+            &[
+                &call.caller.account_id.0,
+                &fields.phone_number,
+                &fields.list_name,
+                &fields.brand_name,
+                &fields.status,
+                &short,
+                &click,
+                &fields.collapse_hops,
+                &fields.interstitial.as_ref().map(Json),
+                &fields.fallback_url,
+                &fields.prepend_text,
+                &fields.append_text,
+            ],
+        )
+        .await?;
+    let row = list_find(call, ListId(row.get("id")), "").await?;
+    Answer::created(&ListObject::read(&row))
+}
+
+async fn get_list(call: Call<'_>) -> Result<Answer, ApiError> {
+    let row = list_find(call, call.path("list_id", "list")?, "").await?;
+    Answer::ok(&ListObject::read(&row))
+}
+
+async fn update_list(call: Call<'_>) -> Result<Answer, ApiError> {
+    let body: ListRequest = call.json()?;
+    let id: ListId = call.path("list_id", "list")?;
+    let row = list_find(call, id, "FOR UPDATE OF l").await?;
+    let mut fields = ListFields::read(&row);
+    fields.apply(body)?;
+    let (short, click) = domain_ids(call, &fields).await?;
+    let statement = call
+        .db
+        .prepare_cached(
+            "UPDATE lists
+             SET phone_number = $2,
+                 list_name = $3,
+                 brand_name = $4,
+                 status = $5,
+                 short_domain_id = $6,
+                 click_domain_id = $7,
+                 collapse_hops = $8,
+                 interstitial = $9,
+                 fallback_url = $10,
+                 prepend_text = $11,
+                 append_text = $12,
+                 version = version + 1,
+                 updated_at = now()
+             WHERE id = $1",
+        )
+        .await?;
+    call.db
+        .execute(
+            &statement,
+            &[
+                &id.0,
+                &fields.phone_number,
+                &fields.list_name,
+                &fields.brand_name,
+                &fields.status,
+                &short,
+                &click,
+                &fields.collapse_hops,
+                &fields.interstitial.as_ref().map(Json),
+                &fields.fallback_url,
+                &fields.prepend_text,
+                &fields.append_text,
+            ],
+        )
+        .await?;
+    call.changed([RecordKey::List(id)]).await?;
+    Answer::ok(&ListObject::read(&list_find(call, id, "").await?))
+}
+
+async fn delete_list(call: Call<'_>) -> Result<Answer, ApiError> {
+    let id: ListId = call.path("list_id", "list")?;
+    let statement = call
+        .db
+        .prepare_cached(
+            "UPDATE lists
+             SET status = 'deleted', version = version + 1, updated_at = now()
+             WHERE account_id = $1 AND id = $2",
+        )
+        .await?;
+    let account_id = call.caller.account_id.0;
+    if call.db.execute(&statement, &[&account_id, &id.0]).await? == 0 {
+        return Err(ApiError::NotFound("list"));
+    }
+    call.changed([RecordKey::List(id)]).await?;
+    Answer::ok(&Deleted {
+        success: true,
+        deleted: true,
+    })
+}
+
+const LIST_SELECT: &str = "
+    SELECT l.id, l.phone_number, l.list_name, l.brand_name, l.status, s.host AS short_domain,
+           c.host AS click_domain, l.collapse_hops, l.interstitial, l.fallback_url,
+           l.prepend_text, l.append_text, l.created_at, l.updated_at
+    FROM lists l
+    LEFT JOIN domains s ON s.id = l.short_domain_id
+    LEFT JOIN domains c ON c.id = l.click_domain_id
+";
+
+/// `lock` is empty or a locking clause.
+async fn list_find(call: Call<'_>, id: ListId, lock: &str) -> Result<Row, ApiError> {
+    let sql = format!("{LIST_SELECT} WHERE l.account_id = $1 AND l.id = $2 {lock}");
+    let statement = call.db.prepare_cached(&sql).await?;
+    let account_id = call.caller.account_id.0;
+    call.db
+        .query_opt(&statement, &[&account_id, &id.0])
+        .await?
+        .ok_or(ApiError::NotFound("list"))
+}
+
+/// The account's domains that the list names.
+async fn domain_ids(
+    call: Call<'_>,
+    fields: &ListFields,
+) -> Result<(Option<i64>, Option<i64>), ApiError> {
+    let short = domain_id(call, "short", &fields.short_domain).await?;
+    let click = domain_id(call, "click", &fields.click_domain).await?;
+    Ok((short, click))
+}
+
+async fn domain_id(
+    call: Call<'_>,
+    kind: &'static str,
+    host: &Option<String>,
+) -> Result<Option<i64>, ApiError> {
+    let Some(host) = host else {
+        return Ok(None);
+    };
+    let statement = call
+        .db
+        .prepare_cached("SELECT id FROM domains WHERE account_id = $1 AND kind = $2 AND host = $3")
+        .await?;
+    let account_id = call.caller.account_id.0;
+    let row = call
+        .db
+        .query_opt(&statement, &[&account_id, &kind, host])
+        .await?
+        .ok_or(ApiError::DomainNotFound(kind))?;
+    Ok(Some(row.get("id")))
+}

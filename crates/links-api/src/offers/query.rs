@@ -1,0 +1,239 @@
+//! The offers' rows.
+
+use domain::id::{OfferId, base62};
+use tokio_postgres::{Row, types::Json};
+
+use super::{
+    Kind,
+    fields::{OfferFields, slug_of},
+};
+use crate::{
+    api::{Call, Page},
+    error::ApiError,
+};
+
+const COLUMNS: &str = "
+    id, slug, name, url_template, external_platform, external_id, advertiser_id, affiliate_id,
+    payout, payout_type, filter_bots, interstitial, postback_secret, click_window_days,
+    fallback_url, status, metadata, created_at, updated_at
+";
+
+pub async fn offer_list(
+    call: Call<'_>,
+    kind: Kind,
+    status: Option<&str>,
+    page: Page,
+) -> Result<(Vec<Row>, i64), ApiError> {
+    let filter = "
+        FROM offers
+        WHERE account_id = $1
+          AND kind = $2
+          AND CASE WHEN $3::text IS NULL THEN status <> 'archived' ELSE status = $3 END
+    ";
+    let account_id = call.caller.account_id.0;
+    let counting = format!("SELECT count(*) AS total {filter}");
+    let statement = call.db.prepare_cached(&counting).await?;
+    let row = call
+        .db
+        .query_one(&statement, &[&account_id, &kind.name(), &status])
+        .await?;
+    let listing =
+        format!("SELECT {COLUMNS} {filter} ORDER BY created_at DESC, id DESC LIMIT $4 OFFSET $5");
+    let statement = call.db.prepare_cached(&listing).await?;
+    let rows = call
+        .db
+        .query(
+            &statement,
+            &[
+                &account_id,
+                &kind.name(),
+                &status,
+                &page.limit(),
+                &page.offset(),
+            ],
+        )
+        .await?;
+    Ok((rows, row.get("total")))
+}
+
+/// Whether others wait with changing the row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lock {
+    None,
+    ForUpdate,
+}
+
+pub async fn offer_find(
+    call: Call<'_>,
+    kind: Kind,
+    id: OfferId,
+    lock: Lock,
+) -> Result<Row, ApiError> {
+    let lock = match lock {
+        Lock::None => "",
+        Lock::ForUpdate => "FOR UPDATE",
+    };
+    let sql = format!(
+        "SELECT {COLUMNS} FROM offers WHERE account_id = $1 AND kind = $2 AND id = $3 {lock}"
+    );
+    let statement = call.db.prepare_cached(&sql).await?;
+    let account_id = call.caller.account_id.0;
+    call.db
+        .query_opt(&statement, &[&account_id, &kind.name(), &id.to_string()])
+        .await?
+        .ok_or(ApiError::NotFound(kind.resource()))
+}
+
+/// Tries that a slug made of a name gets, each with other letters behind it.
+const SLUG_TRIES: usize = 5;
+
+/// Inserts the offer, with a slug made of its name if it has none.
+pub async fn offer_insert(
+    call: Call<'_>,
+    kind: Kind,
+    id: OfferId,
+    fields: &mut OfferFields,
+) -> Result<(), ApiError> {
+    if fields.slug.is_some() {
+        return match offer_try_insert(call, kind, id, fields).await? {
+            true => Ok(()),
+            false => Err(ApiError::SlugTaken),
+        };
+    }
+    let base = slug_of(&fields.name).unwrap_or_else(|| id.to_string());
+    let mut slug = base.clone();
+    for _ in 0..SLUG_TRIES {
+        fields.slug = Some(slug);
+        if offer_try_insert(call, kind, id, fields).await? {
+            return Ok(());
+        }
+        slug = format!("{base}-{}", base62(&mut rand::rng(), 4));
+    }
+    Err(ApiError::SlugTaken)
+}
+
+/// False if the slug is taken.
+async fn offer_try_insert(
+    call: Call<'_>,
+    kind: Kind,
+    id: OfferId,
+    fields: &OfferFields,
+) -> Result<bool, ApiError> {
+    let statement = call
+        .db
+        .prepare_cached(
+            "INSERT INTO offers
+                 (id, account_id, kind, slug, name, url_template, external_platform, external_id,
+                  advertiser_id, affiliate_id, payout, payout_type, filter_bots, interstitial,
+                  postback_secret, click_window_days, fallback_url, status, metadata)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+                     $18, $19)
+             ON CONFLICT (account_id, kind, slug) DO NOTHING",
+        )
+        .await?;
+    let n_inserted = call
+        .db
+        .execute(
+            &statement,
+            &[
+                &id.to_string(),
+                &call.caller.account_id.0,
+                &kind.name(),
+                &fields.slug,
+                &fields.name,
+                &fields.template,
+                &fields.external_platform,
+                &fields.external_id,
+                &fields.advertiser_id,
+                &fields.affiliate_id,
+                &fields.payout,
+                &fields.payout_type,
+                &fields.filter_bots,
+                &fields.interstitial.as_ref().map(Json),
+                &fields.postback_secret,
+                &fields.click_window_days,
+                &fields.fallback_url,
+                &fields.status,
+                &Json(&fields.metadata),
+            ],
+        )
+        .await?;
+    Ok(n_inserted == 1)
+}
+
+pub async fn offer_update(
+    call: Call<'_>,
+    id: OfferId,
+    fields: &OfferFields,
+) -> Result<(), ApiError> {
+    let statement = call
+        .db
+        .prepare_cached(
+            "UPDATE offers
+             SET slug = $2,
+                 name = $3,
+                 url_template = $4,
+                 external_platform = $5,
+                 external_id = $6,
+                 advertiser_id = $7,
+                 affiliate_id = $8,
+                 payout = $9,
+                 payout_type = $10,
+                 filter_bots = $11,
+                 interstitial = $12,
+                 postback_secret = $13,
+                 click_window_days = $14,
+                 fallback_url = $15,
+                 status = $16,
+                 metadata = $17,
+                 version = version + 1,
+                 updated_at = now()
+             WHERE id = $1",
+        )
+        .await?;
+    call.db
+        .execute(
+            &statement,
+            &[
+                &id.to_string(),
+                &fields.slug,
+                &fields.name,
+                &fields.template,
+                &fields.external_platform,
+                &fields.external_id,
+                &fields.advertiser_id,
+                &fields.affiliate_id,
+                &fields.payout,
+                &fields.payout_type,
+                &fields.filter_bots,
+                &fields.interstitial.as_ref().map(Json),
+                &fields.postback_secret,
+                &fields.click_window_days,
+                &fields.fallback_url,
+                &fields.status,
+                &Json(&fields.metadata),
+            ],
+        )
+        .await?;
+    Ok(())
+}
+
+pub async fn offer_archive(call: Call<'_>, kind: Kind, id: OfferId) -> Result<(), ApiError> {
+    let statement = call
+        .db
+        .prepare_cached(
+            "UPDATE offers
+             SET status = 'archived', version = version + 1, updated_at = now()
+             WHERE account_id = $1 AND kind = $2 AND id = $3",
+        )
+        .await?;
+    let account_id = call.caller.account_id.0;
+    let n_archived = call
+        .db
+        .execute(&statement, &[&account_id, &kind.name(), &id.to_string()])
+        .await?;
+    match n_archived {
+        0 => Err(ApiError::NotFound(kind.resource())),
+        _ => Ok(()),
+    }
+}
