@@ -3,7 +3,7 @@
 use reqwest::{Method, Response, header, redirect};
 use serde_json::{Value, json};
 
-use crate::{service::Service, world::World};
+use crate::{openapi::Document, service::Service, world::World};
 
 /// A browser that people have.
 pub const BROWSER: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) \
@@ -28,63 +28,72 @@ pub struct Tenant {
 pub const TEMPLATE: &str =
     "https://example.com/lp?clickid={click_id}&aff={affiliate_id}&s1={sub1}&s2={sub2}";
 
+/// Every scope but `admin`.
+pub const SCOPES: [&str; 9] = [
+    "links:read",
+    "links:write",
+    "creatives:*",
+    "offers:*",
+    "lists:*",
+    "campaigns:*",
+    "reports:read",
+    "webhooks:manage",
+    "conversions:write",
+];
+
+/// An account of its own, with both products; gives its id.
+pub fn create_account(world: &World, name: &str) -> i64 {
+    let products = ["--product", "sms", "--product", "offer_management"];
+    let account = world.admin(&[&["create-account", "--name", name][..], &products].concat());
+    account["id"].as_i64().expect("an id")
+}
+
+/// A new key of an account.
+pub fn create_key(world: &World, account_id: i64, scopes: &[&str]) -> String {
+    let account_id = account_id.to_string();
+    let scopes = scopes.iter().flat_map(|scope| ["--scope", scope]);
+    let args = ["create-key", "--name", "test", "--account", &account_id];
+    let args: Vec<_> = args.into_iter().chain(scopes).collect();
+    world.admin(&args)["key"]
+        .as_str()
+        .expect("a key")
+        .to_owned()
+}
+
 impl Tenant {
     /// `name` is part of its hosts.
-    pub fn create(world: &World, name: &str) -> Self {
-        let id = |created: &Value| created["id"].as_i64().expect("an id");
-        let products = ["--product", "sms", "--product", "offer_management"];
-        let account =
-            id(&world.admin(&[&["create-account", "--name", name][..], &products].concat()));
-        let account_id = account.to_string();
-        let account_arg = ["--account", account_id.as_str()];
-        let create = |args: &[&str]| world.admin(&[args, &account_arg].concat());
-        let key = create(&["create-key", "--name", "test"]);
+    pub async fn create(world: &World, api: &Service, name: &str) -> Self {
+        let account_id = create_account(world, name);
+        let key = create_key(world, account_id, &SCOPES);
+        let client = Client::new(api, None);
+        let create = async |path: &str, body: Value| client.create(&key, path, &body).await;
         let short_host = format!("{name}.example");
         let click_host = format!("ct.{name}.example");
-        let short = id(&create(&[
-            "create-domain",
-            "--kind",
-            "short",
-            "--host",
-            &short_host,
-        ]));
-        let click = id(&create(&[
-            "create-domain",
-            "--kind",
-            "click",
-            "--host",
-            &click_host,
-        ]));
+        for (kind, host) in [("short", &short_host), ("click", &click_host)] {
+            create("/api/v2/domains", json!({ "host": host, "kind": kind })).await;
+        }
         let list_phone = "+18005551234";
-        let list = create(&[
-            "create-list",
-            "--name",
-            "list",
-            "--phone",
-            list_phone,
-            "--short-domain",
-            &short.to_string(),
-            "--click-domain",
-            &click.to_string(),
-        ]);
+        let list = json!({
+            "phone_number": list_phone,
+            "list_name": "list",
+            "short_domain": short_host,
+            "click_domain": click_host,
+        });
+        let list = create("/api/v2/lists", list).await;
         let external_offer_id = "12345";
-        let offer = create(&[
-            "create-offer",
-            "--name",
-            "offer",
-            "--external-offer-id",
-            external_offer_id,
-            "--affiliate-id",
-            "aff42",
-            "--destination-url-template",
-            TEMPLATE,
-        ]);
+        let offer = json!({
+            "name": "offer",
+            "external_offer_id": external_offer_id,
+            "affiliate_id": "aff42",
+            "destination_url_template": TEMPLATE,
+        });
+        let offer = create("/api/v2/partnership-offers", offer).await;
         Self {
-            account_id: account,
-            key: key["key"].as_str().expect("a key").to_owned(),
+            account_id,
+            key,
             short_host,
             click_host,
-            list_id: id(&list),
+            list_id: list["id"].as_i64().expect("an id"),
             list_phone,
             offer_id: offer["id"].as_str().expect("an id").to_owned(),
             external_offer_id,
@@ -138,6 +147,32 @@ impl Client {
         response.json().await.expect("JSON")
     }
 
+    /// A create that must succeed: what it answers.
+    pub async fn create(&self, key: &str, path: &str, body: &Value) -> Value {
+        let (status, answer) = self.call(key, Method::POST, path, Some(body)).await;
+        assert_eq!(status, 201, "POST {path} {body}: {answer}");
+        answer
+    }
+
+    /// Status and JSON of a request, which must be documented; an empty body
+    /// is null.
+    pub async fn call(
+        &self,
+        key: &str,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> (u16, Value) {
+        let mut request = self.api_request(method.clone(), path);
+        request = request.header("X-Api-Key", key);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let (status, json) = answer(request).await;
+        Document::written().check(&method, path, status, &json);
+        (status, json)
+    }
+
     pub async fn post(&self, path: &str, key: Option<&str>, body: &Value) -> Response {
         let mut request = self.api_request(Method::POST, path).json(body);
         if let Some(key) = key {
@@ -175,6 +210,18 @@ impl Client {
     pub async fn get(&self, url: &str) -> Response {
         self.http.get(url).send().await.expect("an answer")
     }
+}
+
+/// Sends a request: the status and the JSON of its answer.
+pub async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
+    let response = request.send().await.expect("an answer");
+    let status = response.status().as_u16();
+    let body = response.bytes().await.expect("a body");
+    let json = match body.is_empty() {
+        true => Value::Null,
+        false => serde_json::from_slice(&body).expect("JSON"),
+    };
+    (status, json)
 }
 
 impl Hop {

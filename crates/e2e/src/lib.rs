@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod client;
+pub mod openapi;
 pub mod proxy;
 pub mod servers;
 pub mod service;

@@ -25,6 +25,7 @@ pub struct Interstitial {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "InterstitialMode")]
 pub enum Mode {
     /// The offer's own page.
     Custom,
@@ -35,18 +36,19 @@ pub enum Mode {
 
 /// The texts of a page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "InterstitialPage")]
 pub struct Page {
     #[schemars(length(min = 1, max = 255))]
     pub title: String,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2000))]
     pub description: Option<String>,
     /// The button's text.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 80))]
     pub cta: Option<String>,
     /// Names and contents of meta tags, at most 20.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub meta_tags: Option<BTreeMap<String, String>>,
 }
 

@@ -69,6 +69,7 @@ pub struct FindingObject {
 
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "Severity")]
 enum SeverityName {
     Info,
     Warning,

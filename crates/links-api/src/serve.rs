@@ -58,8 +58,11 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
         metrics.changes_delivered.clone(),
         metrics.change_failures.clone(),
     ));
+    // Of its own: changes do not wait for requests.
+    let mut relay_pool = settings.pool.clone();
+    relay_pool.database_pool_size = 1;
     let relaying = relay.clone().run(
-        pool.clone(),
+        store::pool::build(&relay_pool, "links-api relay")?,
         cache.clone(),
         redis_ttl,
         shutdown.stopping().clone(),

@@ -43,4 +43,8 @@ ALTER TABLE offers
 -- An offer from before slugs is named by its id.
 UPDATE offers SET slug = id;
 CREATE UNIQUE INDEX offers_slug_key ON offers (account_id, kind, slug);
-CREATE INDEX offers_account_id_idx ON offers (account_id, kind, created_at);
+CREATE INDEX offers_account_id_idx ON offers (account_id, kind, created_at, id);
+-- An external id that several offers have means the newest of them.
+DROP INDEX offers_external_id_idx;
+CREATE INDEX offers_external_id_idx ON offers (account_id, kind, external_id, created_at, id)
+    WHERE external_id IS NOT NULL;

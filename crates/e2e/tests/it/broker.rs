@@ -23,8 +23,8 @@ struct Clicker {
 
 impl Clicker {
     async fn new(world: &World, edge: impl FnOnce(&Service) -> Service) -> (Self, Service) {
-        let tenant = Tenant::create(world, "broker");
         let api = world.start_api();
+        let tenant = Tenant::create(world, &api, "broker").await;
         let edge = edge(&api);
         let client = Client::new(&api, Some(&edge));
         let link = client.mint(&tenant).await;

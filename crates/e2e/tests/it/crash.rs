@@ -98,8 +98,8 @@ async fn tracker(client: &Client, tenant: &Tenant) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_302_survives_the_kill_of_the_redirector() {
     let world = World::new().await;
-    let tenant = Tenant::create(&world, "killedge");
     let (api, worker) = (world.start_api(), world.start_worker());
+    let tenant = Tenant::create(&world, &api, "killedge").await;
     let mut received = BTreeSet::new();
     // Twice: the second start also finds what the first one left.
     for _ in 0..2 {
@@ -120,8 +120,8 @@ async fn every_302_survives_the_kill_of_the_redirector() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_302_survives_a_kill_while_the_broker_is_away() {
     let world = World::new().await;
-    let tenant = Tenant::create(&world, "killalone");
     let api = world.start_api();
+    let tenant = Tenant::create(&world, &api, "killalone").await;
     let nowhere = [("AMQP_URL", "amqp://127.0.0.1:1/%2f")];
     let mut edge = world.start_edge_with(&api, &nowhere);
     edge.expect_in_log("publishing begins anew");
@@ -139,8 +139,8 @@ async fn every_302_survives_a_kill_while_the_broker_is_away() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_click_is_lost_or_doubled_by_killing_the_worker() {
     let world = World::new().await;
-    let tenant = Tenant::create(&world, "killworker");
     let api = world.start_api();
+    let tenant = Tenant::create(&world, &api, "killworker").await;
     let edge = world.start_edge(&api);
     let client = Client::new(&api, Some(&edge));
     let load = Load::start(&client, &tracker(&client, &tenant).await);
@@ -160,8 +160,8 @@ async fn no_click_is_lost_or_doubled_by_killing_the_worker() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sigterm_under_load_answers_what_is_in_flight_and_loses_nothing() {
     let world = World::new().await;
-    let tenant = Tenant::create(&world, "drain");
     let (api, worker) = (world.start_api(), world.start_worker());
+    let tenant = Tenant::create(&world, &api, "drain").await;
     let edge = world.start_edge(&api);
     let client = Client::new(&api, Some(&edge));
     let load = Load::start(&client, &tracker(&client, &tenant).await);

@@ -29,8 +29,8 @@ struct Edge {
 impl Edge {
     async fn start() -> Self {
         let world = World::new().await;
-        let tenant = Tenant::create(&world, "edge");
         let api = world.start_api();
+        let tenant = Tenant::create(&world, &api, "edge").await;
         let service = world.start_edge(&api);
         let client = Client::new(&api, Some(&service));
         let link = client.mint(&tenant).await;
@@ -415,8 +415,8 @@ async fn a_list_may_collapse_both_hops_into_one() {
 #[tokio::test]
 async fn only_trusted_proxies_name_the_visitor() {
     let world = World::new().await;
-    let tenant = Tenant::create(&world, "proxied");
     let api = world.start_api();
+    let tenant = Tenant::create(&world, &api, "proxied").await;
     for (trusted, expected) in [
         ("127.0.0.0/8,10.0.0.0/8", "203.0.113.9"),
         ("10.0.0.0/8", "127.0.0.1"),
@@ -463,14 +463,15 @@ async fn a_miss_in_redis_is_answered_by_the_origin_and_written_back() {
 #[tokio::test]
 async fn redis_away_is_the_origins_work_and_both_away_is_a_503() {
     let world = World::new().await;
-    let tenant = Tenant::create(&world, "away");
     let api = world.start_api();
+    let tenant = Tenant::create(&world, &api, "away").await;
     let settings = [
         ("REDIS_URL", "redis://127.0.0.1:1"),
         ("REDIS_TIMEOUT_MS", "100"),
     ];
     let mut edge = world.start_edge_with(&api, &settings);
     edge.expect_in_log("Redis does not answer");
+    edge.expect_in_log("changes are not heard");
     edge.expect_in_log("the origin does not answer");
     let client = Client::new(&api, Some(&edge));
     let link = client.mint(&tenant).await;
@@ -500,11 +501,13 @@ async fn a_redis_that_comes_back_is_used_again() {
         ..Servers::find()
     };
     let world = World::on(servers).await;
-    let tenant = Tenant::create(&world, "redisback");
     let mut api = world.start_api();
-    api.expect_in_log("a record was not written to Redis");
+    let tenant = Tenant::create(&world, &api, "redisback").await;
+    api.expect_in_log("records were not written to Redis");
+    api.expect_in_log("changes are not delivered");
     let mut edge = world.start_edge_with(&api, &[("REDIS_TIMEOUT_MS", "200")]);
     edge.expect_in_log("Redis does not answer");
+    edge.expect_in_log("changes are not heard");
     let client = Client::new(&api, Some(&edge));
     let link = client.mint(&tenant).await;
     let tracker = link["clickTrackerUrl"].as_str().unwrap();
@@ -564,8 +567,8 @@ async fn with_the_origin_away_redis_still_serves() {
 #[tokio::test]
 async fn concurrent_misses_of_a_link_are_one_lookup() {
     let world = World::new().await;
-    let tenant = Tenant::create(&world, "misses");
     let api = world.start_api();
+    let tenant = Tenant::create(&world, &api, "misses").await;
     let edge = world.start_edge_with(&api, &[("LOCAL_CACHE_TTL_MS", "600000")]);
     let client = Client::new(&api, Some(&edge));
     let link = client.mint(&tenant).await;
@@ -589,8 +592,8 @@ async fn concurrent_misses_of_a_link_are_one_lookup() {
 #[tokio::test]
 async fn a_full_spool_redirects_and_says_what_it_could_not_record() {
     let world = World::new().await;
-    let tenant = Tenant::create(&world, "full");
     let api = world.start_api();
+    let tenant = Tenant::create(&world, &api, "full").await;
     let settings = [
         ("AMQP_URL", "amqp://127.0.0.1:1/%2f"),
         ("SPOOL_MAX_BYTES", "4096"),

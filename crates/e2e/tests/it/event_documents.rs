@@ -102,8 +102,8 @@ fn the_asyncapi_document_names_what_the_code_uses() {
 #[tokio::test]
 async fn a_published_message_is_what_the_documents_say() {
     let world = World::new().await;
-    let tenant = Tenant::create(&world, "documented");
     let api = world.start_api();
+    let tenant = Tenant::create(&world, &api, "documented").await;
     let edge = world.start_edge(&api);
     let client = Client::new(&api, Some(&edge));
     let link = client.mint(&tenant).await;

@@ -168,8 +168,8 @@ async fn help_documents_every_setting() {
 #[tokio::test]
 async fn every_service_is_live_ready_and_measured() {
     let world = World::new().await;
-    let tenant = Tenant::create(&world, "ops");
     let api = world.start_api();
+    let tenant = Tenant::create(&world, &api, "ops").await;
     let (edge, worker) = (world.start_edge(&api), world.start_worker());
     let client = Client::new(&api, Some(&edge));
     let link = client.mint(&tenant).await;
@@ -314,13 +314,13 @@ fn is_whole(request: &[u8]) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_trace_goes_from_the_click_through_rabbitmq_to_the_worker() {
     let world = World::new().await;
-    let tenant = Tenant::create(&world, "traced");
     let (url, received) = collector().await;
     let settings = [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", url.as_str()),
         ("TRACE_RATIO", "1"),
     ];
     let api = world.start_api();
+    let tenant = Tenant::create(&world, &api, "traced").await;
     let edge = world.start_edge_with(&api, &settings);
     let worker = world.start_worker_with(&settings);
     let client = Client::new(&api, Some(&edge));

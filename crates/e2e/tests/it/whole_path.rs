@@ -17,8 +17,8 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 #[tokio::test]
 async fn a_click_follows_both_hops_and_stands_in_postgres() {
     let world = World::new().await;
-    let tenant = Tenant::create(&world, "onepath");
     let (api, worker) = (world.start_api(), world.start_worker());
+    let tenant = Tenant::create(&world, &api, "onepath").await;
     let edge = world.start_edge(&api);
     let client = Client::new(&api, Some(&edge));
     let link = client.mint(&tenant).await;
@@ -107,8 +107,8 @@ async fn a_thousand_clicks_are_a_thousand_clicks() {
     const N_LINKS: usize = 50;
     const N_CLICKS: usize = 1000;
     let world = World::new().await;
-    let tenant = Tenant::create(&world, "thousand");
     let (api, worker) = (world.start_api(), world.start_worker());
+    let tenant = Tenant::create(&world, &api, "thousand").await;
     let edge = world.start_edge(&api);
     let client = Client::new(&api, Some(&edge));
     let mut links = Vec::new();
@@ -205,12 +205,13 @@ async fn every_hot_query_has_its_index() {
     let world = World::new().await;
     let setting = format!("ALTER DATABASE {} SET enable_seqscan = off", world.name);
     world.db.batch_execute(&setting).await.unwrap();
-    let tenant = Tenant::create(&world, "indexed");
     let (api, worker) = (world.start_api(), world.start_worker());
+    let tenant = Tenant::create(&world, &api, "indexed").await;
     // Without Redis every look-up is the origin's.
     let settings = [("REDIS_URL", "redis://127.0.0.1:1")];
     let mut edge = world.start_edge_with(&api, &settings);
     edge.expect_in_log("Redis does not answer");
+    edge.expect_in_log("changes are not heard");
     let client = Client::new(&api, Some(&edge));
     client.mint(&tenant).await;
     let body = serde_json::json!({

@@ -35,7 +35,7 @@ async fn run(resolver: &Resolver, cache: &Cache) {
                 tracing::warn!(error = %lost, "changes are not heard: asking the origin for them");
             }
             Err(error) if !is_said => {
-                tracing::warn!(error = %error, "changes cannot be heard: asking the origin for them");
+                tracing::warn!(error = %error, "changes are not heard: asking the origin for them");
             }
             Err(_) => {}
         }

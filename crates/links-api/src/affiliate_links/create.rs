@@ -89,12 +89,14 @@ struct AffiliateLinkRequest {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "AffiliateBulkRequest")]
 struct BulkRequest {
     #[schemars(length(min = 1, max = 500))]
     links: Option<Vec<AffiliateLinkRequest>>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AffiliateBulkAnswer")]
 struct BulkAnswer {
     created: usize,
     links: Vec<AffiliateLink>,

@@ -63,6 +63,7 @@ pub fn operations() -> [Operation; 4] {
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AffiliateLinks")]
 struct Links {
     data: Vec<AffiliateLink>,
     meta: Meta,

@@ -34,6 +34,7 @@ pub fn operation() -> Operation {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "AffiliateLinkChange")]
 struct LinkChange {
     /// active or deactivated.
     status: Option<Text>,

@@ -61,7 +61,13 @@ pub fn document(operations: &[Operation]) -> Value {
         paths.entry(path).or_default().insert(method, described);
     }
     let mut schemas = bodies.take_definitions(true);
-    schemas.extend(answers.take_definitions(true));
+    for (name, schema) in answers.take_definitions(true) {
+        // A type that is both read and answered has one form.
+        if let Some(read) = schemas.get(&name) {
+            assert_eq!(*read, schema, "{name} is two schemas");
+        }
+        schemas.insert(name, schema);
+    }
     schemas.insert("Error".into(), platform_error());
     schemas.insert("AffiliateError".into(), affiliate_error());
     json!({

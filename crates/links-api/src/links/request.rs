@@ -306,35 +306,44 @@ async fn offer_find_active(
     wanted: &WantedOffer,
     kind: Kind,
 ) -> Result<Option<Offer>, ApiError> {
-    let (by_id, by_external_id) = match wanted {
-        WantedOffer::Internal(id) => (OfferId::parse(id).ok().map(|id| id.to_string()), None),
-        WantedOffer::External(id) => (None, Some(id)),
-    };
-    let kinds: &[&str] = match kind {
-        Kind::Partnership => &["partnership"],
-        Kind::Short => &["sms"],
-        Kind::Any if by_external_id.is_some() => &["partnership"],
-        Kind::Any => &["partnership", "sms"],
-    };
-    let statement = call
-        .db
-        .prepare_cached(
-            "SELECT id, kind AS offer_kind, url_template, external_platform, external_id,
-                    affiliate_id, filter_bots
-             FROM offers
-             WHERE account_id = $1
-               AND kind = ANY($2)
-               AND status = 'active'
-               AND (id = $3 OR external_id = $4)
-             ORDER BY created_at DESC, id DESC
-             LIMIT 1",
-        )
-        .await?;
+    let columns = "id, kind AS offer_kind, url_template, external_platform, external_id,
+                   affiliate_id, filter_bots";
     let account_id = call.caller.account_id.0;
-    let row = call
-        .db
-        .query_opt(&statement, &[&account_id, &kinds, &by_id, &by_external_id])
-        .await?;
+    let row = match wanted {
+        WantedOffer::Internal(id) => {
+            let Ok(id) = OfferId::parse(id) else {
+                return Ok(None);
+            };
+            let kinds: &[&str] = match kind {
+                Kind::Partnership => &["partnership"],
+                Kind::Short => &["sms"],
+                Kind::Any => &["partnership", "sms"],
+            };
+            let sql = format!(
+                "SELECT {columns}
+                 FROM offers
+                 WHERE id = $2 AND account_id = $1 AND kind = ANY($3) AND status = 'active'"
+            );
+            let statement = call.db.prepare_cached(&sql).await?;
+            call.db
+                .query_opt(&statement, &[&account_id, &id.to_string(), &kinds])
+                .await?
+        }
+        WantedOffer::External(id) => {
+            let sql = format!(
+                "SELECT {columns}
+                 FROM offers
+                 WHERE account_id = $1
+                   AND kind = 'partnership'
+                   AND external_id = $2
+                   AND status = 'active'
+                 ORDER BY created_at DESC, id DESC
+                 LIMIT 1"
+            );
+            let statement = call.db.prepare_cached(&sql).await?;
+            call.db.query_opt(&statement, &[&account_id, id]).await?
+        }
+    };
     row.map(|row| {
         Ok(Offer {
             id: OfferId::parse(row.get("id")).map_err(ApiError::internal)?,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use domain::record::{Change, LinkRecord, RecordKey};
-use platform::cache::Cache;
+use platform::cache::{Cache, CacheUnavailable};
 use store::pool::GenericClient;
 use subtle::ConstantTimeEq as _;
 
@@ -45,17 +45,20 @@ impl Services {
                     .map(|key| (key.to_string(), json.clone())),
             );
         }
-        self.store_new(&records).await;
-    }
-
-    async fn store_new(&self, records: &[(String, Vec<u8>)]) {
         for records in records.chunks(500) {
-            if let Err(error) = self.records.cache.put_new(records, self.records.ttl).await {
-                self.metrics.cache_write_failures.inc();
-                tracing::warn!(error = %error, "records were not written to Redis");
+            let stored = self.records.cache.put_new(records, self.records.ttl).await;
+            if !self.was_written(stored) {
                 return;
             }
         }
+    }
+
+    fn was_written(&self, stored: Result<(), CacheUnavailable>) -> bool {
+        if let Err(error) = &stored {
+            self.metrics.cache_write_failures.inc();
+            tracing::warn!(error = %error, "records were not written to Redis");
+        }
+        stored.is_ok()
     }
 }
 
@@ -79,9 +82,9 @@ async fn get_record(
         let client = services.pool.get().await?;
         let found = find(&client, &key).await?.ok_or(ApiError::NoRoute)?;
         drop(client);
-        services
-            .store_new(&[(key.to_string(), found.json.clone())])
-            .await;
+        let RecordCache { cache, ttl } = &services.records;
+        let stored = cache.put(&path, &found.json, found.version, *ttl).await;
+        services.was_written(stored);
         Ok(HttpResponse::Ok()
             .content_type("application/json")
             .body(found.json))

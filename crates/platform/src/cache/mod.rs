@@ -147,6 +147,26 @@ impl Cache {
             .await
     }
 
+    /// Stores a record, for `ttl`, unless a newer version of it is there.
+    pub async fn put(
+        &self,
+        key: &str,
+        json: &[u8],
+        version: i64,
+        ttl: Duration,
+    ) -> Result<(), CacheUnavailable> {
+        let command = self.put_command(key, json, version, ttl);
+        self.bounded(async |connection| command.query_async(connection).await)
+            .await
+    }
+
+    fn put_command(&self, key: &str, json: &[u8], version: i64, ttl: Duration) -> redis::Cmd {
+        let mut put = redis::cmd("EVAL");
+        put.arg(PUT_UNLESS_OLDER).arg(1).arg(self.key(key));
+        put.arg(json).arg(version).arg(ttl.as_secs().max(1));
+        put
+    }
+
     /// Replaces records by newer ones and names each of them on `channel`,
     /// then stores `mark` under `mark_key`: all of it, or, if Redis ends
     /// between, none.

@@ -10,67 +10,46 @@ use insta::{Settings, assert_json_snapshot};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::{Api, refusal};
+
 /// links-api with the tenant of the seed's examples.
-struct Api {
-    world: World,
-    service: Service,
-    client: Client,
-    tenant: Tenant,
+struct Seed(Api);
+
+impl std::ops::Deref for Seed {
+    type Target = Api;
+    fn deref(&self) -> &Api {
+        &self.0
+    }
 }
 
-impl Api {
+impl Seed {
     async fn start() -> Self {
-        let world = World::new().await;
-        let mut tenant = Tenant::create(&world, "yourdomain");
-        world
-            .db
-            .batch_execute(
-                "UPDATE domains SET host = 'yourdomain.com' WHERE kind = 'short';
-                 UPDATE domains SET host = 'ct.yourdomain.click' WHERE kind = 'click';
-                 UPDATE offers
-                 SET id = '6789abcd1234ef5678901234',
-                     url_template = 'https://example.com/offer?aff_sub={{sendId}}';
-                 INSERT INTO lists
-                     (id, account_id, phone_number, list_name, short_domain_id, click_domain_id)
-                 OVERRIDING SYSTEM VALUE
-                 SELECT 42, account_id, '+18005559999', 'the seed''s', short_domain_id, click_domain_id
-                 FROM lists;",
-            )
-            .await
-            .unwrap();
-        tenant.offer_id = "6789abcd1234ef5678901234".to_owned();
-        tenant.list_id = 42;
-        let service = world.start_api();
-        let client = Client::new(&service, None);
-        Self {
-            world,
-            service,
-            client,
-            tenant,
-        }
+        let mut api = Api::start("yourdomain").await;
+        api.sql(
+            "UPDATE domains SET host = 'yourdomain.com' WHERE kind = 'short';
+             UPDATE domains SET host = 'ct.yourdomain.click' WHERE kind = 'click';
+             UPDATE offers
+             SET id = '6789abcd1234ef5678901234',
+                 url_template = 'https://example.com/offer?aff_sub={{sendId}}';
+             INSERT INTO lists
+                 (id, account_id, phone_number, list_name, short_domain_id, click_domain_id)
+             OVERRIDING SYSTEM VALUE
+             SELECT 42, account_id, '+18005559999', 'the seed''s', short_domain_id, click_domain_id
+             FROM lists;",
+        )
+        .await;
+        api.tenant.offer_id = "6789abcd1234ef5678901234".to_owned();
+        api.tenant.list_id = 42;
+        Self(api)
     }
 
     /// Status and body of a create with the tenant's key.
     async fn create(&self, body: &Value) -> (u16, Value) {
-        let key = Some(self.tenant.key.as_str());
-        let response = self.client.post("/api/v2/links", key, body).await;
-        (response.status().as_u16(), response.json().await.unwrap())
+        self.post("/api/v2/links", body.clone()).await
     }
 
-    /// `status code`, for a table of errors.
     async fn refused(&self, body: Value) -> String {
-        let (status, body) = self.create(&body).await;
-        assert!(
-            body["error"]
-                .as_str()
-                .is_some_and(|sentence| sentence.len() > 10),
-            "{body}"
-        );
-        format!("{status} {}", body["code"].as_str().unwrap_or("no code"))
-    }
-
-    async fn sql(&self, sql: &str) {
-        self.world.db.batch_execute(sql).await.unwrap();
+        refusal(self.create(&body).await)
     }
 }
 
@@ -94,7 +73,7 @@ fn redacted(mut body: Value) -> Value {
 
 #[tokio::test]
 async fn the_seeds_examples_are_answered_as_shown() {
-    let api = Api::start().await;
+    let api = Seed::start().await;
     let mut settings = Settings::clone_current();
     settings.set_sort_maps(false);
     let _bound = settings.bind_to_scope();
@@ -128,12 +107,12 @@ async fn the_seeds_examples_are_answered_as_shown() {
       "shortUrl": "https://yourdomain.com/[id]"
     }
     "#);
-    api.service.stop();
+    api.0.service.stop();
 }
 
 #[tokio::test]
 async fn both_paths_and_both_headers_work_and_no_call_is_deduplicated() {
-    let api = Api::start().await;
+    let api = Seed::start().await;
     let mut ids = std::collections::HashSet::new();
     for path in ["/api/v2/links", "/v2/links"] {
         for header in ["X-Api-Key", "Authorization"] {
@@ -159,7 +138,7 @@ async fn both_paths_and_both_headers_work_and_no_call_is_deduplicated() {
 
 #[tokio::test]
 async fn every_error_of_the_seeds_table_in_its_order() {
-    let api = Api::start().await;
+    let api = Seed::start().await;
     // Each request is wrong in what it is refused for, and in everything that
     // the table lists after it.
     assert_eq!(
@@ -192,20 +171,21 @@ async fn every_error_of_the_seeds_table_in_its_order() {
         "409 no_domain_configured"
     );
     assert_eq!(api.world.count("SELECT count(*) FROM links").await, 0);
-    api.service.stop();
+    api.0.service.stop();
 }
 
 #[tokio::test]
 async fn a_collision_is_retried_and_after_five_it_is_an_error() {
-    let mut api = Api::start().await;
-    // Every short id collides: the trigger makes them all the same.
+    let mut api = Seed::start().await;
+    // Every short id collides: the trigger makes them one that is there.
+    api.client.mint(&api.tenant).await;
+    api.sql("UPDATE links SET short_id = 'collide'").await;
     api.sql(
         "CREATE FUNCTION same() RETURNS trigger LANGUAGE plpgsql AS
          $$ BEGIN NEW.short_id := 'collide'; RETURN NEW; END $$;
          CREATE TRIGGER same BEFORE INSERT ON links FOR EACH ROW EXECUTE FUNCTION same();",
     )
     .await;
-    api.client.mint(&api.tenant).await;
     assert_eq!(
         api.refused(api.tenant.link_body()).await,
         "500 id_collision"
@@ -220,13 +200,13 @@ async fn a_collision_is_retried_and_after_five_it_is_an_error() {
     .await;
     api.client.mint(&api.tenant).await;
     assert_eq!(api.world.count("SELECT last_value FROM tries").await, 2);
-    api.service.expect_in_log("a request failed");
-    api.service.stop();
+    api.0.service.expect_in_log("a request failed");
+    api.0.service.stop();
 }
 
 #[tokio::test]
 async fn authentication_comes_first_of_all() {
-    let api = Api::start().await;
+    let api = Seed::start().await;
     let garbage = "not json";
     let mut wrong_keys = vec![None, Some("trk_short".to_owned())];
     wrong_keys.push(Some(format!("trk_{}", "x".repeat(32))));
@@ -277,7 +257,7 @@ async fn authentication_comes_first_of_all() {
 
 #[tokio::test]
 async fn a_bad_body_is_named() {
-    let api = Api::start().await;
+    let api = Seed::start().await;
     let send = async |body: Vec<u8>| {
         let request = api.client.api_request(Method::POST, "/api/v2/links");
         let response = request
@@ -312,8 +292,8 @@ async fn a_bad_body_is_named() {
 
 #[tokio::test]
 async fn ids_of_another_tenant_are_ids_that_do_not_exist() {
-    let api = Api::start().await;
-    let other = Tenant::create(&api.world, "other");
+    let api = Seed::start().await;
+    let other = Tenant::create(&api.world, &api.service, "other").await;
     let own = &api.tenant;
     let foreign_offer = json!({ "offerId": other.offer_id, "listId": own.list_id });
     assert_eq!(api.refused(foreign_offer).await, "404 offer_not_found");
@@ -323,7 +303,7 @@ async fn ids_of_another_tenant_are_ids_that_do_not_exist() {
 
 #[tokio::test]
 async fn what_is_beaten_is_not_looked_at_and_null_is_absent() {
-    let api = Api::start().await;
+    let api = Seed::start().await;
     let (status, _) = api
         .create(&json!({
             "offerId": api.tenant.offer_id, "externalOfferId": "no such offer",
@@ -342,7 +322,7 @@ async fn what_is_beaten_is_not_looked_at_and_null_is_absent() {
 
 #[tokio::test]
 async fn offers_and_lists_that_are_not_active_are_not_found() {
-    let api = Api::start().await;
+    let api = Seed::start().await;
     api.sql("UPDATE offers SET status = 'paused'").await;
     assert_eq!(
         api.refused(api.tenant.link_body()).await,
@@ -364,7 +344,7 @@ async fn offers_and_lists_that_are_not_active_are_not_found() {
 
 #[tokio::test]
 async fn a_list_without_click_domain_uses_the_platforms() {
-    let api = Api::start().await;
+    let api = Seed::start().await;
     api.sql("UPDATE lists SET click_domain_id = NULL").await;
     let link = api.client.mint(&api.tenant).await;
     let url = link["clickTrackerUrl"].as_str().unwrap();
@@ -376,7 +356,7 @@ async fn a_list_without_click_domain_uses_the_platforms() {
 
 #[tokio::test]
 async fn what_has_no_route_is_answered_in_the_same_form() {
-    let api = Api::start().await;
+    let api = Seed::start().await;
     for (method, path, status, code) in [
         (Method::GET, "/api/v2/nothing", 404, "not_found"),
         (Method::DELETE, "/api/v2/links", 405, "method_not_allowed"),
@@ -396,7 +376,7 @@ async fn what_has_no_route_is_answered_in_the_same_form() {
 
 #[tokio::test]
 async fn the_origin_answers_its_token_only() {
-    let api = Api::start().await;
+    let api = Seed::start().await;
     let origin = api.service.url("origin.address");
     let url = format!("{origin}/internal/v1/records/offer/{}", api.tenant.offer_id);
     let http = reqwest::Client::new();
@@ -421,13 +401,14 @@ async fn the_origin_answers_its_token_only() {
 #[tokio::test]
 async fn without_redis_links_are_minted_all_the_same() {
     let world = World::new().await;
-    let tenant = Tenant::create(&world, "noredis");
     let env = world.env_with(&[
         ("REDIS_URL", "redis://127.0.0.1:1"),
         ("REDIS_TIMEOUT_MS", "50"),
     ]);
     let mut service = Service::start("links-api", &["serve"], &env);
-    service.expect_in_log("a record was not written to Redis");
+    service.expect_in_log("records were not written to Redis");
+    service.expect_in_log("changes are not delivered");
+    let tenant = Tenant::create(&world, &service, "noredis").await;
     let client = Client::new(&service, None);
     client.mint(&tenant).await;
     assert_eq!(world.count("SELECT count(*) FROM links").await, 1);
@@ -437,10 +418,10 @@ async fn without_redis_links_are_minted_all_the_same() {
 #[tokio::test]
 async fn an_empty_pool_is_a_503_that_says_so() {
     let world = World::new().await;
-    let tenant = Tenant::create(&world, "nopool");
     let env = world.env_with(&[("DATABASE_POOL_SIZE", "1")]);
     let mut service = Service::start("links-api", &["serve"], &env);
     service.expect_in_log("a request failed");
+    let tenant = Tenant::create(&world, &service, "nopool").await;
     let client = Client::new(&service, None);
     // A create has to wait for this lock, and keeps the one connection.
     world

@@ -1,0 +1,104 @@
+//! links-api by its documents: the seeds to the letter, and what the
+//! specification adds.
+
+mod affiliate;
+mod bad_input;
+mod bulk;
+mod changes;
+mod conventions;
+mod create_link;
+mod isolation;
+mod links;
+mod managed;
+mod openapi;
+mod shorten;
+
+use e2e::{
+    client::{Client, Tenant},
+    service::Service,
+    world::World,
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// links-api and a tenant of its own.
+struct Api {
+    world: World,
+    service: Service,
+    client: Client,
+    tenant: Tenant,
+}
+
+impl Api {
+    /// `name` is part of the tenant's hosts.
+    async fn start(name: &str) -> Self {
+        let world = World::new().await;
+        let service = world.start_api();
+        let tenant = Tenant::create(&world, &service, name).await;
+        let client = Client::new(&service, None);
+        Self {
+            world,
+            service,
+            client,
+            tenant,
+        }
+    }
+
+    /// Status and body of a request with the tenant's key.
+    async fn call(&self, method: Method, path: &str, body: Value) -> (u16, Value) {
+        let body = Some(body).filter(|body| !body.is_null());
+        let key = &self.tenant.key;
+        self.client.call(key, method, path, body.as_ref()).await
+    }
+
+    async fn get(&self, path: &str) -> (u16, Value) {
+        self.call(Method::GET, path, Value::Null).await
+    }
+
+    async fn post(&self, path: &str, body: Value) -> (u16, Value) {
+        self.call(Method::POST, path, body).await
+    }
+
+    /// A POST that must create something.
+    async fn create(&self, path: &str, body: Value) -> Value {
+        self.client.create(&self.tenant.key, path, &body).await
+    }
+
+    /// An SMS offer of the tenant: its id. `more` are further fields.
+    async fn sms_offer(&self, tracking_url: &str, more: Value) -> String {
+        let mut offer = json!({ "name": "An offer", "tracking_url": tracking_url });
+        for (name, value) in more.as_object().unwrap() {
+            offer[name] = value.clone();
+        }
+        let offer = self.create("/api/v2/offers", offer).await;
+        offer["id"].as_str().unwrap().to_owned()
+    }
+
+    async fn campaign(&self) -> String {
+        let campaign = json!({
+            "name": "Spring",
+            "landing_page_url": "https://example.com/spring",
+        });
+        let campaign = self.create("/api/campaigns", campaign).await;
+        campaign["id"].as_str().unwrap().to_owned()
+    }
+
+    async fn sql(&self, sql: &str) {
+        self.world.db.batch_execute(sql).await.unwrap();
+    }
+}
+
+/// `status code` of an answer in either surface's form, for tables of errors.
+fn refusal((status, body): (u16, Value)) -> String {
+    let (sentence, code) = match body.get("code") {
+        Some(code) => (&body["error"], code),
+        None => (&body["detail"], &body["error_code"]),
+    };
+    assert!(
+        sentence
+            .as_str()
+            .is_some_and(|sentence| sentence.len() > 10),
+        "{body}"
+    );
+    format!("{status} {}", code.as_str().unwrap_or("no code"))
+}
