@@ -73,6 +73,28 @@ impl PrivateServer {
         scripts_services(&["start", self.kind, path(self.folder.path()), &self.port]);
     }
 
+    /// It keeps its connections and answers nothing.
+    pub fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    pub fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    /// A crash, and a start with what is on disk.
+    pub fn kill_and_start_again(&self) {
+        self.signal("KILL");
+        self.stop();
+        self.start_again();
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = std::fs::read_to_string(self.folder.path().join("pid")).expect("its pid");
+        let sent = Command::new("kill").args(["-s", name, pid.trim()]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
     /// Where its files are, such as what its management commands need.
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -81,6 +103,13 @@ impl PrivateServer {
 
 impl Drop for PrivateServer {
     fn drop(&mut self) {
+        // What is frozen does not end; it may be gone already.
+        let pid = std::fs::read_to_string(self.folder.path().join("pid")).unwrap_or_default();
+        drop(
+            Command::new("kill")
+                .args(["-s", "CONT", pid.trim()])
+                .output(),
+        );
         scripts_services(&["remove", path(self.folder.path())]);
     }
 }

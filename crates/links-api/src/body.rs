@@ -27,7 +27,9 @@ pub async fn read(mut payload: web::Payload) -> Result<Vec<u8>, ApiError> {
 
 /// JSON of a type. Unknown fields are ignored, `null` is absent.
 pub fn parse<T: de::DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    let mut json = serde_json::Deserializer::from_slice(body);
+    // All of it, and not only what is read: a field that is ignored too.
+    let body = str::from_utf8(body).map_err(|error| ApiError::InvalidJson(error.to_string()))?;
+    let mut json = serde_json::Deserializer::from_str(body);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let field = error.path().to_string();
         let problem = error.into_inner();
@@ -210,6 +212,7 @@ mod tests {
     #[case(b"{} {}", "invalid_json")]
     #[case(b"\xff", "invalid_json")]
     #[case(b"{\"name\": \"\xff\"}", "invalid_json")]
+    #[case(b"{\"ignored\": \"\xff\"}", "invalid_json")]
     #[case(b"[]", "invalid_field: body")]
     #[case(b"7", "invalid_field: body")]
     #[case(b"{\"listId\": \"42\"}", "invalid_field: listId")]

@@ -100,6 +100,13 @@ impl Template {
         parse_tail(origin, &text[tail_start..])
     }
 
+    /// The template of a link that points directly at its URL: its macros are
+    /// filled, and nothing is appended.
+    pub fn without_appending(mut self) -> Self {
+        self.append.parameters.clear();
+        self
+    }
+
     /// The URL for one click. `value` gives a macro's raw value; `None` and
     /// empty are no value.
     pub fn expand<'v>(&self, value: impl Fn(Macro) -> Option<Cow<'v, str>>) -> String {

@@ -481,7 +481,7 @@ fn a_query_is_forwarded_behind_the_templates_own(
     #[case] expected: &str,
 ) {
     let template = Template::parse(template).unwrap();
-    let sub1 = |name| (name == Macro::Sub(0)).then(|| Cow::Borrowed("v"));
+    let sub1 = |name| (name == Macro::Sub(0)).then_some(Cow::Borrowed("v"));
     let without_sub1 = |_: Macro| None;
     let url = if query.contains("sub1=v") {
         template.expand_forwarding(query, sub1)
@@ -494,9 +494,23 @@ fn a_query_is_forwarded_behind_the_templates_own(
 #[test]
 fn a_forwarded_query_does_not_name_the_click() {
     let template = Template::parse("https://e.com/").unwrap();
-    let ours = |name| (name == Macro::ClickId).then(|| Cow::Borrowed("ours"));
+    let ours = |name| (name == Macro::ClickId).then_some(Cow::Borrowed("ours"));
     assert_eq!(
         template.expand_forwarding("click_id=theirs&sub3=x&a=1", ours),
         "https://e.com/?click_id=ours&a=1"
+    );
+}
+
+#[test]
+fn a_link_that_points_directly_gets_no_parameters() {
+    let value = |_: Macro| Some(Cow::Borrowed("v"));
+    let template = |text: &str| Template::parse(text).unwrap().without_appending();
+    assert_eq!(
+        template("https://e.com/?a=1").expand(value),
+        "https://e.com/?a=1"
+    );
+    assert_eq!(
+        template("https://e.com/{sub1}").expand_forwarding("sub1=x&a=1", value),
+        "https://e.com/v?sub1=x&a=1"
     );
 }

@@ -65,16 +65,15 @@ impl Route {
     }
 }
 
-/// The template that a link has without an offer: its own, or its campaign's
-/// landing page; of a campaign, with the parameter for the click id.
+/// The template that a link has without an offer: its own URL, which it points
+/// at directly; or its own landing page or else its campaign's, with the
+/// parameter for the click id.
 fn own_template(link: &LinkRecord, campaign: Option<&CampaignRecord>) -> Option<Template> {
     let own = link.destination.as_deref();
-    let text = match campaign {
-        None => own?.to_owned(),
-        Some(campaign) => with_parameters(
-            own.unwrap_or(&campaign.landing_page_url),
-            &[(&campaign.click_id_param, "{click_id}")],
-        ),
+    let Some(campaign) = campaign else {
+        return Some(Template::parse(own?).ok()?.without_appending());
     };
+    let page = own.unwrap_or(&campaign.landing_page_url);
+    let text = with_parameters(page, &[(&campaign.click_id_param, "{click_id}")]);
     Template::parse(&text).ok()
 }

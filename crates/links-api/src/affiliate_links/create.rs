@@ -160,8 +160,11 @@ fn check_all(
         if let Some(Err(reason)) = landing_page_url.as_deref().map(Template::parse) {
             refuse("landing_page_url", reason.to_string());
         }
-        let slug = slug(&request.slug).unwrap_or_else(|error| {
-            refuse("slug", error.to_string());
+        let slug = slug(&request.slug).unwrap_or_else(|_| {
+            refuse(
+                "slug",
+                "it is not 3 to 64 of A-Z, a-z, 0-9, _ and -, or reserved".into(),
+            );
             None
         });
         wanted.push(Wanted {

@@ -1,1 +1,135 @@
+//! `POST /api/v2/links/bulk`.
 
+use e2e::client::{BROWSER, Client, parameter};
+use serde_json::{Value, json};
+
+use super::{Api, refusal};
+
+const PATH: &str = "/api/v2/links/bulk";
+
+#[tokio::test]
+async fn each_entry_is_made_or_refused_by_itself() {
+    let api = Api::start("bulk").await;
+    let (list, offer) = (api.tenant.list_id, &api.tenant.offer_id);
+    let sms_offer = api
+        .sms_offer("https://sms.example/?c={click_id}", json!({}))
+        .await;
+    let entries = json!([
+        { "offerId": offer, "listId": list },
+        { "url": "https://example.com/page", "phoneNumber": "+18005551234" },
+        { "listId": list },
+        { "offerId": sms_offer, "listId": list, "slug": "twice" },
+        { "url": "https://e.com", "listId": list, "slug": "twice" },
+        { "url": "https://e.com", "listId": "42" },
+        7,
+        { "externalOfferId": "12345", "listId": list },
+        { "offerId": "000000000000000000000000", "listId": list },
+        { "url": "javascript:alert(1)", "listId": list },
+    ]);
+    let answer = api.create(PATH, json!({ "links": entries })).await;
+    assert_eq!(answer["created"], 4);
+    let indexes: Vec<_> = answer["links"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|l| &l["index"])
+        .collect();
+    assert_eq!(indexes, [0, 1, 3, 7]);
+    let errors: Vec<_> = answer["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| format!("{} {}", error["index"], error["code"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        errors,
+        [
+            "2 missing_url_or_offer",
+            "4 slug_taken",
+            "5 invalid_field",
+            "6 invalid_field",
+            "8 offer_not_found",
+            "9 invalid_url",
+        ]
+    );
+    let named = &answer["errors"][2]["error"];
+    assert!(named.to_string().contains("links[5].listId"), "{named}");
+    assert_eq!(api.world.count("SELECT count(*) FROM links").await, 4);
+
+    // Nothing made: 200.
+    let (status, answer) = api.post(PATH, json!({ "links": [{}] })).await;
+    assert_eq!((status, &answer["created"]), (200, &json!(0)));
+
+    // They are links as all others.
+    let edge = api.world.start_edge(&api.service);
+    let client = Client::new(&api.service, Some(&edge));
+    let answer = api.create(PATH, json!({ "links": entries })).await;
+    let links = answer["links"].as_array().unwrap();
+    let url = |link: &Value, name: &str| link[name].as_str().unwrap().to_owned();
+    let hop = client
+        .click(&url(&links[0], "shortUrl"), BROWSER)
+        .await
+        .to();
+    assert_eq!(hop, url(&links[0], "clickTrackerUrl"));
+    let to = client.click(&hop, BROWSER).await.to();
+    assert!(parameter(&to, "clickid").is_some(), "{to}");
+    let to = client
+        .click(&url(&links[1], "shortUrl"), BROWSER)
+        .await
+        .to();
+    assert_eq!(to, "https://example.com/page");
+    edge.stop();
+}
+
+#[tokio::test]
+async fn a_thousand_are_made_and_one_more_is_too_many() {
+    let api = Api::start("thousand").await;
+    let entry = json!({ "offerId": api.tenant.offer_id, "listId": api.tenant.list_id });
+    let answer = api
+        .create(PATH, json!({ "links": vec![entry.clone(); 1000] }))
+        .await;
+    assert_eq!(answer["created"], 1000);
+    let ids: std::collections::HashSet<_> = answer["links"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|link| link["linkId"].as_str())
+        .collect();
+    assert_eq!(ids.len(), 1000);
+    for (body, expected) in [
+        (json!({}), "400 missing_links"),
+        (json!({ "links": null }), "400 missing_links"),
+        (json!({ "links": [] }), "400 missing_links"),
+        (json!({ "links": {} }), "400 invalid_field"),
+        (json!({ "links": vec![entry; 1001] }), "400 too_many_links"),
+    ] {
+        assert_eq!(refusal(api.post(PATH, body).await), expected);
+    }
+    assert_eq!(api.world.count("SELECT count(*) FROM links").await, 1000);
+}
+
+#[tokio::test]
+async fn products_are_asked_for_by_what_an_entry_wants() {
+    let api = Api::start("products").await;
+    let list = api.tenant.list_id;
+    let sms_offer = api.sms_offer("https://sms.example/", json!({})).await;
+    let entries = json!({ "links": [
+        { "offerId": api.tenant.offer_id, "listId": list },
+        { "offerId": sms_offer, "listId": list },
+        { "url": "https://e.com", "listId": list },
+    ]});
+    for (products, made) in [("sms", [1, 2].as_slice()), ("offer_management", &[0])] {
+        api.sql(&format!("UPDATE accounts SET products = '{{{products}}}'"))
+            .await;
+        let answer = api.create(PATH, entries.clone()).await;
+        let links = answer["links"].as_array().unwrap();
+        let indexes: Vec<_> = links
+            .iter()
+            .map(|link| link["index"].as_i64().unwrap())
+            .collect();
+        assert_eq!(indexes, made, "{products}");
+        for error in answer["errors"].as_array().unwrap() {
+            assert_eq!(error["code"], "product_not_enabled");
+        }
+    }
+}

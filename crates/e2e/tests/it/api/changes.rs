@@ -1,1 +1,391 @@
+//! Changes reach every redirector: by the outbox, whatever Redis is doing.
+//! Each replica keeps what it has read for an hour, so that only the news of a
+//! change can end it.
 
+use e2e::{
+    client::{BROWSER, Client, Tenant, create_account, create_key},
+    servers::{PrivateServer, Servers},
+    service::Service,
+    wait::wait_for,
+    world::World,
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+const KEEPS: [(&str, &str); 2] = [
+    ("LOCAL_CACHE_TTL_MS", "3600000"),
+    ("LOCAL_CACHE_NEGATIVE_TTL_MS", "3600000"),
+];
+
+/// Replicas of the redirector, each with a client.
+struct Replicas {
+    edges: Vec<Service>,
+    clients: Vec<Client>,
+}
+
+impl Replicas {
+    fn start(world: &World, api: &Service, settings: &[&[(&str, &str)]]) -> Self {
+        let edges: Vec<_> = settings
+            .iter()
+            .enumerate()
+            .map(|(i, settings)| {
+                let spool = world.folder.path().join(format!("spool{i}"));
+                let spool = spool.display().to_string();
+                let own = [("SPOOL_DIR", spool.as_str())];
+                world.start_edge_with(api, &[&KEEPS[..], &own, settings].concat())
+            })
+            .collect();
+        let clients = edges
+            .iter()
+            .map(|edge| Client::new(api, Some(edge)))
+            .collect();
+        Self { edges, clients }
+    }
+
+    /// Waits until a click on every replica goes there.
+    async fn all_lead(&self, url: &str, what: &str, expected: &str) {
+        for client in &self.clients {
+            wait_for(what, expected.to_owned(), async || lead(client, url).await).await;
+        }
+    }
+}
+
+/// Where a click goes, or its status.
+async fn lead(client: &Client, url: &str) -> String {
+    let hop = client.click(url, BROWSER).await;
+    hop.location.unwrap_or_else(|| hop.status.to_string())
+}
+
+#[tokio::test]
+async fn every_kind_of_change_reaches_every_replica() {
+    let world = World::new().await;
+    let api = world.start_api();
+    let tenant = Tenant::create(&world, &api, "reach").await;
+    let operator = create_account(&world, "operator");
+    let admin = create_key(&world, operator, &["admin"]);
+    let replicas = Replicas::start(&world, &api, &[&[], &[]]);
+    let client = &replicas.clients[0];
+    let change = async |key: &str, method: Method, path: &str, body: Value| {
+        let body = Some(body).filter(|body| !body.is_null());
+        let (status, answer) = client.call(key, method, path, body.as_ref()).await;
+        assert_eq!(status, 200, "{answer}");
+    };
+    let body = json!({ "url": "https://e.com/1", "listId": tenant.list_id });
+    let link = client
+        .create(&tenant.key, "/api/v2/links/shorten", &body)
+        .await;
+    let url = link["shortUrl"].as_str().unwrap();
+    let own = format!("/api/v2/links/{}", link["linkId"].as_str().unwrap());
+    replicas.all_lead(url, "the link", "https://e.com/1").await;
+    let key = tenant.key.as_str();
+    change(
+        key,
+        Method::PATCH,
+        &own,
+        json!({ "url": "https://e.com/2" }),
+    )
+    .await;
+    replicas
+        .all_lead(url, "its new url", "https://e.com/2")
+        .await;
+    change(key, Method::DELETE, &own, Value::Null).await;
+    replicas.all_lead(url, "its end", "404").await;
+    let list = format!("/api/v2/lists/{}", tenant.list_id);
+    change(
+        key,
+        Method::PUT,
+        &list,
+        json!({ "fallback_url": "https://e.com/fallback" }),
+    )
+    .await;
+    replicas
+        .all_lead(url, "the list's fallback", "https://e.com/fallback")
+        .await;
+    change(key, Method::PATCH, &own, json!({ "status": "active" })).await;
+    replicas
+        .all_lead(url, "its return", "https://e.com/2")
+        .await;
+    let account = format!("/api/v2/accounts/{}", tenant.account_id);
+    change(
+        &admin,
+        Method::PUT,
+        &account,
+        json!({ "status": "suspended" }),
+    )
+    .await;
+    replicas
+        .all_lead(url, "the suspension", "https://e.com/fallback")
+        .await;
+    change(&admin, Method::PUT, &account, json!({ "status": "active" })).await;
+    replicas
+        .all_lead(url, "its return", "https://e.com/2")
+        .await;
+
+    // A partnership link is known by two names and by its offer.
+    let link = client.mint(&tenant).await;
+    let tracker = link["clickTrackerUrl"].as_str().unwrap();
+    for client in &replicas.clients {
+        assert!(
+            lead(client, tracker)
+                .await
+                .starts_with("https://example.com/lp?")
+        );
+    }
+    let offer = format!("/api/v2/partnership-offers/{}", tenant.offer_id);
+    let fallback = json!({ "status": "paused", "fallback_url": "https://e.com/paused" });
+    change(key, Method::PUT, &offer, fallback).await;
+    replicas
+        .all_lead(tracker, "the paused offer", "https://e.com/paused")
+        .await;
+    change(key, Method::PUT, &offer, json!({ "status": "active" })).await;
+    let own = format!("/api/v2/links/{}", link["linkId"].as_str().unwrap());
+    change(key, Method::DELETE, &own, Value::Null).await;
+    replicas
+        .all_lead(tracker, "its end", "https://e.com/fallback")
+        .await;
+    let short = link["shortUrl"].as_str().unwrap();
+    replicas
+        .all_lead(short, "its end by the other name", "https://e.com/fallback")
+        .await;
+
+    // A slug that was asked for before it was there.
+    let slug = format!("https://{}/later", tenant.short_host);
+    replicas.all_lead(&slug, "no link", "404").await;
+    let body = json!({ "url": "https://e.com/slug", "listId": tenant.list_id, "slug": "later" });
+    client
+        .create(&tenant.key, "/api/v2/links/shorten", &body)
+        .await;
+    replicas
+        .all_lead(&slug, "the new link", "https://e.com/slug")
+        .await;
+    for edge in replicas.edges {
+        edge.stop();
+    }
+    api.stop();
+}
+
+/// A link that a test deactivates and revives.
+struct Switch {
+    client: Client,
+    key: String,
+    path: String,
+    url: String,
+}
+
+impl Switch {
+    async fn create(client: &Client, tenant: &Tenant) -> Self {
+        let body = json!({ "url": "https://e.com/", "listId": tenant.list_id });
+        let link = client
+            .create(&tenant.key, "/api/v2/links/shorten", &body)
+            .await;
+        Self {
+            client: client.clone(),
+            key: tenant.key.clone(),
+            path: format!("/api/v2/links/{}", link["linkId"].as_str().unwrap()),
+            url: link["shortUrl"].as_str().unwrap().to_owned(),
+        }
+    }
+
+    async fn set(&self, status: &str) {
+        let body = json!({ "status": status });
+        let (answered, _) = self
+            .client
+            .call(&self.key, Method::PATCH, &self.path, Some(&body))
+            .await;
+        assert_eq!(answered, 200);
+    }
+}
+
+#[tokio::test]
+async fn changes_are_heard_of_while_redis_is_away_and_when_it_is_back() {
+    let redis = PrivateServer::start("redis");
+    let servers = Servers {
+        redis_url: redis.url.clone(),
+        ..Servers::find()
+    };
+    let world = World::on(servers).await;
+    let env = world.env_with(&[("REDIS_TIMEOUT_MS", "200")]);
+    let mut api = Service::start("links-api", &["serve"], &env);
+    api.expect_in_log("changes are not delivered");
+    api.expect_in_log("records were not written to Redis");
+    let tenant = Tenant::create(&world, &api, "outage").await;
+    let timeout = [("REDIS_TIMEOUT_MS", "200")];
+    let mut replicas = Replicas::start(&world, &api, &[&timeout, &timeout]);
+    for edge in &mut replicas.edges {
+        edge.expect_in_log("changes are not heard");
+        edge.expect_in_log("Redis does not answer");
+    }
+    let link = Switch::create(&replicas.clients[0], &tenant).await;
+    let second = Switch::create(&replicas.clients[0], &tenant).await;
+    replicas
+        .all_lead(&link.url, "the link", "https://e.com/")
+        .await;
+    replicas
+        .all_lead(&second.url, "the link", "https://e.com/")
+        .await;
+
+    // Stopped: a change is heard of all the same.
+    redis.stop();
+    link.set("deactivated").await;
+    replicas
+        .all_lead(&link.url, "its end without Redis", "404")
+        .await;
+    // Back: the change is there, and changes are heard of as before.
+    redis.start_again();
+    second.set("deactivated").await;
+    replicas
+        .all_lead(&second.url, "its end by Redis", "404")
+        .await;
+    replicas.all_lead(&link.url, "still its end", "404").await;
+
+    // Frozen, and thawed.
+    redis.freeze();
+    link.set("active").await;
+    replicas
+        .all_lead(
+            &link.url,
+            "its return while Redis is frozen",
+            "https://e.com/",
+        )
+        .await;
+    redis.thaw();
+    second.set("active").await;
+    replicas
+        .all_lead(&second.url, "its return", "https://e.com/")
+        .await;
+
+    // Emptied.
+    let mut connection = world.redis().await;
+    let _: () = redis::cmd("FLUSHALL")
+        .query_async(&mut connection)
+        .await
+        .unwrap();
+    link.set("deactivated").await;
+    replicas
+        .all_lead(&link.url, "its end after the emptying", "404")
+        .await;
+    for edge in replicas.edges {
+        edge.stop();
+    }
+    api.stop();
+    drop(world);
+}
+
+/// Redis may come back with what it had on disk, which is from before some
+/// changes that it had got: it gets them again.
+#[tokio::test]
+async fn a_redis_with_an_old_copy_of_its_data_is_brought_up_to_date() {
+    let redis = PrivateServer::start("redis");
+    let servers = Servers {
+        redis_url: redis.url.clone(),
+        ..Servers::find()
+    };
+    let world = World::on(servers).await;
+    let mut api = world.start_api();
+    api.expect_in_log("changes are not delivered");
+    let tenant = Tenant::create(&world, &api, "snapshot").await;
+    let client = Client::new(&api, None);
+    let link = Switch::create(&client, &tenant).await;
+    let mut connection = world.redis().await;
+    link.set("deactivated").await;
+    link.set("active").await;
+    let delivered = async || {
+        world
+            .count("SELECT count(*) FROM changes WHERE delivery IS NULL")
+            .await
+    };
+    wait_for("the deliveries", 0, delivered).await;
+    // The copy, and a change after it.
+    let _: () = redis::cmd("SAVE")
+        .query_async(&mut connection)
+        .await
+        .unwrap();
+    link.set("deactivated").await;
+    wait_for("the delivery", 0, delivered).await;
+    let record = async || -> String {
+        let path = link.url.strip_prefix("https://").unwrap();
+        let key = format!("{}link/{path}", world.redis_prefix());
+        let mut connection = world.redis().await;
+        let json: Option<String> = redis::cmd("GET")
+            .arg(key)
+            .query_async(&mut connection)
+            .await
+            .unwrap();
+        let record: Value = serde_json::from_str(&json.unwrap_or("null".into())).unwrap();
+        record["status"].as_str().unwrap_or("none").to_owned()
+    };
+    assert_eq!(record().await, "deactivated");
+    redis.kill_and_start_again();
+    wait_for("the change again", "deactivated".to_owned(), record).await;
+    api.stop();
+    drop(world);
+}
+
+/// Only the channel is lost: the rest of Redis answers with what is in it.
+#[tokio::test]
+async fn a_replica_whose_channel_is_cut_hears_of_changes() {
+    let redis = PrivateServer::start("redis");
+    let servers = Servers {
+        redis_url: redis.url.clone(),
+        ..Servers::find()
+    };
+    let world = World::on(servers).await;
+    let api = world.start_api();
+    let tenant = Tenant::create(&world, &api, "cut").await;
+    let mut replicas = Replicas::start(&world, &api, &[&[]]);
+    replicas.edges[0].expect_in_log("changes are not heard");
+    let link = Switch::create(&replicas.clients[0], &tenant).await;
+    replicas
+        .all_lead(&link.url, "the link", "https://e.com/")
+        .await;
+    let mut connection = world.redis().await;
+    for status in ["deactivated", "active"] {
+        let n_killed: i64 = redis::cmd("CLIENT")
+            .arg(&["KILL", "TYPE", "pubsub"])
+            .query_async(&mut connection)
+            .await
+            .unwrap();
+        assert_eq!(n_killed, 1);
+        link.set(status).await;
+        let expected = if status == "active" {
+            "https://e.com/"
+        } else {
+            "404"
+        };
+        replicas.all_lead(&link.url, status, expected).await;
+    }
+    for edge in replicas.edges {
+        edge.stop();
+    }
+    drop((api, world));
+}
+
+/// Whoever made a change may die before it tells anybody.
+#[tokio::test]
+async fn a_change_of_a_links_api_that_died_is_delivered_by_another() {
+    let world = World::new().await;
+    let survivor = world.start_api();
+    let tenant = Tenant::create(&world, &survivor, "survivor").await;
+    let replicas = Replicas::start(&world, &survivor, &[&[]]);
+    let link = Switch::create(&replicas.clients[0], &tenant).await;
+    replicas
+        .all_lead(&link.url, "the link", "https://e.com/")
+        .await;
+    // What a commit leaves that nobody was told of.
+    let path = link.url.strip_prefix("https://").unwrap();
+    world
+        .db
+        .batch_execute(&format!(
+            "BEGIN;
+             UPDATE links SET status = 'deactivated', version = version + 1;
+             INSERT INTO changes (record_key) VALUES ('link/{path}');
+             COMMIT;"
+        ))
+        .await
+        .unwrap();
+    replicas.all_lead(&link.url, "its end", "404").await;
+    for edge in replicas.edges {
+        edge.stop();
+    }
+    survivor.stop();
+}
