@@ -70,3 +70,6 @@ need_cargo() {
     command -v cc >/dev/null || apt_install gcc libc6-dev
     command -v curl >/dev/null || apt_install curl
 }
+
+# field NAME: the values of a field in JSON, one line each.
+field() { sed -n "s/.*\"$1\": *\"\{0,1\}\([^\",}]*\).*/\1/p"; }

@@ -148,9 +148,9 @@ pub enum Field {
     FallbackUrl,
 }
 
-impl fmt::Display for Field {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Field {
+    pub fn name(self) -> &'static str {
+        match self {
             Self::Name => "name",
             Self::TrackingUrl => "tracking_url",
             Self::DestinationUrlTemplate => "destination_url_template",
@@ -159,7 +159,13 @@ impl fmt::Display for Field {
             Self::ListName => "list_name",
             Self::Template => "template",
             Self::FallbackUrl => "fallback_url",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

@@ -29,7 +29,7 @@ pub fn operations() -> Vec<Operation> {
             .reads::<PreviewRequest>([json!({
                 "template": "https://example.com/lp?c={click_id}&s={sub1}&x={clickid}",
                 "values": { "click_id": "01a11d5c-1e7b-7123-8123-456789abcdef", "sub1": "a b" },
-            })])
+            })]).requires(["template"])
             .answers::<Preview>(
                 200,
                 json!({

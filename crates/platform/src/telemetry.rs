@@ -23,8 +23,9 @@ use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitEx
 pub struct TelemetrySettings {
     /// What is logged: a level (error, warn, info, debug, trace), or levels by
     /// module as in `info,lapin=debug`. Of the drivers' failures we log what
-    /// they mean to us, once.
-    #[arg(long, env = "LOG", default_value = "info,actix_server=warn,lapin=off,deadpool=off", value_parser = log_filter)]
+    /// they mean to us, once; what strangers send that is no HTTP, not at all.
+    #[arg(long, env = "LOG", default_value = "info,actix_server=warn,actix_http=off,lapin=off,deadpool=off",
+          value_parser = log_filter)]
     pub log: String,
     /// Base URL of an OTLP/HTTP collector, such as http://localhost:4318.
     /// Without it nothing is traced.

@@ -56,6 +56,7 @@ pub fn operations() -> Vec<Operation> {
                 "scopes": ["links:read", "links:write"],
                 "rate_limit_per_minute": 600,
             })])
+            .requires(["name"])
             .answers::<CreatedKey>(201, created)
             .fails([
                 ApiError::Missing(Field::Name),
@@ -89,6 +90,7 @@ pub fn operations() -> Vec<Operation> {
 #[derive(Debug, Deserialize, JsonSchema)]
 struct KeyRequest {
     /// At most 255 characters. Required.
+    #[schemars(length(max = 255))]
     name: Option<Text>,
     /// links:read, links:write, creatives:*, offers:*, lists:*, campaigns:*,
     /// reports:read, webhooks:manage, conversions:write, admin. Reading and
@@ -98,6 +100,7 @@ struct KeyRequest {
     #[schemars(range(min = 0, max = 1_000_000))]
     rate_limit_per_minute: Option<i64>,
     /// When the key ends; it must lie ahead.
+    #[schemars(extend("format" = "date-time"))]
     expires_at: Option<Text>,
 }
 

@@ -43,6 +43,7 @@ pub fn operations() -> Vec<Operation> {
         Operation::platform(Method::POST, "/accounts", "create_account", create_account)
             .says("Create an account", "")
             .reads::<AccountRequest>([request])
+            .requires(["name"])
             .answers::<AccountObject>(201, example())
             .fails(invalid_fields()),
         Operation::platform(Method::GET, one, "get_account", get_account)
@@ -78,12 +79,15 @@ fn invalid_fields() -> [ApiError; 3] {
 #[derive(Debug, Deserialize, JsonSchema)]
 struct AccountRequest {
     /// At most 255 characters. Required.
+    #[schemars(length(max = 255))]
     name: Option<Text>,
     /// active or suspended.
+    #[schemars(extend("enum" = ["active", "suspended", "", null]))]
     status: Option<Text>,
     /// sms, offer_management.
     products: Option<Vec<Text>>,
     /// no_filter or filter: for offers and links that say nothing else.
+    #[schemars(extend("enum" = ["no_filter", "filter", "", null]))]
     bot_filter_mode: Option<Text>,
 }
 

@@ -56,6 +56,7 @@ pub fn operations() -> [Operation; 2] {
                  appended. It is on the account's oldest active domains.",
             )
             .reads::<AffiliateLinkRequest>([one])
+            .requires(["campaign_id"])
             .answers::<AffiliateLink>(201, example())
             .fails(errors()),
         Operation::affiliate(
@@ -69,6 +70,7 @@ pub fn operations() -> [Operation; 2] {
             "All or none, in the order of the request.",
         )
         .reads::<BulkRequest>([several])
+        .requires(["links"])
         .answers::<BulkAnswer>(201, json!({ "created": 1, "links": [example()] }))
         .fails(errors()),
     ]
@@ -83,6 +85,7 @@ struct AffiliateLinkRequest {
     sub_id_2: Option<Text>,
     sub_id_3: Option<Text>,
     /// An http(s) URL, with macros or without.
+    #[schemars(extend("format" = "uri"))]
     landing_page_url: Option<Text>,
     /// The short link's own path: 3 to 64 of A-Z, a-z, 0-9, _ and -.
     slug: Option<Text>,

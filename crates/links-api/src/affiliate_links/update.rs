@@ -37,7 +37,9 @@ pub fn operation() -> Operation {
 #[schemars(rename = "AffiliateLinkChange")]
 struct LinkChange {
     /// active or deactivated.
+    #[schemars(extend("enum" = ["active", "deactivated", "", null]))]
     status: Option<Text>,
+    #[schemars(extend("format" = "uri"))]
     landing_page_url: Option<Text>,
 }
 

@@ -7,7 +7,7 @@ use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 use store::pool::PoolError;
 
-use super::operation::{Content, Documented, Operation, path_parameter};
+use super::operation::{Body, Content, Documented, Operation, path_parameter};
 use crate::error::{ApiError, FieldError, Surface};
 
 const DESCRIPTION: &str = "\
@@ -106,16 +106,31 @@ fn describe(
         "parameters": parameters(operation),
         "responses": responses(operation, answers),
     });
-    if let Some((schema, examples)) = &operation.body {
+    if let Some(body) = &operation.body {
         described["requestBody"] = json!({
             "required": true,
             "content": { "application/json": {
-                "schema": schema(bodies),
-                "examples": named(examples),
+                "schema": body_schema(body, bodies),
+                "examples": named(&body.examples),
             }},
         });
     }
     described
+}
+
+fn body_schema(body: &Body, bodies: &mut SchemaGenerator) -> Value {
+    let schema = (body.schema)(bodies).to_value();
+    if body.required.is_empty() {
+        return schema;
+    }
+    let filled = |name: &&str| {
+        (
+            (*name).to_owned(),
+            json!({ "type": ["string", "array"], "minLength": 1 }),
+        )
+    };
+    let filled: Map<_, _> = body.required.iter().map(filled).collect();
+    json!({ "allOf": [schema, { "required": body.required, "properties": filled }] })
 }
 
 fn named(examples: &[Value]) -> Map<String, Value> {

@@ -32,11 +32,20 @@ pub struct Operation {
     pub description: &'static str,
     pub scope: Scope,
     pub parameters: Vec<Parameter>,
-    pub body: Option<(SchemaOf, Vec<Value>)>,
+    pub body: Option<Body>,
     pub answers: Vec<Documented>,
     /// Beside those that every operation of its kind has.
     pub errors: Vec<ApiError>,
     pub handler: Handler,
+}
+
+/// A JSON body as it is documented.
+pub struct Body {
+    pub schema: SchemaOf,
+    pub examples: Vec<Value>,
+    /// Fields that may not be absent: what can be changed field by field has
+    /// one type for both.
+    pub required: Vec<&'static str>,
 }
 
 /// An answer as it is documented.
@@ -195,7 +204,18 @@ impl Operation {
 
     /// A JSON body, with examples of it.
     pub fn reads<T: JsonSchema>(mut self, examples: impl IntoIterator<Item = Value>) -> Self {
-        self.body = Some((schema_of::<T>, examples.into_iter().collect()));
+        self.body = Some(Body {
+            schema: schema_of::<T>,
+            examples: examples.into_iter().collect(),
+            required: Vec::new(),
+        });
+        self
+    }
+
+    /// Fields of the body that may not be absent, null or empty.
+    pub fn requires(mut self, fields: impl IntoIterator<Item = &'static str>) -> Self {
+        let body = self.body.as_mut().expect("there is a body");
+        body.required.extend(fields);
         self
     }
 

@@ -49,6 +49,7 @@ pub fn operations() -> Vec<Operation> {
             "name": "Spring",
             "landing_page_url": "https://example.com/spring",
         })])
+        .requires(["name", "landing_page_url"])
         .answers::<CampaignObject>(201, example())
         .fails([invalid()]),
         Operation::affiliate(Method::GET, one, "get_campaign", get_campaign)
@@ -77,12 +78,15 @@ pub fn operations() -> Vec<Operation> {
 #[derive(Debug, Deserialize, JsonSchema)]
 struct CampaignRequest {
     /// At most 255 characters. Required.
+    #[schemars(length(max = 255))]
     name: Option<Text>,
     /// At most 2,000 characters.
     description: Option<Text>,
     /// An http(s) URL, with macros or without. Required.
+    #[schemars(extend("format" = "uri"))]
     landing_page_url: Option<Text>,
     /// draft, active or paused; active where it is not sent.
+    #[schemars(extend("enum" = ["draft", "active", "paused", "", null]))]
     status: Option<Text>,
     /// The query parameter that brings the click id to the landing page,
     /// `afk_cid` where it is not sent.

@@ -41,6 +41,7 @@ pub fn operations() -> Vec<Operation> {
                 "A host belongs to one account. Its DNS must lead to the redirectors.",
             )
             .reads::<NewDomain>([json!({ "host": "yourdomain.com", "kind": "short" })])
+            .requires(["host", "kind"])
             .answers::<DomainObject>(201, example())
             .fails([
                 ApiError::Missing(Field::Host),
@@ -75,12 +76,14 @@ struct NewDomain {
     /// Required. Without scheme and path.
     host: Option<Text>,
     /// short or click. Required.
+    #[schemars(extend("enum" = ["short", "click", "", null]))]
     kind: Option<Text>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct DomainChange {
     /// active or disabled.
+    #[schemars(extend("enum" = ["active", "disabled", "", null]))]
     status: Option<Text>,
 }
 

@@ -33,7 +33,7 @@ pub fn operation() -> Operation {
                 { "offerId": "6789abcd1234ef5678901234", "listId": 42, "contactPhone": "+18005550100" },
                 { "url": "https://example.com/page", "phoneNumber": "+18005551234" },
             ],
-        })])
+        })]).requires(["links"])
         .answers::<BulkAnswer>(201, example())
         .answers::<BulkAnswer>(
             200,

@@ -34,20 +34,25 @@ pub struct LinkRequest {
     external_offer_id: Option<Text>,
     /// An http(s) URL, with macros or without; `offerId` beats it. Not for
     /// `/links`.
+    #[schemars(extend("format" = "uri"))]
     url: Option<Text>,
     /// The sending list's id.
     list_id: Option<i64>,
     /// The sending list's number in E.164; `listId` beats it.
+    #[schemars(extend("pattern" = r"^(\+[1-9][0-9]{6,14})?$"))]
     phone_number: Option<Text>,
     /// Who gets the message, in E.164: the value of `{{contact.phone}}`.
+    #[schemars(extend("pattern" = r"^(\+[1-9][0-9]{6,14})?$"))]
     contact_phone: Option<Text>,
     /// The message: the value of `{{messageId}}`. At most 255 characters.
+    #[schemars(length(max = 255))]
     message_id: Option<Text>,
     /// Stored and returned. At most 16 KiB.
     metadata: Option<Object>,
     /// The link's own path: 3 to 64 of A-Z, a-z, 0-9, _ and -.
     slug: Option<Text>,
     /// When the link ends; it must lie ahead.
+    #[schemars(extend("format" = "date-time"))]
     expires_at: Option<Text>,
     /// Whether the click's query goes on to the destination.
     forward_query: Option<bool>,

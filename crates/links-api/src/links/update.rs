@@ -67,8 +67,11 @@ pub fn operations() -> [Operation; 2] {
 #[serde(rename_all = "camelCase")]
 struct LinkChange {
     /// active or deactivated.
+    #[schemars(extend("enum" = ["active", "deactivated", "", null]))]
     status: Option<Text>,
+    #[schemars(extend("format" = "uri"))]
     url: Option<Text>,
+    #[schemars(extend("format" = "date-time"))]
     expires_at: Option<Text>,
     forward_query: Option<bool>,
     /// Takes the place of what was there.

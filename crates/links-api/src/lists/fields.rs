@@ -18,11 +18,14 @@ use crate::{
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct ListRequest {
     /// The number it sends from, in E.164. Required.
+    #[schemars(extend("pattern" = r"^(\+[1-9][0-9]{6,14})?$"))]
     phone_number: Option<Text>,
     /// At most 255 characters. Required.
+    #[schemars(length(max = 255))]
     list_name: Option<Text>,
     brand_name: Option<Text>,
     /// active, paused, suspended or deleted.
+    #[schemars(extend("enum" = ["active", "paused", "suspended", "deleted", "", null]))]
     status: Option<Text>,
     /// The host of a short domain of the account.
     short_domain: Option<Text>,

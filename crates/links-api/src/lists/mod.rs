@@ -51,6 +51,7 @@ pub fn operations() -> Vec<Operation> {
                 "short_domain": "yourdomain.com",
                 "click_domain": "ct.yourdomain.click",
             })])
+            .requires(["phone_number", "list_name"])
             .answers::<ListObject>(201, example())
             .fails(invalid_fields()),
         Operation::platform(Method::GET, one, "get_list", get_list)

@@ -22,6 +22,7 @@ use crate::{
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct OfferRequest {
     /// At most 255 characters. Required.
+    #[schemars(length(max = 255))]
     name: Option<Text>,
     /// Unique in the account; made of the name where it is not sent.
     slug: Option<Text>,
@@ -31,6 +32,7 @@ pub struct OfferRequest {
     /// offers.
     destination_url_template: Option<Text>,
     /// tune or everflow.
+    #[schemars(extend("enum" = ["tune", "everflow", "", null]))]
     external_platform: Option<Text>,
     /// An SMS offer's id there.
     external_id: Option<Text>,
@@ -41,6 +43,7 @@ pub struct OfferRequest {
     affiliate_id: Option<Text>,
     payout: Option<DecimalText>,
     /// cpa or cpc.
+    #[schemars(extend("enum" = ["cpa", "cpc", "", null]))]
     payout_type: Option<Text>,
     /// True: suspected bots see a page first. False: they do not. Empty or
     /// never sent: as the account's `bot_filter_mode`.
@@ -51,8 +54,10 @@ pub struct OfferRequest {
     /// Days after the click in which a conversion counts, 1 to 3650.
     click_window_days: Option<i64>,
     /// Where clicks go while the offer is not active.
+    #[schemars(extend("format" = "uri"))]
     fallback_url: Option<Text>,
     /// active, paused or archived.
+    #[schemars(extend("enum" = ["active", "paused", "archived", "", null]))]
     status: Option<Text>,
     /// Up to 100 texts of at most 1,000 characters, by names of at most 255.
     metadata: Option<BTreeMap<String, String>>,

@@ -120,6 +120,7 @@ fn operations_of(
              was found is told in `findings`. Without a `postback_secret` one is made.",
         )
         .reads::<OfferRequest>([object::request_example(kind)])
+        .requires(["name", kind.template_field().name()])
         .answers::<SavedOffer>(201, saved.clone())
         .fails(invalid_fields(kind)),
         Operation::platform(Method::GET, one, get, async move |call: Call<'_>| {
