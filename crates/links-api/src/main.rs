@@ -1,5 +1,4 @@
-//! links-api: the HTTP API over Postgres, the origin for the redirector's
-//! cache misses, and the command line for the first account and key.
+#![doc = include_str!("../README.md")]
 
 mod accounts;
 mod admin;

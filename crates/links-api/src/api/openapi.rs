@@ -33,7 +33,7 @@ did nothing and leaves its key free.
 **Ids of others** answer exactly as ids that do not exist. Times are UTC.";
 
 /// Sections, in the order in which they are read.
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 7] = [
     ("links", "Short links (surface A)"),
     ("offers", "SMS offers and partnership offers"),
     ("lists", "Sending lists and domains"),
@@ -41,7 +41,6 @@ const TAGS: [(&str, &str); 8] = [
     ("affiliate links", "Campaign links (surface B)"),
     ("campaigns", "Affiliate programs (surface B)"),
     ("accounts", "Accounts and API keys (operators)"),
-    ("reference", "This document"),
 ];
 
 pub fn document(operations: &[Operation]) -> Value {

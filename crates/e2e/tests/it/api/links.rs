@@ -55,7 +55,7 @@ async fn what_was_created_is_got_and_listed() {
         json!({ "page": 1, "per_page": 50, "total": 2, "total_pages": 1 })
     );
     let (ids, pagination) = list("page=2&per_page=1").await;
-    assert_eq!(ids, [own_id.clone()]);
+    assert_eq!(ids, std::slice::from_ref(&own_id));
     assert_eq!(
         pagination,
         json!({ "page": 2, "per_page": 1, "total": 2, "total_pages": 2 })
