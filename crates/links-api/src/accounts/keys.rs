@@ -11,7 +11,7 @@ use tokio_postgres::Row;
 
 use super::account_find;
 use crate::{
-    api::{Answer, Call, Operation, Page, Pagination, Timestamp},
+    api::{Answer, Call, Listing, Operation, Page, Pagination, Timestamp},
     auth::{SCOPES, digest, generate, visible_prefix},
     body::Text,
     error::{ApiError, Field},
@@ -216,22 +216,15 @@ async fn account_id(call: Call<'_>) -> Result<AccountId, ApiError> {
 async fn list_keys(call: Call<'_>) -> Result<Answer, ApiError> {
     let page = Page::read(&call, PER_PAGE)?;
     let account_id = account_id(call).await?;
-    let statement = call
-        .db
-        .prepare_cached("SELECT count(*) AS total FROM api_keys WHERE account_id = $1")
-        .await?;
-    let total = call.db.query_one(&statement, &[&account_id.0]).await?;
-    let sql = format!(
-        "SELECT {COLUMNS} FROM api_keys WHERE account_id = $1 ORDER BY id DESC LIMIT $2 OFFSET $3"
-    );
-    let statement = call.db.prepare_cached(&sql).await?;
-    let rows = call
-        .db
-        .query(&statement, &[&account_id.0, &page.limit(), &page.offset()])
-        .await?;
+    let listing = Listing {
+        columns: COLUMNS,
+        from: "FROM api_keys WHERE account_id = $1",
+        order_by: "id DESC",
+    };
+    let (rows, total) = page.fetch(call, listing, &[&account_id.0]).await?;
     Answer::ok(&Keys {
         keys: rows.iter().map(KeyObject::read).collect(),
-        pagination: page.pagination(total.get("total")),
+        pagination: page.pagination(total),
     })
 }
 

@@ -12,7 +12,7 @@ use store::pool::GenericClient;
 use tokio_postgres::Row;
 
 use crate::{
-    api::{Answer, Call, Operation, Page, Pagination, Parameter, Timestamp},
+    api::{Answer, Call, Listing, Operation, Page, Pagination, Parameter, Timestamp},
     auth::{Product, Scope},
     body::{Text, given},
     error::{ApiError, Field},
@@ -182,19 +182,15 @@ impl AccountFields {
 async fn list_accounts(call: Call<'_>) -> Result<Answer, ApiError> {
     let page = Page::read(&call, PER_PAGE)?;
     let status = call.choice("status", &STATUS)?;
-    let filter = "FROM accounts WHERE ($1::text IS NULL OR status = $1)";
-    let counting = format!("SELECT count(*) AS total {filter}");
-    let statement = call.db.prepare_cached(&counting).await?;
-    let total = call.db.query_one(&statement, &[&status]).await?;
-    let sql = format!("SELECT {COLUMNS} {filter} ORDER BY id LIMIT $2 OFFSET $3");
-    let statement = call.db.prepare_cached(&sql).await?;
-    let rows = call
-        .db
-        .query(&statement, &[&status, &page.limit(), &page.offset()])
-        .await?;
+    let listing = Listing {
+        columns: COLUMNS,
+        from: "FROM accounts WHERE ($1::text IS NULL OR status = $1)",
+        order_by: "id",
+    };
+    let (rows, total) = page.fetch(call, listing, &[&status]).await?;
     Answer::ok(&Accounts {
         accounts: rows.iter().map(AccountObject::read).collect(),
-        pagination: page.pagination(total.get("total")),
+        pagination: page.pagination(total),
     })
 }
 

@@ -87,7 +87,7 @@ impl AffiliateLink {
         }
     }
 
-    /// Of rows of [`select`], in their order.
+    /// Of rows with [`columns`], in their order.
     pub async fn read_all(call: Call<'_>, rows: &[Row]) -> Result<Vec<Self>, ApiError> {
         let keys: Vec<i64> = rows.iter().map(|row| row.get("id")).collect();
         let counts = click_counts(call, &keys).await?;
@@ -105,16 +105,16 @@ impl AffiliateLink {
     }
 }
 
-/// A select of what [`AffiliateLink::read_all`] reads.
-pub fn select(rest: &str) -> String {
-    format!(
-        "SELECT {LINK_COLUMNS}, l.created_at, c.landing_page_url
-         FROM links l
-         JOIN domains d ON d.id = l.domain_id
-         JOIN campaigns c ON c.id = l.campaign_id
-         {rest}"
-    )
+/// What [`AffiliateLink::read_all`] reads of [`FROM`].
+pub fn columns() -> String {
+    format!("{LINK_COLUMNS}, l.created_at, c.landing_page_url")
 }
+
+pub const FROM: &str = "
+    FROM links l
+    JOIN domains d ON d.id = l.domain_id
+    JOIN campaigns c ON c.id = l.campaign_id
+";
 
 async fn click_counts(call: Call<'_>, keys: &[i64]) -> Result<HashMap<i64, Counts>, ApiError> {
     let statement = call

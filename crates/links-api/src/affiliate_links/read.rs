@@ -5,14 +5,14 @@ use domain::id::{CampaignId, LinkCode};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
-use tokio_postgres::Row;
+use tokio_postgres::{Row, types::ToSql};
 
 use super::{
     Meta,
-    object::{AffiliateLink, example, select},
+    object::{AffiliateLink, FROM, columns, example},
 };
 use crate::{
-    api::{Answer, Call, Operation, Page, Parameter},
+    api::{Answer, Call, Listing, Operation, Page, Parameter},
     campaigns::PER_PAGE,
     error::ApiError,
     links::qr,
@@ -74,37 +74,25 @@ async fn list_links(call: Call<'_>) -> Result<Answer, ApiError> {
     let status = call.choice("status", &STATUS)?.unwrap_or("active");
     let campaign_id = call.text("campaign_id")?;
     let campaign_id = campaign_id.map(|id| CampaignId::parse(&id).map_or(id, |id| id.to_string()));
-    let filter = "
-        WHERE l.account_id = $1
-          AND l.campaign_id IS NOT NULL
-          AND ($2::text IS NULL OR l.campaign_id = $2)
-          AND l.status = $3
-    ";
+    let from = format!(
+        "{FROM}
+         WHERE l.account_id = $1
+           AND l.campaign_id IS NOT NULL
+           AND ($2::text IS NULL OR l.campaign_id = $2)
+           AND l.status = $3"
+    );
+    let columns = columns();
+    let listing = Listing {
+        columns: &columns,
+        from: &from,
+        order_by: "l.id DESC",
+    };
     let account_id = call.caller.account_id.0;
-    let counting = format!("SELECT count(*) AS total FROM links l {filter}");
-    let statement = call.db.prepare_cached(&counting).await?;
-    let total = call
-        .db
-        .query_one(&statement, &[&account_id, &campaign_id, &status])
-        .await?;
-    let sql = select(&format!("{filter} ORDER BY l.id DESC LIMIT $4 OFFSET $5"));
-    let statement = call.db.prepare_cached(&sql).await?;
-    let rows = call
-        .db
-        .query(
-            &statement,
-            &[
-                &account_id,
-                &campaign_id,
-                &status,
-                &page.limit(),
-                &page.offset(),
-            ],
-        )
-        .await?;
+    let parameters: [&(dyn ToSql + Sync); 3] = [&account_id, &campaign_id, &status];
+    let (rows, total) = page.fetch(call, listing, &parameters).await?;
     Answer::ok(&Links {
         data: AffiliateLink::read_all(call, &rows).await?,
-        meta: Meta::new(page, total.get("total")),
+        meta: Meta::new(page, total),
     })
 }
 
@@ -126,7 +114,8 @@ async fn get_png(call: Call<'_>) -> Result<Answer, ApiError> {
 pub async fn link_find(call: Call<'_>) -> Result<Row, ApiError> {
     let id: String = call.path("affiliate_link_id", "link")?;
     let code = LinkCode::parse_link_id(&id).map_err(|_| ApiError::NotFound("link"))?;
-    let sql = select("WHERE l.account_id = $1 AND l.code = $2");
+    let columns = columns();
+    let sql = format!("SELECT {columns} {FROM} WHERE l.account_id = $1 AND l.code = $2");
     let statement = call.db.prepare_cached(&sql).await?;
     let account_id = call.caller.account_id.0;
     call.db

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use tokio_postgres::{Row, types::ToSql};
 
 use super::Call;
 use crate::error::ApiError;
@@ -14,6 +15,15 @@ pub const MAX_PER_PAGE: u32 = 100;
 pub struct Page {
     pub page: u32,
     pub per_page: u32,
+}
+
+/// What is listed.
+#[derive(Debug, Clone, Copy)]
+pub struct Listing<'a> {
+    pub columns: &'a str,
+    /// `FROM` and `WHERE`, with parameters from `$1` on.
+    pub from: &'a str,
+    pub order_by: &'a str,
 }
 
 /// Surface A's form of what there is besides the page.
@@ -37,12 +47,36 @@ impl Page {
         })
     }
 
-    pub fn limit(self) -> i64 {
-        i64::from(self.per_page)
+    /// The rows of the page, and the number of all there are.
+    pub async fn fetch(
+        self,
+        call: Call<'_>,
+        listing: Listing<'_>,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<(Vec<Row>, i64), ApiError> {
+        let Listing {
+            columns,
+            from,
+            order_by,
+        } = listing;
+        let counting = format!("SELECT count(*) AS total {from}");
+        let statement = call.db.prepare_cached(&counting).await?;
+        let total = call.db.query_one(&statement, parameters).await?;
+        let n = parameters.len();
+        let sql = format!(
+            "SELECT {columns} {from} ORDER BY {order_by} LIMIT ${} OFFSET ${}",
+            n + 1,
+            n + 2
+        );
+        let statement = call.db.prepare_cached(&sql).await?;
+        let (limit, offset) = (self.limit(), i64::from(self.page - 1) * self.limit());
+        let parameters = [parameters, &[&limit, &offset]].concat();
+        let rows = call.db.query(&statement, &parameters).await?;
+        Ok((rows, total.get("total")))
     }
 
-    pub fn offset(self) -> i64 {
-        i64::from(self.page - 1) * i64::from(self.per_page)
+    fn limit(self) -> i64 {
+        i64::from(self.per_page)
     }
 
     pub fn pagination(self, total: i64) -> Pagination {

@@ -5,11 +5,11 @@ use domain::{id::CampaignId, macros::Template, record::RecordKey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio_postgres::Row;
+use tokio_postgres::{Row, types::ToSql};
 
 use crate::{
     affiliate_links::Meta,
-    api::{Answer, Call, Content, Operation, Page, Parameter, Timestamp},
+    api::{Answer, Call, Content, Listing, Operation, Page, Parameter, Timestamp},
     auth::Scope,
     body::Text,
     error::{ApiError, FieldError},
@@ -203,28 +203,17 @@ fn example() -> Value {
 async fn list_campaigns(call: Call<'_>) -> Result<Answer, ApiError> {
     let page = Page::read(&call, PER_PAGE)?;
     let status = call.choice("status", &STATUS)?;
-    let filter = "FROM campaigns WHERE account_id = $1 AND ($2::text IS NULL OR status = $2)";
-    let account_id = call.caller.account_id.0;
-    let counting = format!("SELECT count(*) AS total {filter}");
-    let statement = call.db.prepare_cached(&counting).await?;
-    let total = call
-        .db
-        .query_one(&statement, &[&account_id, &status])
-        .await?;
-    let sql =
-        format!("SELECT {COLUMNS} {filter} ORDER BY created_at DESC, id DESC LIMIT $3 OFFSET $4");
-    let statement = call.db.prepare_cached(&sql).await?;
-    let rows = call
-        .db
-        .query(
-            &statement,
-            &[&account_id, &status, &page.limit(), &page.offset()],
-        )
-        .await?;
+    let listing = Listing {
+        columns: COLUMNS,
+        from: "FROM campaigns WHERE account_id = $1 AND ($2::text IS NULL OR status = $2)",
+        order_by: "created_at DESC, id DESC",
+    };
+    let parameters: [&(dyn ToSql + Sync); 2] = [&call.caller.account_id.0, &status];
+    let (rows, total) = page.fetch(call, listing, &parameters).await?;
     let data = rows.iter().map(CampaignObject::read);
     Answer::ok(&Campaigns {
         data: data.collect::<Result<_, _>>()?,
-        meta: Meta::new(page, total.get("total")),
+        meta: Meta::new(page, total),
     })
 }
 

@@ -5,10 +5,10 @@ use domain::host;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio_postgres::Row;
+use tokio_postgres::{Row, types::ToSql};
 
 use crate::{
-    api::{Answer, Call, Content, Operation, Page, Pagination, Parameter, Timestamp},
+    api::{Answer, Call, Content, Listing, Operation, Page, Pagination, Parameter, Timestamp},
     auth::Scope,
     body::{Text, given},
     error::{ApiError, Field},
@@ -127,25 +127,16 @@ fn example() -> Value {
 async fn list_domains(call: Call<'_>) -> Result<Answer, ApiError> {
     let page = Page::read(&call, PER_PAGE)?;
     let kind = call.choice("kind", &KINDS)?;
-    let filter = "FROM domains WHERE account_id = $1 AND ($2::text IS NULL OR kind = $2)";
-    let account_id = call.caller.account_id.0;
-    let statement = call
-        .db
-        .prepare_cached(&format!("SELECT count(*) AS total {filter}"))
-        .await?;
-    let total = call.db.query_one(&statement, &[&account_id, &kind]).await?;
-    let sql = format!("SELECT {COLUMNS} {filter} ORDER BY host LIMIT $3 OFFSET $4");
-    let statement = call.db.prepare_cached(&sql).await?;
-    let rows = call
-        .db
-        .query(
-            &statement,
-            &[&account_id, &kind, &page.limit(), &page.offset()],
-        )
-        .await?;
+    let listing = Listing {
+        columns: COLUMNS,
+        from: "FROM domains WHERE account_id = $1 AND ($2::text IS NULL OR kind = $2)",
+        order_by: "host",
+    };
+    let parameters: [&(dyn ToSql + Sync); 2] = [&call.caller.account_id.0, &kind];
+    let (rows, total) = page.fetch(call, listing, &parameters).await?;
     Answer::ok(&Domains {
         domains: rows.iter().map(DomainObject::read).collect(),
-        pagination: page.pagination(total.get("total")),
+        pagination: page.pagination(total),
     })
 }
 

@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use domain::id::ShortId;
 use tokio_postgres::Row;
 
-use super::object::{LinkObject, select};
+use super::object::{FROM, LinkObject, columns};
 use crate::{
     api::{Answer, Call, Operation, Parameter},
     auth::Scope,
@@ -37,12 +37,15 @@ pub async fn link_find(call: Call<'_>) -> Result<Row, ApiError> {
     let link_id: ShortId = call.path("link_id", "link")?;
     let domain = call.text("domain")?;
     let domain = domain.map(|host| domain::host::normalise(&host).unwrap_or(host));
-    let sql = select(
-        "WHERE l.account_id = $1
+    let columns = columns();
+    let sql = format!(
+        "SELECT {columns}
+         {FROM}
+         WHERE l.account_id = $1
            AND l.campaign_id IS NULL
            AND l.short_id = $2
            AND ($3::text IS NULL OR d.host = $3)
-         LIMIT 2",
+         LIMIT 2"
     );
     let statement = call.db.prepare_cached(&sql).await?;
     let account_id = call.caller.account_id.0;

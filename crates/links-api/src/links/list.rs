@@ -5,10 +5,11 @@ use domain::id::OfferId;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
+use tokio_postgres::types::ToSql;
 
-use super::object::{LinkObject, select};
+use super::object::{FROM, LinkObject, columns};
 use crate::{
-    api::{Answer, Call, Operation, Page, Pagination, Parameter},
+    api::{Answer, Call, Listing, Operation, Page, Pagination, Parameter},
     auth::Scope,
     error::ApiError,
 };
@@ -72,7 +73,7 @@ async fn list_links(call: Call<'_>) -> Result<Answer, ApiError> {
     let contact_phone = call.text("contactPhone")?;
     let domain = call.text("domain")?;
     let account_id = call.caller.account_id.0;
-    let filters: [&(dyn tokio_postgres::types::ToSql + Sync); 7] = [
+    let filters: [&(dyn ToSql + Sync); 7] = [
         &account_id,
         &status,
         &offer_id,
@@ -81,16 +82,13 @@ async fn list_links(call: Call<'_>) -> Result<Answer, ApiError> {
         &contact_phone,
         &domain,
     ];
-    let counting = format!(
-        "SELECT count(*) AS total FROM links l JOIN domains d ON d.id = l.domain_id {WHERE}"
-    );
-    let statement = call.db.prepare_cached(&counting).await?;
-    let total = call.db.query_one(&statement, &filters).await?.get("total");
-    let listing = select(&format!("{WHERE} ORDER BY l.id DESC LIMIT $8 OFFSET $9"));
-    let statement = call.db.prepare_cached(&listing).await?;
-    let (limit, offset) = (page.limit(), page.offset());
-    let parameters = [&filters[..], &[&limit, &offset]].concat();
-    let rows = call.db.query(&statement, &parameters).await?;
+    let (columns, from) = (columns(), format!("{FROM} {WHERE}"));
+    let listing = Listing {
+        columns: &columns,
+        from: &from,
+        order_by: "l.id DESC",
+    };
+    let (rows, total) = page.fetch(call, listing, &filters).await?;
     let links = rows.iter().map(|row| LinkObject::read(call, row));
     Answer::ok(&Links {
         links: links.collect::<Result<_, _>>()?,

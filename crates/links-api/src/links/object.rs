@@ -96,7 +96,7 @@ impl LinkObject {
         }
     }
 
-    /// Of a row of [`select`].
+    /// Of a row with [`columns`].
     pub fn read(call: Call<'_>, row: &Row) -> Result<Self, ApiError> {
         let link = records::link(row)?;
         let offer = link.offer_id.map(|_| OfferFacts::read(row));
@@ -131,18 +131,19 @@ impl LinkObject {
     }
 }
 
-/// A select of what [`LinkObject::read`] reads.
-pub fn select(rest: &str) -> String {
+/// What [`LinkObject::read`] reads of [`FROM`].
+pub fn columns() -> String {
     format!(
-        "SELECT {LINK_COLUMNS}, l.metadata, l.created_at, l.updated_at,
-                o.kind AS offer_kind, o.url_template, o.external_platform, o.external_id,
-                o.affiliate_id, o.filter_bots
-         FROM links l
-         JOIN domains d ON d.id = l.domain_id
-         LEFT JOIN offers o ON o.id = l.offer_id
-         {rest}"
+        "{LINK_COLUMNS}, l.metadata, l.created_at, l.updated_at, o.kind AS offer_kind,
+         o.url_template, o.external_platform, o.external_id, o.affiliate_id, o.filter_bots"
     )
 }
+
+pub const FROM: &str = "
+    FROM links l
+    JOIN domains d ON d.id = l.domain_id
+    LEFT JOIN offers o ON o.id = l.offer_id
+";
 
 pub fn short_url(link: &LinkRecord) -> String {
     format!("https://{}/{}", link.short_host, link.link_id)

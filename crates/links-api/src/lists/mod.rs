@@ -7,10 +7,13 @@ use domain::{id::ListId, macros::InvalidTemplate, record::RecordKey};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio_postgres::{Row, types::Json};
+use tokio_postgres::{
+    Row,
+    types::{Json, ToSql},
+};
 
 use crate::{
-    api::{Answer, Call, Operation, Page, Pagination, Parameter, Timestamp},
+    api::{Answer, Call, Listing, Operation, Page, Pagination, Parameter, Timestamp},
     auth::Scope,
     error::{ApiError, Field},
     interstitial,
@@ -170,31 +173,21 @@ fn example() -> Value {
 async fn list_lists(call: Call<'_>) -> Result<Answer, ApiError> {
     let page = Page::read(&call, PER_PAGE)?;
     let status = call.choice("status", &STATUS)?;
-    let filter = "
-        WHERE l.account_id = $1
-          AND CASE WHEN $2::text IS NULL THEN l.status <> 'deleted' ELSE l.status = $2 END
-    ";
-    let account_id = call.caller.account_id.0;
-    let statement = call
-        .db
-        .prepare_cached(&format!("SELECT count(*) AS total FROM lists l {filter}"))
-        .await?;
-    let total = call
-        .db
-        .query_one(&statement, &[&account_id, &status])
-        .await?;
-    let sql = format!("{LIST_SELECT} {filter} ORDER BY l.id DESC LIMIT $3 OFFSET $4");
-    let statement = call.db.prepare_cached(&sql).await?;
-    let rows = call
-        .db
-        .query(
-            &statement,
-            &[&account_id, &status, &page.limit(), &page.offset()],
-        )
-        .await?;
+    let from = format!(
+        "{LIST_FROM}
+         WHERE l.account_id = $1
+           AND CASE WHEN $2::text IS NULL THEN l.status <> 'deleted' ELSE l.status = $2 END"
+    );
+    let listing = Listing {
+        columns: LIST_COLUMNS,
+        from: &from,
+        order_by: "l.id DESC",
+    };
+    let parameters: [&(dyn ToSql + Sync); 2] = [&call.caller.account_id.0, &status];
+    let (rows, total) = page.fetch(call, listing, &parameters).await?;
     Answer::ok(&Lists {
         lists: rows.iter().map(ListObject::read).collect(),
-        pagination: page.pagination(total.get("total")),
+        pagination: page.pagination(total),
     })
 }
 
@@ -313,10 +306,12 @@ async fn delete_list(call: Call<'_>) -> Result<Answer, ApiError> {
     })
 }
 
-const LIST_SELECT: &str = "
-    SELECT l.id, l.phone_number, l.list_name, l.brand_name, l.status, s.host AS short_domain,
+const LIST_COLUMNS: &str = "
+    l.id, l.phone_number, l.list_name, l.brand_name, l.status, s.host AS short_domain,
            c.host AS click_domain, l.collapse_hops, l.interstitial, l.fallback_url,
            l.prepend_text, l.append_text, l.created_at, l.updated_at
+";
+const LIST_FROM: &str = "
     FROM lists l
     LEFT JOIN domains s ON s.id = l.short_domain_id
     LEFT JOIN domains c ON c.id = l.click_domain_id
@@ -324,7 +319,8 @@ const LIST_SELECT: &str = "
 
 /// `lock` is empty or a locking clause.
 async fn list_find(call: Call<'_>, id: ListId, lock: &str) -> Result<Row, ApiError> {
-    let sql = format!("{LIST_SELECT} WHERE l.account_id = $1 AND l.id = $2 {lock}");
+    let sql =
+        format!("SELECT {LIST_COLUMNS} {LIST_FROM} WHERE l.account_id = $1 AND l.id = $2 {lock}");
     let statement = call.db.prepare_cached(&sql).await?;
     let account_id = call.caller.account_id.0;
     call.db

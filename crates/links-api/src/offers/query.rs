@@ -1,14 +1,17 @@
 //! The offers' rows.
 
 use domain::id::{OfferId, base62};
-use tokio_postgres::{Row, types::Json};
+use tokio_postgres::{
+    Row,
+    types::{Json, ToSql},
+};
 
 use super::{
     Kind,
     fields::{OfferFields, slug_of},
 };
 use crate::{
-    api::{Call, Page},
+    api::{Call, Listing, Page},
     error::ApiError,
 };
 
@@ -24,36 +27,19 @@ pub async fn offer_list(
     status: Option<&str>,
     page: Page,
 ) -> Result<(Vec<Row>, i64), ApiError> {
-    let filter = "
-        FROM offers
-        WHERE account_id = $1
-          AND kind = $2
-          AND CASE WHEN $3::text IS NULL THEN status <> 'archived' ELSE status = $3 END
-    ";
+    let listing = Listing {
+        columns: COLUMNS,
+        from: "
+            FROM offers
+            WHERE account_id = $1
+              AND kind = $2
+              AND CASE WHEN $3::text IS NULL THEN status <> 'archived' ELSE status = $3 END
+        ",
+        order_by: "created_at DESC, id DESC",
+    };
     let account_id = call.caller.account_id.0;
-    let counting = format!("SELECT count(*) AS total {filter}");
-    let statement = call.db.prepare_cached(&counting).await?;
-    let row = call
-        .db
-        .query_one(&statement, &[&account_id, &kind.name(), &status])
-        .await?;
-    let listing =
-        format!("SELECT {COLUMNS} {filter} ORDER BY created_at DESC, id DESC LIMIT $4 OFFSET $5");
-    let statement = call.db.prepare_cached(&listing).await?;
-    let rows = call
-        .db
-        .query(
-            &statement,
-            &[
-                &account_id,
-                &kind.name(),
-                &status,
-                &page.limit(),
-                &page.offset(),
-            ],
-        )
-        .await?;
-    Ok((rows, row.get("total")))
+    let parameters: [&(dyn ToSql + Sync); 3] = [&account_id, &kind.name(), &status];
+    page.fetch(call, listing, &parameters).await
 }
 
 /// Whether others wait with changing the row.
