@@ -8,5 +8,7 @@ pub mod client_ip;
 pub mod host;
 pub mod id;
 pub mod macros;
+pub mod message;
 pub mod query;
 pub mod record;
+pub mod sms;

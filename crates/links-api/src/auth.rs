@@ -18,6 +18,7 @@ const RANDOM_LEN: usize = 32;
 pub enum Scope {
     LinksRead,
     LinksWrite,
+    Creatives,
     Offers,
     Lists,
     Campaigns,
@@ -30,6 +31,7 @@ impl Scope {
         match self {
             Self::LinksRead => "links:read",
             Self::LinksWrite => "links:write",
+            Self::Creatives => "creatives:*",
             Self::Offers => "offers:*",
             Self::Lists => "lists:*",
             Self::Campaigns => "campaigns:*",

@@ -68,6 +68,8 @@ pub enum ApiError {
     InvalidUrl(InvalidTemplate),
     #[error("The {0} field is not a valid E.164 phone number.")]
     InvalidPhone(&'static str),
+    #[error("The field {0} is not a valid E.164 phone number.")]
+    InvalidPhoneAt(String),
     #[error("The slug is not 3 to 64 characters of A-Z, a-z, 0-9, _ and -, or it is reserved.")]
     InvalidSlug,
     #[error("No active {0} found matching the provided ID.")]
@@ -100,6 +102,36 @@ pub enum ApiError {
     InvalidTemplate(Field, InvalidTemplate),
     #[error("The external_platform is not tune or everflow.")]
     InvalidExternalPlatform,
+    #[error("The message exceeds 1600 characters.")]
+    MessageTooLong,
+    #[error("The offer_links array is required and must not be empty.")]
+    MissingOfferLinks,
+    #[error("The creative_type is not one of automated, one_time, welcome.")]
+    InvalidCreativeType,
+    #[error("The message must contain at least one {{{{linkN}}}} placeholder.")]
+    MissingLinkPlaceholder,
+    #[error("The placeholder {{{{{0}}}}} in the message has no entry in offer_links.")]
+    MissingOfferLinksForPlaceholders(String),
+    #[error("The entry offer_links[{0}] is missing the required key field.")]
+    MissingOfferLinkKey(usize),
+    #[error("The entry offer_links[{0}] is missing the required offer_id field.")]
+    MissingOfferLinkOfferId(usize),
+    #[error("The key {0} stands more than once in offer_links.")]
+    DuplicateOfferLinkKey(String),
+    #[error("The offer of {0} in offer_links does not exist or does not belong to your account.")]
+    OfferLinkOfferNotFound(String),
+    #[error("The creative is not active.")]
+    CreativeNotActive,
+    #[error("The messages array is required and must not be empty.")]
+    MissingMessages,
+    #[error("The messages array has more than {0} entries.")]
+    TooManyMessages(usize),
+    #[error("The messageId {0} stands more than once in the request.")]
+    DuplicateMessageId(String),
+    #[error("The message {0} was rendered with another creative, list or contact.")]
+    MessageMismatch(String),
+    #[error("The variable {{{{{name}}}}} has no value in messages[{index}].")]
+    UnknownVariable { name: String, index: usize },
     #[error("The payout is not a decimal number of 0 or more with at most 4 decimals.")]
     InvalidPayout,
     #[error("The payout_type is not cpa or cpc.")]
@@ -139,6 +171,7 @@ pub enum ApiError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Field {
     Name,
+    Message,
     TrackingUrl,
     DestinationUrlTemplate,
     Host,
@@ -152,6 +185,7 @@ impl Field {
     pub fn name(self) -> &'static str {
         match self {
             Self::Name => "name",
+            Self::Message => "message",
             Self::TrackingUrl => "tracking_url",
             Self::DestinationUrlTemplate => "destination_url_template",
             Self::Host => "host",
@@ -212,7 +246,25 @@ impl ApiError {
             Self::MissingUrlOrOffer => (BAD, "missing_url_or_offer"),
             Self::MissingListIdentifier => (BAD, "missing_list_identifier"),
             Self::InvalidUrl(_) => (BAD, "invalid_url"),
-            Self::InvalidPhone(_) => (BAD, "invalid_phone"),
+            Self::InvalidPhone(_) | Self::InvalidPhoneAt(_) => (BAD, "invalid_phone"),
+            Self::MessageTooLong => (BAD, "message_too_long"),
+            Self::MissingOfferLinks => (BAD, "missing_offer_links"),
+            Self::InvalidCreativeType => (BAD, "invalid_creative_type"),
+            Self::MissingLinkPlaceholder => (BAD, "missing_link_placeholder"),
+            Self::MissingOfferLinksForPlaceholders(_) => {
+                (BAD, "missing_offer_links_for_placeholders")
+            }
+            Self::MissingOfferLinkKey(_) => (BAD, "missing_offer_link_key"),
+            Self::MissingOfferLinkOfferId(_) => (BAD, "missing_offer_link_offer_id"),
+            Self::DuplicateOfferLinkKey(_) => (BAD, "duplicate_offer_link_key"),
+            // The seed has 400 for this one.
+            Self::OfferLinkOfferNotFound(_) => (BAD, "offer_not_found"),
+            Self::CreativeNotActive => (CONFLICT, "creative_not_active"),
+            Self::MissingMessages => (BAD, "missing_messages"),
+            Self::TooManyMessages(_) => (BAD, "too_many_messages"),
+            Self::DuplicateMessageId(_) => (BAD, "duplicate_message_id"),
+            Self::MessageMismatch(_) => (CONFLICT, "message_mismatch"),
+            Self::UnknownVariable { .. } => (BAD, "unknown_variable"),
             Self::InvalidSlug => (BAD, "invalid_slug"),
             Self::OfferNotFound(_) => (StatusCode::NOT_FOUND, "offer_not_found"),
             Self::ListNotFound => (StatusCode::NOT_FOUND, "list_not_found"),
@@ -276,6 +328,7 @@ impl ApiError {
 fn missing(field: Field) -> &'static str {
     match field {
         Field::Name => "missing_name",
+        Field::Message => "missing_message",
         Field::TrackingUrl => "missing_tracking_url",
         Field::DestinationUrlTemplate => "missing_destination_url_template",
         Field::Host => "missing_host",
@@ -291,9 +344,12 @@ fn invalid(field: Field) -> &'static str {
         Field::TrackingUrl => "invalid_tracking_url",
         Field::DestinationUrlTemplate => "invalid_destination_url_template",
         Field::FallbackUrl => "invalid_fallback_url",
-        Field::Name | Field::Host | Field::PhoneNumber | Field::ListName | Field::Template => {
-            "invalid_field"
-        }
+        Field::Name
+        | Field::Message
+        | Field::Host
+        | Field::PhoneNumber
+        | Field::ListName
+        | Field::Template => "invalid_field",
     }
 }
 

@@ -7,6 +7,7 @@ mod api;
 mod auth;
 mod body;
 mod campaigns;
+mod creatives;
 mod domains;
 mod error;
 mod interstitial;

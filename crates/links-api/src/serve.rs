@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     accounts, affiliate_links,
     api::{self, Operation, RateLimits},
-    campaigns, domains,
+    campaigns, creatives, domains,
     error::ApiError,
     links, lists, macros_preview, observe, offers, records, reference,
     settings::ServeSettings,
@@ -136,6 +136,7 @@ pub fn operations() -> Vec<Operation> {
         offers::operations(),
         lists::operations(),
         domains::operations(),
+        creatives::operations(),
         macros_preview::operations(),
         affiliate_links::operations(),
         campaigns::operations(),

@@ -65,13 +65,17 @@ impl Route {
     }
 }
 
-/// The template that a link has without an offer: its own URL, which it points
-/// at directly; or its own landing page or else its campaign's, with the
+/// The template that a link has of its own: instead of its offer's; or without
+/// an offer its URL, which it points at directly; or its own landing page or else its campaign's, with the
 /// parameter for the click id.
 fn own_template(link: &LinkRecord, campaign: Option<&CampaignRecord>) -> Option<Template> {
     let own = link.destination.as_deref();
     let Some(campaign) = campaign else {
-        return Some(Template::parse(own?).ok()?.without_appending());
+        let template = Template::parse(own?).ok()?;
+        return Some(match link.offer_id {
+            Some(_) => template,
+            None => template.without_appending(),
+        });
     };
     let page = own.unwrap_or(&campaign.landing_page_url);
     let text = with_parameters(page, &[(&campaign.click_id_param, "{click_id}")]);

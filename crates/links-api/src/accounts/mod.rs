@@ -14,7 +14,7 @@ use tokio_postgres::Row;
 use crate::{
     api::{Answer, Call, Listing, Operation, Page, Pagination, Parameter, Timestamp},
     auth::{Product, Scope},
-    body::{Text, given},
+    body::{Text, change, given},
     error::{ApiError, Field},
     offers::name,
 };
@@ -22,7 +22,9 @@ use crate::{
 const PER_PAGE: u32 = 50;
 const STATUS: [&str; 2] = ["active", "suspended"];
 const STATUS_NAMES: &str = "active, suspended";
-const COLUMNS: &str = "id, name, status, products, bot_filter_mode, created_at, updated_at";
+const COLUMNS: &str = "
+    id, name, status, products, bot_filter_mode, prepend_text, append_text, created_at, updated_at
+";
 
 pub fn operations() -> Vec<Operation> {
     let not_found = || ApiError::NotFound("account");
@@ -89,6 +91,11 @@ struct AccountRequest {
     /// no_filter or filter: for offers and links that say nothing else.
     #[schemars(extend("enum" = ["no_filter", "filter", "", null]))]
     bot_filter_mode: Option<Text>,
+    /// Put before each message of lists that have no text of their own, at most
+    /// 320 characters; `{{brand_name}}` is the list's.
+    prepend_text: Option<Text>,
+    /// Put behind each message of lists that have no text of their own.
+    append_text: Option<Text>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -104,6 +111,8 @@ struct AccountObject {
     status: String,
     products: Vec<String>,
     bot_filter_mode: String,
+    prepend_text: Option<String>,
+    append_text: Option<String>,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -116,6 +125,8 @@ impl AccountObject {
             status: row.get("status"),
             products: row.get("products"),
             bot_filter_mode: row.get("bot_filter_mode"),
+            prepend_text: row.get("prepend_text"),
+            append_text: row.get("append_text"),
             created_at: Timestamp(row.get("created_at")),
             updated_at: Timestamp(row.get("updated_at")),
         }
@@ -129,6 +140,8 @@ fn example() -> Value {
         "status": "active",
         "products": ["sms", "offer_management"],
         "bot_filter_mode": "no_filter",
+        "prepend_text": "{{brand_name}}: ",
+        "append_text": "Reply STOP to opt out.",
         "created_at": "2026-03-10T08:15:00Z",
         "updated_at": "2026-03-10T08:15:00Z",
     })
@@ -140,9 +153,22 @@ struct AccountFields {
     status: String,
     products: Vec<String>,
     bot_filter_mode: String,
+    prepend_text: Option<String>,
+    append_text: Option<String>,
 }
 
 impl AccountFields {
+    fn new() -> Self {
+        Self {
+            name: String::new(),
+            status: "active".to_owned(),
+            products: Vec::new(),
+            bot_filter_mode: "no_filter".to_owned(),
+            prepend_text: None,
+            append_text: None,
+        }
+    }
+
     fn apply(&mut self, sent: AccountRequest) -> Result<(), ApiError> {
         self.name = name(&sent.name, &self.name)?;
         if let Some(status) = given(&sent.status) {
@@ -175,7 +201,13 @@ impl AccountFields {
             }
             self.bot_filter_mode = mode.to_owned();
         }
-        Ok(())
+        change(
+            &mut self.prepend_text,
+            &sent.prepend_text,
+            "prepend_text",
+            320,
+        )?;
+        change(&mut self.append_text, &sent.append_text, "append_text", 320)
     }
 }
 
@@ -195,12 +227,7 @@ async fn list_accounts(call: Call<'_>) -> Result<Answer, ApiError> {
 }
 
 async fn create_account(call: Call<'_>) -> Result<Answer, ApiError> {
-    let mut fields = AccountFields {
-        name: String::new(),
-        status: "active".to_owned(),
-        products: Vec::new(),
-        bot_filter_mode: "no_filter".to_owned(),
-    };
+    let mut fields = AccountFields::new();
     fields.apply(call.json()?)?;
     let row = account_insert(call.db, &fields).await?;
     Answer::created(&AccountObject::read(&row))
@@ -211,8 +238,9 @@ async fn account_insert(
     fields: &AccountFields,
 ) -> Result<Row, ApiError> {
     let sql = format!(
-        "INSERT INTO accounts (name, status, products, bot_filter_mode)
-         VALUES ($1, $2, $3, $4)
+        "INSERT INTO accounts
+             (name, status, products, bot_filter_mode, prepend_text, append_text)
+         VALUES ($1, $2, $3, $4, $5, $6)
          RETURNING {COLUMNS}"
     );
     let statement = client.prepare_cached(&sql).await?;
@@ -224,6 +252,8 @@ async fn account_insert(
                 &fields.status,
                 &fields.products,
                 &fields.bot_filter_mode,
+                &fields.prepend_text,
+                &fields.append_text,
             ],
         )
         .await?;
@@ -238,9 +268,8 @@ pub async fn account_create(
 ) -> Result<i64, ApiError> {
     let fields = AccountFields {
         name: name.to_owned(),
-        status: "active".to_owned(),
         products,
-        bot_filter_mode: "no_filter".to_owned(),
+        ..AccountFields::new()
     };
     Ok(account_insert(client, &fields).await?.get("id"))
 }
@@ -268,11 +297,14 @@ async fn update_account(call: Call<'_>) -> Result<Answer, ApiError> {
         status: there.status,
         products: there.products,
         bot_filter_mode: there.bot_filter_mode,
+        prepend_text: there.prepend_text,
+        append_text: there.append_text,
     };
     fields.apply(body)?;
     let sql = format!(
         "UPDATE accounts
-         SET name = $2, status = $3, products = $4, bot_filter_mode = $5,
+         SET name = $2, status = $3, products = $4, bot_filter_mode = $5, prepend_text = $6,
+             append_text = $7,
              version = version + 1, updated_at = now()
          WHERE id = $1
          RETURNING {COLUMNS}"
@@ -288,6 +320,8 @@ async fn update_account(call: Call<'_>) -> Result<Answer, ApiError> {
                 &fields.status,
                 &fields.products,
                 &fields.bot_filter_mode,
+                &fields.prepend_text,
+                &fields.append_text,
             ],
         )
         .await?;

@@ -203,6 +203,7 @@ async fn create_all(
             domain: place.short_domain.clone(),
             slug: wanted.slug.clone(),
             tracker_host: None,
+            in_message: None,
             campaign: Some((
                 place.click_host.clone(),
                 campaigns[&wanted.campaign_id].id.clone(),

@@ -33,8 +33,12 @@ did nothing and leaves its key free.
 **Ids of others** answer exactly as ids that do not exist. Times are UTC.";
 
 /// Sections, in the order in which they are read.
-const TAGS: [(&str, &str); 7] = [
+const TAGS: [(&str, &str); 8] = [
     ("links", "Short links (surface A)"),
+    (
+        "creatives",
+        "Message templates, and rendering them at send time",
+    ),
     ("offers", "SMS offers and partnership offers"),
     ("lists", "Sending lists and domains"),
     ("macros", "Destination templates"),

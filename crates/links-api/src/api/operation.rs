@@ -117,6 +117,7 @@ pub fn path_parameter(name: &str) -> Option<(Value, Value, &'static str)> {
             json!("6789abcd1234ef5678901234"),
             "The offer's id.",
         ),
+        "creative_id" => (integer, json!(101), "The creative's id."),
         "list_id" => (integer, json!(42), "The sending list's id."),
         "domain_id" => (integer, json!(7), "The domain's id."),
         "account_id" => (integer, json!(1), "The account's id."),

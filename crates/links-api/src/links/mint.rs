@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use domain::{
-    id::{CampaignId, LinkCode, LinkKey, ListId, OfferId, ShortId, TrackerToken},
+    id::{CampaignId, CreativeId, LinkCode, LinkKey, ListId, OfferId, ShortId, TrackerToken},
     record::{Bound, CodeUrl, LinkRecord, LinkStatus, RecordKey, Tracker},
 };
 use jiff::Timestamp;
@@ -28,6 +28,8 @@ pub struct NewLink {
     pub slug: Option<ShortId>,
     /// Of a partnership link: the click tracker's host.
     pub tracker_host: Option<String>,
+    /// Of a message's link.
+    pub in_message: Option<InMessage>,
     /// Of a campaign link: its second name's host, and the campaign.
     pub campaign: Option<(String, CampaignId)>,
     pub list_id: Option<ListId>,
@@ -35,6 +37,13 @@ pub struct NewLink {
     pub destination: Option<String>,
     pub bound: Bound,
     pub extras: Extras,
+}
+
+/// The creative, and which of its placeholders a link stands for.
+#[derive(Debug, Clone)]
+pub struct InMessage {
+    pub creative_id: CreativeId,
+    pub placeholder: String,
 }
 
 /// What any link can carry.
@@ -150,7 +159,7 @@ fn candidate(call: Call<'_>, link: &NewLink) -> LinkRecord {
         destination: link.destination.clone(),
         message_id: link.extras.message_id.clone(),
         contact_phone: link.extras.contact_phone.clone(),
-        creative_id: None,
+        creative_id: link.in_message.as_ref().map(|m| m.creative_id),
         bound: link.bound.clone(),
         forward_query: link.extras.forward_query,
         status: LinkStatus::Active,
@@ -205,6 +214,10 @@ async fn link_insert_all(
                 &column(of, |_, l| metadata(l)),
                 &column(of, |r, _| r.forward_query),
                 &column(of, |r, _| r.expires_at),
+                &column(of, |r, _| r.creative_id.map(|id| id.0)),
+                &column(of, |_, l| {
+                    l.in_message.as_ref().map(|m| m.placeholder.as_str())
+                }),
             ],
         )
         .await?;
@@ -219,11 +232,12 @@ const LINK_INSERT: &str = "
     INSERT INTO links
         (account_id, domain_id, short_id, tracker_host, tracker_token, code, code_host, list_id,
          offer_id, campaign_id, destination, message_id, contact_phone, bound, metadata,
-         forward_query, expires_at)
+         forward_query, expires_at, creative_id, placeholder)
     SELECT $1, link.*
     FROM unnest($2::bigint[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[],
                 $8::bigint[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[],
-                $14::jsonb[], $15::jsonb[], $16::boolean[], $17::timestamptz[]) AS link
+                $14::jsonb[], $15::jsonb[], $16::boolean[], $17::timestamptz[], $18::bigint[],
+                $19::text[]) AS link
     ON CONFLICT DO NOTHING
     RETURNING id, domain_id, short_id, created_at
 ";

@@ -244,6 +244,7 @@ impl Lookup {
             slug: wanted.slug,
             tracker_host,
             campaign: None,
+            in_message: None,
             list_id: Some(list.id),
             offer_id: offer.as_ref().map(|offer| offer.id),
             destination: match wanted.target {

@@ -1,7 +1,10 @@
 //! The records as they stand in Postgres.
 
 use domain::{
-    id::{AccountId, CampaignId, LinkCode, LinkKey, ListId, OfferId, ShortId, TrackerToken},
+    id::{
+        AccountId, CampaignId, CreativeId, LinkCode, LinkKey, ListId, OfferId, ShortId,
+        TrackerToken,
+    },
     macros::{Platform, with_parameters},
     record::{
         AccountRecord, AccountStatus, Bound, CampaignRecord, CampaignStatus, CodeUrl, LinkRecord,
@@ -16,7 +19,7 @@ use crate::error::ApiError;
 /// What [`link`] reads, of links `l` and domains `d`.
 pub const LINK_COLUMNS: &str = "
     l.id, l.account_id, d.host AS short_host, l.short_id, l.tracker_host, l.tracker_token,
-           l.code, l.code_host, l.list_id, l.offer_id, l.campaign_id, l.destination, l.message_id,
+           l.code, l.code_host, l.creative_id, l.list_id, l.offer_id, l.campaign_id, l.destination, l.message_id,
            l.contact_phone, l.bound, l.forward_query, l.status, l.expires_at, l.version
 ";
 const LINK_FROM: &str = "FROM links l JOIN domains d ON d.id = l.domain_id";
@@ -209,7 +212,7 @@ pub fn link(row: &Row) -> Result<LinkRecord, ApiError> {
         destination: row.get("destination"),
         message_id: row.get("message_id"),
         contact_phone: row.get("contact_phone"),
-        creative_id: None,
+        creative_id: row.get::<_, Option<i64>>("creative_id").map(CreativeId),
         bound: bound.map(|Json(bound)| bound).unwrap_or_default(),
         forward_query: row.get("forward_query"),
         version: row.get("version"),

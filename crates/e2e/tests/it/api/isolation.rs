@@ -31,6 +31,12 @@ impl Fixtures {
             .sms_offer("https://e.com/?c={click_id}", json!({}))
             .await;
         let campaign = api.campaign().await;
+        let creative = json!({
+            "name": "A creative",
+            "message": "{{link1}}",
+            "offer_links": [{ "key": "link1", "offer_id": sms_offer }],
+        });
+        let creative = api.create("/api/v2/creatives", creative).await;
         let affiliate_link = api
             .create("/api/links", json!({ "campaign_id": campaign }))
             .await;
@@ -42,6 +48,7 @@ impl Fixtures {
             ("offer_id", json!(sms_offer)),
             ("partnership_offer_id", json!(tenant.offer_id)),
             ("external_offer_id", json!(tenant.external_offer_id)),
+            ("creative_id", creative["creative"]["id"].clone()),
             ("campaign_id", json!(campaign)),
             ("list_id", json!(tenant.list_id)),
             ("phone_number", json!(phone)),
@@ -96,7 +103,7 @@ impl Fixtures {
                 for (name, value) in fields {
                     let name = match name.as_str() {
                         "offerId" if path.ends_with("/links") => "partnership_offer_id",
-                        "offerId" => "offer_id",
+                        "offerId" | "offer_id" => "offer_id",
                         "externalOfferId" => "external_offer_id",
                         "listId" => "list_id",
                         "phoneNumber" => "phone_number",
@@ -162,8 +169,10 @@ async fn no_operation_gives_or_takes_what_is_anothers() {
         if theirs.names(operation) {
             // A bulk that judges each entry by itself says so in each.
             let refused_each = status == 200 && answer.starts_with("{\"created\":0,");
+            // Of a creative's offers the seed says so with a 400.
+            let in_the_seeds_way = status == 400 && answer.contains("\"offer_not_found\"");
             assert!(
-                matches!(status, 403 | 404) || refused_each,
+                matches!(status, 403 | 404) || refused_each || in_the_seeds_way,
                 "{name}: {status} {answer}"
             );
         } else {
@@ -193,7 +202,14 @@ async fn no_operation_gives_or_takes_what_is_anothers() {
 /// All that the tenant has, as text.
 async fn dump(api: &Api) -> Vec<String> {
     let mut rows = Vec::new();
-    for table in ["links", "offers", "lists", "domains", "campaigns"] {
+    for table in [
+        "links",
+        "offers",
+        "lists",
+        "domains",
+        "campaigns",
+        "creatives",
+    ] {
         let sql = format!(
             "SELECT t::text FROM {table} t WHERE account_id = {} ORDER BY 1",
             api.tenant.account_id

@@ -493,10 +493,12 @@ async fn operators_manage_accounts_and_keys() {
         ".id" => "[id]", ".created_at" => "[time]", ".updated_at" => "[time]",
     }, @r#"
     {
+      "append_text": null,
       "bot_filter_mode": "filter",
       "created_at": "[time]",
       "id": "[id]",
       "name": "Tenant",
+      "prepend_text": null,
       "products": [
         "sms"
       ],

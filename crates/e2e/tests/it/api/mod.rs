@@ -7,6 +7,7 @@ mod bulk;
 mod changes;
 mod conventions;
 mod create_link;
+mod creatives;
 mod isolation;
 mod links;
 mod managed;

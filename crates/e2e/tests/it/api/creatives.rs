@@ -1,0 +1,721 @@
+//! Creatives by the letter of seed create-creative, and rendering them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use e2e::{
+    client::{BOT, BROWSER, Client, create_account, create_key, parameter, split},
+    wait::wait_for,
+};
+use futures_util::{StreamExt as _, stream};
+use insta::assert_json_snapshot;
+use reqwest::{Method, header};
+use serde_json::{Value, json};
+
+use super::{Api, refusal};
+
+const PATH: &str = "/api/v2/creatives";
+
+/// The seed's request, for an offer of the tenant.
+fn seed_body(offer_id: &str) -> Value {
+    json!({
+        "name": "Summer Sale Promo",
+        "message": "Hot deals just for you! Shop now: {{link1}} Reply STOP to opt out.",
+        "offer_links": [
+            { "key": "link1", "offer_id": offer_id, "url_params": { "sub1": "sms" } }
+        ],
+        "status": "active",
+        "creative_type": "automated",
+    })
+}
+
+/// A creative with this message, each of its placeholders for the offer.
+async fn creative(api: &Api, message: &str, offer_id: &str) -> i64 {
+    let placeholders = domain::message::links(message);
+    let links = placeholders
+        .iter()
+        .map(|key| json!({ "key": key, "offer_id": offer_id }));
+    let body = json!({ "name": "A creative", "message": message, "offer_links": links.collect::<Vec<_>>() });
+    let created = api.create(PATH, body).await;
+    created["creative"]["id"].as_i64().unwrap()
+}
+
+async fn render(api: &Api, creative: i64, messages: Value) -> (u16, Value) {
+    let body = json!({ "listId": api.tenant.list_id, "messages": messages });
+    api.post(&format!("{PATH}/{creative}/render"), body).await
+}
+
+#[tokio::test]
+async fn the_seeds_example_is_answered_as_shown() {
+    let api = Api::start("creative").await;
+    let offer = api
+        .sms_offer("https://e.com/?c={click_id}", json!({}))
+        .await;
+    let created = api.create(PATH, seed_body(&offer)).await;
+    assert_eq!(created["creative"]["offers"], json!([offer]));
+    let other_base = api.create("/v2/creatives", seed_body(&offer)).await;
+    assert_eq!(
+        other_base["creative"]["offer_links"],
+        created["creative"]["offer_links"]
+    );
+    assert_json_snapshot!(created, {
+        ".creative.id" => "[id]",
+        ".creative.offers" => "[offers]",
+        ".creative.offer_links[].offer_id" => "[offer]",
+        ".creative.created_at" => "[time]",
+        ".creative.updated_at" => "[time]",
+    }, @r#"
+    {
+      "creative": {
+        "character_count": 114,
+        "created_at": "[time]",
+        "creative_type": "automated",
+        "encoding": "GSM-7",
+        "id": "[id]",
+        "message": "Hot deals just for you! Shop now: {{link1}} Reply STOP to opt out.",
+        "name": "Summer Sale Promo",
+        "offer_links": [
+          {
+            "key": "link1",
+            "offer_id": "[offer]",
+            "url": null,
+            "url_params": {
+              "sub1": "sms"
+            }
+          }
+        ],
+        "offers": "[offers]",
+        "segment_count": 1,
+        "status": "active",
+        "updated_at": "[time]"
+      },
+      "success": true
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn every_error_of_the_seeds_table_in_its_order() {
+    let api = Api::start("creativeerrors").await;
+    let offer = api.sms_offer("https://e.com/", json!({})).await;
+    let nobodys = "000000000000000000000000";
+    // Each request is wrong in what it is refused for, and in everything that
+    // the table lists after it.
+    let mut body = json!({
+        "name": "", "message": "", "offer_links": [], "status": "archived", "creative_type": "x",
+    });
+    let long = "x".repeat(1601);
+    for (expected, field, better) in [
+        ("400 missing_name", "name", json!("x".repeat(256))),
+        ("400 missing_message", "message", json!(long)),
+        (
+            "400 missing_offer_links",
+            "offer_links",
+            json!([{}, { "key": "link2" }]),
+        ),
+        ("400 name_too_long", "name", json!("x".repeat(255))),
+        ("400 message_too_long", "message", json!("no placeholder")),
+        ("400 invalid_status", "status", json!("paused")),
+        (
+            "400 invalid_creative_type",
+            "creative_type",
+            json!("welcome"),
+        ),
+        (
+            "400 missing_link_placeholder",
+            "message",
+            json!("{{link1}} {{link2}}"),
+        ),
+        (
+            "400 missing_offer_links_for_placeholders",
+            "offer_links",
+            json!([{ "key": "link1" }, { "key": "link2" }, {}]),
+        ),
+        (
+            "400 missing_offer_link_key",
+            "offer_links",
+            json!([{ "key": "link1", "offer_id": nobodys }, { "key": "link2" }]),
+        ),
+        (
+            "400 missing_offer_link_offer_id",
+            "offer_links",
+            json!([
+                { "key": "link1", "offer_id": nobodys },
+                { "key": "link2", "offer_id": nobodys },
+                { "key": "link1", "offer_id": nobodys },
+            ]),
+        ),
+        (
+            "400 duplicate_offer_link_key",
+            "offer_links",
+            json!([
+                { "key": "link1", "offer_id": nobodys, "url": "ftp://e.com" },
+                { "key": "link2", "offer_id": nobodys },
+            ]),
+        ),
+        (
+            "400 invalid_url",
+            "offer_links",
+            json!([
+                { "key": "link1", "offer_id": nobodys, "url_params": { "utm": "x" } },
+                { "key": "link2", "offer_id": nobodys },
+            ]),
+        ),
+        (
+            "400 invalid_field",
+            "offer_links",
+            json!([
+                { "key": "link1", "offer_id": nobodys },
+                { "key": "link2", "offer_id": offer },
+            ]),
+        ),
+        (
+            "400 offer_not_found",
+            "offer_links",
+            json!([
+                { "key": "link1", "offer_id": offer },
+                { "key": "link2", "offer_id": api.tenant.offer_id },
+                { "key": "surplus", "offer_id": offer },
+            ]),
+        ),
+    ] {
+        // Authentication comes first of all.
+        let nobody = api.client.call("", Method::POST, PATH, Some(&body)).await;
+        assert_eq!(refusal(nobody), "401 unauthorized");
+        assert_eq!(refusal(api.post(PATH, body.clone()).await), expected);
+        body[field] = better;
+    }
+    let created = api.create(PATH, body.clone()).await;
+    let creative = &created["creative"];
+    assert_eq!(
+        creative["offer_links"].as_array().unwrap().len(),
+        3,
+        "surplus entries are kept"
+    );
+    assert_eq!(creative["offers"], json!([offer, api.tenant.offer_id]));
+    // A change is judged alike.
+    let own = format!("{PATH}/{}", creative["id"]);
+    for (body, expected) in [
+        (json!({ "name": "" }), "400 missing_name"),
+        (json!({ "message": "" }), "400 missing_message"),
+        (json!({ "offer_links": [] }), "400 missing_offer_links"),
+        (json!({ "status": "x" }), "400 invalid_status"),
+        (json!({ "message": "none" }), "400 missing_link_placeholder"),
+        (
+            json!({ "message": "{{link3}}" }),
+            "400 missing_offer_links_for_placeholders",
+        ),
+        (
+            json!({ "offer_links": [{ "key": "link1", "offer_id": nobodys }] }),
+            "400 missing_offer_links_for_placeholders",
+        ),
+        (json!({ "offer_links": 7 }), "400 invalid_field"),
+        (json!({ "name": 7 }), "400 invalid_field"),
+    ] {
+        assert_eq!(refusal(api.call(Method::PUT, &own, body).await), expected);
+    }
+}
+
+#[tokio::test]
+async fn creatives_are_listed_changed_and_archived() {
+    let api = Api::start("creatives").await;
+    let offer = api.sms_offer("https://e.com/", json!({})).await;
+    let created = api.create(PATH, seed_body(&offer)).await["creative"].clone();
+    let own = format!("{PATH}/{}", created["id"]);
+    assert_eq!(api.get(&own).await, (200, created.clone()));
+    let mut welcome = seed_body(&offer);
+    welcome["creative_type"] = json!("welcome");
+    api.create(PATH, welcome).await;
+    let total = async |query: &str| {
+        let (_, body) = api.get(&format!("{PATH}?{query}")).await;
+        body["pagination"]["total"].as_i64().unwrap()
+    };
+    assert_eq!(
+        (total("").await, total("creative_type=welcome").await),
+        (2, 1)
+    );
+    let (status, changed) = api
+        .call(
+            Method::PUT,
+            &own,
+            json!({ "message": "я {{link1}}", "status": "paused" }),
+        )
+        .await;
+    assert_eq!(status, 200);
+    assert_eq!(
+        (&changed["encoding"], &changed["character_count"]),
+        (&json!("UCS-2"), &json!(59))
+    );
+    assert_eq!(
+        changed["offer_links"], created["offer_links"],
+        "not sent, not changed"
+    );
+    assert_eq!((total("").await, total("status=paused").await), (1, 1));
+    let answer = render(&api, created["id"].as_i64().unwrap(), messages(1)).await;
+    assert_eq!(refusal(answer), "409 creative_not_active");
+    let (status, answer) = api.call(Method::DELETE, &own, Value::Null).await;
+    assert_eq!(
+        (status, answer),
+        (200, json!({ "success": true, "archived": true }))
+    );
+    assert_eq!(total("status=archived").await, 1);
+    let (_, revived) = api
+        .call(Method::PUT, &own, json!({ "status": "active" }))
+        .await;
+    assert_eq!(revived["status"], "active");
+    let (_, archived) = api
+        .call(Method::PUT, &own, json!({ "status": "archived" }))
+        .await;
+    assert_eq!(archived["status"], "archived");
+    assert_eq!(
+        refusal(api.get(&format!("{PATH}/0")).await),
+        "404 not_found"
+    );
+    for query in ["status=x", "creative_type=x", "page=0"] {
+        assert_eq!(
+            refusal(api.get(&format!("{PATH}?{query}")).await),
+            "400 invalid_field"
+        );
+    }
+}
+
+/// Messages `m-0`, `m-1`, ... for contacts of their own.
+fn messages(n: usize) -> Value {
+    (0..n)
+        .map(|i| json!({ "messageId": format!("m-{i}"), "contactPhone": phone(i) }))
+        .collect()
+}
+
+fn phone(i: usize) -> String {
+    format!("+1202555{i:04}")
+}
+
+#[tokio::test]
+async fn messages_are_rendered_in_the_order_asked_and_measured() {
+    let api = Api::start("rendered").await;
+    let operator = create_account(&api.world, "operator");
+    let admin = create_key(&api.world, operator, &["admin"]);
+    let account = format!("/api/v2/accounts/{}", api.tenant.account_id);
+    let frame = json!({ "prepend_text": "{{brand_name}}: ", "append_text": "Reply STOP" });
+    api.client
+        .call(&admin, Method::PUT, &account, Some(&frame))
+        .await;
+    let list = format!("/api/v2/lists/{}", api.tenant.list_id);
+    api.call(Method::PUT, &list, json!({ "brand_name": "ACME" }))
+        .await;
+    let offer = api
+        .sms_offer("https://e.com/?c={click_id}", json!({}))
+        .await;
+    let text = "Hi {{contact.first_name}} ({{contact.phone}}), {{code}}: {{link1}} or {{link2}}";
+    let id = creative(&api, text, &offer).await;
+    let asked = json!([
+        {
+            "messageId": "b", "contactPhone": "+12025550101",
+            "variables": { "contact.first_name": "Zoë", "code": "{{link1}} {{x}}" },
+        },
+        {
+            "messageId": "a", "contactPhone": "+12025550102",
+            "variables": { "first_name": "Ada", "code": "X€" },
+        },
+    ]);
+    let (status, answer) = render(&api, id, asked.clone()).await;
+    assert_eq!(status, 201, "{answer}");
+    let rendered = answer["messages"].as_array().unwrap();
+    let text = |message: &Value| {
+        let mut text = message["text"].as_str().unwrap().to_owned();
+        for (name, url) in message["links"].as_object().unwrap() {
+            text = text.replace(url.as_str().unwrap(), &format!("<{name}>"));
+        }
+        text
+    };
+    assert_eq!(
+        text(&rendered[0]),
+        "ACME: Hi Zoë (+12025550101), {{link1}} {{x}}: <link1> or <link2>\nReply STOP",
+        "a value is not read again"
+    );
+    assert_eq!(
+        text(&rendered[1]),
+        "ACME: Hi Ada (+12025550102), X€: <link1> or <link2>\nReply STOP"
+    );
+    for message in rendered {
+        let size = domain::sms::size(message["text"].as_str().unwrap());
+        assert_eq!(message["length"], size.length);
+        assert_eq!(message["segments"], size.segments);
+    }
+    assert_eq!(rendered[0]["encoding"], "UCS-2");
+    assert_eq!(
+        (&rendered[1]["encoding"], &rendered[1]["length"]),
+        (&json!("GSM-7"), &json!(113))
+    );
+
+    // Asked again, with another message among them: the same links come back.
+    let mut again = asked.as_array().unwrap().clone();
+    again.reverse();
+    again.push(json!({
+        "messageId": "c", "contactPhone": "+12025550103",
+        "variables": { "first_name": "C", "code": "" },
+    }));
+    let (_, answer) = render(&api, id, json!(again)).await;
+    let second = answer["messages"].as_array().unwrap();
+    assert_eq!(second[0], rendered[1]);
+    assert_eq!(second[1], rendered[0]);
+    assert_eq!(
+        api.world
+            .count("SELECT count(*) FROM links WHERE message_id IS NOT NULL")
+            .await,
+        6
+    );
+    assert_eq!(api.world.count("SELECT count(*) FROM messages").await, 3);
+
+    // The list's texts are instead of the account's.
+    let own = json!({ "prepend_text": "L", "append_text": " end" });
+    api.call(Method::PUT, &list, own).await;
+    let (_, answer) = render(&api, id, json!([again[2]])).await;
+    let framed = text(&answer["messages"][0]);
+    assert!(
+        framed.starts_with("L Hi C") && framed.ends_with("<link2> end"),
+        "{framed}"
+    );
+
+    // The estimate and the same texts of what is not saved.
+    let preview = json!({
+        "message": "Hi {{contact.first_name}}! {{link1}}", "listId": api.tenant.list_id,
+        "messages": [again[0]],
+    });
+    let (status, answer) = api.post("/api/v2/creatives/preview", preview).await;
+    assert_eq!(status, 200);
+    assert_json_snapshot!(answer, @r#"
+    {
+      "character_count": 88,
+      "encoding": "GSM-7",
+      "messages": [
+        {
+          "contactPhone": "+12025550102",
+          "encoding": "GSM-7",
+          "length": 46,
+          "links": {
+            "link1": "https://rendered.example/xxxxxxx"
+          },
+          "messageId": "a",
+          "segments": 1,
+          "text": "L Hi Ada! https://rendered.example/xxxxxxx end"
+        }
+      ],
+      "segment_count": 1,
+      "success": true
+    }
+    "#);
+    let (_, answer) = api
+        .post(
+            "/api/v2/creatives/preview",
+            json!({ "message": "{{link1}}" }),
+        )
+        .await;
+    assert_eq!(
+        (&answer["character_count"], &answer["messages"]),
+        (&json!(57), &json!([]))
+    );
+    assert_eq!(api.world.count("SELECT count(*) FROM messages").await, 3);
+}
+
+#[tokio::test]
+async fn every_error_of_a_render() {
+    let api = Api::start("rendererrors").await;
+    let offer = api.sms_offer("https://e.com/", json!({})).await;
+    let id = creative(&api, "{{contact.first_name}} {{link1}}", &offer).await;
+    let path = format!("{PATH}/{id}/render");
+    let list = api.tenant.list_id;
+    let message = json!({
+        "messageId": "m", "contactPhone": "+12025550101", "variables": { "first_name": "x" },
+    });
+    let with = |field: &str, value: Value| {
+        let mut message = message.clone();
+        message[field] = value;
+        json!({ "listId": list, "messages": [message] })
+    };
+    for (body, expected, named) in [
+        (json!({}), "400 missing_list_identifier", "listId"),
+        (
+            json!({ "phoneNumber": "1" }),
+            "400 invalid_phone",
+            "phoneNumber",
+        ),
+        (
+            json!({ "listId": list }),
+            "400 missing_messages",
+            "messages",
+        ),
+        (
+            json!({ "listId": list, "messages": [] }),
+            "400 missing_messages",
+            "messages",
+        ),
+        (
+            json!({ "listId": list, "messages": vec![&message; 1001] }),
+            "400 too_many_messages",
+            "1000",
+        ),
+        (
+            json!({ "listId": list, "messages": [message, message] }),
+            "400 duplicate_message_id",
+            "messageId m ",
+        ),
+        (
+            with("messageId", json!(null)),
+            "400 invalid_field",
+            "messages[0].messageId",
+        ),
+        (
+            with("messageId", json!("x".repeat(256))),
+            "400 invalid_field",
+            "messages[0].messageId",
+        ),
+        (
+            with("contactPhone", json!("")),
+            "400 invalid_field",
+            "messages[0].contactPhone",
+        ),
+        (
+            with("contactPhone", json!("123")),
+            "400 invalid_phone",
+            "messages[0].contactPhone",
+        ),
+        (
+            with("variables", json!({ "first_name": 1 })),
+            "400 invalid_field",
+            "variables",
+        ),
+        (
+            with("variables", json!({ "first_name": "x".repeat(1601) })),
+            "400 invalid_field",
+            "variables.first_name",
+        ),
+        (
+            with("variables", json!({})),
+            "400 unknown_variable",
+            "{{contact.first_name}}",
+        ),
+        (
+            json!({ "listId": 0, "messages": [message] }),
+            "404 list_not_found",
+            "list",
+        ),
+    ] {
+        let (status, answer) = api.post(&path, body).await;
+        assert!(
+            answer["error"].as_str().unwrap().contains(named),
+            "{named}: {answer}"
+        );
+        assert_eq!(refusal((status, answer)), expected);
+    }
+    let good = json!({ "listId": list, "messages": [message] });
+    let nowhere = api.post(&format!("{PATH}/0/render"), good.clone()).await;
+    assert_eq!(refusal(nowhere), "404 not_found");
+    let paused = format!("/api/v2/offers/{offer}");
+    api.call(Method::PUT, &paused, json!({ "status": "paused" }))
+        .await;
+    assert_eq!(
+        refusal(api.post(&path, good.clone()).await),
+        "404 offer_not_found"
+    );
+    api.call(Method::PUT, &paused, json!({ "status": "active" }))
+        .await;
+    assert_eq!(
+        api.world.count("SELECT count(*) FROM messages").await,
+        0,
+        "nothing half done"
+    );
+    assert_eq!(api.world.count("SELECT count(*) FROM links").await, 0);
+    assert_eq!(api.post(&path, good.clone()).await.0, 201);
+    // A message id means one creative, list and contact.
+    let other = with("contactPhone", json!("+12025550102"));
+    assert_eq!(
+        refusal(api.post(&path, other).await),
+        "409 message_mismatch"
+    );
+    let second = creative(&api, "{{link1}}", &offer).await;
+    let answer = api
+        .post(&format!("{PATH}/{second}/render"), good.clone())
+        .await;
+    assert_eq!(refusal(answer), "409 message_mismatch");
+    api.sql("UPDATE lists SET short_domain_id = NULL").await;
+    assert_eq!(
+        refusal(api.post(&path, good).await),
+        "409 no_domain_configured"
+    );
+    for (body, expected) in [
+        (json!({}), "400 missing_message"),
+        (
+            json!({ "message": "x".repeat(1601) }),
+            "400 message_too_long",
+        ),
+        (json!({ "message": "x" }), "400 missing_link_placeholder"),
+        (
+            json!({ "message": "{{link1}}", "messages": vec![&message; 101] }),
+            "400 too_many_messages",
+        ),
+        (
+            json!({ "message": "{{link1}}", "messages": [message] }),
+            "400 missing_list_identifier",
+        ),
+    ] {
+        let answer = api.post("/api/v2/creatives/preview", body).await;
+        assert_eq!(refusal(answer), expected);
+    }
+}
+
+#[tokio::test]
+async fn two_renders_of_a_message_at_once_are_one() {
+    let api = Api::start("oncerendered").await;
+    let offer = api.sms_offer("https://e.com/", json!({})).await;
+    let id = creative(&api, "{{link1}} {{link2}}", &offer).await;
+    let mut backwards = messages(50);
+    backwards.as_array_mut().unwrap().reverse();
+    let (a, b, c) = tokio::join!(
+        render(&api, id, messages(50)),
+        render(&api, id, backwards),
+        render(&api, id, messages(50)),
+    );
+    assert_eq!((a.0, b.0, c.0), (201, 201, 201), "{a:?} {b:?} {c:?}");
+    assert_eq!(a.1, c.1);
+    let mut reversed = b.1["messages"].as_array().unwrap().clone();
+    reversed.reverse();
+    assert_eq!(a.1["messages"], json!(reversed));
+    assert_eq!(api.world.count("SELECT count(*) FROM links").await, 100);
+}
+
+/// Creative, render for 1,000 contacts, clicks of 300 of them, and who is
+/// credited.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn message_clicks_name_who_clicked_what() {
+    let api = Api::start("wholeway").await;
+    let edge = api.world.start_edge(&api.service);
+    let client = Client::new(&api.service, Some(&edge));
+    let first = api
+        .sms_offer("https://one.example/?c={click_id}&s={sub1}", json!({}))
+        .await;
+    let body = json!({
+        "name": "Two offers",
+        "message": "{{link1}} {{link2}}",
+        "offer_links": [
+            { "key": "link1", "offer_id": first, "url_params": { "sub1": "default" } },
+            { "key": "link2", "offer_id": api.tenant.offer_id, "url": "https://own.example/page" },
+        ],
+    });
+    let created = api.create(PATH, body).await;
+    let creative_id = created["creative"]["id"].as_i64().unwrap();
+    let (status, answer) = render(&api, creative_id, messages(1000)).await;
+    assert_eq!(status, 201);
+    let rendered = answer["messages"].as_array().unwrap();
+    let url = |i: usize, link: &str| rendered[i]["links"][link].as_str().unwrap().to_owned();
+    let click = async |url: String, agent: &str, query: &str| {
+        client.click(&format!("{url}{query}"), agent).await.to()
+    };
+
+    // What a link goes to: its offer with the placeholder's defaults, or the
+    // URL that is instead of the offer's.
+    let to = click(url(999, "link1"), BOT, "").await;
+    assert_eq!(parameter(&to, "s").as_deref(), Some("default"));
+    let to = click(url(999, "link1"), BOT, "?sub1=own").await;
+    assert_eq!(parameter(&to, "s").as_deref(), Some("own"));
+    let to = click(url(999, "link2"), BOT, "").await;
+    assert!(to.starts_with("https://own.example/page?click_id="), "{to}");
+
+    // 300 contacts: 200 people, of whom every second clicks both links, the
+    // first one first; 60 bots; and 40 people after a bot. Late ones are those
+    // that wait for the worker, which starts in the middle.
+    let late = api.world.start_worker();
+    late.stop();
+    let expected: BTreeMap<String, &str> = (0..200)
+        .map(|i| (i, if i % 3 == 0 { "link2" } else { "link1" }))
+        .chain((260..300).map(|i| (i, "link1")))
+        .map(|(i, link)| (format!("m-{i}"), link))
+        .collect();
+    let clicks = stream::iter(0..300).map(|i| {
+        let (click, url, expected) = (&click, &url, &expected);
+        async move {
+            if (200..300).contains(&i) {
+                click(url(i, "link2"), BOT, "").await;
+            }
+            if let Some(link) = expected.get(&format!("m-{i}")) {
+                click(url(i, link), BROWSER, "").await;
+                if i % 2 == 0 {
+                    let other = if *link == "link1" { "link2" } else { "link1" };
+                    click(url(i, other), BROWSER, "").await;
+                }
+            }
+        }
+    });
+    let mut clicks = Box::pin(clicks.buffer_unordered(8));
+    let mut n_done = 0;
+    let mut worker = None;
+    while clicks.next().await.is_some() {
+        n_done += 1;
+        if n_done == 150 {
+            worker = Some(api.world.start_worker());
+        }
+    }
+    drop(clicks);
+    let n_clicks = 3 + 200 + 100 + 100 + 40 + 20;
+    wait_for("every click", n_clicks, async || {
+        api.world.count("SELECT count(*) FROM clicks").await
+    })
+    .await;
+
+    let rows = api
+        .world
+        .db
+        .query(
+            "SELECT m.message_id, m.contact_phone, m.creative_id, m.offer_id, m.list_id, m.link_id,
+                    m.account_id
+             FROM message_clicks m",
+            &[],
+        )
+        .await
+        .unwrap();
+    let mut found = BTreeSet::new();
+    for row in &rows {
+        let message: String = row.get("message_id");
+        let i: usize = message.strip_prefix("m-").unwrap().parse().unwrap();
+        let link = expected[&message];
+        let offer = if link == "link1" {
+            &first
+        } else {
+            &api.tenant.offer_id
+        };
+        assert_eq!(row.get::<_, String>("contact_phone"), phone(i));
+        assert_eq!(row.get::<_, i64>("creative_id"), creative_id);
+        assert_eq!(row.get::<_, i64>("list_id"), api.tenant.list_id);
+        assert_eq!(row.get::<_, i64>("account_id"), api.tenant.account_id);
+        assert_eq!(&row.get::<_, String>("offer_id"), offer, "{message}");
+        assert!(
+            url(i, link).ends_with(&row.get::<_, String>("link_id")),
+            "{message}"
+        );
+        assert!(found.insert(message));
+    }
+    assert_eq!(found, expected.into_keys().collect());
+    if let Some(worker) = worker {
+        worker.stop();
+    }
+    edge.stop();
+}
+
+#[tokio::test]
+async fn a_rendered_link_has_no_tracker_hop() {
+    let api = Api::start("onehop").await;
+    let edge = api.world.start_edge(&api.service);
+    let client = Client::new(&api.service, Some(&edge));
+    let id = creative(&api, "{{link1}}", &api.tenant.offer_id).await;
+    let (_, answer) = render(&api, id, messages(1)).await;
+    let url = answer["messages"][0]["links"]["link1"].as_str().unwrap();
+    let (host, path) = split(url);
+    let request = client.edge_request(Method::GET, host, path);
+    let response = request
+        .header(header::USER_AGENT, BROWSER)
+        .send()
+        .await
+        .unwrap();
+    let to = response.headers()[header::LOCATION].to_str().unwrap();
+    assert!(to.starts_with("https://example.com/lp?clickid="), "{to}");
+    edge.stop();
+}
