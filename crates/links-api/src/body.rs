@@ -1,5 +1,7 @@
 //! Reading JSON bodies, and the types that fields have.
 
+use std::time::Duration;
+
 use actix_web::web;
 use domain::macros::Template;
 use futures_util::StreamExt as _;
@@ -11,9 +13,17 @@ use crate::error::{ApiError, Field, FieldError};
 /// Bytes a body may have.
 pub const MAX_BODY_BYTES: usize = 5 * 1024 * 1024;
 
+/// How long a body may take to arrive: 5 MB over a poor connection.
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// The whole body. Called after authentication, so that a stranger cannot
 /// make us read 5 MB.
-pub async fn read(mut payload: web::Payload) -> Result<Vec<u8>, ApiError> {
+pub async fn read(payload: web::Payload) -> Result<Vec<u8>, ApiError> {
+    let reading = tokio::time::timeout(READ_TIMEOUT, read_all(payload));
+    reading.await.map_err(|_| ApiError::UnreadableBody)?
+}
+
+async fn read_all(mut payload: web::Payload) -> Result<Vec<u8>, ApiError> {
     let mut body = Vec::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| ApiError::UnreadableBody)?;

@@ -2,7 +2,11 @@
 //! older than a moment: by Redis' channel, or, while that is lost, by asking
 //! the origin. While neither answers, the cache is not trusted.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use domain::record::{CHANGES_CHANNEL, RecordKey};
 use platform::cache::{Cache, CacheUnavailable, Subscription};
@@ -12,6 +16,9 @@ use super::Resolver;
 
 /// Between attempts to listen again, and between questions to the origin.
 const INTERVAL: Duration = Duration::from_millis(250);
+
+/// Changes that are older than this are not in the origin's answer any more.
+const ORIGIN_REMEMBERS: Duration = Duration::from_secs(60);
 
 pub async fn follow(
     resolver: Arc<Resolver>,
@@ -28,11 +35,13 @@ pub async fn follow(
 async fn run(resolver: &Resolver, cache: &Cache) {
     let mut seen = HashSet::new();
     let mut is_said = false;
+    let mut heard_at = Instant::now();
     loop {
         match cache.subscribe(CHANGES_CHANNEL).await {
             Ok(subscription) => {
                 let lost = listen(resolver, subscription).await;
                 tracing::warn!(error = %lost, "changes are not heard: asking the origin for them");
+                heard_at = Instant::now();
             }
             Err(error) if !is_said => {
                 tracing::warn!(error = %error, "changes are not heard: asking the origin for them");
@@ -41,7 +50,14 @@ async fn run(resolver: &Resolver, cache: &Cache) {
         }
         is_said = true;
         let asked = tokio::time::timeout(INTERVAL * 2, ask(resolver, &mut seen)).await;
-        resolver.trust.set(matches!(asked, Ok(Ok(()))));
+        let hears = matches!(asked, Ok(Ok(())));
+        if hears {
+            if heard_at.elapsed() > ORIGIN_REMEMBERS / 2 {
+                resolver.forget_all();
+            }
+            heard_at = Instant::now();
+        }
+        resolver.trust.set(hears);
         tokio::time::sleep(INTERVAL).await;
     }
 }

@@ -19,7 +19,6 @@ use serde_json::json;
 use tokio_postgres::Row;
 
 use super::{
-    ONE,
     fields::{CreativeFields, OfferLink},
     query::creative_find,
 };
@@ -35,7 +34,6 @@ const MAX_MESSAGES: usize = 1_000;
 const MAX_VARIABLES: usize = 100;
 
 pub fn operation() -> Operation {
-    debug_assert!(ONE.ends_with("{creative_id}"));
     Operation::platform(
         Method::POST,
         "/creatives/{creative_id}/render",
@@ -523,7 +521,8 @@ async fn message_insert_all(
     Ok(rows.iter().map(|row| row.get("message_id")).collect())
 }
 
-/// A message id means one creative, list and contact.
+/// A message id means one creative, list and contact. Others that render these
+/// messages wait: a placeholder is given its link once.
 async fn message_require_same(
     call: Call<'_>,
     creative_id: CreativeId,
@@ -533,28 +532,29 @@ async fn message_require_same(
     let statement = call
         .db
         .prepare_cached(
-            "SELECT s.message_id
-             FROM messages s
-             JOIN unnest($4::text[], $5::text[]) AS m (message_id, contact_phone) USING (message_id)
-             WHERE s.account_id = $1
-               AND (s.creative_id, s.list_id, s.contact_phone) <> ($2, $3, m.contact_phone)
-             LIMIT 1",
+            "SELECT message_id, creative_id, list_id, contact_phone
+             FROM messages
+             WHERE account_id = $1 AND message_id = ANY($2)
+             ORDER BY message_id
+             FOR UPDATE",
         )
         .await?;
-    let ids: Vec<&str> = messages.iter().map(|m| m.id.as_str()).collect();
-    let phones: Vec<&str> = messages.iter().map(|m| m.contact_phone.as_str()).collect();
+    let phones: HashMap<&str, &str> = messages
+        .iter()
+        .map(|m| (m.id.as_str(), m.contact_phone.as_str()))
+        .collect();
+    let ids: Vec<&str> = phones.keys().copied().collect();
     let account_id = call.caller.account_id.0;
-    let other = call
-        .db
-        .query_opt(
-            &statement,
-            &[&account_id, &creative_id.0, &list.id.0, &ids, &phones],
-        )
-        .await?;
-    match other {
-        Some(row) => Err(ApiError::MessageMismatch(row.get("message_id"))),
-        None => Ok(()),
+    for row in call.db.query(&statement, &[&account_id, &ids]).await? {
+        let id: &str = row.get("message_id");
+        let is_same = row.get::<_, i64>("creative_id") == creative_id.0
+            && row.get::<_, i64>("list_id") == list.id.0
+            && phones.get(id) == Some(&row.get("contact_phone"));
+        if !is_same {
+            return Err(ApiError::MessageMismatch(id.to_owned()));
+        }
     }
+    Ok(())
 }
 
 async fn link_find_of_messages(call: Call<'_>, messages: &[&Message]) -> Result<Urls, ApiError> {

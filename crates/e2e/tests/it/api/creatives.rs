@@ -581,6 +581,19 @@ async fn two_renders_of_a_message_at_once_are_one() {
     reversed.reverse();
     assert_eq!(a.1["messages"], json!(reversed));
     assert_eq!(api.world.count("SELECT count(*) FROM links").await, 100);
+    // A placeholder that the creative has got since gets its link once.
+    let links = (1..4).map(|n| json!({ "key": format!("link{n}"), "offer_id": offer }));
+    let change = json!({
+        "message": "{{link1}} {{link2}} {{link3}}",
+        "offer_links": links.collect::<Vec<_>>(),
+    });
+    let path = format!("{PATH}/{id}");
+    assert_eq!(api.call(Method::PUT, &path, change).await.0, 200);
+    let again = || render(&api, id, messages(50));
+    let (a, b) = tokio::join!(again(), again());
+    assert_eq!(a.0, 201);
+    assert_eq!(a, b);
+    assert_eq!(api.world.count("SELECT count(*) FROM links").await, 150);
 }
 
 /// Creative, render for 1,000 contacts, clicks of 300 of them, and who is
