@@ -250,17 +250,30 @@ async fn remove(servers: &Servers, name: &str) {
     if let Ok(client) = redis::Client::open(servers.redis_url.as_str())
         && let Ok(mut connection) = client.get_multiplexed_async_connection().await
     {
-        let keys: Result<Vec<String>, _> = redis::cmd("KEYS")
-            .arg(format!("{name}:*"))
-            .query_async(&mut connection)
+        remove_keys(&mut connection, &format!("{name}:*")).await;
+    }
+}
+
+/// Step by step: others use this Redis, and it may hold many keys.
+async fn remove_keys(connection: &mut redis::aio::MultiplexedConnection, pattern: &str) {
+    let mut cursor = 0_u64;
+    loop {
+        let found: Result<(u64, Vec<String>), _> = redis::cmd("SCAN")
+            .arg(cursor)
+            .arg(&["MATCH", pattern, "COUNT", "1000"])
+            .query_async(connection)
             .await;
-        for keys in keys.unwrap_or_default().chunks(1000) {
-            let deleted: Result<(), _> = redis::cmd("DEL")
-                .arg(keys)
-                .query_async(&mut connection)
-                .await;
+        let Ok((next, keys)) = found else {
+            return;
+        };
+        if !keys.is_empty() {
+            let deleted: Result<(), _> = redis::cmd("DEL").arg(keys).query_async(connection).await;
             drop(deleted);
         }
+        if next == 0 {
+            return;
+        }
+        cursor = next;
     }
 }
 

@@ -229,8 +229,13 @@ impl Lookup {
         wanted: Wanted,
         kind: Kind,
     ) -> Result<(NewLink, Option<Offer>), ApiError> {
-        let offer = self.offer(call, &wanted.target, kind).await?;
-        let list = self.list(call, &wanted.list).await?;
+        require_product(call, &wanted.target, kind)?;
+        // Both at once: the two answers come in one round trip.
+        let (offer, list) = tokio::join!(
+            find_offer(&mut self.offers, call, &wanted.target, kind),
+            find_list(&mut self.lists, call, &wanted.list),
+        );
+        let (offer, list) = (offer?, list?);
         let list = list.as_ref().ok_or(ApiError::ListNotFound)?;
         let domain = list.short_domain.clone();
         let domain = domain.ok_or(ApiError::NoDomainConfigured)?;
@@ -256,54 +261,58 @@ impl Lookup {
         };
         Ok((link, offer))
     }
+}
 
-    /// The account must have the product that the target belongs to.
-    async fn offer(
-        &mut self,
-        call: Call<'_>,
-        target: &Target,
-        kind: Kind,
-    ) -> Result<Option<Offer>, ApiError> {
-        match (target, kind) {
-            (_, Kind::Partnership) | (Target::Offer(WantedOffer::External(_)), _) => {
-                call.caller.require_product(Product::OfferManagement)?;
-            }
-            (_, Kind::Short) | (Target::Url(_), _) => call.caller.require_product(Product::Sms)?,
-            (Target::Offer(WantedOffer::Internal(_)), Kind::Any) => {}
+/// The account must have the product that the target belongs to, as far as
+/// that can be told before the offer is known.
+fn require_product(call: Call<'_>, target: &Target, kind: Kind) -> Result<(), ApiError> {
+    match (target, kind) {
+        (_, Kind::Partnership) | (Target::Offer(WantedOffer::External(_)), _) => {
+            call.caller.require_product(Product::OfferManagement)
         }
-        let Target::Offer(wanted) = target else {
-            return Ok(None);
-        };
-        if !self.offers.contains_key(wanted) {
-            let found = offer_find_active(call, wanted, kind).await?;
-            self.offers.insert(wanted.clone(), found);
-        }
-        let offer = self.offers[wanted].clone();
-        let offer = offer.ok_or(ApiError::OfferNotFound(match kind {
-            Kind::Partnership => "partnership offer",
-            Kind::Short | Kind::Any => "offer",
-        }))?;
-        if kind == Kind::Any {
-            call.caller.require_product(if offer.is_partnership {
-                Product::OfferManagement
-            } else {
-                Product::Sms
-            })?;
-        }
-        Ok(Some(offer))
+        (_, Kind::Short) | (Target::Url(_), _) => call.caller.require_product(Product::Sms),
+        (Target::Offer(WantedOffer::Internal(_)), Kind::Any) => Ok(()),
     }
+}
 
-    async fn list(
-        &mut self,
-        call: Call<'_>,
-        wanted: &WantedList,
-    ) -> Result<&Option<List>, ApiError> {
-        if !self.lists.contains_key(wanted) {
-            let found = list_find_active(call, wanted).await?;
-            self.lists.insert(wanted.clone(), found);
-        }
-        Ok(&self.lists[wanted])
+async fn find_offer(
+    known: &mut HashMap<WantedOffer, Option<Offer>>,
+    call: Call<'_>,
+    target: &Target,
+    kind: Kind,
+) -> Result<Option<Offer>, ApiError> {
+    let Target::Offer(wanted) = target else {
+        return Ok(None);
+    };
+    if !known.contains_key(wanted) {
+        let found = offer_find_active(call, wanted, kind).await?;
+        known.insert(wanted.clone(), found);
     }
+    let offer = known[wanted].clone();
+    let offer = offer.ok_or(ApiError::OfferNotFound(match kind {
+        Kind::Partnership => "partnership offer",
+        Kind::Short | Kind::Any => "offer",
+    }))?;
+    if kind == Kind::Any {
+        call.caller.require_product(if offer.is_partnership {
+            Product::OfferManagement
+        } else {
+            Product::Sms
+        })?;
+    }
+    Ok(Some(offer))
+}
+
+async fn find_list<'k>(
+    known: &'k mut HashMap<WantedList, Option<List>>,
+    call: Call<'_>,
+    wanted: &WantedList,
+) -> Result<&'k Option<List>, ApiError> {
+    if !known.contains_key(wanted) {
+        let found = list_find_active(call, wanted).await?;
+        known.insert(wanted.clone(), found);
+    }
+    Ok(&known[wanted])
 }
 
 /// An external id that several offers have means the newest of them.
