@@ -174,6 +174,12 @@ impl World {
             .expect("Redis")
     }
 
+    /// Empties the cache of records.
+    pub async fn forget_records(&self) {
+        let mut connection = self.redis().await;
+        remove_keys(&mut connection, &format!("{}*", self.redis_prefix())).await;
+    }
+
     /// Messages that wait in a queue; 0 if there is no such queue.
     pub async fn queue_len(&self, queue: &str) -> u32 {
         let (_connection, channel) = self.amqp().await;

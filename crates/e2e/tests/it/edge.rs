@@ -49,25 +49,8 @@ impl Edge {
 
     async fn sql(&self, sql: &str) {
         self.world.db.batch_execute(sql).await.unwrap();
-        self.forget_records().await;
-    }
-
-    /// Until the outbox carries changes, a test does by hand what it will do.
-    async fn forget_records(&self) {
-        let mut connection = self.world.redis().await;
-        let pattern = format!("{}*", self.world.redis_prefix());
-        let keys: Vec<String> = redis::cmd("KEYS")
-            .arg(pattern)
-            .query_async(&mut connection)
-            .await
-            .unwrap();
-        if !keys.is_empty() {
-            let _: () = redis::cmd("DEL")
-                .arg(keys)
-                .query_async(&mut connection)
-                .await
-                .unwrap();
-        }
+        // What is changed past the API has no outbox.
+        self.world.forget_records().await;
     }
 
     async fn wait_for_status(&self, url: &str, status: u16) {
@@ -443,7 +426,7 @@ async fn only_trusted_proxies_name_the_visitor() {
 #[tokio::test]
 async fn a_miss_in_redis_is_answered_by_the_origin_and_written_back() {
     let edge = Edge::start().await;
-    edge.forget_records().await;
+    edge.world.forget_records().await;
     let tracker = edge.client.click(&edge.short_url, BROWSER).await.to();
     assert_eq!(tracker, edge.tracker_url);
     let mut connection = edge.world.redis().await;
