@@ -9,12 +9,13 @@ use serde_json::json;
 
 use super::render::{
     MessageRequest, RenderedMessage, answer_example, check, errors, finish, list_find,
-    require_variables, wanted_list,
+    require_variables,
 };
 use crate::{
     api::{Answer, Call, Operation},
     body::{Text, given},
     error::{ApiError, Field},
+    lists::sending::WantedList,
 };
 
 const MAX_MESSAGES: usize = 100;
@@ -97,10 +98,11 @@ async fn preview_creative(call: Call<'_>) -> Result<Answer, ApiError> {
     }
     let mut rendered = Vec::with_capacity(sent.len());
     if !sent.is_empty() {
-        let list = list_find(call, &wanted_list(body.list_id, &body.phone_number)?).await?;
+        let wanted = WantedList::of(body.list_id, &body.phone_number)?;
+        let (list, domain) = list_find(call, &wanted).await?;
         let framed = list.frame().around(template);
         let pieces = message::pieces(&framed);
-        let url = format!("https://{}/xxxxxxx", list.short_domain.host);
+        let url = format!("https://{}/xxxxxxx", domain.host);
         let links = message::links(&framed);
         for (index, message) in sent.into_iter().enumerate() {
             let message = check(index, message)?;

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use actix_web::http::Method;
 use domain::{
-    id::{CreativeId, ListId, OfferId},
-    message::{self, Frame, Piece},
+    id::{CreativeId, OfferId},
+    message::{self, Piece},
     record::LinkRecord,
     sms::{self, Encoding},
 };
@@ -27,6 +27,7 @@ use crate::{
     body::{Text, given},
     error::ApiError,
     links::mint::{Extras, InMessage, NewLink, ShortDomain, mint},
+    lists::sending::{SendingList, WantedList, list_find_active},
     phone::PhoneNumber,
 };
 
@@ -161,7 +162,8 @@ pub struct Message {
 
 async fn render_creative(call: Call<'_>) -> Result<Answer, ApiError> {
     let body: RenderRequest = call.json()?;
-    let wanted_list = wanted_list(body.list_id, &body.phone_number)?;
+    let wanted_list = WantedList::of(body.list_id, &body.phone_number)?;
+    wanted_list.check()?;
     let messages = check_all(body.messages.unwrap_or_default())?;
 
     let id: CreativeId = call.path("creative_id", "creative")?;
@@ -170,7 +172,7 @@ async fn render_creative(call: Call<'_>) -> Result<Answer, ApiError> {
     if creative.status != "active" {
         return Err(ApiError::CreativeNotActive);
     }
-    let list = list_find(call, &wanted_list).await?;
+    let (list, domain) = list_find(call, &wanted_list).await?;
     let framed = list.frame().around(&creative.message);
     let pieces = message::pieces(&framed);
     let placeholders = message::links(&framed);
@@ -179,8 +181,12 @@ async fn render_creative(call: Call<'_>) -> Result<Answer, ApiError> {
     }
     let entries = offer_links(call, &creative, &placeholders).await?;
 
-    let minted = mint_messages(call, id, &list, &messages, &entries).await?;
-    let (urls, new_links) = minted;
+    let send = Send {
+        creative_id: id,
+        list: &list,
+        domain: &domain,
+    };
+    let (urls, new_links) = mint_messages(call, send, &messages, &entries).await?;
     let mut rendered = Vec::with_capacity(messages.len());
     for message in messages {
         let links = urls.get(&message.id).cloned().unwrap_or_default();
@@ -248,77 +254,16 @@ pub fn check(index: usize, sent: MessageRequest) -> Result<Message, ApiError> {
     })
 }
 
-/// Which list a request names.
-pub enum WantedList {
-    Id(i64),
-    Phone(String),
-}
-
-pub fn wanted_list(id: Option<i64>, phone: &Option<Text>) -> Result<WantedList, ApiError> {
-    match (id, given(phone)) {
-        (Some(id), _) => Ok(WantedList::Id(id)),
-        (None, Some(phone)) => {
-            let phone = PhoneNumber::parse(phone).ok_or(ApiError::InvalidPhone("phoneNumber"))?;
-            Ok(WantedList::Phone(phone.as_str().to_owned()))
-        }
-        (None, None) => Err(ApiError::MissingListIdentifier),
-    }
-}
-
-/// What rendering needs of a list and its account.
-pub struct SendingList {
-    id: ListId,
-    pub short_domain: ShortDomain,
-    brand_name: Option<String>,
-    prepend: Option<String>,
-    append: Option<String>,
-}
-
-impl SendingList {
-    pub fn frame(&self) -> Frame<'_> {
-        Frame {
-            prepend: self.prepend.as_deref(),
-            append: self.append.as_deref(),
-        }
-    }
-}
-
-pub async fn list_find(call: Call<'_>, wanted: &WantedList) -> Result<SendingList, ApiError> {
-    let (by_id, by_phone) = match wanted {
-        WantedList::Id(id) => (Some(*id), None),
-        WantedList::Phone(phone) => (None, Some(phone)),
-    };
-    let statement = call
-        .db
-        .prepare_cached(
-            "SELECT l.id, l.brand_name, d.id AS domain_id, d.host,
-                    coalesce(l.prepend_text, a.prepend_text) AS prepend_text,
-                    coalesce(l.append_text, a.append_text) AS append_text
-             FROM lists l
-             JOIN accounts a ON a.id = l.account_id
-             LEFT JOIN domains d ON d.id = l.short_domain_id AND d.status = 'active'
-             WHERE l.account_id = $1
-               AND l.status = 'active'
-               AND (l.id = $2 OR l.phone_number = $3)",
-        )
-        .await?;
-    let account_id = call.caller.account_id.0;
-    let row = call
-        .db
-        .query_opt(&statement, &[&account_id, &by_id, &by_phone])
-        .await?
-        .ok_or(ApiError::ListNotFound)?;
-    let domain_id: Option<i64> = row.get("domain_id");
-    Ok(SendingList {
-        id: ListId(row.get("id")),
-        short_domain: ShortDomain {
-            id: domain_id.ok_or(ApiError::NoDomainConfigured)?,
-            host: row.get("host"),
-        },
-        brand_name: row.get("brand_name"),
-        prepend: row.get("prepend_text"),
-        append: row.get("append_text"),
-    })
+/// The list that a request names, with a domain for its links.
+pub async fn list_find(
+    call: Call<'_>,
+    wanted: &WantedList,
+) -> Result<(SendingList, ShortDomain), ApiError> {
+    wanted.check()?;
+    let list = list_find_active(call, wanted).await?;
+    let list = list.ok_or(ApiError::ListNotFound)?;
+    let domain = list.short_domain()?.clone();
+    Ok((list, domain))
 }
 
 /// The value of a variable of a message. `contact.x` may also be given as `x`.
@@ -417,6 +362,14 @@ async fn offer_links<'c>(
     Ok(found)
 }
 
+/// What all messages of a render have in common.
+#[derive(Clone, Copy)]
+struct Send<'s> {
+    creative_id: CreativeId,
+    list: &'s SendingList,
+    domain: &'s ShortDomain,
+}
+
 /// URLs by placeholder, by message.
 type Urls = HashMap<String, BTreeMap<String, String>>;
 
@@ -424,17 +377,16 @@ type Urls = HashMap<String, BTreeMap<String, String>>;
 /// ones, which are also given by themselves.
 async fn mint_messages(
     call: Call<'_>,
-    creative_id: CreativeId,
-    list: &SendingList,
+    send: Send<'_>,
     messages: &[Message],
     placeholders: &[Placeholder<'_>],
 ) -> Result<(Urls, Vec<LinkRecord>), ApiError> {
-    let new = message_insert_all(call, creative_id, list, messages).await?;
+    let new = message_insert_all(call, send, messages).await?;
     let mut urls = if new.len() == messages.len() {
         Urls::new()
     } else {
         let old: Vec<_> = messages.iter().filter(|m| !new.contains(&m.id)).collect();
-        message_require_same(call, creative_id, list, &old).await?;
+        message_require_same(call, send, &old).await?;
         link_find_of_messages(call, &old).await?
     };
     let mut new_links = Vec::with_capacity(new.len() * placeholders.len());
@@ -447,7 +399,7 @@ async fn mint_messages(
                 continue;
             }
             places.push((message, placeholder.name));
-            new_links.push(new_link(creative_id, list, message, placeholder));
+            new_links.push(new_link(send, message, placeholder));
         }
     }
     let mut records = Vec::with_capacity(new_links.len());
@@ -461,22 +413,17 @@ async fn mint_messages(
     Ok((urls, records))
 }
 
-fn new_link(
-    creative_id: CreativeId,
-    list: &SendingList,
-    message: &Message,
-    placeholder: &Placeholder<'_>,
-) -> NewLink {
+fn new_link(send: Send<'_>, message: &Message, placeholder: &Placeholder<'_>) -> NewLink {
     NewLink {
-        domain: list.short_domain.clone(),
+        domain: send.domain.clone(),
         slug: None,
         tracker_host: None,
         campaign: None,
         in_message: Some(InMessage {
-            creative_id,
+            creative_id: send.creative_id,
             placeholder: placeholder.name.to_owned(),
         }),
-        list_id: Some(list.id),
+        list_id: Some(send.list.id),
         offer_id: Some(placeholder.offer_id),
         destination: placeholder.entry.url.clone(),
         bound: placeholder.entry.bound(),
@@ -492,8 +439,7 @@ fn new_link(
 /// message that is under way.
 async fn message_insert_all(
     call: Call<'_>,
-    creative_id: CreativeId,
-    list: &SendingList,
+    send: Send<'_>,
     messages: &[Message],
 ) -> Result<HashSet<String>, ApiError> {
     let statement = call
@@ -515,7 +461,13 @@ async fn message_insert_all(
         .db
         .query(
             &statement,
-            &[&account_id, &creative_id.0, &list.id.0, &ids, &phones],
+            &[
+                &account_id,
+                &send.creative_id.0,
+                &send.list.id.0,
+                &ids,
+                &phones,
+            ],
         )
         .await?;
     Ok(rows.iter().map(|row| row.get("message_id")).collect())
@@ -525,8 +477,7 @@ async fn message_insert_all(
 /// messages wait: a placeholder is given its link once.
 async fn message_require_same(
     call: Call<'_>,
-    creative_id: CreativeId,
-    list: &SendingList,
+    send: Send<'_>,
     messages: &[&Message],
 ) -> Result<(), ApiError> {
     let statement = call
@@ -547,8 +498,8 @@ async fn message_require_same(
     let account_id = call.caller.account_id.0;
     for row in call.db.query(&statement, &[&account_id, &ids]).await? {
         let id: &str = row.get("message_id");
-        let is_same = row.get::<_, i64>("creative_id") == creative_id.0
-            && row.get::<_, i64>("list_id") == list.id.0
+        let is_same = row.get::<_, i64>("creative_id") == send.creative_id.0
+            && row.get::<_, i64>("list_id") == send.list.id.0
             && phones.get(id) == Some(&row.get("contact_phone"));
         if !is_same {
             return Err(ApiError::MessageMismatch(id.to_owned()));

@@ -4,19 +4,20 @@
 use std::collections::HashMap;
 
 use domain::{
-    id::{ListId, OfferId, ShortId},
+    id::{OfferId, ShortId},
     macros::Template,
     record::Bound,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::mint::{Extras, NewLink, ShortDomain};
+use super::mint::{Extras, NewLink};
 use crate::{
     api::{Call, Timestamp},
     auth::Product,
     body::{Object, Text, change, given},
     error::ApiError,
+    lists::sending::{SendingList, WantedList, list_find_active},
     phone::PhoneNumber,
     records,
 };
@@ -87,28 +88,16 @@ enum WantedOffer {
     External(String),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum WantedList {
-    Id(i64),
-    Phone(String),
-}
-
 impl Wanted {
     /// What is beaten (`url` by `offerId`, `phoneNumber` by `listId`) is not
     /// looked at.
     pub fn check(body: LinkRequest, kind: Kind) -> Result<Self, ApiError> {
         let target = target(&body, kind)?;
-        let list = match (body.list_id, given(&body.phone_number)) {
-            (Some(id), _) => WantedList::Id(id),
-            (None, Some(phone)) => WantedList::Phone(phone.to_owned()),
-            (None, None) => return Err(ApiError::MissingListIdentifier),
-        };
+        let list = WantedList::of(body.list_id, &body.phone_number)?;
         if let Target::Url(url) = &target {
             Template::parse(url).map_err(ApiError::InvalidUrl)?;
         }
-        if let WantedList::Phone(phone) = &list {
-            PhoneNumber::parse(phone).ok_or(ApiError::InvalidPhone("phoneNumber"))?;
-        }
+        list.check()?;
         Ok(Self {
             target,
             list,
@@ -207,18 +196,11 @@ impl OfferFacts {
     }
 }
 
-#[derive(Debug, Clone)]
-struct List {
-    id: ListId,
-    short_domain: Option<ShortDomain>,
-    click_host: Option<String>,
-}
-
 /// Offers and lists that requests name, each looked up once.
 #[derive(Default)]
 pub struct Lookup {
     offers: HashMap<WantedOffer, Option<Offer>>,
-    lists: HashMap<WantedList, Option<List>>,
+    lists: HashMap<WantedList, Option<SendingList>>,
 }
 
 impl Lookup {
@@ -237,8 +219,7 @@ impl Lookup {
         );
         let (offer, list) = (offer?, list?);
         let list = list.as_ref().ok_or(ApiError::ListNotFound)?;
-        let domain = list.short_domain.clone();
-        let domain = domain.ok_or(ApiError::NoDomainConfigured)?;
+        let domain = list.short_domain()?.clone();
         let is_partnership = offer.as_ref().is_some_and(|offer| offer.is_partnership);
         let tracker_host = is_partnership.then(|| {
             let own = list.click_host.as_ref();
@@ -304,10 +285,10 @@ async fn find_offer(
 }
 
 async fn find_list<'k>(
-    known: &'k mut HashMap<WantedList, Option<List>>,
+    known: &'k mut HashMap<WantedList, Option<SendingList>>,
     call: Call<'_>,
     wanted: &WantedList,
-) -> Result<&'k Option<List>, ApiError> {
+) -> Result<&'k Option<SendingList>, ApiError> {
     if !known.contains_key(wanted) {
         let found = list_find_active(call, wanted).await?;
         known.insert(wanted.clone(), found);
@@ -367,39 +348,4 @@ async fn offer_find_active(
         })
     })
     .transpose()
-}
-
-async fn list_find_active(call: Call<'_>, wanted: &WantedList) -> Result<Option<List>, ApiError> {
-    let (by_id, by_phone) = match wanted {
-        WantedList::Id(id) => (Some(id), None),
-        WantedList::Phone(phone) => (None, Some(phone)),
-    };
-    let statement = call
-        .db
-        .prepare_cached(
-            "SELECT l.id, s.id AS short_domain_id, s.host AS short_host, c.host AS click_host
-             FROM lists l
-             LEFT JOIN domains s ON s.id = l.short_domain_id AND s.status = 'active'
-             LEFT JOIN domains c ON c.id = l.click_domain_id AND c.status = 'active'
-             WHERE l.account_id = $1
-               AND l.status = 'active'
-               AND (l.id = $2 OR l.phone_number = $3)",
-        )
-        .await?;
-    let account_id = call.caller.account_id.0;
-    let row = call
-        .db
-        .query_opt(&statement, &[&account_id, &by_id, &by_phone])
-        .await?;
-    Ok(row.map(|row| {
-        let domain_id: Option<i64> = row.get("short_domain_id");
-        List {
-            id: ListId(row.get("id")),
-            short_domain: domain_id.map(|id| ShortDomain {
-                id,
-                host: row.get("short_host"),
-            }),
-            click_host: row.get("click_host"),
-        }
-    }))
 }

@@ -1,6 +1,7 @@
 //! Sending lists.
 
 mod fields;
+pub mod sending;
 
 use actix_web::http::Method;
 use domain::{id::ListId, macros::InvalidTemplate, record::RecordKey};

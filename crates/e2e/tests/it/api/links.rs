@@ -187,12 +187,13 @@ async fn qr_codes_are_images_that_scanners_read() {
             response.bytes().await.unwrap(),
         )
     };
-    for (query, side) in [("", 495), ("?size=64", 33), ("?size=2048&level=H", 2009)] {
+    for (query, size) in [("", 512), ("?size=64", 64), ("?size=2048&level=H", 2048)] {
         let (status, kind, png) = image(format!("{}/qr.png{query}", path(&link))).await;
         assert_eq!((status, kind.as_str()), (200, "image/png"));
-        let (found_side, text) = scanned(&png);
+        let (side, text) = scanned(&png);
         assert_eq!(text, link["shortUrl"].as_str().unwrap());
-        assert_eq!(found_side, side, "{query}");
+        // Modules are whole pixels, and how many there are depends on the id.
+        assert!(side <= size && size < 2 * side, "{query}: {side}");
     }
     let (status, kind, svg) = image(format!("{}/qr.svg?level=Q", path(&link))).await;
     assert_eq!((status, kind.as_str()), (200, "image/svg+xml"));
