@@ -67,6 +67,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        bot::Countries,
         id::{AccountId, CampaignId, LinkKey, ListId, OfferId, ShortId},
         record::Bound,
     };
@@ -142,6 +143,8 @@ mod tests {
             } else {
                 AccountStatus::Active
             },
+            filters_bots: false,
+            countries: Countries::default(),
             version: 0,
         };
         let list = ListRecord {
@@ -149,6 +152,7 @@ mod tests {
             account_id: AccountId(1),
             collapse_hops: false,
             fallback_url: url("list", LIST),
+            interstitial: None,
             version: 0,
         };
         let offer = OfferRecord {
@@ -158,6 +162,8 @@ mod tests {
             external_id: None,
             affiliate_id: None,
             fallback_url: url("offer", OFFER),
+            filter_bots: None,
+            interstitial: None,
             status: match () {
                 () if is("paused") => OfferStatus::Paused,
                 () if is("archived") => OfferStatus::Archived,

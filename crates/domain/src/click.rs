@@ -61,6 +61,9 @@ pub struct ClickEvent<'a> {
     /// ISO 3166-1 alpha-2.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<Cow<'a, str>>,
+    /// The autonomous system that the address belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asn: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sub1: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,9 +83,19 @@ pub struct ClickEvent<'a> {
     /// Empty for a person's click.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bot_reasons: Vec<BotReason>,
+    /// The rules that hit, for each reason at least one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bot_rules: Vec<Cow<'a, str>>,
+    /// Somebody pressed Continue on the preview page: a person's click.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub confirmed: bool,
     /// W3C trace context of the request, where it was traced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<Cow<'a, str>>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// Why a line is not a click event that can be stored.
@@ -142,6 +155,7 @@ impl ClickEvent<'static> {
         ]
         .into_iter()
         .filter_map(|text| text.as_deref())
+        .chain(self.bot_rules.iter().map(|rule| &**rule))
     }
 }
 
@@ -177,6 +191,7 @@ mod tests {
             user_agent: Some("a \"quoted\"\nagent é".into()),
             referrer: None,
             country: None,
+            asn: Some(64_496),
             sub1: Some("campaign_a".into()),
             sub2: None,
             sub3: None,
@@ -186,6 +201,8 @@ mod tests {
             creative: None,
             cost: None,
             bot_reasons: vec![BotReason::HeadMethod],
+            bot_rules: vec!["head".into()],
+            confirmed: true,
             traceparent: None,
         }
     }

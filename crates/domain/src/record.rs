@@ -6,8 +6,13 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{
-    AccountId, CampaignId, CreativeId, LinkCode, LinkKey, ListId, OfferId, ShortId, TrackerToken,
+use crate::{
+    bot::Countries,
+    id::{
+        AccountId, CampaignId, CreativeId, LinkCode, LinkKey, ListId, OfferId, ShortId,
+        TrackerToken,
+    },
+    interstitial::{Interstitial, Page},
 };
 
 /// The name of a record, the same in Redis (behind the key prefix) and in the
@@ -194,6 +199,12 @@ pub struct OfferRecord {
     pub affiliate_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fallback_url: Option<String>,
+    /// Whether suspected bots see the preview page; else the account's mode.
+    // Not `default`: a record from before this field is read anew.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub filter_bots: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interstitial: Option<Interstitial>,
     pub status: OfferStatus,
     #[serde(default)]
     pub version: i64,
@@ -237,6 +248,9 @@ pub struct ListRecord {
     pub collapse_hops: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fallback_url: Option<String>,
+    /// The page of offers whose mode is `list_default`.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub interstitial: Option<Page>,
     #[serde(default)]
     pub version: i64,
 }
@@ -245,6 +259,9 @@ pub struct ListRecord {
 pub struct AccountRecord {
     pub account_id: AccountId,
     pub status: AccountStatus,
+    /// Suspected bots see the preview page, where the offer says nothing.
+    pub filters_bots: bool,
+    pub countries: Countries,
     #[serde(default)]
     pub version: i64,
 }

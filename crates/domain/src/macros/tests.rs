@@ -43,6 +43,8 @@ fn offer(link: &LinkRecord) -> OfferRecord {
         external_id: Some("12345".into()),
         affiliate_id: Some("aff&1".into()),
         fallback_url: None,
+        filter_bots: None,
+        interstitial: None,
         status: OfferStatus::Active,
         version: 0,
     }

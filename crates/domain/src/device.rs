@@ -1,0 +1,177 @@
+//! Device, operating system and browser by user agent, from `uap-core`, the
+//! list that many trackers share.
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+use ua_parser::{os, user_agent};
+
+const LIST: &str = include_str!("../lists/uap-core.json");
+
+/// Compiled at the first question: it takes a moment, and memory.
+static PARSERS: LazyLock<Parsers> = LazyLock::new(|| Parsers::load(LIST));
+
+/// What somebody uses. Families without versions, as in `iOS` and `Mobile
+/// Safari`; `None` where the list does not know.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Device {
+    /// mobile, tablet, desktop, tv or other.
+    pub class: Option<&'static str>,
+    pub os: Option<String>,
+    pub browser: Option<String>,
+}
+
+impl Device {
+    /// Costs some ten microseconds, so that callers remember it.
+    pub fn of(user_agent: &str) -> Self {
+        let parsers = &*PARSERS;
+        let os = parsers.os.extract(user_agent).map(|os| os.os.into_owned());
+        let browser = parsers.browser.extract(user_agent);
+        Self {
+            class: class(user_agent, os.as_deref()),
+            os: known(os),
+            browser: known(browser.map(|browser| browser.family.into_owned())),
+        }
+    }
+}
+
+fn known(family: Option<String>) -> Option<String> {
+    family.filter(|family| family != "Other")
+}
+
+struct Parsers {
+    os: os::Extractor<'static>,
+    browser: user_agent::Extractor<'static>,
+}
+
+/// The parts that are used of the list.
+#[derive(Deserialize)]
+struct List {
+    user_agent_parsers: Vec<user_agent::Parser<'static>>,
+    os_parsers: Vec<os::Parser<'static>>,
+}
+
+impl Parsers {
+    fn load(list: &'static str) -> Self {
+        let list: List = serde_json::from_str(list).expect("tested: it is such a list");
+        Self::compile(list).expect("tested: they are expressions")
+    }
+
+    fn compile(list: List) -> Result<Self, ua_parser::Error> {
+        Ok(Self {
+            os: os::Builder::new().push_all(list.os_parsers)?.build()?,
+            browser: user_agent::Builder::new()
+                .push_all(list.user_agent_parsers)?
+                .build()?,
+        })
+    }
+}
+
+/// The kind of device. Tablets with Android say `Android` without `Mobile`,
+/// <https://developer.chrome.com/docs/multidevice/user-agent>; iPads have said
+/// that they are Macs since iPadOS 13 and cannot be told from them.
+fn class(user_agent: &str, os: Option<&str>) -> Option<&'static str> {
+    if user_agent.trim().is_empty() {
+        return None;
+    }
+    let says = |words: &[&str]| words.iter().any(|word| user_agent.contains(word));
+    let is_os = |words: &[&str]| {
+        let os = os.unwrap_or_default();
+        words.iter().any(|word| os.starts_with(word))
+    };
+    Some(
+        if says(&["TV", "AFT", "Roku", "CrKey", "BRAVIA"]) || is_os(&["tvOS", "ATV OS", "Tizen TV"])
+        {
+            "tv"
+        } else if says(&["iPad", "Tablet", "Kindle", "Silk/", "KFAPWI"]) {
+            "tablet"
+        } else if is_os(&["Android"]) && !says(&["Mobile", "Opera Mini", "Opera Mobi"]) {
+            "tablet"
+        } else if says(&[
+            "Mobile",
+            "iPhone",
+            "iPod",
+            "Opera Mini",
+            "Opera Mobi",
+            "KAIOS",
+            "BlackBerry",
+        ]) || is_os(&["Android", "iOS", "KaiOS", "Windows Phone"])
+        {
+            "mobile"
+        } else if is_os(&[
+            "Windows",
+            "Mac OS X",
+            "Linux",
+            "Ubuntu",
+            "Fedora",
+            "Debian",
+            "Chrome OS",
+            "FreeBSD",
+            "OpenBSD",
+        ]) {
+            "desktop"
+        } else {
+            "other"
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const IPHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) \
+        AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1";
+    const IPAD: &str = "Mozilla/5.0 (iPad; CPU OS 12_5 like Mac OS X) AppleWebKit/605.1.15 \
+        (KHTML, like Gecko) Version/12.1.2 Mobile/15E148 Safari/604.1";
+    const ANDROID: &str = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 \
+        (KHTML, like Gecko) Chrome/130.0.0.0 Mobile Safari/537.36";
+    const ANDROID_TABLET: &str = "Mozilla/5.0 (Linux; Android 13; SM-X200) AppleWebKit/537.36 \
+        (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36";
+    const SAMSUNG: &str = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 \
+        (KHTML, like Gecko) SamsungBrowser/26.0 Chrome/122.0.0.0 Mobile Safari/537.36";
+    const FIRE_TABLET: &str = "Mozilla/5.0 (Linux; Android 9; KFMAWI) AppleWebKit/537.36 \
+        (KHTML, like Gecko) Silk/120.4.1 like Chrome/120.0.6099.230 Safari/537.36";
+    const FIRE_TV: &str = "Mozilla/5.0 (Linux; Android 9; AFTSSS) AppleWebKit/537.36 \
+        (KHTML, like Gecko) Silk/120.4.1 like Chrome/120.0.6099.230 Safari/537.36";
+    const EDGE: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 \
+        (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36 Edg/130.0.0.0";
+    const MAC: &str = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 \
+        (KHTML, like Gecko) Version/18.1 Safari/605.1.15";
+    const LINUX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:132.0) Gecko/20100101 Firefox/132.0";
+    const FACEBOOK: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) \
+        AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 \
+        [FBAN/FBIOS;FBAV/485.1.0.45.110;FBDV/iPhone14,5;FBMD/iPhone;FBSN/iOS;FBSV/18.1]";
+
+    #[rstest]
+    #[case(IPHONE, "mobile", "iOS", "Mobile Safari")]
+    #[case(IPAD, "tablet", "iOS", "Mobile Safari")]
+    #[case(ANDROID, "mobile", "Android", "Chrome Mobile")]
+    #[case(ANDROID_TABLET, "tablet", "Android", "Chrome")]
+    #[case(SAMSUNG, "mobile", "Android", "Samsung Internet")]
+    #[case(FIRE_TABLET, "tablet", "Android", "Amazon Silk")]
+    #[case(FIRE_TV, "tv", "Android", "Amazon Silk")]
+    #[case(EDGE, "desktop", "Windows", "Edge")]
+    #[case(MAC, "desktop", "Mac OS X", "Safari")]
+    #[case(LINUX, "desktop", "Linux", "Firefox")]
+    #[case(FACEBOOK, "mobile", "iOS", "Facebook")]
+    #[case("curl/8.5.0", "other", "", "curl")]
+    #[case("something", "other", "", "")]
+    #[case("", "", "", "")]
+    fn a_user_agent_tells_the_device(
+        #[case] user_agent: &str,
+        #[case] class: &str,
+        #[case] os: &str,
+        #[case] browser: &str,
+    ) {
+        let device = Device::of(user_agent);
+        let found = (
+            device.class.unwrap_or_default(),
+            device.os.as_deref().unwrap_or_default(),
+            device.browser.as_deref().unwrap_or_default(),
+        );
+        assert_eq!(found, (class, os, browser));
+    }
+}
