@@ -69,7 +69,10 @@ mod tests {
     use crate::{
         bot::Countries,
         id::{AccountId, CampaignId, LinkKey, ListId, OfferId, ShortId},
-        record::Bound,
+        record::{
+            Bound,
+            tests::{list, offer},
+        },
     };
 
     const LIST: &str = "https://list.example/";
@@ -148,28 +151,17 @@ mod tests {
             version: 0,
         };
         let list = ListRecord {
-            list_id: ListId(42),
-            account_id: AccountId(1),
-            collapse_hops: false,
             fallback_url: url("list", LIST),
-            interstitial: None,
-            version: 0,
+            ..list()
         };
         let offer = OfferRecord {
-            offer_id,
-            account_id: AccountId(1),
-            destination: "https://e.com".into(),
-            external_id: None,
-            affiliate_id: None,
             fallback_url: url("offer", OFFER),
-            filter_bots: None,
-            interstitial: None,
             status: match () {
                 () if is("paused") => OfferStatus::Paused,
                 () if is("archived") => OfferStatus::Archived,
                 () => OfferStatus::Active,
             },
-            version: 0,
+            ..offer()
         };
         let campaign = CampaignRecord {
             campaign_id: CampaignId::parse("camp_abc123").unwrap(),

@@ -123,10 +123,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::{
-        id::{AccountId, ListId, OfferId},
-        record::OfferStatus,
-    };
+    use crate::record::tests::{list, offer};
 
     fn page(title: &str) -> Page {
         Page {
@@ -137,8 +134,8 @@ mod tests {
         }
     }
 
-    /// `offer` is its mode and whether it has a page, `list` whether it has
-    /// one.
+    /// `state` is the offer's mode and whether it has a page of its own,
+    /// `has_page` whether the list has one.
     #[rstest]
     #[case("custom page", true, "offer", "offer")]
     #[case("list_default", true, "list", "list")]
@@ -149,12 +146,12 @@ mod tests {
     #[case("nothing", true, "", "")]
     #[case("no-offer", true, "", "")]
     fn the_offers_mode_chooses_the_page(
-        #[case] offer: &str,
-        #[case] list: bool,
+        #[case] state: &str,
+        #[case] has_page: bool,
         #[case] expected: &str,
         #[case] expected_preview: &str,
     ) {
-        let is = |word: &str| offer.split(' ').any(|w| w == word);
+        let is = |word: &str| state.split(' ').any(|w| w == word);
         let mode = match () {
             () if is("custom") => Some(Mode::Custom),
             () if is("list_default") => Some(Mode::ListDefault),
@@ -162,26 +159,10 @@ mod tests {
             () => None,
         };
         let own = is("page").then(|| page("offer"));
-        let offer = OfferRecord {
-            offer_id: OfferId::parse("6789abcd1234ef5678901234").unwrap(),
-            account_id: AccountId(1),
-            destination: "https://e.com".into(),
-            external_id: None,
-            affiliate_id: None,
-            fallback_url: None,
-            filter_bots: None,
-            interstitial: mode.map(|mode| Interstitial { mode, page: own }),
-            status: OfferStatus::Active,
-            version: 0,
-        };
-        let list = ListRecord {
-            list_id: ListId(42),
-            account_id: AccountId(1),
-            collapse_hops: false,
-            fallback_url: None,
-            interstitial: list.then(|| page("list")),
-            version: 0,
-        };
+        let mut offer = offer();
+        offer.interstitial = mode.map(|mode| Interstitial { mode, page: own });
+        let mut list = list();
+        list.interstitial = has_page.then(|| page("list"));
         let offer = (!is("no-offer")).then_some(&offer);
         let title = |page: Option<&Page>| page.map_or("", |page| &page.title).to_owned();
         assert_eq!(title(shown(offer, Some(&list))), expected);

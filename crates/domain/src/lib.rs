@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod arrival;
 pub mod attribution;
 pub mod availability;
 pub mod bot;

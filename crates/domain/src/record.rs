@@ -274,8 +274,36 @@ pub enum AccountStatus {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// An active offer with nothing that is optional.
+    pub fn offer() -> OfferRecord {
+        OfferRecord {
+            offer_id: OfferId::parse("6789abcd1234ef5678901234").unwrap(),
+            account_id: AccountId(1),
+            destination: "https://e.com".into(),
+            external_id: None,
+            affiliate_id: None,
+            fallback_url: None,
+            filter_bots: None,
+            interstitial: None,
+            status: OfferStatus::Active,
+            version: 0,
+        }
+    }
+
+    /// A list with nothing that is optional.
+    pub fn list() -> ListRecord {
+        ListRecord {
+            list_id: ListId(42),
+            account_id: AccountId(1),
+            collapse_hops: false,
+            fallback_url: None,
+            interstitial: None,
+            version: 0,
+        }
+    }
 
     #[test]
     fn every_key_is_read_back_from_its_text() {

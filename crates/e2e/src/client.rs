@@ -185,11 +185,13 @@ impl Client {
         self.http.request(method, format!("{}{path}", self.api))
     }
 
-    /// A request to the redirector, for a host and path.
+    /// A request to the redirector, for a host and path. With the headers that
+    /// every browser sends; the user agent is the caller's.
     pub fn edge_request(&self, method: Method, host: &str, path: &str) -> reqwest::RequestBuilder {
         self.http
             .request(method, format!("{}{path}", self.edge))
             .header(header::HOST, host)
+            .header(header::ACCEPT_LANGUAGE, "en-US")
     }
 
     /// A click on an `https://host/path` link.

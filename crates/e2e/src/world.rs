@@ -21,6 +21,7 @@ use crate::{
 };
 
 const ORIGIN_TOKEN: &str = "an-origin-token-for-tests";
+const CONTINUE_SECRET: &str = "a-continue-secret-for-tests";
 const VISITOR_KEY: &str = "a-visitor-key-for-tests";
 /// The host of the click tracker for lists without one.
 pub const PLATFORM_CLICK_HOST: &str = "click.waypost.example";
@@ -86,6 +87,7 @@ impl World {
             ("AMQP_URL", self.servers.amqp_url.clone()),
             ("AMQP_PREFIX", self.name.clone()),
             ("ORIGIN_TOKEN", ORIGIN_TOKEN.to_owned()),
+            ("CONTINUE_SECRET", CONTINUE_SECRET.to_owned()),
             ("VISITOR_KEY", VISITOR_KEY.to_owned()),
             ("PLATFORM_CLICK_HOST", PLATFORM_CLICK_HOST.to_owned()),
             ("ADMIN_BIND", "127.0.0.1:0".to_owned()),

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod click;
+mod geo;
+mod load;
 mod metrics;
 mod pages;
 mod publisher;

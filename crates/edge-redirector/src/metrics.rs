@@ -27,6 +27,8 @@ pub enum Outcome {
     NotFound,
     /// Neither Redis nor the origin could say.
     Unavailable,
+    /// Too much at once: refused before anything was done.
+    Shed,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -46,6 +48,8 @@ pub enum Source {
     Origin,
     Nowhere,
     Failed,
+    /// Too many at once: the origin was not asked.
+    Refused,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -55,7 +59,7 @@ struct SourceLabels {
 
 #[derive(Debug, Clone)]
 pub struct Metrics {
-    outcomes: [Counter; 6],
+    outcomes: [Counter; 7],
     not_recorded: Family<ReasonLabels, Counter>,
     misses: Family<SourceLabels, Counter>,
     /// Seconds from request to answer, of clicks.
@@ -70,10 +74,18 @@ pub struct Metrics {
 
 impl Metrics {
     pub fn register(registry: &mut Registry) -> Self {
-        use Outcome::{Click, Fallback, Hop, NotFound, Unavailable, Unrecorded};
+        use Outcome::{Click, Fallback, Hop, NotFound, Shed, Unavailable, Unrecorded};
         let requests = Family::<OutcomeLabels, Counter>::default();
-        let outcomes = [Hop, Click, Unrecorded, Fallback, NotFound, Unavailable]
-            .map(|outcome| requests.get_or_create(&OutcomeLabels { outcome }).clone());
+        let outcomes = [
+            Hop,
+            Click,
+            Unrecorded,
+            Fallback,
+            NotFound,
+            Unavailable,
+            Shed,
+        ]
+        .map(|outcome| requests.get_or_create(&OutcomeLabels { outcome }).clone());
         let metrics = Self {
             outcomes,
             not_recorded: Family::default(),

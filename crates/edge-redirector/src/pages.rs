@@ -1,51 +1,154 @@
-//! What people see who cannot be sent on. No scripts, nothing from another
-//! host.
+//! What people see who are not sent on at once. No scripts, nothing from
+//! another host, and all text is escaped.
+
+use std::sync::LazyLock;
 
 use actix_http::{
     Response, StatusCode,
     body::{BoxBody, MessageBody as _},
     header::{self, HeaderName, HeaderValue},
 };
+use askama::Template;
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use domain::interstitial::{self, MetaTag};
+use sha2::{Digest as _, Sha256};
 
 /// An answer of the redirector.
 pub type Page = Response<BoxBody>;
 
-const STYLE: &str = "body{font:17px/1.5 system-ui,sans-serif;margin:0;min-height:100vh;\
-    display:grid;place-items:center;background:#f6f6f4;color:#1c1c1a}\
-    main{max-width:30rem;padding:2rem}h1{font-size:1.5rem;margin:0 0 .5rem}p{margin:0}\
-    @media(prefers-color-scheme:dark){body{background:#161615;color:#ececea}}";
+const STYLE: &str = include_str!("../templates/page.css");
+
+/// Every page allows its own style and nothing else.
+static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| policy("'none'"));
+
+/// A form may be sent to us, and on to wherever the link leads: Chromium holds
+/// the whole chain of redirects behind a form against this.
+static POLICY_WITH_FORM: LazyLock<HeaderValue> = LazyLock::new(|| policy("'self' https: http:"));
+
+fn policy(form_action: &str) -> HeaderValue {
+    let style = BASE64_STANDARD.encode(Sha256::digest(STYLE));
+    HeaderValue::from_str(&format!(
+        "default-src 'none'; style-src 'sha256-{style}'; img-src data:; base-uri 'none'; \
+         form-action {form_action}; frame-ancestors 'none'"
+    ))
+    .expect("it is ASCII")
+}
+
+#[derive(Template)]
+#[template(path = "notice.html")]
+struct Notice<'a> {
+    title: &'a str,
+    text: &'a str,
+    tags: &'a [MetaTag<'a>],
+    style: &'static str,
+    /// Where the button goes; none if empty.
+    again: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "preview.html")]
+struct Preview<'a> {
+    title: &'a str,
+    text: &'a str,
+    tags: &'a [MetaTag<'a>],
+    style: &'static str,
+    action: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "interstitial.html")]
+struct Interstitial<'a> {
+    title: &'a str,
+    text: &'a str,
+    tags: &'a [MetaTag<'a>],
+    style: &'static str,
+    destination: &'a str,
+    cta: &'a str,
+}
 
 /// 404: there is no such link, or it leads nowhere any more.
 pub fn not_found() -> Page {
-    page(
+    notice(
         StatusCode::NOT_FOUND,
         "This link does not work",
-        "It may have expired, or it was not copied whole. Please check the message it came from.",
+        "It may have ended, or not all of it was copied. Please look at the message it came in, \
+         or ask whoever sent it.",
+        "",
+    )
+}
+
+/// 410: the button of a preview page was pressed too late.
+pub fn expired(again: &str) -> Page {
+    notice(
+        StatusCode::GONE,
+        "That took a while",
+        "The page was open for more than ten minutes. Please open the link again.",
+        again,
     )
 }
 
 /// 503: we cannot tell just now.
 pub fn unavailable() -> Page {
-    let mut response = page(
+    let mut response = notice(
         StatusCode::SERVICE_UNAVAILABLE,
         "One moment, please",
         "This link cannot be opened just now. Please try again in a minute.",
+        "",
     );
     let retry = HeaderValue::from_static("10");
     response.headers_mut().insert(header::RETRY_AFTER, retry);
     response
 }
 
-/// 405: links are for GET and HEAD.
-pub fn method_not_allowed() -> Page {
-    let mut response = page(
+/// 503 without a page: too much is asked for at once.
+pub fn shed() -> Page {
+    let mut response = empty(StatusCode::SERVICE_UNAVAILABLE);
+    let retry = HeaderValue::from_static("1");
+    response.headers_mut().insert(header::RETRY_AFTER, retry);
+    response
+}
+
+/// 405: links are for GET and HEAD, the button of the preview page for POST.
+pub fn method_not_allowed(allow: &'static str) -> Page {
+    let mut response = notice(
         StatusCode::METHOD_NOT_ALLOWED,
         "This is a link",
         "It can be opened, and nothing else.",
+        "",
     );
-    let allow = HeaderValue::from_static("GET, HEAD");
+    let allow = HeaderValue::from_static(allow);
     response.headers_mut().insert(header::ALLOW, allow);
     response
+}
+
+/// What a suspected bot sees: a button that a person presses. It does not say
+/// where the link leads. `page` has the link's preview tags.
+pub fn preview(action: &str, page: Option<&interstitial::Page>) -> Page {
+    let tags = page.map(interstitial::Page::tags).unwrap_or_default();
+    let html = Preview {
+        title: page.map_or("Open this link?", |page| &page.title),
+        text: page
+            .and_then(|page| page.description.as_deref())
+            .unwrap_or("Press Continue to go to the page that it leads to."),
+        tags: &tags,
+        style: STYLE,
+        action,
+    };
+    answer(StatusCode::OK, &html, &POLICY_WITH_FORM)
+}
+
+/// A page before the destination.
+pub fn interstitial(page: &interstitial::Page, destination: &str) -> Page {
+    let tags = page.tags();
+    let html = Interstitial {
+        title: &page.title,
+        text: page.description.as_deref().unwrap_or_default(),
+        tags: &tags,
+        style: STYLE,
+        destination,
+        cta: page.cta.as_deref().unwrap_or("Continue"),
+    };
+    answer(StatusCode::OK, &html, &POLICY)
 }
 
 /// An answer without a body. Neither caches nor search engines keep what we
@@ -61,27 +164,28 @@ pub fn empty(status: StatusCode) -> Page {
     response
 }
 
-fn page(status: StatusCode, title: &str, text: &str) -> Page {
+fn notice(status: StatusCode, title: &str, text: &str, again: &str) -> Page {
+    let html = Notice {
+        title,
+        text,
+        tags: &[],
+        style: STYLE,
+        again,
+    };
+    answer(status, &html, &POLICY)
+}
+
+fn answer(status: StatusCode, html: &impl Template, policy: &HeaderValue) -> Page {
     let mut response = empty(status);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
     for (name, value) in [
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; \
-             form-action 'none'; frame-ancestors 'none'",
-        ),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
     ] {
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
+        headers.insert(name, HeaderValue::from_static(value));
     }
-    let html = format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>{title}</title><style>{STYLE}</style></head>\
-         <body><main><h1>{title}</h1><p>{text}</p></main></body></html>"
-    );
+    let html = html.render().expect("a String takes all");
     response.set_body(html.boxed())
 }

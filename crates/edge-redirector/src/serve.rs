@@ -1,21 +1,25 @@
 //! Wires the service: what it depends on, its ports, and its end.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use actix_http::{HttpService, Request};
 use actix_server::Server;
 use anyhow::Context as _;
+use domain::bot::Rules;
 use platform::{
     admin,
     cache::Cache,
     health::{Health, Need},
     service::Shutdown,
+    watched::Watched,
 };
 use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    click::{self, Edge, Recorder},
+    click::{self, Edge, Proof, Recorder, Visitors},
+    geo::Geo,
+    load::Load,
     metrics::Metrics,
     publisher::{self, Publisher},
     resolve::{self, Limits, Origin, Resolver},
@@ -25,8 +29,6 @@ use crate::{
 
 /// Longer than a balancer keeps idle connections, so that it closes them first.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// For a request's head, and for a closing connection.
-const CLIENT_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     let publisher_settings = publisher::settings(&settings)?;
@@ -38,10 +40,15 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     let metrics = Metrics::register(&mut registry);
     let edge = Arc::new(Edge {
         resolver: resolver(&settings, &shutdown, &health, metrics.clone())?,
-        recorder: Recorder::new(
-            spool.clone(),
-            settings.trusted_proxies.clone(),
-            settings.telemetry.otlp_endpoint.is_some(),
+        recorder: Recorder {
+            spool: spool.clone(),
+            visitors: visitors(&settings, &shutdown)?,
+            proof: Proof::new(&settings.continue_secret),
+            is_tracing: settings.telemetry.otlp_endpoint.is_some(),
+        },
+        load: Load::new(
+            settings.edge_max_requests as usize,
+            settings.edge_max_requests_for_pages as usize,
         ),
         metrics: metrics.clone(),
     });
@@ -77,16 +84,19 @@ fn server(
     let listener = std::net::TcpListener::bind(settings.edge_bind).with_context(failed)?;
     let address = listener.local_addr().with_context(failed)?;
     let stopping = shutdown.stopping().clone();
+    let client_timeout = Duration::from_millis(settings.edge_client_timeout_ms);
+    let max_connections = settings.edge_max_connections as usize;
     let server = Server::build()
         .workers(settings.edge_workers.into())
+        .max_concurrent_connections(max_connections.div_ceil(settings.edge_workers.into()))
         .shutdown_timeout(settings.drain_timeout_s)
         .shutdown_signal(stopping.clone().cancelled_owned())
         .listen("edge", listener, move || {
             let (edge, stopping) = (edge.clone(), stopping.clone());
             HttpService::build()
                 .keep_alive(KEEP_ALIVE)
-                .client_request_timeout(CLIENT_TIMEOUT)
-                .client_disconnect_timeout(CLIENT_TIMEOUT)
+                .client_request_timeout(client_timeout)
+                .client_disconnect_timeout(client_timeout)
                 .graceful_shutdown_signal(move || stopping.clone().cancelled_owned())
                 .h1(move |request: Request| {
                     let edge = edge.clone();
@@ -97,6 +107,36 @@ fn server(
         .with_context(failed)?
         .run();
     Ok((server, address))
+}
+
+fn visitors(settings: &Settings, shutdown: &Shutdown) -> anyhow::Result<Visitors> {
+    let interval = Duration::from_millis(settings.files_interval_ms);
+    let geo = Geo::open(
+        settings.geoip_country_db.clone(),
+        settings.geoip_asn_db.clone(),
+        interval,
+        shutdown,
+    )?;
+    let rules = Arc::new(match &settings.bot_rules_file {
+        None => Watched::fixed(Rules::built_in()),
+        Some(path) => Watched::open(path.clone(), rules).context(BOT_RULES_FILE)?,
+    });
+    let stopping = shutdown.stopping().clone();
+    let following = rules.clone().follow(BOT_RULES_FILE, interval, stopping);
+    shutdown.spawn(BOT_RULES_FILE, following);
+    Ok(Visitors {
+        trusted_proxies: settings.trusted_proxies.clone(),
+        geo,
+        rules,
+    })
+}
+
+const BOT_RULES_FILE: &str = "BOT_RULES_FILE";
+
+fn rules(path: &Path) -> anyhow::Result<Rules> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("{} cannot be read", path.display()))?;
+    Rules::with(&text).with_context(|| format!("{} has no rules to use", path.display()))
 }
 
 fn resolver(
@@ -116,6 +156,7 @@ fn resolver(
         entries: settings.local_cache_entries,
         ttl: Duration::from_millis(settings.local_cache_ttl_ms),
         negative_ttl: Duration::from_millis(settings.local_cache_negative_ttl_ms),
+        max_lookups: settings.origin_max_lookups as usize,
     };
     let resolver = Arc::new(Resolver::new(cache.clone(), origin, &limits, metrics));
     let stopping = shutdown.stopping().clone();

@@ -31,6 +31,49 @@ pub struct Settings {
     /// 10.0.0.0/8. Their X-Forwarded-For is believed, nobody else's.
     #[arg(long, env = "TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxies: Vec<IpNet>,
+    /// The secret that the button of the preview page is signed with, at least
+    /// 16 characters, the same for all redirectors.
+    #[arg(long, env = "CONTINUE_SECRET", hide_env_values = true, value_parser = long_secret)]
+    pub continue_secret: Secret,
+    /// A file of rules that tell bots, beside those that are built in; their
+    /// form is in crates/domain/src/bot/rules.toml.
+    #[arg(long, env = "BOT_RULES_FILE")]
+    pub bot_rules_file: Option<PathBuf>,
+    /// A database of countries in MaxMind's format. Without it, countries are
+    /// unknown.
+    #[arg(long, env = "GEOIP_COUNTRY_DB")]
+    pub geoip_country_db: Option<PathBuf>,
+    /// A database of autonomous systems in MaxMind's format. Without it,
+    /// datacenters are known by their networks only.
+    #[arg(long, env = "GEOIP_ASN_DB")]
+    pub geoip_asn_db: Option<PathBuf>,
+    /// How often these three files are looked at, in milliseconds: one that
+    /// has changed is used without a restart.
+    #[arg(long, env = "FILES_INTERVAL_MS", default_value = "5000",
+          value_parser = clap::value_parser!(u64).range(10..=3_600_000))]
+    pub files_interval_ms: u64,
+
+    /// Connections at once; more wait to be accepted. Too low: people wait.
+    /// Too high: memory, some 10 KiB each, and files.
+    #[arg(long, env = "EDGE_MAX_CONNECTIONS", default_value = "20000",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub edge_max_connections: u32,
+    /// How long a request's head may take to arrive, in milliseconds, and an
+    /// answer to be taken. Too low: poor connections fail. Too high: slow
+    /// clients hold connections.
+    #[arg(long, env = "EDGE_CLIENT_TIMEOUT_MS", default_value = "5000",
+          value_parser = clap::value_parser!(u64).range(10..=600_000))]
+    pub edge_client_timeout_ms: u64,
+    /// Requests at once over which pages are refused and only redirects are
+    /// answered.
+    #[arg(long, env = "EDGE_MAX_REQUESTS_FOR_PAGES", default_value = "4000",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub edge_max_requests_for_pages: u32,
+    /// Requests at once over which all are refused. Too low: refusals that
+    /// were not needed. Too high: everybody waits.
+    #[arg(long, env = "EDGE_MAX_REQUESTS", default_value = "16000",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub edge_max_requests: u32,
 
     /// The origin: links-api's ORIGIN_BIND, as in http://127.0.0.1:8081.
     #[arg(long, env = "ORIGIN_URL", value_parser = http_url)]
@@ -43,6 +86,11 @@ pub struct Settings {
     #[arg(long, env = "ORIGIN_TIMEOUT_MS", default_value = "2000",
           value_parser = clap::value_parser!(u64).range(1..=60_000))]
     pub origin_timeout_ms: u64,
+    /// Questions to the origin at once; more are refused. Too low: links that
+    /// are not in Redis fail. Too high: guessed ids keep Postgres busy.
+    #[arg(long, env = "ORIGIN_MAX_LOOKUPS", default_value = "256",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub origin_max_lookups: u32,
     #[command(flatten)]
     pub cache: CacheSettings,
     /// Records of each kind kept in the process. Too low: more reads from

@@ -8,3 +8,4 @@ pub mod health;
 pub mod service;
 pub mod settings;
 pub mod telemetry;
+pub mod watched;

@@ -18,21 +18,24 @@ pub(super) async fn click_insert_all(
                  (click_id, clicked_at, account_id, link_key, link_id, list_id, offer_id,
                   creative_id, message_id, contact_phone, visitor, ip, user_agent, referrer,
                   country, sub1, sub2, sub3, sub4, sub5, source, creative, cost, is_bot,
-                  bot_reasons)
+                  bot_reasons, bot_rules, asn, confirmed, device, os, browser)
              SELECT click_id, clicked_at, account_id, link_key, link_id, list_id, offer_id,
                     creative_id, message_id, contact_phone, visitor, ip, user_agent, referrer,
                     country, sub1, sub2, sub3, sub4, sub5, source, creative, cost,
-                    bot_reasons <> '', string_to_array(bot_reasons, ',')
+                    bot_reasons <> '', string_to_array(bot_reasons, ','),
+                    string_to_array(bot_rules, E'\\x1f'), asn, confirmed, device, os, browser
              FROM unnest(
                  $1::uuid[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::text[],
                  $6::bigint[], $7::text[], $8::bigint[], $9::text[], $10::text[], $11::text[],
                  $12::inet[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[],
                  $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[],
-                 $24::text[]
+                 $24::text[], $25::text[], $26::bigint[], $27::boolean[], $28::text[],
+                 $29::text[], $30::text[]
              ) AS event
                  (click_id, clicked_at, account_id, link_key, link_id, list_id, offer_id,
                   creative_id, message_id, contact_phone, visitor, ip, user_agent, referrer,
-                  country, sub1, sub2, sub3, sub4, sub5, source, creative, cost, bot_reasons)
+                  country, sub1, sub2, sub3, sub4, sub5, source, creative, cost, bot_reasons,
+                  bot_rules, asn, confirmed, device, os, browser)
              ON CONFLICT DO NOTHING",
         )
         .await?;
@@ -67,6 +70,13 @@ pub(super) async fn click_insert_all(
                 &text(|event| &event.creative),
                 &text(|event| &event.cost),
                 &column(rows, |row| joined(&row.event.bot_reasons)),
+                // Rules' names are an operator's: no comma parts them.
+                &column(rows, |row| row.event.bot_rules.join("\u{1f}")),
+                &column(rows, |row| row.event.asn.map(i64::from)),
+                &column(rows, |row| row.event.confirmed),
+                &column(rows, |row| row.device.class),
+                &column(rows, |row| row.device.os.as_deref()),
+                &column(rows, |row| row.device.browser.as_deref()),
             ],
         )
         .await

@@ -5,16 +5,21 @@
 //! for each other instead of deadlocking. Repeating a batch changes nothing.
 
 mod clicks;
+mod devices;
 mod message_clicks;
 mod partitions;
+
+use std::sync::Arc;
 
 use ::store::pool::{Pool, PoolError};
 use domain::{
     attribution::{MessageContact, VisitorHash, VisitorKey, earliest},
     click::ClickEvent,
+    device::Device,
 };
 use tokio_postgres::error::SqlState;
 
+use devices::Devices;
 use partitions::Partitions;
 
 /// What became of a batch.
@@ -63,12 +68,14 @@ pub struct Store {
     pool: Pool,
     visitor_key: VisitorKey,
     partitions: Partitions,
+    devices: Devices,
 }
 
 /// An event, and whose message click it may become.
 struct Row<'e> {
     event: &'e ClickEvent<'static>,
     visitor: VisitorHash,
+    device: Arc<Device>,
 }
 
 impl Store {
@@ -77,6 +84,7 @@ impl Store {
             pool,
             visitor_key,
             partitions: Partitions::default(),
+            devices: Devices::default(),
         }
     }
 
@@ -111,11 +119,12 @@ impl Store {
         })
     }
 
-    fn row<'e>(&self, event: &'e ClickEvent<'static>) -> Row<'e> {
+    fn row<'e>(&mut self, event: &'e ClickEvent<'static>) -> Row<'e> {
         let user_agent = event.user_agent.as_deref();
         Row {
             event,
             visitor: VisitorHash::of(&self.visitor_key, event.click_id, event.ip, user_agent),
+            device: self.devices.of(user_agent),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::{borrow::Cow, net::IpAddr};
 
 use super::Macro;
 use crate::{
+    device::Device,
     id::ClickId,
     query::ClickQuery,
     record::{LinkRecord, OfferRecord},
@@ -17,9 +18,8 @@ pub struct VisitorFacts<'a> {
     pub referrer: Option<&'a str>,
     /// ISO 3166-1 alpha-2, upper case.
     pub country: Option<&'a str>,
-    pub device: Option<&'a str>,
-    pub os: Option<&'a str>,
-    pub browser: Option<&'a str>,
+    /// Needed by a template that [`reads`](super::Template::reads) it.
+    pub device: Option<&'a Device>,
 }
 
 /// All that a macro's value can come from at one click.
@@ -65,9 +65,9 @@ impl<'a> ClickContext<'a> {
             Macro::UserAgent => visitor.user_agent.map(Cow::Borrowed),
             Macro::Referrer => visitor.referrer.map(Cow::Borrowed),
             Macro::CountryCode => visitor.country.map(Cow::Borrowed),
-            Macro::Device => visitor.device.map(Cow::Borrowed),
-            Macro::Os => visitor.os.map(Cow::Borrowed),
-            Macro::Browser => visitor.browser.map(Cow::Borrowed),
+            Macro::Device => visitor.device?.class.map(Cow::Borrowed),
+            Macro::Os => borrowed(&visitor.device?.os),
+            Macro::Browser => borrowed(&visitor.device?.browser),
         }
     }
 }

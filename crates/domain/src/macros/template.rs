@@ -107,6 +107,12 @@ impl Template {
         self
     }
 
+    /// Whether the template has one of these macros.
+    pub fn reads(&self, names: &[Macro]) -> bool {
+        let mut pieces = self.pieces.iter();
+        pieces.any(|piece| matches!(piece, Piece::Macro(name) if names.contains(name)))
+    }
+
     /// The URL for one click. `value` gives a macro's raw value; `None` and
     /// empty are no value.
     pub fn expand<'v>(&self, value: impl Fn(Macro) -> Option<Cow<'v, str>>) -> String {

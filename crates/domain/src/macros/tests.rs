@@ -1,16 +1,22 @@
 //! Tables for every macro and rule, and the properties that hold for all
 //! templates and values.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::LazyLock};
 
 use proptest::prelude::*;
 use rstest::rstest;
 use url::Url;
 
 use super::*;
-use crate::{id::*, query::ClickQuery, record::*};
+use crate::{device::Device, id::*, query::ClickQuery, record::*};
 
 const CLICK_ID: &str = "01a11d5c-1e7b-7123-8123-456789abcdef";
+
+static DEVICE: LazyLock<Device> = LazyLock::new(|| Device {
+    class: Some("phone"),
+    os: Some("iOS".to_owned()),
+    browser: None,
+});
 
 fn link() -> LinkRecord {
     LinkRecord {
@@ -68,9 +74,7 @@ fn expanded_for(link: &LinkRecord, template: &str, query: &str) -> String {
             user_agent: Some("Mozilla/5.0 (a; b) é"),
             referrer: Some("https://x.example/?a=b"),
             country: Some("US"),
-            device: Some("phone"),
-            os: Some("iOS"),
-            browser: None,
+            device: Some(&DEVICE),
         },
     };
     let template = Template::parse(template).unwrap();

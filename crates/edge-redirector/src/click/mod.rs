@@ -1,7 +1,10 @@
-//! The two hops: `/<id>` and `/c/<token>`.
+//! The two hops: `/<id>` and `/c/<token>`, and the button of the preview page,
+//! `/<id>/continue/<proof>` and `/c/<token>/continue/<proof>`.
 
+mod proof;
 mod record;
 mod request;
+mod visitor;
 
 use std::sync::Arc;
 
@@ -17,30 +20,70 @@ use domain::{
 };
 
 use crate::{
+    load::Load,
     metrics::{Metrics, Outcome},
     pages::{self, Page},
     resolve::{Resolver, Route, Unresolved},
 };
+pub use proof::Proof;
+use proof::Unproven;
 use record::Click;
 pub use record::Recorder;
+pub use visitor::Visitors;
 
 /// What handlers share.
 pub struct Edge {
     pub resolver: Arc<Resolver>,
     pub recorder: Recorder,
+    pub load: Arc<Load>,
     pub metrics: Metrics,
 }
 
-/// Answers any request. Two fixed forms of path need no router.
+/// Answers any request. Few fixed forms of path need no router.
 pub async fn handle(request: Request, edge: &Edge) -> Page {
-    let answer = match Name::parse(request.path()) {
-        None => return not_found(edge),
-        Some(_) if !takes(request.method()) => return pages::method_not_allowed(),
-        Some(Name::Tracker(token)) => click_tracker(&request, edge, token).await,
-        Some(Name::Code(code)) => campaign_link(&request, edge, code).await,
-        Some(Name::Short(id)) => short_link(&request, edge, id).await,
+    let Some(_answering) = edge.load.enter() else {
+        edge.metrics.request(Outcome::Shed);
+        return pages::shed();
+    };
+    let (path, proof) = match request.path().split_once(CONTINUE) {
+        Some((path, proof)) => (path, Some(proof)),
+        None => (request.path(), None),
+    };
+    let Some(name) = Name::parse(path) else {
+        return not_found(edge);
+    };
+    let method = request.method();
+    let is_read = *method == Method::GET || *method == Method::HEAD;
+    let press = match proof {
+        None if is_read => None,
+        None => return pages::method_not_allowed("GET, HEAD"),
+        Some(proof) if *method == Method::POST => Some(proof),
+        // Loaded again from the address bar: the link itself.
+        Some(_) if is_read => return back(&request, edge, path),
+        Some(_) => return pages::method_not_allowed("POST"),
+    };
+    let visit = Visit {
+        request: &request,
+        edge,
+        press,
+    };
+    let answer = match name {
+        Name::Tracker(token) => click_tracker(visit, token).await,
+        Name::Code(code) => campaign_link(visit, code).await,
+        Name::Short(id) => short_link(visit, id).await,
     };
     answer.unwrap_or_else(|error| unavailable(edge, &error))
+}
+
+/// Between a link's path and the proof that its preview page was shown.
+const CONTINUE: &str = "/continue/";
+
+/// A request to a link; `press` is the proof, where Continue was pressed.
+#[derive(Clone, Copy)]
+struct Visit<'v> {
+    request: &'v Request,
+    edge: &'v Edge,
+    press: Option<&'v str>,
 }
 
 /// What a path names.
@@ -64,47 +107,40 @@ impl Name {
     }
 }
 
-fn takes(method: &Method) -> bool {
-    *method == Method::GET || *method == Method::HEAD
-}
-
 /// The short link: on to the click tracker with its query, or, where there is
 /// one hop only, recorded and on to the destination.
-async fn short_link(request: &Request, edge: &Edge, id: ShortId) -> Result<Page, Unresolved> {
-    let Some(host) = request::host(request) else {
+async fn short_link(visit: Visit<'_>, id: ShortId) -> Result<Page, Unresolved> {
+    let edge = visit.edge;
+    let Some(host) = request::host(visit.request) else {
         return Ok(not_found(edge));
     };
     let Some(route) = edge.resolver.link(host, id).await? else {
         return Ok(not_found(edge));
     };
     match (&route.link.tracker, route.collapses_hops()) {
-        (Some(tracker), false) => Ok(hop(request, edge, &route, tracker)),
-        _ => Ok(destination(request, edge, &route).await),
+        (Some(tracker), false) => Ok(hop(visit, &route, tracker)),
+        _ => Ok(destination(visit, &route).await),
     }
 }
 
 /// The click tracker: recorded, and on to the destination. A token is good at
 /// its own host only, so that no tenant's host can be used for another's link.
-async fn click_tracker(
-    request: &Request,
-    edge: &Edge,
-    token: TrackerToken,
-) -> Result<Page, Unresolved> {
-    match edge.resolver.tracker(token).await? {
-        Some(route) if is_at(request, route.link.tracker.as_ref().map(|t| &t.host)) => {
-            Ok(destination(request, edge, &route).await)
+async fn click_tracker(visit: Visit<'_>, token: TrackerToken) -> Result<Page, Unresolved> {
+    match visit.edge.resolver.tracker(token).await? {
+        Some(route) if is_at(visit.request, route.link.tracker.as_ref().map(|t| &t.host)) => {
+            Ok(destination(visit, &route).await)
         }
-        _ => Ok(not_found(edge)),
+        _ => Ok(not_found(visit.edge)),
     }
 }
 
 /// A campaign link by its full URL, at its own host only, as above.
-async fn campaign_link(request: &Request, edge: &Edge, code: LinkCode) -> Result<Page, Unresolved> {
-    match edge.resolver.code(code).await? {
-        Some(route) if is_at(request, route.link.code.as_ref().map(|c| &c.host)) => {
-            Ok(destination(request, edge, &route).await)
+async fn campaign_link(visit: Visit<'_>, code: LinkCode) -> Result<Page, Unresolved> {
+    match visit.edge.resolver.code(code).await? {
+        Some(route) if is_at(visit.request, route.link.code.as_ref().map(|c| &c.host)) => {
+            Ok(destination(visit, &route).await)
         }
-        _ => Ok(not_found(edge)),
+        _ => Ok(not_found(visit.edge)),
     }
 }
 
@@ -112,35 +148,64 @@ fn is_at(request: &Request, host: Option<&String>) -> bool {
     host.is_some() && request::host(request).as_ref() == host
 }
 
-fn hop(request: &Request, edge: &Edge, route: &Route, tracker: &Tracker) -> Page {
+fn hop(visit: Visit<'_>, route: &Route, tracker: &Tracker) -> Page {
+    let Visit {
+        request,
+        edge,
+        press,
+    } = visit;
     match route.availability(jiff::Timestamp::now()) {
+        // Nothing is recorded here, so that no page has this button.
+        Availability::Open if press.is_some() => not_found(edge),
         Availability::Open => {
             edge.metrics.request(Outcome::Hop);
-            let query = query::bounded(request::query(request));
-            if query.is_empty() {
-                found(edge, &tracker.to_string())
-            } else {
-                found(edge, &format!("{tracker}?{query}"))
-            }
+            found(edge, &with_query(&tracker.to_string(), request))
         }
         closed => elsewhere(edge, closed),
     }
 }
 
-async fn destination(request: &Request, edge: &Edge, route: &Route) -> Page {
+async fn destination(visit: Visit<'_>, route: &Route) -> Page {
+    let Visit {
+        request,
+        edge,
+        press,
+    } = visit;
     let now = jiff::Timestamp::now();
-    match (route.availability(now), route.template()) {
-        (Availability::Open, Some(template)) => {
-            let click = Click {
-                request,
-                route,
-                template,
-                now,
-            };
-            edge.recorder.redirect(edge, click).await
+    let template = match (route.availability(now), route.template()) {
+        (Availability::Open, Some(template)) => template,
+        (Availability::Open, None) => return elsewhere(edge, Availability::Gone),
+        (closed, _) => return elsewhere(edge, closed),
+    };
+    let click = Click {
+        request,
+        route,
+        template,
+        now,
+    };
+    let Some(proof) = press else {
+        return edge.recorder.arrive(edge, click).await;
+    };
+    match edge.recorder.proof.check(route.link.link_key, proof, now) {
+        Ok(click_id) => edge.recorder.confirm(edge, click, click_id).await,
+        Err(Unproven::Forged) => not_found(edge),
+        Err(Unproven::Expired) => {
+            let path = request.path().split(CONTINUE).next().unwrap_or_default();
+            pages::expired(&with_query(path, request))
         }
-        (Availability::Open, None) => elsewhere(edge, Availability::Gone),
-        (closed, _) => elsewhere(edge, closed),
+    }
+}
+
+/// The link itself, from the address that its button goes to.
+fn back(request: &Request, edge: &Edge, path: &str) -> Page {
+    found(edge, &with_query(path, request))
+}
+
+/// A URL with as much of the request's query as is read.
+fn with_query(url: &str, request: &Request) -> String {
+    match query::bounded(request::query(request)) {
+        "" => url.to_owned(),
+        query => format!("{url}?{query}"),
     }
 }
 
@@ -169,11 +234,17 @@ fn found(edge: &Edge, url: &str) -> Page {
 
 fn not_found(edge: &Edge) -> Page {
     edge.metrics.request(Outcome::NotFound);
+    if edge.load.sheds_pages() {
+        return pages::empty(StatusCode::NOT_FOUND);
+    }
     pages::not_found()
 }
 
 fn unavailable(edge: &Edge, error: &Unresolved) -> Page {
     edge.metrics.request(Outcome::Unavailable);
     tracing::debug!(error = %error, "a link could not be looked up");
+    if edge.load.sheds_pages() {
+        return pages::shed();
+    }
     pages::unavailable()
 }

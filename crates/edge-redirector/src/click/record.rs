@@ -1,30 +1,32 @@
-//! What is recorded of a click, before the redirect is answered.
+//! What is recorded of a click, before it is answered.
 
-use std::{borrow::Cow, cell::RefCell, collections::HashMap, time::Instant};
+use std::{borrow::Cow, time::Instant};
 
-use actix_http::{HttpMessage as _, Request, header};
+use actix_http::{HttpMessage as _, Request};
 use domain::{
-    bot::{self, BotReason, KnownBots},
-    click::{ClickEvent, MAX_REFERRER_BYTES, MAX_USER_AGENT_BYTES, truncated},
+    arrival::{self, Answer},
+    bot::Verdict,
+    click::ClickEvent,
     id::ClickId,
-    macros::{ClickContext, Template, VisitorFacts},
+    macros::{ClickContext, Macro, Template, VisitorFacts},
     query::{self, ClickQuery},
 };
-use ipnet::IpNet;
 use platform::telemetry::{self, TRACEPARENT};
 use tracing::{Instrument as _, Span};
 
-use super::{Edge, found, request};
-use crate::{metrics::Outcome, pages::Page, resolve::Route, spool::Spool};
-
-/// User agents that a worker thread remembers: there are few in any hour, and
-/// the list of bots is one large regular expression.
-const REMEMBERED_USER_AGENTS: usize = 10_000;
-
-thread_local! {
-    /// Whether a user agent is a known bot's. Emptied when it is full.
-    static KNOWN: RefCell<HashMap<String, bool>> = RefCell::default();
-}
+use super::{
+    CONTINUE, Edge, found,
+    proof::Proof,
+    request,
+    visitor::{Visitor, Visitors},
+    with_query,
+};
+use crate::{
+    metrics::Outcome,
+    pages::{self, Page},
+    resolve::Route,
+    spool::Spool,
+};
 
 /// A request to a link that is open, at one time.
 #[derive(Clone, Copy)]
@@ -37,30 +39,75 @@ pub struct Click<'c> {
 
 /// Records clicks in the spool.
 pub struct Recorder {
-    spool: Spool,
-    known_bots: KnownBots,
-    trusted_proxies: Vec<IpNet>,
+    pub spool: Spool,
+    pub visitors: Visitors,
+    pub proof: Proof,
     /// Whether clicks may be traced; else they have no span at all.
-    is_tracing: bool,
+    pub is_tracing: bool,
+}
+
+/// What a click is recorded as.
+struct Record<'c> {
+    click_id: ClickId,
+    verdict: Verdict<'c>,
+    is_confirmed: bool,
 }
 
 impl Recorder {
-    pub fn new(spool: Spool, trusted_proxies: Vec<IpNet>, is_tracing: bool) -> Self {
-        Self {
-            spool,
-            known_bots: KnownBots::load(),
-            trusted_proxies,
-            is_tracing,
+    /// Records a click and answers what it gets. If it cannot be recorded the
+    /// answer is the same, counted and said.
+    pub async fn arrive(&self, edge: &Edge, click: Click<'_>) -> Page {
+        let route = click.route;
+        let visitor = self.visitors.of(click.request);
+        let verdict = visitor.verdict(click.request, route.countries());
+        let answer = arrival::answer(&verdict, route.filters_bots(), route.offer(), route.list());
+        if answer != Answer::Redirect && edge.load.sheds_pages() {
+            edge.metrics.request(Outcome::Shed);
+            return pages::shed();
+        }
+        let record = Record {
+            click_id: click_id(click.now),
+            verdict,
+            is_confirmed: false,
+        };
+        let destination = self.record(edge, &click, &visitor, record).await;
+        match answer {
+            Answer::Redirect => found(edge, &destination),
+            Answer::Interstitial(page) => pages::interstitial(page, &destination),
+            Answer::Preview(page) => {
+                let token = self.proof.token(route.link.link_key, click_id(click.now));
+                pages::preview(&continue_path(click.request, &token), page)
+            }
         }
     }
 
-    /// Records the click and answers the 302. If it cannot be recorded the
-    /// redirect goes on, counted and said.
-    pub async fn redirect(&self, edge: &Edge, click: Click<'_>) -> Page {
+    /// Records that somebody pressed Continue, and sends them on.
+    pub async fn confirm(&self, edge: &Edge, click: Click<'_>, click_id: ClickId) -> Page {
+        let visitor = self.visitors.of(click.request);
+        let record = Record {
+            click_id,
+            verdict: Verdict::default(),
+            is_confirmed: true,
+        };
+        let destination = self.record(edge, &click, &visitor, record).await;
+        match arrival::confirmed(click.route.offer(), click.route.list()) {
+            Answer::Interstitial(page) => pages::interstitial(page, &destination),
+            _ => found(edge, &destination),
+        }
+    }
+
+    /// Puts the click into the spool, and gives its destination.
+    async fn record(
+        &self,
+        edge: &Edge,
+        click: &Click<'_>,
+        visitor: &Visitor<'_>,
+        record: Record<'_>,
+    ) -> String {
         let start = Instant::now();
         let span = self.span(click.request);
         let mut line = Vec::with_capacity(1024);
-        let url = self.describe(&click, &span, &mut line);
+        let url = describe(click, visitor, record, &span, &mut line);
         let recorded = if span.is_none() {
             self.spool.append(&line).await
         } else {
@@ -78,68 +125,7 @@ impl Recorder {
         edge.metrics
             .click_duration
             .observe(start.elapsed().as_secs_f64());
-        found(edge, &url)
-    }
-
-    /// Writes the event's line and gives the destination.
-    fn describe(&self, click: &Click<'_>, span: &Span, line: &mut Vec<u8>) -> String {
-        let Click {
-            request,
-            route,
-            template,
-            now,
-        } = *click;
-        let raw_query = request::query(request);
-        let query = ClickQuery::parse(raw_query);
-        let user_agent = request::text(request, header::USER_AGENT);
-        let referrer = request::text(request, header::REFERER);
-        let user_agent = user_agent
-            .as_deref()
-            .map(|text| truncated(text, MAX_USER_AGENT_BYTES));
-        let referrer = referrer
-            .as_deref()
-            .map(|text| truncated(text, MAX_REFERRER_BYTES));
-        let unix_ms = u64::try_from(now.as_millisecond()).unwrap_or(0);
-        let context = ClickContext {
-            click_id: ClickId::generate(unix_ms, &mut rand::rng()),
-            link: &route.link,
-            offer: route.offer(),
-            query: &query,
-            visitor: VisitorFacts {
-                ip: request::client_ip(request, &self.trusted_proxies),
-                user_agent,
-                referrer,
-                country: None,
-                device: None,
-                os: None,
-                browser: None,
-            },
-        };
-        let reasons = self.verdict(request, user_agent);
-        event(&context, reasons, span).write_line(line);
-        let forwarded = if route.link.forward_query {
-            query::bounded(raw_query)
-        } else {
-            ""
-        };
-        template.expand_forwarding(forwarded, |name| context.value(name))
-    }
-
-    fn verdict(&self, request: &Request, user_agent: Option<&str>) -> Vec<BotReason> {
-        let signs = request::bot_signs(request, user_agent);
-        bot::verdict(&signs, |user_agent| {
-            KNOWN.with_borrow_mut(|remembered| {
-                if let Some(&known) = remembered.get(user_agent) {
-                    return known;
-                }
-                let known = self.known_bots.contains(user_agent);
-                if remembered.len() >= REMEMBERED_USER_AGENTS {
-                    remembered.clear();
-                }
-                remembered.insert(user_agent.to_owned(), known);
-                known
-            })
-        })
+        url
     }
 
     fn span(&self, request: &Request) -> Span {
@@ -154,9 +140,62 @@ impl Recorder {
     }
 }
 
-fn event<'a>(context: &ClickContext<'a>, reasons: Vec<BotReason>, span: &Span) -> ClickEvent<'a> {
+fn click_id(now: jiff::Timestamp) -> ClickId {
+    let unix_ms = u64::try_from(now.as_millisecond()).unwrap_or(0);
+    ClickId::generate(unix_ms, &mut rand::rng())
+}
+
+/// Where the button of the preview page goes: the link's own path and query.
+fn continue_path(request: &Request, token: &str) -> String {
+    with_query(&format!("{}{CONTINUE}{token}", request.path()), request)
+}
+
+/// Writes the event's line and gives the destination.
+fn describe(
+    click: &Click<'_>,
+    visitor: &Visitor<'_>,
+    record: Record<'_>,
+    span: &Span,
+    line: &mut Vec<u8>,
+) -> String {
+    let Click {
+        request,
+        route,
+        template,
+        ..
+    } = *click;
+    let raw_query = request::query(request);
+    let query = ClickQuery::parse(raw_query);
+    let needs_device = template.reads(&[Macro::Device, Macro::Os, Macro::Browser]);
+    let context = ClickContext {
+        click_id: record.click_id,
+        link: &route.link,
+        offer: route.offer(),
+        query: &query,
+        visitor: VisitorFacts {
+            ip: visitor.ip,
+            user_agent: visitor.user_agent.as_deref(),
+            referrer: visitor.referrer.as_deref(),
+            country: visitor.country.as_deref(),
+            device: needs_device.then(|| visitor.device()),
+        },
+    };
+    event(&context, visitor, record, span).write_line(line);
+    let forwarded = if route.link.forward_query {
+        query::bounded(raw_query)
+    } else {
+        ""
+    };
+    template.expand_forwarding(forwarded, |name| context.value(name))
+}
+
+fn event<'a>(
+    context: &ClickContext<'a>,
+    visitor: &'a Visitor<'_>,
+    record: Record<'a>,
+    span: &Span,
+) -> ClickEvent<'a> {
     let link = context.link;
-    let visitor = context.visitor;
     let value = |name| context.value(name).filter(|value| !value.is_empty());
     use domain::macros::Macro::{Cost, Creative, Source, Sub};
     ClickEvent {
@@ -170,9 +209,10 @@ fn event<'a>(context: &ClickContext<'a>, reasons: Vec<BotReason>, span: &Span) -
         message_id: link.message_id.as_deref().map(Cow::Borrowed),
         contact_phone: link.contact_phone.as_deref().map(Cow::Borrowed),
         ip: visitor.ip,
-        user_agent: visitor.user_agent.map(Cow::Borrowed),
-        referrer: visitor.referrer.map(Cow::Borrowed),
-        country: visitor.country.map(Cow::Borrowed),
+        user_agent: visitor.user_agent.as_deref().map(Cow::Borrowed),
+        referrer: visitor.referrer.as_deref().map(Cow::Borrowed),
+        country: visitor.country.as_deref().map(Cow::Borrowed),
+        asn: visitor.asn,
         sub1: value(Sub(0)),
         sub2: value(Sub(1)),
         sub3: value(Sub(2)),
@@ -181,7 +221,14 @@ fn event<'a>(context: &ClickContext<'a>, reasons: Vec<BotReason>, span: &Span) -
         source: value(Source),
         creative: value(Creative),
         cost: value(Cost),
-        bot_reasons: reasons,
+        bot_reasons: record.verdict.reasons,
+        bot_rules: record
+            .verdict
+            .rules
+            .into_iter()
+            .map(Cow::Borrowed)
+            .collect(),
+        confirmed: record.is_confirmed,
         traceparent: telemetry::traceparent(span).map(Cow::Owned),
     }
 }

@@ -3,10 +3,10 @@
 use std::{borrow::Cow, net::IpAddr};
 
 use actix_http::{
-    HttpMessage as _, Method, Request,
+    HttpMessage as _, Request,
     header::{self, HeaderMap, HeaderName},
 };
-use domain::{bot::BotSigns, client_ip};
+use domain::{click::truncated, client_ip};
 use ipnet::IpNet;
 
 /// The host a request is for, normalised.
@@ -20,10 +20,13 @@ pub fn query(request: &Request) -> &str {
     request.uri().query().unwrap_or_default()
 }
 
-/// A header's text; what is not UTF-8 becomes U+FFFD.
-pub fn text(request: &Request, name: HeaderName) -> Option<Cow<'_, str>> {
+/// The start of a header's text; what is not UTF-8 becomes U+FFFD.
+pub fn text(request: &Request, name: HeaderName, max_bytes: usize) -> Option<Cow<'_, str>> {
     let value = request.headers().get(name)?;
-    Some(String::from_utf8_lossy(value.as_bytes()))
+    Some(match String::from_utf8_lossy(value.as_bytes()) {
+        Cow::Borrowed(text) => Cow::Borrowed(truncated(text, max_bytes)),
+        Cow::Owned(text) => Cow::Owned(truncated(&text, max_bytes).to_owned()),
+    })
 }
 
 pub fn client_ip(request: &Request, trusted: &[IpNet]) -> IpAddr {
@@ -38,16 +41,7 @@ pub fn client_ip(request: &Request, trusted: &[IpNet]) -> IpAddr {
     )
 }
 
-pub fn bot_signs<'a>(request: &'a Request, user_agent: Option<&'a str>) -> BotSigns<'a> {
-    let headers = request.headers();
-    BotSigns {
-        is_head: request.method() == Method::HEAD,
-        user_agent,
-        purposes: ["sec-purpose", "purpose", "x-moz"].map(|name| value(headers, name)),
-    }
-}
-
 /// The text of a header that is plain ASCII where it means anything.
-pub fn value<'a>(headers: &'a HeaderMap, name: &'static str) -> Option<&'a str> {
+pub fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }

@@ -17,6 +17,7 @@ use domain::{
 };
 use platform::cache::{Cache, CacheUnavailable};
 use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
 
 pub use changes::follow;
 pub use origin::Origin;
@@ -43,6 +44,8 @@ pub struct Limits {
     pub entries: u64,
     pub ttl: Duration,
     pub negative_ttl: Duration,
+    /// Questions to the origin at once.
+    pub max_lookups: usize,
 }
 
 /// A tier per kind of record, over the same Redis and origin. Links are kept
@@ -76,6 +79,7 @@ impl Resolver {
             remote: Remote {
                 cache,
                 origin,
+                lookups: Semaphore::new(limits.max_lookups),
                 metrics,
             },
         }
@@ -163,6 +167,8 @@ impl Resolver {
 struct Remote {
     cache: Cache,
     origin: Origin,
+    /// A flood of unknown links must not become one of the origin.
+    lookups: Semaphore,
     metrics: Metrics,
 }
 
@@ -172,6 +178,10 @@ impl Remote {
             self.metrics.miss(Source::Redis);
             return Ok(Some(record));
         }
+        let Ok(_lookup) = self.lookups.try_acquire() else {
+            self.metrics.miss(Source::Refused);
+            return Err(Unresolved("too many look-ups at once".to_owned()));
+        };
         match self.origin.find(key).await {
             Ok(Some(json)) => {
                 self.metrics.miss(Source::Origin);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::{
     availability::{Availability, Subject, availability},
+    bot::Countries,
     macros::{Template, with_parameters},
     record::{AccountRecord, CampaignRecord, LinkRecord, ListRecord, OfferRecord},
 };
@@ -58,6 +59,29 @@ impl Route {
     pub fn template(&self) -> Option<&Template> {
         let own = self.own_template.as_ref();
         own.or_else(|| self.offer.as_deref()?.template.as_ref())
+    }
+
+    pub fn list(&self) -> Option<&ListRecord> {
+        self.list.as_deref()
+    }
+
+    /// Whether suspected bots see the preview page: the offer says so, or else
+    /// the account.
+    pub fn filters_bots(&self) -> bool {
+        let account = self.account.as_deref();
+        let offer = self.offer().and_then(|offer| offer.filter_bots);
+        offer.unwrap_or_else(|| account.is_some_and(|account| account.filters_bots))
+    }
+
+    /// The countries that the account says are bad.
+    pub fn countries(&self) -> &Countries {
+        static NONE: Countries = Countries {
+            allowed: Vec::new(),
+            blocked: Vec::new(),
+        };
+        self.account
+            .as_deref()
+            .map_or(&NONE, |account| &account.countries)
     }
 
     pub fn collapses_hops(&self) -> bool {

@@ -23,7 +23,8 @@ const PER_PAGE: u32 = 50;
 const STATUS: [&str; 2] = ["active", "suspended"];
 const STATUS_NAMES: &str = "active, suspended";
 const COLUMNS: &str = "
-    id, name, status, products, bot_filter_mode, prepend_text, append_text, created_at, updated_at
+    id, name, status, products, bot_filter_mode, allowed_countries, blocked_countries,
+    prepend_text, append_text, created_at, updated_at
 ";
 
 pub fn operations() -> Vec<Operation> {
@@ -91,6 +92,11 @@ struct AccountRequest {
     /// no_filter or filter: for offers and links that say nothing else.
     #[schemars(extend("enum" = ["no_filter", "filter", "", null]))]
     bot_filter_mode: Option<Text>,
+    /// ISO 3166-1 alpha-2. If there are any, clicks from other countries are
+    /// suspected; from an unknown one they are not.
+    allowed_countries: Option<Vec<Text>>,
+    /// Clicks from these countries are suspected.
+    blocked_countries: Option<Vec<Text>>,
     /// Put before each message of lists that have no text of their own, at most
     /// 320 characters; `{{brand_name}}` is the list's.
     prepend_text: Option<Text>,
@@ -111,6 +117,8 @@ struct AccountObject {
     status: String,
     products: Vec<String>,
     bot_filter_mode: String,
+    allowed_countries: Vec<String>,
+    blocked_countries: Vec<String>,
     prepend_text: Option<String>,
     append_text: Option<String>,
     created_at: Timestamp,
@@ -125,6 +133,8 @@ impl AccountObject {
             status: row.get("status"),
             products: row.get("products"),
             bot_filter_mode: row.get("bot_filter_mode"),
+            allowed_countries: row.get("allowed_countries"),
+            blocked_countries: row.get("blocked_countries"),
             prepend_text: row.get("prepend_text"),
             append_text: row.get("append_text"),
             created_at: Timestamp(row.get("created_at")),
@@ -140,6 +150,8 @@ fn example() -> Value {
         "status": "active",
         "products": ["sms", "offer_management"],
         "bot_filter_mode": "no_filter",
+        "allowed_countries": ["US", "CA"],
+        "blocked_countries": [],
         "prepend_text": "{{brand_name}}: ",
         "append_text": "Reply STOP to opt out.",
         "created_at": "2026-03-10T08:15:00Z",
@@ -153,6 +165,8 @@ struct AccountFields {
     status: String,
     products: Vec<String>,
     bot_filter_mode: String,
+    allowed_countries: Vec<String>,
+    blocked_countries: Vec<String>,
     prepend_text: Option<String>,
     append_text: Option<String>,
 }
@@ -164,6 +178,8 @@ impl AccountFields {
             status: "active".to_owned(),
             products: Vec::new(),
             bot_filter_mode: "no_filter".to_owned(),
+            allowed_countries: Vec::new(),
+            blocked_countries: Vec::new(),
             prepend_text: None,
             append_text: None,
         }
@@ -201,6 +217,16 @@ impl AccountFields {
             }
             self.bot_filter_mode = mode.to_owned();
         }
+        countries(
+            &mut self.allowed_countries,
+            sent.allowed_countries,
+            "allowed_countries",
+        )?;
+        countries(
+            &mut self.blocked_countries,
+            sent.blocked_countries,
+            "blocked_countries",
+        )?;
         change(
             &mut self.prepend_text,
             &sent.prepend_text,
@@ -209,6 +235,26 @@ impl AccountFields {
         )?;
         change(&mut self.append_text, &sent.append_text, "append_text", 320)
     }
+}
+
+fn countries(
+    target: &mut Vec<String>,
+    sent: Option<Vec<Text>>,
+    field: &'static str,
+) -> Result<(), ApiError> {
+    let Some(sent) = sent else {
+        return Ok(());
+    };
+    let mut codes: Vec<_> = sent.iter().map(|code| code.as_str().to_owned()).collect();
+    let is_code = |code: &str| code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase());
+    if let Some(code) = codes.iter().find(|code| !is_code(code)) {
+        let problem = format!("{code:?} is not a country by ISO 3166-1 alpha-2, as in \"US\"");
+        return Err(ApiError::field(field, problem));
+    }
+    codes.sort();
+    codes.dedup();
+    *target = codes;
+    Ok(())
 }
 
 async fn list_accounts(call: Call<'_>) -> Result<Answer, ApiError> {
@@ -239,8 +285,9 @@ async fn account_insert(
 ) -> Result<Row, ApiError> {
     let sql = format!(
         "INSERT INTO accounts
-             (name, status, products, bot_filter_mode, prepend_text, append_text)
-         VALUES ($1, $2, $3, $4, $5, $6)
+             (name, status, products, bot_filter_mode, prepend_text, append_text,
+              allowed_countries, blocked_countries)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
          RETURNING {COLUMNS}"
     );
     let statement = client.prepare_cached(&sql).await?;
@@ -254,6 +301,8 @@ async fn account_insert(
                 &fields.bot_filter_mode,
                 &fields.prepend_text,
                 &fields.append_text,
+                &fields.allowed_countries,
+                &fields.blocked_countries,
             ],
         )
         .await?;
@@ -297,6 +346,8 @@ async fn update_account(call: Call<'_>) -> Result<Answer, ApiError> {
         status: there.status,
         products: there.products,
         bot_filter_mode: there.bot_filter_mode,
+        allowed_countries: there.allowed_countries,
+        blocked_countries: there.blocked_countries,
         prepend_text: there.prepend_text,
         append_text: there.append_text,
     };
@@ -304,7 +355,7 @@ async fn update_account(call: Call<'_>) -> Result<Answer, ApiError> {
     let sql = format!(
         "UPDATE accounts
          SET name = $2, status = $3, products = $4, bot_filter_mode = $5, prepend_text = $6,
-             append_text = $7,
+             append_text = $7, allowed_countries = $8, blocked_countries = $9,
              version = version + 1, updated_at = now()
          WHERE id = $1
          RETURNING {COLUMNS}"
@@ -322,6 +373,8 @@ async fn update_account(call: Call<'_>) -> Result<Answer, ApiError> {
                 &fields.bot_filter_mode,
                 &fields.prepend_text,
                 &fields.append_text,
+                &fields.allowed_countries,
+                &fields.blocked_countries,
             ],
         )
         .await?;

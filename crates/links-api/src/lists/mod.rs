@@ -4,7 +4,7 @@ mod fields;
 pub mod sending;
 
 use actix_web::http::Method;
-use domain::{id::ListId, macros::InvalidTemplate, record::RecordKey};
+use domain::{id::ListId, interstitial, macros::InvalidTemplate, record::RecordKey};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -17,7 +17,6 @@ use crate::{
     api::{Answer, Call, Listing, Operation, Page, Pagination, Parameter, Timestamp},
     auth::Scope,
     error::{ApiError, Field},
-    interstitial,
 };
 use fields::{ListFields, ListRequest};
 

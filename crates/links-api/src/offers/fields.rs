@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{id::base62, macros::Template};
+use domain::{id::base62, interstitial::Interstitial, macros::Template};
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -13,7 +13,7 @@ use crate::{
     api::DecimalText,
     body::{Choice, Text, change, change_url, given},
     error::{ApiError, Field},
-    interstitial::Interstitial,
+    interstitial,
     links::request::slug,
     money,
 };
@@ -193,7 +193,7 @@ impl OfferFields {
             self.filter_bots = filter_bots;
         }
         if let Some(interstitial) = sent.interstitial {
-            interstitial.check()?;
+            interstitial::check(&interstitial)?;
             self.interstitial = Some(interstitial);
         }
         if let Some(secret) = given(&sent.postback_secret) {

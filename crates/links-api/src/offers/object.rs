@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use domain::interstitial::Interstitial;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio_postgres::Row;
 
 use super::{Kind, fields::OfferFields, with_names};
-use crate::{api::Timestamp, interstitial::Interstitial, money};
+use crate::{api::Timestamp, money};
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct OfferObject {

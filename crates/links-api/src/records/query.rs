@@ -1,6 +1,7 @@
 //! The records as they stand in Postgres.
 
 use domain::{
+    bot::Countries,
     id::{
         AccountId, CampaignId, CreativeId, LinkCode, LinkKey, ListId, OfferId, ShortId,
         TrackerToken,
@@ -11,6 +12,7 @@ use domain::{
         LinkStatus, ListRecord, OfferRecord, OfferStatus, Tracker,
     },
 };
+use serde::de::DeserializeOwned;
 use store::pool::GenericClient;
 use tokio_postgres::{Row, types::Json};
 
@@ -99,7 +101,7 @@ pub async fn offer_find(
     let statement = client
         .prepare_cached(
             "SELECT account_id, kind, url_template, external_platform, external_id, affiliate_id,
-                    fallback_url, status, version
+                    fallback_url, filter_bots, interstitial, status, version
              FROM offers
              WHERE id = $1",
         )
@@ -117,6 +119,8 @@ pub async fn offer_find(
         external_id: row.get("external_id"),
         affiliate_id: row.get("affiliate_id"),
         fallback_url: row.get("fallback_url"),
+        filter_bots: row.get("filter_bots"),
+        interstitial: json(&row, "interstitial"),
         status: match row.get("status") {
             "active" => OfferStatus::Active,
             "paused" => OfferStatus::Paused,
@@ -131,7 +135,9 @@ pub async fn list_find(
 ) -> Result<Option<ListRecord>, ApiError> {
     let statement = client
         .prepare_cached(
-            "SELECT account_id, collapse_hops, fallback_url, version FROM lists WHERE id = $1",
+            "SELECT account_id, collapse_hops, fallback_url, interstitial, version
+             FROM lists
+             WHERE id = $1",
         )
         .await?;
     let row = client.query_opt(&statement, &[&id.0]).await?;
@@ -140,8 +146,14 @@ pub async fn list_find(
         account_id: AccountId(row.get("account_id")),
         collapse_hops: row.get("collapse_hops"),
         fallback_url: row.get("fallback_url"),
+        interstitial: json(&row, "interstitial"),
         version: row.get("version"),
     }))
+}
+
+fn json<T: DeserializeOwned>(row: &Row, column: &str) -> Option<T> {
+    let value: Option<Json<T>> = row.get(column);
+    value.map(|Json(value)| value)
 }
 
 /// The template that an offer's clicks are sent by: an SMS offer's platform
@@ -160,7 +172,11 @@ pub async fn account_find(
     id: AccountId,
 ) -> Result<Option<AccountRecord>, ApiError> {
     let statement = client
-        .prepare_cached("SELECT status, version FROM accounts WHERE id = $1")
+        .prepare_cached(
+            "SELECT status, bot_filter_mode, allowed_countries, blocked_countries, version
+             FROM accounts
+             WHERE id = $1",
+        )
         .await?;
     let row = client.query_opt(&statement, &[&id.0]).await?;
     Ok(row.map(|row| AccountRecord {
@@ -168,6 +184,11 @@ pub async fn account_find(
         status: match row.get("status") {
             "active" => AccountStatus::Active,
             _ => AccountStatus::Suspended,
+        },
+        filters_bots: row.get::<_, &str>("bot_filter_mode") == "filter",
+        countries: Countries {
+            allowed: row.get("allowed_countries"),
+            blocked: row.get("blocked_countries"),
         },
         version: row.get("version"),
     }))
