@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+pub mod browser;
 pub mod client;
+pub mod geoip;
 pub mod openapi;
 pub mod proxy;
 pub mod servers;

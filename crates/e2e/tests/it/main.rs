@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "what is missing fails the test")]
 
 mod api;
+mod arrival;
 mod broker;
+mod browser;
 mod crash;
 mod edge;
 mod event_documents;
+mod limits;
 mod operations;
 mod whole_path;
 mod worker;
