@@ -701,7 +701,7 @@ async fn every_macro_from_every_source_on_both_shapes() {
         .client
         .call(key, Method::POST, &path, Some(&render))
         .await;
-    assert_eq!(status, 200, "{rendered}");
+    assert_eq!(status, 201, "{rendered}");
     let link = rendered["messages"][0]["links"]["link1"].as_str().unwrap();
     let id = link.rsplit('/').next().unwrap();
     let bound = [
