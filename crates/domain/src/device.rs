@@ -79,42 +79,37 @@ fn class(user_agent: &str, os: Option<&str>) -> Option<&'static str> {
         let os = os.unwrap_or_default();
         words.iter().any(|word| os.starts_with(word))
     };
-    Some(
-        if says(&["TV", "AFT", "Roku", "CrKey", "BRAVIA"]) || is_os(&["tvOS", "ATV OS", "Tizen TV"])
-        {
-            "tv"
-        } else if says(&["iPad", "Tablet", "Kindle", "Silk/", "KFAPWI"]) {
-            "tablet"
-        } else if is_os(&["Android"]) && !says(&["Mobile", "Opera Mini", "Opera Mobi"]) {
-            "tablet"
-        } else if says(&[
-            "Mobile",
-            "iPhone",
-            "iPod",
-            "Opera Mini",
-            "Opera Mobi",
-            "KAIOS",
-            "BlackBerry",
-        ]) || is_os(&["Android", "iOS", "KaiOS", "Windows Phone"])
-        {
-            "mobile"
-        } else if is_os(&[
-            "Windows",
-            "Mac OS X",
-            "Linux",
-            "Ubuntu",
-            "Fedora",
-            "Debian",
-            "Chrome OS",
-            "FreeBSD",
-            "OpenBSD",
-        ]) {
-            "desktop"
-        } else {
-            "other"
-        },
-    )
+    let is_android = is_os(&["Android"]);
+    let is_phone = says(&["Mobile", "Opera Mini", "Opera Mobi"]);
+    let is_tv = says(&["TV", "AFT", "Roku", "CrKey", "BRAVIA"]) || is_os(&["tvOS", "ATV OS"]);
+    let is_tablet = says(&["iPad", "Tablet", "Kindle", "Silk/"]) || (is_android && !is_phone);
+    Some(if is_tv {
+        "tv"
+    } else if is_tablet {
+        "tablet"
+    } else if is_phone
+        || says(&["iPhone", "iPod", "KAIOS", "BlackBerry"])
+        || is_os(&["iOS", "KaiOS", "Windows Phone"])
+    {
+        "mobile"
+    } else if is_os(&DESKTOPS) {
+        "desktop"
+    } else {
+        "other"
+    })
 }
+
+const DESKTOPS: [&str; 9] = [
+    "Windows",
+    "Mac OS X",
+    "Linux",
+    "Ubuntu",
+    "Fedora",
+    "Debian",
+    "Chrome OS",
+    "FreeBSD",
+    "OpenBSD",
+];
 
 #[cfg(test)]
 mod tests {

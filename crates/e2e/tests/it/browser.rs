@@ -119,10 +119,10 @@ async fn continue_is_pressed_and_the_click_is_confirmed() {
     );
     let clicks = site.clicks(2).await;
     assert!(
-        clicks[0].starts_with("ua_bot [crawler-user-agents:HeadlessChrome"),
+        clicks[1].starts_with("ua_bot [crawler-user-agents:HeadlessChrome"),
         "{clicks:?}"
     );
-    assert_eq!(clicks[1], " [] confirmed");
+    assert_eq!(clicks[0], " [] confirmed");
 }
 
 #[tokio::test]

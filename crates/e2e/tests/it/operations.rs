@@ -90,6 +90,7 @@ async fn a_wrong_setting_is_named_and_a_secret_is_not_shown() {
             false,
         ),
         ("edge-redirector", &[], "EDGE_WORKERS", "0", true),
+        ("edge-redirector", &[], "CONTINUE_SECRET", "hunter2", false),
         ("edge-redirector", &[], "TRACE_RATIO", "2", true),
         ("click-worker", &[], "VISITOR_KEY", "hunter2", false),
         ("click-worker", &[], "PREFETCH", "100000", true),
@@ -106,6 +107,30 @@ async fn a_wrong_setting_is_named_and_a_secret_is_not_shown() {
         );
         assert_eq!(said.contains(&format!("{value:?}")), shown, "{said}");
         assert!(!said.contains("hunter2"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_used_stops_the_start_with_a_sentence() {
+    let world = World::new().await;
+    let file = world.folder.path().join("file");
+    std::fs::write(&file, "[[rule]]\nname = 'x'\nreason = 'ua_bot'\n").unwrap();
+    for (setting, expected) in [
+        (
+            "BOT_RULES_FILE",
+            "has no rules to use: the rule \\\"x\\\": it has no condition",
+        ),
+        ("GEOIP_COUNTRY_DB", "cannot be read: invalid database"),
+        ("GEOIP_ASN_DB", "cannot be read: invalid database"),
+    ] {
+        let mut env = world.env();
+        env.insert("ORIGIN_URL".to_owned(), "http://127.0.0.1:1".to_owned());
+        env.insert(setting.to_owned(), file.display().to_string());
+        let output = command("edge-redirector", &[], &env).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8(output.stdout).unwrap();
+        let sentence = format!("{setting}: {} {expected}", file.display());
+        assert!(said.contains(&sentence), "{said}");
     }
 }
 

@@ -41,6 +41,30 @@ pub fn client_ip(request: &Request, trusted: &[IpNet]) -> IpAddr {
     )
 }
 
+/// The headers that our own rules ask for, by names that need not be parsed
+/// for every click.
+static SIGNS: [HeaderName; 8] = [
+    header::USER_AGENT,
+    header::ACCEPT,
+    header::ACCEPT_LANGUAGE,
+    header::ACCEPT_ENCODING,
+    HeaderName::from_static("sec-purpose"),
+    HeaderName::from_static("purpose"),
+    HeaderName::from_static("x-purpose"),
+    HeaderName::from_static("x-moz"),
+];
+
+/// The text of a header that a rule asks for.
+pub fn sign<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let known = SIGNS.iter().find(|sign| sign.as_str() == name);
+    let value = match known {
+        Some(name) => headers.get(name),
+        None => headers.get(name),
+    };
+    // What is not ASCII is there all the same.
+    Some(value?.to_str().unwrap_or("\u{fffd}"))
+}
+
 /// The text of a header that is plain ASCII where it means anything.
 pub fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()

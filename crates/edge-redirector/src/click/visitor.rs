@@ -105,7 +105,7 @@ impl Visitor<'_> {
     }
 
     pub fn verdict(&self, request: &Request, countries: &Countries) -> Verdict<'_> {
-        let header = |name: &str| request::value(request.headers(), name);
+        let header = |name: &str| request::sign(request.headers(), name);
         let signs = Signs {
             method: request.method().as_str(),
             header: &header,

@@ -486,14 +486,20 @@ async fn operators_manage_accounts_and_keys() {
         let body = Some(body).filter(|body| !body.is_null());
         api.client.call(&admin, method, path, body.as_ref()).await
     };
-    let body = json!({ "name": "Tenant", "products": ["sms", "sms"], "bot_filter_mode": "filter" });
+    let body = json!({ "name": "Tenant", "products": ["sms", "sms"], "bot_filter_mode": "filter",
+        "allowed_countries": ["US", "CA", "US"] });
     let (status, account) = call(Method::POST, "/api/v2/accounts", body).await;
     assert_eq!(status, 201);
     assert_json_snapshot!(account, {
         ".id" => "[id]", ".created_at" => "[time]", ".updated_at" => "[time]",
     }, @r#"
     {
+      "allowed_countries": [
+        "CA",
+        "US"
+      ],
       "append_text": null,
+      "blocked_countries": [],
       "bot_filter_mode": "filter",
       "created_at": "[time]",
       "id": "[id]",
@@ -514,6 +520,9 @@ async fn operators_manage_accounts_and_keys() {
     )
     .await;
     assert_eq!(changed["products"], json!(["offer_management"]));
+    assert_eq!(changed["allowed_countries"], json!(["CA", "US"]));
+    let (_, changed) = call(Method::PUT, &own, json!({ "allowed_countries": [] })).await;
+    assert_eq!(changed["allowed_countries"], json!([]));
     let (_, listed) = call(Method::GET, "/api/v2/accounts", Value::Null).await;
     assert_eq!(listed["pagination"]["total"], 3);
     for (body, expected) in [
@@ -526,6 +535,14 @@ async fn operators_manage_accounts_and_keys() {
         ),
         (
             json!({ "name": "x", "bot_filter_mode": "x" }),
+            "400 invalid_field",
+        ),
+        (
+            json!({ "name": "x", "allowed_countries": ["us"] }),
+            "400 invalid_field",
+        ),
+        (
+            json!({ "name": "x", "blocked_countries": ["USA"] }),
             "400 invalid_field",
         ),
     ] {
