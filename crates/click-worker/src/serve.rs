@@ -11,6 +11,7 @@ use platform::{
     service::Shutdown,
 };
 use prometheus_client::registry::Registry;
+use tokio::task::JoinSet;
 
 use crate::{metrics::Metrics, session::Worker, settings::Settings, store::Store};
 
@@ -24,20 +25,26 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     let postgres = health.dependency("postgres", Need::Required);
     shutdown.watch(postgres, pool.clone(), ::store::pool::ping);
     let mut registry = Registry::default();
-    let worker = Worker {
+    let metrics = Metrics::register(&mut registry);
+    let worker = || Worker {
         uri: settings.amqp.amqp_url.clone(),
         topology: Topology::new(&settings.amqp.amqp_prefix),
         prefetch: settings.prefetch,
         batch_max_events: usize::try_from(settings.batch_max_events).unwrap_or(usize::MAX),
         linger: settings.linger(),
-        store: Store::new(pool, settings.visitor_key.clone()),
-        metrics: Metrics::register(&mut registry),
+        store: Store::new(pool.clone(), settings.visitor_key.clone()),
+        metrics: metrics.clone(),
         amqp_health: health.dependency("rabbitmq", Need::Required),
         stopping: shutdown.stopping().clone(),
         drain_timeout: Duration::from_secs(settings.drain_timeout_s),
     };
+    let workers: Vec<_> = (0..settings.consumers).map(|_| worker()).collect();
     let admin = admin::serve(settings.admin_bind, health.clone(), registry)?;
     shutdown.drains(&health);
     tracing::info!(admin.address = %admin, "listening");
-    worker.run().await
+    let mut consumers: JoinSet<_> = workers.into_iter().map(Worker::run).collect();
+    while let Some(ended) = consumers.join_next().await {
+        ended.context("a consumer panicked")??;
+    }
+    Ok(())
 }

@@ -22,7 +22,13 @@ pub struct Settings {
     /// all workers. Changing it makes every visitor a new one.
     #[arg(long, env = "VISITOR_KEY", hide_env_values = true, value_parser = visitor_key)]
     pub visitor_key: VisitorKey,
-    /// Messages taken from the queue before the first of them is
+    /// Batches that are stored at once, each by a consumer of its own. Too low:
+    /// Postgres waits for the worker and the worker for Postgres. Too high:
+    /// connections, and transactions that wait for each other.
+    #[arg(long, env = "CONSUMERS", default_value = "2",
+          value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub consumers: u16,
+    /// Messages that a consumer takes from the queue before the first of them is
     /// acknowledged. Too low: small batches. Too high: one worker holds what
     /// another could store.
     #[arg(long, env = "PREFETCH", default_value = "64",

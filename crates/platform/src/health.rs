@@ -38,7 +38,8 @@ pub struct DependencyHealth {
 }
 
 impl Health {
-    /// A dependency, down until it is said to be up.
+    /// A dependency, down until it is said to be up. There may be several of
+    /// a name, as connections to one broker: all of them must be up.
     pub fn dependency(&self, name: &'static str, need: Need) -> DependencyHealth {
         let mut state = self.lock();
         state.dependencies.push(Dependency {
@@ -68,17 +69,20 @@ impl Health {
     pub fn report(&self) -> serde_json::Value {
         let ready = self.is_ready();
         let state = self.lock();
-        let dependencies = state.dependencies.iter().map(|dependency| {
+        let mut dependencies = serde_json::Map::new();
+        // Those that are up first: of a name, what is wrong is shown.
+        let (up, down): (Vec<_>, Vec<_>) = state.dependencies.iter().partition(|d| d.state.is_ok());
+        for dependency in up.into_iter().chain(down) {
             let shown = match &dependency.state {
                 Ok(()) => "up".to_owned(),
                 Err(reason) => format!("down: {reason}"),
             };
-            (dependency.name.to_owned(), serde_json::Value::from(shown))
-        });
+            dependencies.insert(dependency.name.to_owned(), shown.into());
+        }
         serde_json::json!({
             "ready": ready,
             "draining": state.draining,
-            "dependencies": dependencies.collect::<serde_json::Map<_, _>>(),
+            "dependencies": dependencies,
         })
     }
 
@@ -123,6 +127,21 @@ mod tests {
         assert_eq!(report["dependencies"]["postgres"], "up");
         required.down("gone");
         assert!(!health.is_ready());
+    }
+
+    #[test]
+    fn of_several_with_a_name_all_must_be_up() {
+        let health = Health::default();
+        let both = [(); 2].map(|()| health.dependency("rabbitmq", Need::Required));
+        both[1].up();
+        assert!(!health.is_ready());
+        let report = health.report();
+        assert_eq!(
+            report["dependencies"]["rabbitmq"],
+            "down: not connected yet"
+        );
+        both[0].up();
+        assert!(health.is_ready());
     }
 
     #[test]
