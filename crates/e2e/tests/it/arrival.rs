@@ -611,14 +611,20 @@ async fn an_operators_rules_are_used_and_follow_their_file() {
     let rule = |name: &str, word: &str| {
         format!("[[rule]]\nname = '{name}'\nreason = 'ua_bot'\nuser_agent = ['{word}']\n")
     };
-    std::fs::write(&file, rule("first", "Model X")).unwrap();
+    // At once, or half of it might be read.
+    let write = |text: &str| {
+        let new = folder.path().join("new");
+        std::fs::write(&new, text).unwrap();
+        std::fs::rename(new, &file).unwrap();
+    };
+    write(&rule("first", "Model X"));
     let settings = [("BOT_RULES_FILE", file.to_str().unwrap()), SOON];
     let mut site = Site::start(DESTINATION, json!({ "filter_bots": true }), &settings).await;
     let link = site.link().await;
     let (x, y) = ("Phone of Model X", "Phone of Model Y");
     assert_eq!(site.open(&link, x).await.status, 200);
     assert_eq!(site.open(&link, y).await.status, 302);
-    std::fs::write(&file, rule("second", "Model Y")).unwrap();
+    write(&rule("second", "Model Y"));
     site.wait_for_status(&link, y, 200).await;
     assert_eq!(
         site.open(&link, x).await.status,
@@ -626,7 +632,7 @@ async fn an_operators_rules_are_used_and_follow_their_file() {
         "what was remembered is forgotten"
     );
     site.edge.expect_in_log("a file cannot be used");
-    std::fs::write(&file, "[[rule]]\nname = 'third'\n").unwrap();
+    write("[[rule]]\nname = 'third'\n");
     let warning = "a file cannot be used: what was read of it before stays";
     let error = site.edge.wait_for_log(warning)["error"].to_string();
     assert!(error.contains("missing field `reason`"), "{error}");

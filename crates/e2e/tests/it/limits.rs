@@ -129,7 +129,17 @@ impl Hanging {
                 &format!("/hangs{i}"),
             );
             tokio::spawn(async move {
-                request.send().await.ok();
+                // One that is refused, since another had the last place just
+                // then, tries again until it hangs.
+                loop {
+                    let request = request.try_clone().expect("it has no body");
+                    match request.send().await {
+                        Ok(response) if response.status() == 503 => {
+                            tokio::time::sleep(Duration::from_millis(5)).await;
+                        }
+                        _ => break,
+                    }
+                }
             })
         });
         Self(requests.collect())
