@@ -11,7 +11,6 @@ use serde::Deserialize;
 type Database = Reader<Vec<u8>>;
 
 /// Either may be absent; then what it knows is unknown.
-#[derive(Default)]
 pub struct Geo {
     country: Option<Arc<Watched<Database>>>,
     asn: Option<Arc<Watched<Database>>>,
@@ -45,13 +44,8 @@ impl Geo {
         shutdown: &Shutdown,
     ) -> anyhow::Result<Self> {
         let open = |name: &'static str, path: Option<PathBuf>| -> anyhow::Result<_> {
-            let Some(path) = path else {
-                return Ok(None);
-            };
-            let database = Arc::new(Watched::open(path, read).context(name)?);
-            let stopping = shutdown.stopping().clone();
-            shutdown.spawn(name, database.clone().follow(name, interval, stopping));
-            Ok(Some(database))
+            path.map(|path| Watched::open(name, path, read, interval, shutdown))
+                .transpose()
         };
         Ok(Self {
             country: open("GEOIP_COUNTRY_DB", country)?,

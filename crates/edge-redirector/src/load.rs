@@ -1,10 +1,7 @@
 //! How much is done at once. What is too much is refused at once, pages before
 //! redirects.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Requests that are being answered.
 #[derive(Debug)]
@@ -15,20 +12,20 @@ pub struct Load {
 }
 
 /// A request that is being answered, until it is dropped.
-pub struct Request(Arc<Load>);
+pub struct Request<'l>(&'l Load);
 
 impl Load {
-    pub fn new(max_requests: usize, max_requests_for_pages: usize) -> Arc<Self> {
-        Arc::new(Self {
+    pub fn new(max_requests: usize, max_requests_for_pages: usize) -> Self {
+        Self {
             n_requests: AtomicUsize::new(0),
             max_requests,
             max_requests_for_pages,
-        })
+        }
     }
 
     /// `None` if there are too many.
-    pub fn enter(self: &Arc<Self>) -> Option<Request> {
-        let request = Request(self.clone());
+    pub fn enter(&self) -> Option<Request<'_>> {
+        let request = Request(self);
         let n_before = self.n_requests.fetch_add(1, Ordering::Relaxed);
         (n_before < self.max_requests).then_some(request)
     }
@@ -39,7 +36,7 @@ impl Load {
     }
 }
 
-impl Drop for Request {
+impl Drop for Request<'_> {
     fn drop(&mut self) {
         self.0.n_requests.fetch_sub(1, Ordering::Relaxed);
     }

@@ -117,21 +117,16 @@ fn visitors(settings: &Settings, shutdown: &Shutdown) -> anyhow::Result<Visitors
         interval,
         shutdown,
     )?;
-    let rules = Arc::new(match &settings.bot_rules_file {
+    let rules = match &settings.bot_rules_file {
         None => Watched::fixed(Rules::built_in()),
-        Some(path) => Watched::open(path.clone(), rules).context(BOT_RULES_FILE)?,
-    });
-    let stopping = shutdown.stopping().clone();
-    let following = rules.clone().follow(BOT_RULES_FILE, interval, stopping);
-    shutdown.spawn(BOT_RULES_FILE, following);
+        Some(path) => Watched::open("BOT_RULES_FILE", path.clone(), rules, interval, shutdown)?,
+    };
     Ok(Visitors {
         trusted_proxies: settings.trusted_proxies.clone(),
         geo,
         rules,
     })
 }
-
-const BOT_RULES_FILE: &str = "BOT_RULES_FILE";
 
 fn rules(path: &Path) -> anyhow::Result<Rules> {
     let text = std::fs::read_to_string(path)

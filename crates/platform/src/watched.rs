@@ -7,24 +7,16 @@ use std::{
     time::Duration,
 };
 
+use anyhow::Context as _;
 use arc_swap::{ArcSwap, Guard};
-use tokio_util::sync::CancellationToken;
+
+use crate::service::Shutdown;
 
 /// How a file is read; it may take its time.
 pub type Load<T> = fn(&Path) -> anyhow::Result<T>;
 
-/// Read by anybody at the price of a look; changed by [`Watched::follow`].
-pub struct Watched<T> {
-    current: ArcSwap<T>,
-    file: Option<File<T>>,
-}
-
-struct File<T> {
-    path: PathBuf,
-    load: Load<T>,
-    /// Before it was first read.
-    stamp: Option<Stamp>,
-}
+/// Read by anybody at the price of a look.
+pub struct Watched<T>(ArcSwap<T>);
 
 /// A file as it was: another of these is another file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,61 +40,65 @@ impl Stamp {
 
 impl<T: Send + Sync + 'static> Watched<T> {
     /// Of no file: it stays as it is.
-    pub fn fixed(value: T) -> Self {
-        Self {
-            current: ArcSwap::from_pointee(value),
-            file: None,
-        }
+    pub fn fixed(value: T) -> Arc<Self> {
+        Arc::new(Self(ArcSwap::from_pointee(value)))
     }
 
-    /// Reads the file.
-    pub fn open(path: PathBuf, load: Load<T>) -> anyhow::Result<Self> {
+    /// Reads the file, and from then on looks at it in this interval. One that
+    /// cannot be read any more is said by its `name`, and what was read before
+    /// stays; so a file may be replaced or written anew in its place.
+    pub fn open(
+        name: &'static str,
+        path: PathBuf,
+        load: Load<T>,
+        interval: Duration,
+        shutdown: &Shutdown,
+    ) -> anyhow::Result<Arc<Self>> {
         let stamp = Stamp::of(&path);
-        Ok(Self {
-            current: ArcSwap::from_pointee(load(&path)?),
-            file: Some(File { path, load, stamp }),
-        })
+        let watched = Self::fixed(load(&path).context(name)?);
+        let stopping = shutdown.stopping().clone();
+        let following = follow(name, path, stamp, load, interval, watched.clone());
+        shutdown.spawn(name, async move {
+            tokio::select! {
+                ended = following => ended,
+                () = stopping.cancelled() => Ok(()),
+            }
+        });
+        Ok(watched)
     }
 
     pub fn get(&self) -> Guard<Arc<T>> {
-        self.current.load()
+        self.0.load()
     }
+}
 
-    /// Looks at the file in this interval. One that cannot be read is said,
-    /// and what was read before stays; so a file may be replaced or written
-    /// anew in its place.
-    pub async fn follow(
-        self: Arc<Self>,
-        name: &'static str,
-        interval: Duration,
-        stopping: CancellationToken,
-    ) -> anyhow::Result<()> {
-        let Some(File { path, load, stamp }) = &self.file else {
-            return Ok(());
-        };
-        let (load, mut seen) = (*load, *stamp);
-        loop {
-            tokio::select! {
-                () = tokio::time::sleep(interval) => {}
-                () = stopping.cancelled() => return Ok(()),
+/// `seen` is the file's stamp from before it was read.
+async fn follow<T: Send + Sync + 'static>(
+    name: &'static str,
+    path: PathBuf,
+    mut seen: Option<Stamp>,
+    load: Load<T>,
+    interval: Duration,
+    watched: Arc<Watched<T>>,
+) -> anyhow::Result<()> {
+    loop {
+        tokio::time::sleep(interval).await;
+        let now = Stamp::of(&path);
+        if now == seen {
+            continue;
+        }
+        seen = now;
+        let file = path.clone();
+        match tokio::task::spawn_blocking(move || load(&file)).await? {
+            Ok(value) => {
+                watched.0.store(Arc::new(value));
+                tracing::info!(file = name, "a file has changed and is used");
             }
-            let now = Stamp::of(path);
-            if now == seen {
-                continue;
-            }
-            seen = now;
-            let file = path.clone();
-            match tokio::task::spawn_blocking(move || load(&file)).await? {
-                Ok(value) => {
-                    self.current.store(Arc::new(value));
-                    tracing::info!(file = name, "a file has changed and is used");
-                }
-                Err(error) => tracing::warn!(
-                    file = name,
-                    error = %format!("{error:#}"),
-                    "a file cannot be used: what was read of it before stays",
-                ),
-            }
+            Err(error) => tracing::warn!(
+                file = name,
+                error = %format!("{error:#}"),
+                "a file cannot be used: what was read of it before stays",
+            ),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The rules: what they are read from, and how they are asked.
 
-use std::{borrow::Cow, collections::BTreeMap, collections::HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -106,7 +106,7 @@ pub struct Rules {
 pub struct Agent {
     /// The rules whose condition on the user agent holds.
     rules: Vec<usize>,
-    listed: Option<(BotReason, Cow<'static, str>)>,
+    listed: Option<(BotReason, &'static str)>,
 }
 
 impl Rules {
@@ -157,26 +157,21 @@ impl Rules {
         let user_agent = user_agent.map(str::trim).unwrap_or_default();
         let lower = user_agent.to_ascii_lowercase();
         let holds = |texts: &[String]| texts.iter().any(|text| lower.contains(text));
-        let is_bots = |index: &&usize| {
-            let rule = &self.rules[**index];
-            rule.is_about_the_user_agent()
-        };
         let rules: Vec<_> = (0..self.rules.len())
             .filter(|&index| {
                 let texts = &self.rules[index].user_agent;
                 texts.is_empty() || holds(texts)
             })
             .collect();
-        let is_named = rules.iter().any(|index| is_bots(&index));
+        let is_named = rules
+            .iter()
+            .any(|&index| self.rules[index].is_about_the_user_agent());
         let listed = if user_agent.is_empty() || is_named || holds(&self.people) {
             None
         } else {
             crawlers::find(user_agent).filter(|(_, name)| !self.disabled.contains(*name))
         };
-        Agent {
-            rules,
-            listed: listed.map(|(reason, name)| (reason, Cow::Borrowed(name))),
-        }
+        Agent { rules, listed }
     }
 
     /// The verdict on a click. `agent` must be these rules' own.
@@ -189,8 +184,8 @@ impl Rules {
         for rule in rules.filter(|rule| rule.holds(signs)) {
             verdict.add(rule.reason, &rule.name);
         }
-        if let Some((reason, name)) = &agent.listed {
-            verdict.add(*reason, name);
+        if let Some((reason, name)) = agent.listed {
+            verdict.add(reason, name);
         }
         if let Some(name) = signs.countries.refuse(signs.country) {
             verdict.add(BotReason::BadCountry, name);
@@ -224,7 +219,7 @@ impl Rule {
         if texts.chain(words).any(|text| text.trim().is_empty()) {
             return Err(problem("an empty text would hold for everybody"));
         }
-        if rule.is_without_condition() {
+        if rule.user_agent.is_empty() && rule.is_about_nothing_else() {
             return Err(problem("it has no condition"));
         }
         if rule.reason == BotReason::Burst {
@@ -233,10 +228,7 @@ impl Rule {
         Ok(rule)
     }
 
-    fn is_without_condition(&self) -> bool {
-        self.user_agent.is_empty() && self.is_about_nothing_else()
-    }
-
+    /// No condition but perhaps that on the user agent.
     fn is_about_nothing_else(&self) -> bool {
         self.method.is_empty()
             && self.header.is_empty()

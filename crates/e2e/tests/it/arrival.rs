@@ -86,7 +86,7 @@ impl Site {
         assert_eq!(status, 200, "{answer}");
     }
 
-    async fn open(&self, url: &str, user_agent: &str) -> Opened {
+    pub async fn open(&self, url: &str, user_agent: &str) -> Opened {
         Opened::of(
             self.request(Method::GET, url, user_agent)
                 .send()
@@ -141,11 +141,11 @@ fn merge(target: &mut Value, with: Value) {
     target.extend(with);
 }
 
-struct Opened {
-    status: u16,
+pub struct Opened {
+    pub status: u16,
     location: Option<String>,
     policy: String,
-    html: String,
+    pub html: String,
 }
 
 impl Opened {

@@ -11,7 +11,7 @@ use e2e::{
     service::Service,
     wait::wait_for,
 };
-use reqwest::{Method, header};
+use reqwest::Method;
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -153,14 +153,8 @@ impl Drop for Hanging {
 }
 
 async fn status(site: &Site, url: &str) -> (u16, String) {
-    let (host, path) = split(url);
-    let request = site.client.edge_request(Method::GET, host, path);
-    let response = request
-        .header(header::USER_AGENT, BROWSER)
-        .send()
-        .await
-        .unwrap();
-    (response.status().as_u16(), response.text().await.unwrap())
+    let opened = site.open(url, BROWSER).await;
+    (opened.status, opened.html)
 }
 
 /// What is kept is kept, and who asks the origin waits.

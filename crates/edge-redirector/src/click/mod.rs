@@ -35,7 +35,7 @@ pub use visitor::Visitors;
 pub struct Edge {
     pub resolver: Arc<Resolver>,
     pub recorder: Recorder,
-    pub load: Arc<Load>,
+    pub load: Load,
     pub metrics: Metrics,
 }
 
@@ -59,12 +59,13 @@ pub async fn handle(request: Request, edge: &Edge) -> Page {
         None => return pages::method_not_allowed("GET, HEAD"),
         Some(proof) if *method == Method::POST => Some(proof),
         // Loaded again from the address bar: the link itself.
-        Some(_) if is_read => return back(&request, edge, path),
+        Some(_) if is_read => return found(edge, &with_query(path, &request)),
         Some(_) => return pages::method_not_allowed("POST"),
     };
     let visit = Visit {
         request: &request,
         edge,
+        path,
         press,
     };
     let answer = match name {
@@ -78,11 +79,13 @@ pub async fn handle(request: Request, edge: &Edge) -> Page {
 /// Between a link's path and the proof that its preview page was shown.
 const CONTINUE: &str = "/continue/";
 
-/// A request to a link; `press` is the proof, where Continue was pressed.
+/// A request to a link, whose own path is `path`; `press` is the proof, where
+/// Continue was pressed.
 #[derive(Clone, Copy)]
 struct Visit<'v> {
     request: &'v Request,
     edge: &'v Edge,
+    path: &'v str,
     press: Option<&'v str>,
 }
 
@@ -149,17 +152,13 @@ fn is_at(request: &Request, host: Option<&String>) -> bool {
 }
 
 fn hop(visit: Visit<'_>, route: &Route, tracker: &Tracker) -> Page {
-    let Visit {
-        request,
-        edge,
-        press,
-    } = visit;
+    let edge = visit.edge;
     match route.availability(jiff::Timestamp::now()) {
         // Nothing is recorded here, so that no page has this button.
-        Availability::Open if press.is_some() => not_found(edge),
+        Availability::Open if visit.press.is_some() => not_found(edge),
         Availability::Open => {
             edge.metrics.request(Outcome::Hop);
-            found(edge, &with_query(&tracker.to_string(), request))
+            found(edge, &with_query(&tracker.to_string(), visit.request))
         }
         closed => elsewhere(edge, closed),
     }
@@ -169,6 +168,7 @@ async fn destination(visit: Visit<'_>, route: &Route) -> Page {
     let Visit {
         request,
         edge,
+        path,
         press,
     } = visit;
     let now = jiff::Timestamp::now();
@@ -189,16 +189,8 @@ async fn destination(visit: Visit<'_>, route: &Route) -> Page {
     match edge.recorder.proof.check(route.link.link_key, proof, now) {
         Ok(click_id) => edge.recorder.confirm(edge, click, click_id).await,
         Err(Unproven::Forged) => not_found(edge),
-        Err(Unproven::Expired) => {
-            let path = request.path().split(CONTINUE).next().unwrap_or_default();
-            pages::expired(&with_query(path, request))
-        }
+        Err(Unproven::Expired) => pages::expired(&with_query(path, request)),
     }
-}
-
-/// The link itself, from the address that its button goes to.
-fn back(request: &Request, edge: &Edge, path: &str) -> Page {
-    found(edge, &with_query(path, request))
 }
 
 /// A URL with as much of the request's query as is read.

@@ -99,6 +99,7 @@ async fn preview_creative(call: Call<'_>) -> Result<Answer, ApiError> {
     let mut rendered = Vec::with_capacity(sent.len());
     if !sent.is_empty() {
         let wanted = WantedList::of(body.list_id, &body.phone_number)?;
+        wanted.check()?;
         let (list, domain) = list_find(call, &wanted).await?;
         let framed = list.frame().around(template);
         let pieces = message::pieces(&framed);

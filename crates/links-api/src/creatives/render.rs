@@ -254,12 +254,12 @@ pub fn check(index: usize, sent: MessageRequest) -> Result<Message, ApiError> {
     })
 }
 
-/// The list that a request names, with a domain for its links.
+/// The list that a request names, with a domain for its links. What is wanted
+/// must have been checked.
 pub async fn list_find(
     call: Call<'_>,
     wanted: &WantedList,
 ) -> Result<(SendingList, ShortDomain), ApiError> {
-    wanted.check()?;
     let list = list_find_active(call, wanted).await?;
     let list = list.ok_or(ApiError::ListNotFound)?;
     let domain = list.short_domain()?.clone();
