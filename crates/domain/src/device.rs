@@ -22,7 +22,7 @@ pub struct Device {
 }
 
 impl Device {
-    /// Costs some ten microseconds, so that callers remember it.
+    /// Tries many expressions, so that callers remember what it finds.
     pub fn of(user_agent: &str) -> Self {
         let parsers = &*PARSERS;
         let os = parsers.os.extract(user_agent).map(|os| os.os.into_owned());

@@ -54,7 +54,7 @@ pub struct Settings {
     pub files_interval_ms: u64,
 
     /// Connections at once; more wait to be accepted. Too low: people wait.
-    /// Too high: memory, some 10 KiB each, and files.
+    /// Too high: memory and open files.
     #[arg(long, env = "EDGE_MAX_CONNECTIONS", default_value = "20000",
           value_parser = clap::value_parser!(u32).range(1..))]
     pub edge_max_connections: u32,

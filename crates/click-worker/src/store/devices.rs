@@ -1,5 +1,4 @@
-//! The devices of user agents, remembered: reading one costs more than storing
-//! its click.
+//! The devices of user agents, remembered: reading one tries many expressions.
 
 use std::{collections::HashMap, sync::Arc};
 

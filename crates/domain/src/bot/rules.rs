@@ -100,7 +100,7 @@ pub struct Rules {
     disabled: HashSet<String>,
 }
 
-/// What the rules say of a user agent. It costs some microseconds, so that
+/// What the rules say of a user agent. Long lists are searched for it, so that
 /// the caller remembers it.
 #[derive(Debug, Clone, Default)]
 pub struct Agent {
