@@ -9,12 +9,12 @@
 use std::{collections::BTreeMap, fmt, net::IpAddr};
 
 use hmac::{Hmac, KeyInit, Mac};
-use jiff::tz::TimeZone;
+use jiff::{Timestamp, tz::TimeZone};
 use sha2::Sha256;
 
 use crate::{
     click::ClickEvent,
-    id::{AccountId, ClickId},
+    id::{AccountId, ClickId, LinkKey},
 };
 
 /// What has at most one message click.
@@ -32,16 +32,31 @@ impl MessageContact {
     pub fn of(event: &ClickEvent<'_>, visitor: &VisitorHash) -> Self {
         Self {
             account_id: event.account_id,
-            message_key: match &event.message_id {
-                Some(message_id) => format!("m:{message_id}"),
-                None => format!("l:{}", event.link_key),
-            },
+            message_key: message_key(event.message_id.as_deref(), event.link_key),
             contact_key: match &event.contact_phone {
-                Some(phone) => format!("c:{phone}"),
-                None => format!("v:{visitor}"),
+                Some(phone) => contact_key(phone),
+                None => visitor_key(visitor),
             },
         }
     }
+}
+
+/// `m:<message id>`, or `l:<link key>`.
+pub fn message_key(message_id: Option<&str>, link_key: LinkKey) -> String {
+    match message_id {
+        Some(message_id) => format!("m:{message_id}"),
+        None => format!("l:{link_key}"),
+    }
+}
+
+/// `c:<phone>`
+pub fn contact_key(phone: &str) -> String {
+    format!("c:{phone}")
+}
+
+/// `v:<hash>`
+pub fn visitor_key(visitor: &impl fmt::Display) -> String {
+    format!("v:{visitor}")
 }
 
 /// The secret behind every visitor hash: without it, addresses could be
@@ -70,8 +85,8 @@ impl fmt::Debug for VisitorKey {
 pub struct VisitorHash([u8; 16]);
 
 impl VisitorHash {
-    pub fn of(key: &VisitorKey, click: ClickId, ip: IpAddr, user_agent: Option<&str>) -> Self {
-        let day = click.time().to_zoned(TimeZone::UTC).date();
+    pub fn of(key: &VisitorKey, time: Timestamp, ip: IpAddr, user_agent: Option<&str>) -> Self {
+        let day = time.to_zoned(TimeZone::UTC).date();
         let mut mac =
             Hmac::<Sha256>::new_from_slice(&key.0).expect("HMAC takes keys of any length");
         mac.update(format!("{day}\n{}\n", ip.to_canonical()).as_bytes());

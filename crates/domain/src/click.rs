@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     bot::BotReason,
-    id::{AccountId, ClickId, CreativeId, LinkKey, ListId, OfferId, ShortId},
+    id::{AccountId, CampaignId, ClickId, CreativeId, LinkKey, ListId, OfferId, ShortId},
 };
 
 /// The version of [`ClickEvent`]'s shape, in the header of every message. It
@@ -48,6 +48,8 @@ pub struct ClickEvent<'a> {
     pub offer_id: Option<OfferId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub creative_id: Option<CreativeId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub campaign_id: Option<Cow<'a, CampaignId>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message_id: Option<Cow<'a, str>>,
     /// E.164.
@@ -98,14 +100,14 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-/// Why a line is not a click event that can be stored.
+/// Why a line is not an event that can be stored.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidEvent {
-    #[error("not a click event: {0}")]
+    #[error("not an event: {0}")]
     NotAnEvent(#[from] serde_json::Error),
     #[error("U+0000 in a text field")]
     Nul,
-    #[error("the click's time, {0}, is too far from now")]
+    #[error("the event's time, {0}, is too far from now")]
     TimeOutOfRange(Timestamp),
 }
 
@@ -129,11 +131,7 @@ impl ClickEvent<'static> {
         if event.texts().any(|text| text.contains('\0')) {
             return Err(InvalidEvent::Nul);
         }
-        let time = event.click_id.time();
-        let age = now.duration_since(time);
-        if age > MAX_AGE || -age > MAX_AHEAD {
-            return Err(InvalidEvent::TimeOutOfRange(time));
-        }
+        near(event.click_id.time(), now)?;
         Ok(event)
     }
 
@@ -157,6 +155,15 @@ impl ClickEvent<'static> {
         .filter_map(|text| text.as_deref())
         .chain(self.bot_rules.iter().map(|rule| &**rule))
     }
+}
+
+/// Whether an event's time can be believed.
+pub(crate) fn near(time: Timestamp, now: Timestamp) -> Result<(), InvalidEvent> {
+    let age = now.duration_since(time);
+    if age > MAX_AGE || -age > MAX_AHEAD {
+        return Err(InvalidEvent::TimeOutOfRange(time));
+    }
+    Ok(())
 }
 
 /// The start of `text` that has at most `max_bytes`, cut at a character.
@@ -185,6 +192,7 @@ mod tests {
             list_id: Some(ListId(42)),
             offer_id: Some(OfferId::parse("6789abcd1234ef5678901234").unwrap()),
             creative_id: None,
+            campaign_id: None,
             message_id: None,
             contact_phone: Some("+18005551234".into()),
             ip: "203.0.113.9".parse().unwrap(),
@@ -256,7 +264,7 @@ mod tests {
         assert!(
             error
                 .to_string()
-                .starts_with("not a click event: invalid type"),
+                .starts_with("not an event: invalid type"),
             "{error}"
         );
     }

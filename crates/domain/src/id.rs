@@ -19,6 +19,8 @@ pub enum InvalidId {
     OfferId,
     #[error("a click id is a UUID of version 7")]
     ClickId,
+    #[error("a conversion id is a UUID of version 7")]
+    ConversionId,
     #[error("a tracker token is a UUID of version 4")]
     TrackerToken,
     #[error("a campaign id is `camp_` and up to 32 of A-Z, a-z and 0-9")]
@@ -254,56 +256,69 @@ impl OfferId {
     }
 }
 
-/// A click: UUID of version 7, whose first 48 bits are the click's time in
-/// Unix milliseconds. It is the idempotency key of the whole pipeline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "String")]
-pub struct ClickId(Uuid);
-text_form!(
-    ClickId,
-    "^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
-);
+/// An id that carries its time: UUID of version 7, whose first 48 bits are Unix
+/// milliseconds; 74 further bits are random.
+macro_rules! time_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+        #[serde(try_from = "String")]
+        pub struct $name(Uuid);
+        text_form!(
+            $name,
+            "^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
+        );
 
-impl ClickId {
-    /// `unix_ms` is the time of the click; 74 further bits are random.
-    pub fn generate(unix_ms: u64, rng: &mut impl Rng) -> Self {
-        let mut random = [0; 10];
-        rng.fill_bytes(&mut random);
-        Self(uuid::Builder::from_unix_timestamp_millis(unix_ms, &random).into_uuid())
-    }
+        impl $name {
+            pub fn generate(unix_ms: u64, rng: &mut impl Rng) -> Self {
+                let mut random = [0; 10];
+                rng.fill_bytes(&mut random);
+                Self(uuid::Builder::from_unix_timestamp_millis(unix_ms, &random).into_uuid())
+            }
 
-    pub fn parse(text: &str) -> Result<Self, InvalidId> {
-        let id = parse_hyphenated(text).ok_or(InvalidId::ClickId)?;
-        Self::from_uuid(id)
-    }
+            pub fn parse(text: &str) -> Result<Self, InvalidId> {
+                let id = parse_hyphenated(text).ok_or(InvalidId::$name)?;
+                Self::from_uuid(id)
+            }
 
-    pub fn from_uuid(id: Uuid) -> Result<Self, InvalidId> {
-        if id.get_version_num() == 7 && id.get_variant() == uuid::Variant::RFC4122 {
-            Ok(Self(id))
-        } else {
-            Err(InvalidId::ClickId)
+            pub fn from_uuid(id: Uuid) -> Result<Self, InvalidId> {
+                if id.get_version_num() == 7 && id.get_variant() == uuid::Variant::RFC4122 {
+                    Ok(Self(id))
+                } else {
+                    Err(InvalidId::$name)
+                }
+            }
+
+            pub fn as_uuid(&self) -> Uuid {
+                self.0
+            }
+
+            fn with_text<T>(&self, use_text: impl FnOnce(&str) -> T) -> T {
+                with_hyphenated(self.0, use_text)
+            }
+
+            /// Its time, in Unix milliseconds.
+            pub fn unix_ms(&self) -> i64 {
+                let ms = self.0.as_u128() >> 80;
+                i64::try_from(ms).expect("48 bits fit into 63")
+            }
+
+            /// Its time. Milliseconds are all the precision there is.
+            pub fn time(&self) -> jiff::Timestamp {
+                jiff::Timestamp::from_millisecond(self.unix_ms()).unwrap_or(jiff::Timestamp::MAX)
+            }
         }
-    }
-
-    pub fn as_uuid(&self) -> Uuid {
-        self.0
-    }
-
-    fn with_text<T>(&self, use_text: impl FnOnce(&str) -> T) -> T {
-        with_hyphenated(self.0, use_text)
-    }
-
-    /// The time of the click, in Unix milliseconds.
-    pub fn unix_ms(&self) -> i64 {
-        let ms = self.0.as_u128() >> 80;
-        i64::try_from(ms).expect("48 bits fit into 63")
-    }
-
-    /// The time of the click. Milliseconds are all the precision there is.
-    pub fn time(&self) -> jiff::Timestamp {
-        jiff::Timestamp::from_millisecond(self.unix_ms()).unwrap_or(jiff::Timestamp::MAX)
-    }
+    };
 }
+
+time_id!(
+    /// A click, and its time. It is the idempotency key of the whole pipeline.
+    ClickId
+);
+time_id!(
+    /// A conversion, and when it was received.
+    ConversionId
+);
 
 /// The secret in a click tracker URL: UUID of version 4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]

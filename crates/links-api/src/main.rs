@@ -14,7 +14,6 @@ mod interstitial;
 mod links;
 mod lists;
 mod macros_preview;
-mod money;
 mod observe;
 mod offers;
 mod phone;

@@ -39,7 +39,7 @@ fn event(click_id: ClickId, message: u8, contact: Option<u8>, is_bot: bool) -> C
 
 fn merged(events: &[ClickEvent<'static>]) -> BTreeMap<MessageContact, ClickId> {
     let keyed = events.iter().map(|event| {
-        let visitor = VisitorHash::of(&key(), event.click_id, event.ip, None);
+        let visitor = VisitorHash::of(&key(), event.click_id.time(), event.ip, None);
         (event, MessageContact::of(event, &visitor))
     });
     let clicks = earliest(keyed).into_iter();
@@ -52,7 +52,7 @@ fn model(events: &[ClickEvent<'static>]) -> BTreeMap<MessageContact, ClickId> {
     people.sort_by_key(|event| (event.click_id.unix_ms(), event.click_id.as_uuid()));
     let mut first = BTreeMap::new();
     for event in people {
-        let visitor = VisitorHash::of(&key(), event.click_id, event.ip, None);
+        let visitor = VisitorHash::of(&key(), event.click_id.time(), event.ip, None);
         first
             .entry(MessageContact::of(event, &visitor))
             .or_insert(event.click_id);
@@ -106,7 +106,7 @@ proptest! {
 
 #[test]
 fn a_link_without_message_is_its_own_message() {
-    let visitor = VisitorHash::of(&key(), click_id(0, 0), [10, 0, 0, 1].into(), None);
+    let visitor = VisitorHash::of(&key(), click_id(0, 0).time(), [10, 0, 0, 1].into(), None);
     let mut event = event(click_id(0, 0), 3, Some(1), false);
     event.link_key = LinkKey(77);
     event.link_id = Cow::Owned(ShortId::parse("Ab3kX9q").unwrap());
@@ -117,7 +117,7 @@ fn a_link_without_message_is_its_own_message() {
 
 #[test]
 fn a_message_id_cannot_pass_for_a_link() {
-    let visitor = VisitorHash::of(&key(), click_id(0, 0), [10, 0, 0, 1].into(), None);
+    let visitor = VisitorHash::of(&key(), click_id(0, 0).time(), [10, 0, 0, 1].into(), None);
     let mut event = event(click_id(0, 0), 3, None, false);
     event.message_id = Some("l:3".into());
     assert_eq!(MessageContact::of(&event, &visitor).message_key, "m:l:3");
@@ -126,20 +126,20 @@ fn a_message_id_cannot_pass_for_a_link() {
 #[test]
 fn a_visitor_is_another_one_tomorrow_or_with_another_agent_address_or_key() {
     let ip: IpAddr = [203, 0, 113, 9].into();
-    let base = VisitorHash::of(&key(), click_id(0, 0), ip, Some("Safari"));
-    let later = VisitorHash::of(&key(), click_id(3_600_000, 1), ip, Some("Safari"));
+    let base = VisitorHash::of(&key(), click_id(0, 0).time(), ip, Some("Safari"));
+    let later = VisitorHash::of(&key(), click_id(3_600_000, 1).time(), ip, Some("Safari"));
     assert_eq!(base, later, "the same day");
     let other_key = VisitorKey::new(b"fedcba9876543210").unwrap();
     for other in [
-        VisitorHash::of(&key(), click_id(DAY_MS, 0), ip, Some("Safari")),
+        VisitorHash::of(&key(), click_id(DAY_MS, 0).time(), ip, Some("Safari")),
         VisitorHash::of(
             &key(),
-            click_id(0, 0),
+            click_id(0, 0).time(),
             [203, 0, 113, 8].into(),
             Some("Safari"),
         ),
-        VisitorHash::of(&key(), click_id(0, 0), ip, Some("Firefox")),
-        VisitorHash::of(&other_key, click_id(0, 0), ip, Some("Safari")),
+        VisitorHash::of(&key(), click_id(0, 0).time(), ip, Some("Firefox")),
+        VisitorHash::of(&other_key, click_id(0, 0).time(), ip, Some("Safari")),
     ] {
         assert_ne!(base, other);
     }
@@ -149,7 +149,7 @@ fn a_visitor_is_another_one_tomorrow_or_with_another_agent_address_or_key() {
 fn an_ipv4_address_is_the_same_visitor_when_it_comes_mapped() {
     let v4: IpAddr = "203.0.113.9".parse().unwrap();
     let mapped: IpAddr = "::ffff:203.0.113.9".parse().unwrap();
-    let hash = |ip| VisitorHash::of(&key(), click_id(0, 0), ip, None);
+    let hash = |ip| VisitorHash::of(&key(), click_id(0, 0).time(), ip, None);
     assert_eq!(hash(v4), hash(mapped));
 }
 

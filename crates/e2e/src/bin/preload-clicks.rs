@@ -108,6 +108,7 @@ impl Clicks {
             list_id: Some(ListId(1)),
             offer_id: OfferId::parse("6789abcd1234ef5678901234").ok(),
             creative_id: Some(CreativeId(1)),
+            campaign_id: None,
             message_id: Some(format!("message-{message}").into()),
             contact_phone: Some(format!("+1202{message:07}").into()),
             ip: Ipv4Addr::from_bits(rng.next_u32()).into(),

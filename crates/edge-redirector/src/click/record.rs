@@ -206,6 +206,7 @@ fn event<'a>(
         list_id: link.list_id,
         offer_id: link.offer_id,
         creative_id: link.creative_id,
+        campaign_id: link.campaign_id.as_ref().map(Cow::Borrowed),
         message_id: link.message_id.as_deref().map(Cow::Borrowed),
         contact_phone: link.contact_phone.as_deref().map(Cow::Borrowed),
         ip: visitor.ip,

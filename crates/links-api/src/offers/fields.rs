@@ -2,7 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use domain::{id::base62, interstitial::Interstitial, macros::Template};
+use domain::{
+    id::base62,
+    interstitial::Interstitial,
+    macros::Template,
+    money::{self, PAYOUT_DECIMALS},
+};
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -15,7 +20,6 @@ use crate::{
     error::{ApiError, Field},
     interstitial,
     links::request::slug,
-    money,
 };
 
 /// A create takes all of it, a change what is sent.
@@ -155,7 +159,7 @@ impl OfferFields {
         if let Some(DecimalText(payout)) = &sent.payout {
             self.payout = match payout.as_str() {
                 "" => None,
-                payout => Some(money::parse(payout).ok_or(ApiError::InvalidPayout)?),
+                payout => Some(money::parse(payout, PAYOUT_DECIMALS).ok_or(ApiError::InvalidPayout)?),
             };
         }
         if let Some(payout_type) = &sent.payout_type {

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use domain::interstitial::Interstitial;
+use domain::{interstitial::Interstitial, money};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio_postgres::Row;
 
 use super::{Kind, fields::OfferFields, with_names};
-use crate::{api::Timestamp, money};
+use crate::api::Timestamp;
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct OfferObject {

@@ -2,15 +2,21 @@
 
 use rust_decimal::Decimal;
 
-/// A payout: 0 or more, at most 9 digits before the point and 4 behind it.
-pub fn parse(text: &str) -> Option<Decimal> {
+/// Decimals that an offer's payout may have.
+pub const PAYOUT_DECIMALS: usize = 4;
+/// Decimals that a postback's revenue may have: networks report fractions.
+pub const REVENUE_DECIMALS: usize = 8;
+
+/// An amount of 0 or more: at most 9 digits before the point, and `max_decimals`
+/// behind it.
+pub fn parse(text: &str, max_decimals: usize) -> Option<Decimal> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
     let is_written_so =
         (1..=9).contains(&whole.len()) && digits(whole) && digits(decimals) && !text.ends_with('.');
     // A JSON number is written with a zero behind the point, as in 12.0.
     let decimals = decimals.trim_end_matches('0');
-    if !is_written_so || decimals.len() > 4 {
+    if !is_written_so || decimals.len() > max_decimals {
         return None;
     }
     format!("{whole}.{decimals:0<1}").parse().ok()
@@ -50,6 +56,17 @@ mod tests {
     #[case("1,5", None)]
     #[case("٣", None)]
     fn money_is_decimal(#[case] given: &str, #[case] expected: Option<&str>) {
-        assert_eq!(parse(given).map(text).as_deref(), expected);
+        let found = parse(given, PAYOUT_DECIMALS).map(text);
+        assert_eq!(found.as_deref(), expected);
+    }
+
+    #[rstest]
+    #[case("0.12345678", Some("0.12345678"))]
+    #[case("0.123456789", None)]
+    #[case("1e400", None)]
+    #[case("Infinity", None)]
+    fn revenue_has_more_decimals(#[case] given: &str, #[case] expected: Option<&str>) {
+        let found = parse(given, REVENUE_DECIMALS).map(text);
+        assert_eq!(found.as_deref(), expected);
     }
 }
