@@ -1,7 +1,10 @@
-//! What a message holds: events that can be stored, and lines that cannot. A
-//! poison line among good ones costs the good ones nothing.
+//! What a message holds: clicks and conversions that can be stored, and lines
+//! that cannot. A poison line among good ones costs the good ones nothing.
 
-use domain::click::{CONTENT_TYPE, ClickEvent, InvalidEvent, SCHEMA_VERSION};
+use domain::{
+    click::{CONTENT_TYPE, ClickEvent, InvalidEvent, SCHEMA_VERSION},
+    conversion::Conversion,
+};
 use jiff::Timestamp;
 
 /// A message as it came.
@@ -24,7 +27,8 @@ pub struct Poison {
 
 #[derive(Debug, Default)]
 pub struct Decoded {
-    pub events: Vec<ClickEvent<'static>>,
+    pub clicks: Vec<ClickEvent<'static>>,
+    pub conversions: Vec<Conversion<'static>>,
     pub poison: Vec<Poison>,
 }
 
@@ -44,16 +48,38 @@ impl Decoded {
             if line.is_empty() {
                 continue;
             }
-            match ClickEvent::parse_line(line, now) {
-                Ok(event) => self.events.push(event),
-                Err(error) => self.poison.push(Poison {
+            if let Err(error) = self.add_line(line, now) {
+                self.poison.push(Poison {
                     body: line.to_vec(),
                     reason: reason(&error),
                     detail: error.to_string(),
-                }),
+                });
             }
         }
     }
+
+    fn add_line(&mut self, line: &[u8], now: Timestamp) -> Result<(), InvalidEvent> {
+        if is_conversion(line) {
+            self.conversions.push(Conversion::parse_line(line, now)?);
+        } else {
+            self.clicks.push(ClickEvent::parse_line(line, now)?);
+        }
+        Ok(())
+    }
+}
+
+/// Whether a line says that it is a conversion: its id is what it has first when
+/// it is ours, and some time when it is another writer's.
+fn is_conversion(line: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Kind {
+        conversion_id: Option<serde::de::IgnoredAny>,
+    }
+    const FIRST_OF_CLICK: &[u8] = b"{\"click_id\":";
+    if line.starts_with(FIRST_OF_CLICK) {
+        return false;
+    }
+    serde_json::from_slice::<Kind>(line).is_ok_and(|kind| kind.conversion_id.is_some())
 }
 
 /// Why a whole message is not ours to read.
@@ -116,7 +142,7 @@ mod tests {
         let body = format!("{}\nnot json\n\n{}\n", line(1), line(2));
         let decoded = decoded(Some(CONTENT_TYPE), Some(1), &body);
         let keys: Vec<_> = decoded
-            .events
+            .clicks
             .iter()
             .map(|event| event.link_key.0)
             .collect();
@@ -124,6 +150,24 @@ mod tests {
         assert_eq!(decoded.poison.len(), 1);
         assert_eq!(decoded.poison[0].body, b"not json");
         assert_eq!(decoded.poison[0].reason, "not_an_event");
+    }
+
+    #[test]
+    fn conversions_stand_among_clicks_in_any_order_of_their_fields() {
+        let id = "01a11d5c-1e7b-7123-8123-456789abcdee";
+        let rest = r#""source":"conv","event":"sale","currency":"USD","ip":"203.0.113.9""#;
+        let ours = format!(r#"{{"conversion_id":"{id}",{rest}}}"#);
+        let others = format!(r#"{{{rest},"conversion_id":"{id}"}}"#);
+        let broken = format!(r#"{{"conversion_id":"{id}"}}"#);
+        let body = [line(1), ours, others, broken].join("\n");
+        let decoded = decoded(Some(CONTENT_TYPE), Some(1), &body);
+        assert_eq!(decoded.clicks.len(), 1);
+        assert_eq!(decoded.conversions.len(), 2);
+        let details: Vec<_> = decoded.poison.iter().map(|p| p.detail.as_str()).collect();
+        assert_eq!(
+            details,
+            ["not an event: missing field `source` at line 1 column 56"]
+        );
     }
 
     #[test]
@@ -135,7 +179,7 @@ mod tests {
             (Some(CONTENT_TYPE), Some(2), "schema_version"),
         ] {
             let decoded = decoded(content_type, version, &line(1));
-            assert_eq!(decoded.events, []);
+            assert_eq!(decoded.clicks, []);
             assert_eq!(decoded.poison[0].reason, reason);
             assert_eq!(decoded.poison[0].body, line(1).as_bytes());
         }

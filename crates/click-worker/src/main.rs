@@ -3,6 +3,7 @@
 mod dead_letter;
 mod decode;
 mod metrics;
+mod part;
 mod serve;
 mod session;
 mod settings;

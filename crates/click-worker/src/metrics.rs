@@ -1,5 +1,6 @@
 //! What an operator sees of the worker.
 
+use jiff::Timestamp;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{
@@ -10,6 +11,8 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use crate::{part::Part, store::Stored};
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReasonLabels {
     reason: &'static str,
@@ -17,15 +20,20 @@ struct ReasonLabels {
 
 #[derive(Debug, Clone)]
 pub struct Metrics {
-    pub stored: Counter,
-    pub duplicates: Counter,
+    stored: Counter,
+    duplicates: Counter,
+    stored_conversions: Counter,
+    duplicate_conversions: Counter,
+    /// Clicks that were found to be of a burst.
+    pub burst_clicks: Counter,
+    pub chore_failures: Counter,
     dead_lettered: Family<ReasonLabels, Counter>,
     pub store_failures: Counter,
     pub session_failures: Counter,
     /// Events in a transaction.
-    pub batch_events: Histogram,
+    batch_events: Histogram,
     /// Seconds from the click to its commit.
-    pub lag: Histogram,
+    lag: Histogram,
 }
 
 impl Metrics {
@@ -33,6 +41,10 @@ impl Metrics {
         let metrics = Self {
             stored: Counter::default(),
             duplicates: Counter::default(),
+            stored_conversions: Counter::default(),
+            duplicate_conversions: Counter::default(),
+            burst_clicks: Counter::default(),
+            chore_failures: Counter::default(),
             dead_lettered: Family::default(),
             store_failures: Counter::default(),
             session_failures: Counter::default(),
@@ -45,6 +57,26 @@ impl Metrics {
             "waypost_worker_duplicates",
             "Clicks that were stored already",
             m.duplicates,
+        );
+        registry.register(
+            "waypost_worker_conversions_stored",
+            "Conversions stored",
+            m.stored_conversions,
+        );
+        registry.register(
+            "waypost_worker_conversion_duplicates",
+            "Conversions that were stored already, or another of the same transaction, click or visitor",
+            m.duplicate_conversions,
+        );
+        registry.register(
+            "waypost_worker_burst_clicks",
+            "Clicks that were found to be of a burst",
+            m.burst_clicks,
+        );
+        registry.register(
+            "waypost_worker_chore_failures",
+            "Times that looking for bursts or removing old rows failed and is tried again",
+            m.chore_failures,
         );
         registry.register(
             "waypost_worker_dead_lettered",
@@ -72,6 +104,27 @@ impl Metrics {
             m.lag,
         );
         metrics
+    }
+
+    /// A part was committed at `now`.
+    pub fn stored(&self, part: Part<'_>, stored: Stored, now: Timestamp) {
+        let (new, duplicates) = match part {
+            Part::Clicks(_) => (&self.stored, &self.duplicates),
+            Part::Conversions(_) => (&self.stored_conversions, &self.duplicate_conversions),
+        };
+        new.inc_by(stored.n_new);
+        duplicates.inc_by(stored.n_duplicates);
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a histogram has no use for more"
+        )]
+        if let Part::Clicks(clicks) = part {
+            for click in clicks {
+                let lag_ms = (now.as_millisecond() - click.click_id.unix_ms()).max(0);
+                self.lag.observe(lag_ms as f64 / 1000.0);
+            }
+            self.batch_events.observe(clicks.len() as f64);
+        }
     }
 
     pub fn dead_lettered(&self, reason: &'static str) {

@@ -7,7 +7,6 @@
 
 use std::time::{Duration, Instant};
 
-use domain::click::ClickEvent;
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use lapin::{
@@ -31,7 +30,8 @@ use crate::{
     dead_letter::DeadLetters,
     decode::{Decoded, Message, Poison},
     metrics::Metrics,
-    store::{Store, StoreError},
+    part::{Part, poison},
+    store::Store,
 };
 
 /// How often a waiting session looks at its connection.
@@ -188,9 +188,9 @@ impl Worker {
         for delivery in &deliveries {
             decoded.add(message(delivery), Timestamp::now());
         }
-        let span = span(&deliveries, &decoded.events);
+        let span = span(&deliveries, &decoded);
         let refused = self
-            .store_all(connection, decoded.events)
+            .store_all(connection, &decoded)
             .instrument(span)
             .await?;
         for poison in decoded.poison.iter().chain(&refused) {
@@ -215,28 +215,31 @@ impl Worker {
     async fn store_all(
         &mut self,
         connection: &Connection,
-        events: Vec<ClickEvent<'static>>,
+        decoded: &Decoded,
     ) -> Result<Vec<Poison>, SessionEnd> {
         let mut refused = Vec::new();
-        let mut parts: Vec<&[ClickEvent<'static>]> = vec![&events];
+        // From the last: conversions are credited to clicks that are there.
+        let mut parts = vec![
+            Part::Conversions(&decoded.conversions),
+            Part::Clicks(&decoded.clicks),
+        ];
         let mut backoff = Backoff::default();
         while let Some(part) = parts.pop() {
-            if part.is_empty() {
+            if part.len() == 0 {
                 continue;
             }
-            match self.store.store(part).await {
+            let stored = match part {
+                Part::Clicks(clicks) => self.store.store_clicks(clicks).await,
+                Part::Conversions(conversions) => self.store.store_conversions(conversions).await,
+            };
+            match stored {
                 Ok(stored) => {
-                    self.metrics.stored.inc_by(stored.n_new);
-                    self.metrics.duplicates.inc_by(stored.n_duplicates);
-                    self.observe(part);
+                    self.metrics.stored(part, stored, Timestamp::now());
                     backoff.reset();
                 }
-                Err(error) if error.is_about_the_data() => match part {
-                    [event] => refused.push(poison(event, &error)),
-                    part => {
-                        let (left, right) = part.split_at(part.len() / 2);
-                        parts.extend([right, left]);
-                    }
+                Err(error) if error.is_about_the_data() => match part.halves() {
+                    Ok([left, right]) => parts.extend([right, left]),
+                    Err(line) => refused.push(poison(line, &error)),
                 },
                 Err(error) => {
                     self.metrics.store_failures.inc();
@@ -253,23 +256,6 @@ impl Worker {
             }
         }
         Ok(refused)
-    }
-
-    fn observe(&self, events: &[ClickEvent<'static>]) {
-        let now_ms = Timestamp::now().as_millisecond();
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a histogram has no use for more"
-        )]
-        for event in events {
-            let lag_ms = (now_ms - event.click_id.unix_ms()).max(0);
-            self.metrics.lag.observe(lag_ms as f64 / 1000.0);
-        }
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a histogram has no use for more"
-        )]
-        self.metrics.batch_events.observe(events.len() as f64);
     }
 }
 
@@ -299,11 +285,11 @@ fn message(delivery: &Delivery) -> Message<'_> {
 
 /// A span that goes on with the trace of the first message and names those of
 /// the others and of the traced clicks.
-fn span(deliveries: &[Delivery], events: &[ClickEvent<'static>]) -> tracing::Span {
+fn span(deliveries: &[Delivery], decoded: &Decoded) -> tracing::Span {
     let span = tracing::info_span!(
         "click-worker.clicks.store",
         otel.kind = "consumer",
-        messaging.batch.message_count = events.len(),
+        messaging.batch.message_count = decoded.clicks.len() + decoded.conversions.len(),
     );
     let traceparent = |delivery: &Delivery| match delivery
         .properties
@@ -319,7 +305,8 @@ fn span(deliveries: &[Delivery], events: &[ClickEvent<'static>]) -> tracing::Spa
     if let Some(first) = messages.next() {
         telemetry::continue_trace(&span, &first);
     }
-    let clicks = events
+    let clicks = decoded
+        .clicks
         .iter()
         .filter_map(|event| event.traceparent.as_deref().map(str::to_owned));
     for context in messages
@@ -329,14 +316,4 @@ fn span(deliveries: &[Delivery], events: &[ClickEvent<'static>]) -> tracing::Spa
         span.add_link(context);
     }
     span
-}
-
-fn poison(event: &ClickEvent<'static>, error: &StoreError) -> Poison {
-    let mut body = Vec::new();
-    event.write_line(&mut body);
-    Poison {
-        body,
-        reason: "refused_by_postgres",
-        detail: error.to_string(),
-    }
 }

@@ -262,9 +262,7 @@ mod tests {
     fn what_is_not_an_event_is_refused_with_its_place() {
         let error = ClickEvent::parse_line(b"{\"click_id\": 1}", now()).unwrap_err();
         assert!(
-            error
-                .to_string()
-                .starts_with("not an event: invalid type"),
+            error.to_string().starts_with("not an event: invalid type"),
             "{error}"
         );
     }

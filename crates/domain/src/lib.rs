@@ -15,6 +15,7 @@ pub mod interstitial;
 pub mod macros;
 pub mod message;
 pub mod money;
+pub mod postback;
 pub mod query;
 pub mod record;
 pub mod sms;

@@ -205,6 +205,10 @@ pub struct OfferRecord {
     pub filter_bots: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interstitial: Option<Interstitial>,
+    /// Of the secret that its postbacks are sent with: SHA-256, in hexadecimal
+    /// digits. Without one none are taken.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub postback_digest: Option<String>,
     pub status: OfferStatus,
     #[serde(default)]
     pub version: i64,
@@ -288,6 +292,7 @@ pub(crate) mod tests {
             fallback_url: None,
             filter_bots: None,
             interstitial: None,
+            postback_digest: None,
             status: OfferStatus::Active,
             version: 0,
         }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod click;
+mod conversion;
 mod geo;
 mod load;
 mod metrics;

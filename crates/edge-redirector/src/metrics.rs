@@ -41,6 +41,15 @@ struct ReasonLabels {
     reason: &'static str,
 }
 
+/// How a request to record a conversion ended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ConversionOutcome {
+    /// conv, offer or pixel.
+    pub source: &'static str,
+    /// `accepted`, or the code of what was wrong.
+    pub code: &'static str,
+}
+
 /// Where a record was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum Source {
@@ -60,6 +69,7 @@ struct SourceLabels {
 #[derive(Debug, Clone)]
 pub struct Metrics {
     outcomes: [Counter; 7],
+    conversions: Family<ConversionOutcome, Counter>,
     not_recorded: Family<ReasonLabels, Counter>,
     misses: Family<SourceLabels, Counter>,
     /// Seconds from request to answer, of clicks.
@@ -88,6 +98,7 @@ impl Metrics {
         .map(|outcome| requests.get_or_create(&OutcomeLabels { outcome }).clone());
         let metrics = Self {
             outcomes,
+            conversions: Family::default(),
             not_recorded: Family::default(),
             misses: Family::default(),
             click_duration: Histogram::new(exponential_buckets(0.000_05, 2.0, 18)),
@@ -105,8 +116,13 @@ impl Metrics {
             requests,
         );
         registry.register(
+            "waypost_edge_conversions",
+            "Postbacks and pixels, by source and by what was wrong with them",
+            m.conversions,
+        );
+        registry.register(
             "waypost_edge_not_recorded",
-            "Clicks redirected without a record, by reason",
+            "Clicks redirected, and conversions refused, without a record, by reason",
             m.not_recorded,
         );
         registry.register(
@@ -154,6 +170,10 @@ impl Metrics {
 
     pub fn request(&self, outcome: Outcome) {
         self.outcomes[outcome as usize].inc();
+    }
+
+    pub fn conversion(&self, outcome: ConversionOutcome) {
+        self.conversions.get_or_create(&outcome).inc();
     }
 
     pub fn not_recorded(&self, reason: NotRecorded) {

@@ -50,6 +50,7 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
             settings.edge_max_requests as usize,
             settings.edge_max_requests_for_pages as usize,
         ),
+        client_timeout: Duration::from_millis(settings.edge_client_timeout_ms),
         metrics: metrics.clone(),
     });
     let admin = admin::serve(settings.admin_bind, health.clone(), registry)?;

@@ -1,49 +1,61 @@
 //! The table of all clicks.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet};
 
 use ::store::pool::{GenericClient, Transaction};
 use domain::{bot::BotReason, click::ClickEvent};
+use uuid::Uuid;
 
 use super::{Row, column};
 
-/// Inserts what is not there yet; how many that were.
+/// Inserts what is not there yet; the ids of those. Of addresses is kept what the
+/// account wants: all, the network (24 bits of IPv4, 48 of IPv6), or nothing.
 pub(super) async fn click_insert_all(
     transaction: &Transaction<'_>,
     rows: &[Row<'_>],
-) -> Result<u64, tokio_postgres::Error> {
+) -> Result<HashSet<Uuid>, tokio_postgres::Error> {
     let statement = transaction
         .prepare_cached(
             "INSERT INTO clicks
                  (click_id, clicked_at, account_id, link_key, link_id, list_id, offer_id,
                   creative_id, message_id, contact_phone, visitor, ip, user_agent, referrer,
                   country, sub1, sub2, sub3, sub4, sub5, source, creative, cost, is_bot,
-                  bot_reasons, bot_rules, asn, confirmed, device, os, browser)
+                  bot_reasons, bot_rules, asn, confirmed, device, os, browser, campaign_id)
              SELECT click_id, clicked_at, account_id, link_key, link_id, list_id, offer_id,
-                    creative_id, message_id, contact_phone, visitor, ip, user_agent, referrer,
-                    country, sub1, sub2, sub3, sub4, sub5, source, creative, cost,
+                    creative_id, message_id, contact_phone, visitor,
+                    CASE accounts.ip_storage
+                        WHEN 'none' THEN NULL
+                        WHEN 'truncated' THEN host(network(set_masklen(
+                            ip, CASE family(ip) WHEN 4 THEN 24 ELSE 48 END
+                        )))::inet
+                        ELSE ip
+                    END,
+                    user_agent, referrer, country, sub1, sub2, sub3, sub4, sub5, source, creative, cost,
                     bot_reasons <> '', string_to_array(bot_reasons, ','),
-                    string_to_array(bot_rules, E'\\x1f'), asn, confirmed, device, os, browser
+                    string_to_array(bot_rules, E'\\x1f'), asn, confirmed, device, os, browser,
+                    campaign_id
              FROM unnest(
                  $1::uuid[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::text[],
                  $6::bigint[], $7::text[], $8::bigint[], $9::text[], $10::text[], $11::text[],
                  $12::inet[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[],
                  $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[],
                  $24::text[], $25::text[], $26::bigint[], $27::boolean[], $28::text[],
-                 $29::text[], $30::text[]
+                 $29::text[], $30::text[], $31::text[]
              ) AS event
                  (click_id, clicked_at, account_id, link_key, link_id, list_id, offer_id,
                   creative_id, message_id, contact_phone, visitor, ip, user_agent, referrer,
                   country, sub1, sub2, sub3, sub4, sub5, source, creative, cost, bot_reasons,
-                  bot_rules, asn, confirmed, device, os, browser)
-             ON CONFLICT DO NOTHING",
+                  bot_rules, asn, confirmed, device, os, browser, campaign_id)
+             LEFT JOIN accounts ON accounts.id = account_id
+             ON CONFLICT DO NOTHING
+             RETURNING click_id",
         )
         .await?;
     let text = |value: for<'e> fn(&'e ClickEvent<'static>) -> &'e Option<Cow<'static, str>>| {
         column(rows, move |row| value(row.event).as_deref())
     };
-    transaction
-        .execute(
+    let inserted = transaction
+        .query(
             &statement,
             &[
                 &column(rows, |row| row.event.click_id.as_uuid()),
@@ -77,9 +89,13 @@ pub(super) async fn click_insert_all(
                 &column(rows, |row| row.device.class),
                 &column(rows, |row| row.device.os.as_deref()),
                 &column(rows, |row| row.device.browser.as_deref()),
+                &column(rows, |row| {
+                    row.event.campaign_id.as_ref().map(|id| id.as_str())
+                }),
             ],
         )
-        .await
+        .await?;
+    Ok(inserted.iter().map(|row| row.get("click_id")).collect())
 }
 
 /// Arrays of arrays would have to be rectangular.

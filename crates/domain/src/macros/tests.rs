@@ -50,6 +50,7 @@ fn offer(link: &LinkRecord) -> OfferRecord {
         affiliate_id: Some("aff&1".into()),
         fallback_url: None,
         filter_bots: None,
+        postback_digest: None,
         interstitial: None,
         status: OfferStatus::Active,
         version: 0,

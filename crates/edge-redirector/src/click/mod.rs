@@ -1,12 +1,12 @@
-//! The two hops: `/<id>` and `/c/<token>`, and the button of the preview page,
+//! Every request, and of them the two hops: `/<id>` and `/c/<token>`, and the button of the preview page,
 //! `/<id>/continue/<proof>` and `/c/<token>/continue/<proof>`.
 
 mod proof;
 mod record;
-mod request;
+pub mod request;
 mod visitor;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use actix_http::{
     Method, Request, StatusCode,
@@ -20,6 +20,7 @@ use domain::{
 };
 
 use crate::{
+    conversion::{self, Endpoint},
     load::Load,
     metrics::{Metrics, Outcome},
     pages::{self, Page},
@@ -36,6 +37,8 @@ pub struct Edge {
     pub resolver: Arc<Resolver>,
     pub recorder: Recorder,
     pub load: Load,
+    /// How long a body may take to arrive.
+    pub client_timeout: Duration,
     pub metrics: Metrics,
 }
 
@@ -45,6 +48,10 @@ pub async fn handle(request: Request, edge: &Edge) -> Page {
         edge.metrics.request(Outcome::Shed);
         return pages::shed();
     };
+    if let Some(endpoint) = Endpoint::parse(request.path()) {
+        // Boxed: a click should not make room for it.
+        return Box::pin(conversion::handle(request, endpoint, edge)).await;
+    }
     let (path, proof) = match request.path().split_once(CONTINUE) {
         Some((path, proof)) => (path, Some(proof)),
         None => (request.path(), None),

@@ -120,6 +120,7 @@ impl Resolver {
         self.campaigns.forget_all();
         self.lists.forget_all();
         self.accounts.forget_all();
+        self.names.forget_all();
         self.forget_routes();
     }
 

@@ -54,6 +54,8 @@ pub struct Resolver {
     links: Tier<(String, ShortId), Route>,
     trackers: Tier<TrackerToken, Route>,
     codes: Tier<LinkCode, Route>,
+    /// The short domains that have a link of this id, as seen from a host.
+    names: Tier<(String, ShortId), Vec<String>>,
     offers: Tier<OfferId, Offer>,
     campaigns: Tier<CampaignId, CampaignRecord>,
     lists: Tier<ListId, ListRecord>,
@@ -71,6 +73,7 @@ impl Resolver {
             links: Tier::new(limits, trust.clone()),
             trackers: Tier::new(limits, trust.clone()),
             codes: Tier::new(limits, trust.clone()),
+            names: Tier::new(limits, trust.clone()),
             offers: Tier::new(limits, trust.clone()),
             campaigns: Tier::new(limits, trust.clone()),
             lists: Tier::new(limits, trust.clone()),
@@ -108,6 +111,23 @@ impl Resolver {
             .await
     }
 
+    /// The link that a postback means which came to `host` (normalised): that
+    /// host's own, or else the only one of this id among the links of the host's
+    /// account, or of all where the host is no account's.
+    pub async fn named(&self, host: String, id: ShortId) -> Found<Route> {
+        if let Some(route) = self.link(host.clone(), id.clone()).await? {
+            return Ok(Some(route));
+        }
+        let hosts = self.names.get((host, id.clone()), async |(host, id)| {
+            let hosts = self.remote.hosts_of(&host, &id).await?;
+            Ok(Some(hosts).filter(|hosts| !hosts.is_empty()))
+        });
+        match hosts.await?.as_deref().map(Vec::as_slice) {
+            Some([host]) => self.link(host.clone(), id).await,
+            _ => Ok(None),
+        }
+    }
+
     async fn route(&self, key: &RecordKey) -> Result<Option<Route>, Unresolved> {
         let Some(link): Option<LinkRecord> = self.remote.find(key).await? else {
             return Ok(None);
@@ -136,7 +156,7 @@ impl Resolver {
             .await
     }
 
-    async fn offer(&self, id: OfferId) -> Found<Offer> {
+    pub async fn offer(&self, id: OfferId) -> Found<Offer> {
         self.offers
             .get(id, async |id| {
                 let record: Option<OfferRecord> = self.remote.find(&RecordKey::Offer(id)).await?;
@@ -200,6 +220,19 @@ impl Remote {
                 Err(Unresolved(error.to_string()))
             }
         }
+    }
+
+    async fn hosts_of(&self, host: &str, id: &ShortId) -> Result<Vec<String>, Unresolved> {
+        let Ok(_lookup) = self.lookups.try_acquire() else {
+            self.metrics.miss(Source::Refused);
+            return Err(Unresolved("too many look-ups at once".to_owned()));
+        };
+        let hosts = self.origin.hosts_of(host, id).await;
+        hosts.map_err(|error| {
+            self.metrics.miss(Source::Failed);
+            tracing::warn!(error = %error, "the origin does not answer");
+            Unresolved(error.to_string())
+        })
     }
 
     /// A record that Redis has and that can be read. One that cannot (from

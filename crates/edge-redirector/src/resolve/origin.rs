@@ -2,9 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::record::{Change, RecordKey};
+use domain::{
+    id::ShortId,
+    record::{Change, RecordKey},
+};
 use platform::settings::Secret;
 use reqwest::{Client, StatusCode};
+use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
 /// Requests under way at once. Guessed ids all end here: they wait for each
@@ -67,11 +71,24 @@ impl Origin {
         }
     }
 
+    /// The short domains with a link of this id, as seen from a host.
+    pub async fn hosts_of(
+        &self,
+        host: &str,
+        id: &ShortId,
+    ) -> Result<Vec<String>, OriginUnavailable> {
+        self.list(&format!("hosts/{host}/{id}")).await
+    }
+
     /// The changes of the last minute.
     pub async fn changes(&self) -> Result<Vec<Change>, OriginUnavailable> {
+        self.list("changes").await
+    }
+
+    async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, OriginUnavailable> {
         let request = self
             .client
-            .get(format!("{}/changes", self.url))
+            .get(format!("{}/{path}", self.url))
             .bearer_auth(self.token.reveal());
         let response = request.send().await?;
         match response.status() {

@@ -159,7 +159,9 @@ impl OfferFields {
         if let Some(DecimalText(payout)) = &sent.payout {
             self.payout = match payout.as_str() {
                 "" => None,
-                payout => Some(money::parse(payout, PAYOUT_DECIMALS).ok_or(ApiError::InvalidPayout)?),
+                payout => {
+                    Some(money::parse(payout, PAYOUT_DECIMALS).ok_or(ApiError::InvalidPayout)?)
+                }
             };
         }
         if let Some(payout_type) = &sent.payout_type {

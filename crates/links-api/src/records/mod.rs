@@ -65,10 +65,13 @@ impl Services {
 /// The origin, for requests with the shared token as Bearer:
 /// `/internal/v1/records/<record key>`: 200 and the record, or 404.
 /// `/internal/v1/changes`: the changes of the last minute.
+/// `/internal/v1/hosts/<host>/<short id>`: the short domains that have a link of
+/// this id, at most two: of the host's account, or of all where it is no account's.
 pub fn configure(config: &mut web::ServiceConfig) {
     config
         .route("/internal/v1/records/{key:.+}", web::get().to(get_record))
-        .route("/internal/v1/changes", web::get().to(list_changes));
+        .route("/internal/v1/changes", web::get().to(list_changes))
+        .route("/internal/v1/hosts/{host}/{id}", web::get().to(list_hosts));
 }
 
 async fn get_record(
@@ -114,6 +117,32 @@ async fn list_changes(
             record_key: row.get("record_key"),
         };
         Ok(HttpResponse::Ok().json(rows.iter().map(change).collect::<Vec<_>>()))
+    };
+    answer.await.map_err(refused)
+}
+
+async fn list_hosts(
+    request: HttpRequest,
+    path: web::Path<(String, String)>,
+    services: web::Data<Services>,
+) -> Result<HttpResponse, Refused> {
+    let answer = async {
+        require_token(&request, &services)?;
+        let (host, id) = path.into_inner();
+        let client = services.pool.get().await?;
+        let statement = client
+            .prepare_cached(
+                "SELECT d.host
+                 FROM domains d
+                 JOIN links l ON l.domain_id = d.id AND l.short_id = $2
+                 WHERE d.account_id = coalesce(
+                     (SELECT account_id FROM domains WHERE host = $1), d.account_id)
+                 LIMIT 2",
+            )
+            .await?;
+        let rows = client.query(&statement, &[&host, &id]).await?;
+        let hosts: Vec<String> = rows.iter().map(|row| row.get("host")).collect();
+        Ok(HttpResponse::Ok().json(hosts))
     };
     answer.await.map_err(refused)
 }

@@ -101,7 +101,8 @@ pub async fn offer_find(
     let statement = client
         .prepare_cached(
             "SELECT account_id, kind, url_template, external_platform, external_id, affiliate_id,
-                    fallback_url, filter_bots, interstitial, status, version
+                    fallback_url, filter_bots, interstitial, status, version,
+                    encode(sha256(convert_to(postback_secret, 'UTF8')), 'hex') AS postback_digest
              FROM offers
              WHERE id = $1",
         )
@@ -121,6 +122,7 @@ pub async fn offer_find(
         fallback_url: row.get("fallback_url"),
         filter_bots: row.get("filter_bots"),
         interstitial: json(&row, "interstitial"),
+        postback_digest: row.get("postback_digest"),
         status: match row.get("status") {
             "active" => OfferStatus::Active,
             "paused" => OfferStatus::Paused,

@@ -1,0 +1,342 @@
+//! What a postback says, and what is wrong with it.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use serde_json::value::RawValue;
+use url::form_urlencoded;
+
+use crate::{
+    click::near,
+    conversion::{DEFAULT_CURRENCY, EventType, MAX_TXN_ID_BYTES, currency},
+    id::{ClickId, InvalidId, LinkCode, OfferId, ShortId},
+    money::{self, REVENUE_DECIMALS},
+};
+
+/// Characters that a message id may have.
+const MAX_MESSAGE_ID: usize = 255;
+
+/// Why a postback is not recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Refused {
+    #[error("Neither link_id nor click_id was sent.")]
+    MissingLinkId,
+    #[error("There is no such link at this host.")]
+    LinkNotFound,
+    #[error("The click_id is not one of ours.")]
+    InvalidClickId,
+    #[error("The revenue is not a decimal number of 0 or more, with at most 8 decimals.")]
+    InvalidRevenue,
+    #[error("The event is not one of sale, lead, rebill, refund, chargeback, install, signup.")]
+    InvalidEvent,
+    #[error("The currency is not a code by ISO 4217, as in USD.")]
+    InvalidCurrency,
+    #[error("The txn_id is longer than 255 bytes, or has control characters.")]
+    InvalidTxnId,
+    #[error("The txn_id is required.")]
+    MissingTxnId,
+    #[error("The offer_id is required.")]
+    MissingOfferId,
+    #[error("There is no such offer.")]
+    OfferNotFound,
+    #[error("The postback_secret is not the offer's.")]
+    InvalidPostbackSecret,
+    #[error("The message_id is longer than 255 characters, or has control characters.")]
+    InvalidMessageId,
+    #[error("The body is neither a form nor a JSON object of texts and numbers.")]
+    InvalidBody,
+    #[error("The body is larger than 64 KiB, or did not arrive in time.")]
+    UnreadableBody,
+    #[error("The conversion cannot be recorded just now. Retry the request.")]
+    Unavailable,
+}
+
+impl Refused {
+    /// Status and code.
+    pub const fn row(self) -> (u16, &'static str) {
+        match self {
+            Self::MissingLinkId => (400, "missing_link_id"),
+            Self::LinkNotFound => (404, "link_not_found"),
+            Self::InvalidClickId => (400, "invalid_click_id"),
+            Self::InvalidRevenue => (400, "invalid_revenue"),
+            Self::InvalidEvent => (400, "invalid_event"),
+            Self::InvalidCurrency => (400, "invalid_currency"),
+            Self::InvalidTxnId => (400, "invalid_txn_id"),
+            Self::MissingTxnId => (400, "missing_txn_id"),
+            Self::MissingOfferId => (400, "missing_offer_id"),
+            Self::OfferNotFound => (404, "offer_not_found"),
+            Self::InvalidPostbackSecret => (403, "invalid_postback_secret"),
+            Self::InvalidMessageId => (400, "invalid_message_id"),
+            Self::InvalidBody => (400, "invalid_body"),
+            Self::UnreadableBody => (413, "payload_too_large"),
+            Self::Unavailable => (503, "unavailable"),
+        }
+    }
+}
+
+/// Names and values, from the query first. The first of a name counts; an empty
+/// value is none.
+#[derive(Debug, Default)]
+pub struct Parameters<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+
+impl<'a> Parameters<'a> {
+    /// Adds what a query or a form says.
+    pub fn add_form(&mut self, raw: &'a [u8]) {
+        self.0.extend(form_urlencoded::parse(raw));
+    }
+
+    /// Adds the members of a JSON object. A number is taken as it is written.
+    pub fn add_json(&mut self, body: &'a [u8]) -> Result<(), Refused> {
+        let members: std::collections::BTreeMap<String, &'a RawValue> =
+            serde_json::from_slice(body).map_err(|_| Refused::InvalidBody)?;
+        for (name, value) in members {
+            let value = value.get();
+            let value = match value.as_bytes().first() {
+                Some(b'"') => serde_json::from_str(value).map_err(|_| Refused::InvalidBody)?,
+                Some(b'n') => continue,
+                Some(b'{' | b'[') => return Err(Refused::InvalidBody),
+                _ => value.to_owned(),
+            };
+            self.0.push((name.into(), value.into()));
+        }
+        Ok(())
+    }
+
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.0.iter().find(|(key, _)| key == name)?;
+        Some(value.trim()).filter(|value| !value.is_empty())
+    }
+}
+
+/// A link by the name that it has in postbacks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkName {
+    Short(ShortId),
+    /// `lnk_...`
+    Code(LinkCode),
+}
+
+impl LinkName {
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        match LinkCode::parse_link_id(text) {
+            Ok(code) => Ok(Self::Code(code)),
+            Err(_) => ShortId::parse(text).map(Self::Short),
+        }
+    }
+}
+
+/// What is said of a conversion, whatever it is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Details {
+    pub event: EventType,
+    pub revenue: Option<Decimal>,
+    pub currency: String,
+    pub txn_id: Option<String>,
+}
+
+impl Details {
+    pub fn read(parameters: &Parameters<'_>) -> Result<Self, Refused> {
+        let event = parameters
+            .get("event")
+            .map_or(Ok(EventType::Sale), |name| {
+                EventType::find(name, &EventType::OF_POSTBACKS).ok_or(Refused::InvalidEvent)
+            })?;
+        let revenue = parameters
+            .get("revenue")
+            .map(|text| money::parse(text, REVENUE_DECIMALS).ok_or(Refused::InvalidRevenue));
+        let currency = parameters
+            .get("currency")
+            .map_or(Some(DEFAULT_CURRENCY.to_owned()), currency);
+        let txn_id = parameters.get("txn_id");
+        Ok(Self {
+            event,
+            revenue: revenue.transpose()?,
+            currency: currency.ok_or(Refused::InvalidCurrency)?,
+            txn_id: bounded(txn_id, MAX_TXN_ID_BYTES).ok_or(Refused::InvalidTxnId)?,
+        })
+    }
+}
+
+/// What `/conv` is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfLink {
+    pub link: Option<LinkName>,
+    pub click_id: Option<ClickId>,
+    pub details: Details,
+}
+
+impl OfLink {
+    pub fn read(parameters: &Parameters<'_>, now: Timestamp) -> Result<Self, Refused> {
+        let (link, click) = (parameters.get("link_id"), parameters.get("click_id"));
+        if link.is_none() && click.is_none() {
+            return Err(Refused::MissingLinkId);
+        }
+        let details = Details::read(parameters)?;
+        let click_id = click.map(|text| {
+            let id = ClickId::parse(&text.to_ascii_lowercase());
+            id.ok()
+                .filter(|id| near(id.time(), now).is_ok())
+                .ok_or(Refused::InvalidClickId)
+        });
+        let link = link.map(|text| LinkName::parse(text).map_err(|_| Refused::LinkNotFound));
+        Ok(Self {
+            link: link.transpose()?,
+            click_id: click_id.transpose()?,
+            details,
+        })
+    }
+}
+
+/// What `/conv/offer` is of, once its secret has been compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfOffer {
+    pub message_id: Option<String>,
+    pub details: Details,
+}
+
+impl OfOffer {
+    /// The offer that is named.
+    pub fn offer_id(parameters: &Parameters<'_>) -> Result<OfferId, Refused> {
+        let text = parameters.get("offer_id").ok_or(Refused::MissingOfferId)?;
+        OfferId::parse(text).map_err(|_| Refused::OfferNotFound)
+    }
+
+    pub fn read(parameters: &Parameters<'_>) -> Result<Self, Refused> {
+        let message_id = parameters.get("message_id");
+        let is_short = message_id.is_none_or(|id| id.chars().count() <= MAX_MESSAGE_ID);
+        let message_id = bounded(message_id, usize::MAX).filter(|_| is_short);
+        let details = Details::read(parameters)?;
+        if details.txn_id.is_none() {
+            return Err(Refused::MissingTxnId);
+        }
+        Ok(Self {
+            message_id: message_id.ok_or(Refused::InvalidMessageId)?,
+            details,
+        })
+    }
+}
+
+/// `None` if there is a text that is too long or has control characters.
+fn bounded(text: Option<&str>, max_bytes: usize) -> Option<Option<String>> {
+    let is_good = |text: &&str| text.len() <= max_bytes && !text.chars().any(char::is_control);
+    match text {
+        None => Some(None),
+        Some(text) => Some(text).filter(is_good).map(|text| Some(text.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const CLICK: &str = "01a11d5c-1e7b-7123-8123-456789abcdef";
+
+    fn now() -> Timestamp {
+        ClickId::parse(CLICK).unwrap().time()
+    }
+
+    fn of_link(query: &str) -> Result<OfLink, Refused> {
+        let mut parameters = Parameters::default();
+        parameters.add_form(query.as_bytes());
+        OfLink::read(&parameters, now())
+    }
+
+    #[rstest]
+    #[case("", Refused::MissingLinkId)]
+    #[case("link_id=&revenue=1", Refused::MissingLinkId)]
+    #[case("link_id=Ab3kX9q&event=purchase", Refused::InvalidEvent)]
+    #[case("link_id=Ab3kX9q&event=trial", Refused::InvalidEvent)]
+    #[case("link_id=Ab3kX9q&revenue=NaN", Refused::InvalidRevenue)]
+    #[case("link_id=Ab3kX9q&revenue=1e400", Refused::InvalidRevenue)]
+    #[case("link_id=Ab3kX9q&revenue=-1", Refused::InvalidRevenue)]
+    #[case("link_id=Ab3kX9q&revenue=1,50", Refused::InvalidRevenue)]
+    #[case("link_id=Ab3kX9q&revenue=%7Bpayout%7D", Refused::InvalidRevenue)]
+    #[case("link_id=Ab3kX9q&currency=dollars", Refused::InvalidCurrency)]
+    #[case("link_id=Ab3kX9q&txn_id=a%00b", Refused::InvalidTxnId)]
+    #[case("link_id=../etc", Refused::LinkNotFound)]
+    #[case("click_id=%7Bclick_id%7D", Refused::InvalidClickId)]
+    #[case(
+        "click_id=a1b2c3d4-e5f6-4890-abcd-ef1234567890",
+        Refused::InvalidClickId
+    )]
+    // Of the year 10889.
+    #[case(
+        "click_id=ffffffff-ffff-7fff-8fff-ffffffffffff",
+        Refused::InvalidClickId
+    )]
+    fn what_is_wrong_with_a_postback_has_a_code(#[case] query: &str, #[case] expected: Refused) {
+        assert_eq!(of_link(query), Err(expected));
+    }
+
+    #[test]
+    fn a_postback_says_what_there_was() {
+        let query = format!(
+            "link_id=Ab3kX9q&click_id={CLICK}&event=Lead&revenue=12.50&currency=eur\
+             &txn_id=order%201&txn_id=other"
+        );
+        let found = of_link(&query).unwrap();
+        assert_eq!(found.link, LinkName::parse("Ab3kX9q").ok());
+        assert_eq!(found.click_id, ClickId::parse(CLICK).ok());
+        let expected = Details {
+            event: EventType::Lead,
+            revenue: Some("12.5".parse().unwrap()),
+            currency: "EUR".into(),
+            txn_id: Some("order 1".into()),
+        };
+        assert_eq!(found.details, expected);
+        let found = of_link("link_id=lnk_x7kQ2mNp").unwrap();
+        assert!(matches!(found.link, Some(LinkName::Code(_))), "{found:?}");
+        assert_eq!(found.details.event, EventType::Sale);
+        assert_eq!(found.details.currency, "USD");
+    }
+
+    #[test]
+    fn a_transaction_ends_at_255_bytes() {
+        let with = |n: usize| of_link(&format!("link_id=Ab3kX9q&txn_id={}", "x".repeat(n)));
+        assert!(with(255).is_ok());
+        assert_eq!(with(256), Err(Refused::InvalidTxnId));
+        assert_eq!(with(10_240), Err(Refused::InvalidTxnId));
+    }
+
+    #[rstest]
+    #[case(r#"{"link_id": "Ab3kX9q", "revenue": 12.50, "txn_id": null}"#, None)]
+    #[case(
+        r#"{"link_id": "Ab3kX9q", "revenue": 1e400}"#,
+        Some(Refused::InvalidRevenue)
+    )]
+    #[case(r#"{"link_id": {"a": 1}}"#, Some(Refused::InvalidBody))]
+    #[case("[]", Some(Refused::InvalidBody))]
+    #[case("{", Some(Refused::InvalidBody))]
+    fn a_json_body_is_as_good_as_a_form(#[case] body: &str, #[case] expected: Option<Refused>) {
+        let mut parameters = Parameters::default();
+        let read = parameters.add_json(body.as_bytes());
+        let found = read.and_then(|()| OfLink::read(&parameters, now()));
+        assert_eq!(found.as_ref().err().copied(), expected);
+        if let Ok(found) = found {
+            assert_eq!(
+                found.details.revenue.map(|r| r.to_string()).as_deref(),
+                Some("12.5")
+            );
+        }
+    }
+
+    #[test]
+    fn an_offers_postback_needs_a_transaction() {
+        let read = |query: &str| {
+            let mut parameters = Parameters::default();
+            parameters.add_form(query.as_bytes());
+            OfOffer::offer_id(&parameters).and_then(|_| OfOffer::read(&parameters))
+        };
+        let offer = "offer_id=6789abcd1234ef5678901234";
+        assert_eq!(read("txn_id=1"), Err(Refused::MissingOfferId));
+        assert_eq!(read("offer_id=1&txn_id=1"), Err(Refused::OfferNotFound));
+        assert_eq!(read(offer), Err(Refused::MissingTxnId));
+        let long = format!("{offer}&txn_id=1&message_id={}", "x".repeat(256));
+        assert_eq!(read(&long), Err(Refused::InvalidMessageId));
+        let found = read(&format!("{offer}&txn_id=1&message_id=m-1")).unwrap();
+        assert_eq!(found.message_id.as_deref(), Some("m-1"));
+    }
+}

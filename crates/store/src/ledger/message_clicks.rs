@@ -1,0 +1,339 @@
+//! Message clicks: the earliest click of a message and contact that is not a
+//! bot's, by the rule of domain::attribution.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::{attribution::MessageContact, id::AccountId};
+use tokio_postgres::Row;
+
+use super::{
+    CLICK_CONTACT_KEY, CLICK_MESSAGE_KEY, Clicked, column,
+    totals::{Deltas, Measures},
+};
+use crate::pool::{GenericClient, Transaction};
+
+/// A message click, or a click that may become one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageClick {
+    pub key: MessageContact,
+    pub clicked: Clicked,
+    pub visitor: String,
+}
+
+impl MessageClick {
+    /// Of columns account_id, message_key and contact_key, and those of a click.
+    fn read(row: &Row) -> Option<Self> {
+        let account_id = row.get("account_id");
+        Some(Self {
+            key: key(row),
+            clicked: Clicked::read(row, "", account_id)?,
+            visitor: row.get("visitor"),
+        })
+    }
+
+    fn count(&self, deltas: &mut Deltas, unique_clicks: i32) {
+        let measures = Measures {
+            unique_clicks,
+            ..Measures::default()
+        };
+        deltas.add(self.clicked.place(), self.clicked.time(), "", measures);
+    }
+}
+
+fn key(row: &Row) -> MessageContact {
+    MessageContact {
+        account_id: AccountId(row.get("account_id")),
+        message_key: row.get("message_key"),
+        contact_key: row.get("contact_key"),
+    }
+}
+
+const COLUMNS: &str = "
+    account_id, message_key, contact_key, click_id, link_key, link_id, list_id, offer_id,
+    creative_id, campaign_id, message_id, contact_phone, visitor, country, device
+";
+
+/// Merges new clicks, of each key the earliest, into what is there: an earlier
+/// click takes the place of a later one, whichever came first. Answers those
+/// that took a place.
+pub async fn message_click_merge_all(
+    transaction: &Transaction<'_>,
+    candidates: &BTreeMap<MessageContact, MessageClick>,
+    deltas: &mut Deltas,
+) -> Result<Vec<MessageClick>, tokio_postgres::Error> {
+    let clicks: Vec<_> = candidates.values().collect();
+    let inserted = message_click_insert_all(transaction, &clicks).await?;
+    let mut taken = Vec::with_capacity(clicks.len());
+    let mut others = BTreeSet::new();
+    for click in clicks {
+        if inserted.contains(&click.clicked.click_id.as_uuid()) {
+            click.count(deltas, 1);
+            taken.push(click.clone());
+        } else {
+            others.insert(click.key.clone());
+        }
+    }
+    let mut earlier = Vec::new();
+    for current in message_click_lock_all(transaction, &others).await? {
+        let candidate = &candidates[&current.key];
+        if candidate.clicked.click_id < current.clicked.click_id {
+            current.count(deltas, -1);
+            candidate.count(deltas, 1);
+            earlier.push(candidate);
+            taken.push(candidate.clone());
+        }
+    }
+    message_click_update_all(transaction, &earlier).await?;
+    Ok(taken)
+}
+
+/// Finds the message clicks of some keys anew, from the clicks. One whose own
+/// click is gone (retention) is taken for a person's. Answers the keys whose
+/// message click has changed.
+pub async fn message_click_rebuild_all(
+    transaction: &Transaction<'_>,
+    keys: &BTreeSet<MessageContact>,
+    deltas: &mut Deltas,
+) -> Result<Vec<MessageContact>, tokio_postgres::Error> {
+    let current = message_click_lock_all(transaction, keys).await?;
+    let current: BTreeMap<_, _> = current.into_iter().map(|c| (c.key.clone(), c)).collect();
+    let mut wanted = message_click_find_all(transaction, keys).await?;
+    for gone in message_click_find_without_click(transaction, keys).await? {
+        let click = &current[&gone];
+        let is_earlier = |found: &MessageClick| found.clicked.click_id < click.clicked.click_id;
+        if !wanted.get(&gone).is_some_and(is_earlier) {
+            wanted.insert(gone, click.clone());
+        }
+    }
+    let (mut inserted, mut updated, mut removed) = (Vec::new(), Vec::new(), Vec::new());
+    let mut changed = Vec::new();
+    for key in keys {
+        match (current.get(key), wanted.get(key)) {
+            (Some(is), Some(should)) if is.clicked.click_id == should.clicked.click_id => continue,
+            (None, None) => continue,
+            (None, Some(should)) => inserted.push(should),
+            (Some(_), Some(should)) => updated.push(should),
+            (Some(_), None) => removed.push(key),
+        }
+        if let Some(click) = current.get(key) {
+            click.count(deltas, -1);
+        }
+        if let Some(click) = wanted.get(key) {
+            click.count(deltas, 1);
+        }
+        changed.push(key.clone());
+    }
+    message_click_insert_all(transaction, &inserted).await?;
+    message_click_update_all(transaction, &updated).await?;
+    message_click_delete_all(transaction, &removed).await?;
+    Ok(changed)
+}
+
+/// The ids of the clicks whose key was free.
+async fn message_click_insert_all(
+    transaction: &Transaction<'_>,
+    clicks: &[&MessageClick],
+) -> Result<BTreeSet<uuid::Uuid>, tokio_postgres::Error> {
+    if clicks.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let statement = transaction
+        .prepare_cached(
+            "INSERT INTO message_clicks
+                 (account_id, message_key, contact_key, click_id, clicked_at, link_key, link_id,
+                  list_id, offer_id, creative_id, campaign_id, message_id, contact_phone, visitor,
+                  country, device)
+             SELECT *
+             FROM unnest(
+                 $1::bigint[], $2::text[], $3::text[], $4::uuid[], $5::timestamptz[],
+                 $6::bigint[], $7::text[], $8::bigint[], $9::text[], $10::bigint[], $11::text[],
+                 $12::text[], $13::text[], $14::text[], $15::text[], $16::text[]
+             )
+             ON CONFLICT DO NOTHING
+             RETURNING click_id",
+        )
+        .await?;
+    let rows = with_columns(transaction, &statement, clicks).await?;
+    Ok(rows.iter().map(|row| row.get("click_id")).collect())
+}
+
+async fn message_click_update_all(
+    transaction: &Transaction<'_>,
+    clicks: &[&MessageClick],
+) -> Result<(), tokio_postgres::Error> {
+    if clicks.is_empty() {
+        return Ok(());
+    }
+    let statement = transaction
+        .prepare_cached(
+            "UPDATE message_clicks AS m
+             SET click_id = n.click_id,
+                 clicked_at = n.clicked_at,
+                 link_key = n.link_key,
+                 link_id = n.link_id,
+                 list_id = n.list_id,
+                 offer_id = n.offer_id,
+                 creative_id = n.creative_id,
+                 campaign_id = n.campaign_id,
+                 message_id = n.message_id,
+                 contact_phone = n.contact_phone,
+                 visitor = n.visitor,
+                 country = n.country,
+                 device = n.device
+             FROM unnest(
+                 $1::bigint[], $2::text[], $3::text[], $4::uuid[], $5::timestamptz[],
+                 $6::bigint[], $7::text[], $8::bigint[], $9::text[], $10::bigint[], $11::text[],
+                 $12::text[], $13::text[], $14::text[], $15::text[], $16::text[]
+             ) AS n
+                 (account_id, message_key, contact_key, click_id, clicked_at, link_key, link_id,
+                  list_id, offer_id, creative_id, campaign_id, message_id, contact_phone, visitor,
+                  country, device)
+             WHERE (m.account_id, m.message_key, m.contact_key)
+                 = (n.account_id, n.message_key, n.contact_key)
+             RETURNING m.click_id",
+        )
+        .await?;
+    with_columns(transaction, &statement, clicks).await?;
+    Ok(())
+}
+
+/// Runs a statement with the columns of clicks.
+async fn with_columns(
+    transaction: &Transaction<'_>,
+    statement: &tokio_postgres::Statement,
+    clicks: &[&MessageClick],
+) -> Result<Vec<Row>, tokio_postgres::Error> {
+    transaction
+        .query(
+            statement,
+            &[
+                &column(clicks, |click| click.key.account_id.0),
+                &column(clicks, |click| click.key.message_key.as_str()),
+                &column(clicks, |click| click.key.contact_key.as_str()),
+                &column(clicks, |click| click.clicked.click_id.as_uuid()),
+                &column(clicks, |click| click.clicked.time()),
+                &column(clicks, |click| click.clicked.link_key),
+                &column(clicks, |click| click.clicked.link_id.as_str()),
+                &column(clicks, |click| click.clicked.list_id),
+                &column(clicks, |click| click.clicked.offer_id.as_deref()),
+                &column(clicks, |click| click.clicked.creative_id),
+                &column(clicks, |click| click.clicked.campaign_id.as_deref()),
+                &column(clicks, |click| click.clicked.message_id.as_deref()),
+                &column(clicks, |click| click.clicked.contact_phone.as_deref()),
+                &column(clicks, |click| click.visitor.as_str()),
+                &column(clicks, |click| click.clicked.country.as_deref()),
+                &column(clicks, |click| click.clicked.device.as_deref()),
+            ],
+        )
+        .await
+}
+
+const KEYS: &str = "
+    unnest($1::bigint[], $2::text[], $3::text[]) AS k (account_id, message_key, contact_key)
+";
+
+/// Runs a query with [`KEYS`].
+async fn with_keys(
+    transaction: &Transaction<'_>,
+    sql: &str,
+    keys: &[&MessageContact],
+) -> Result<Vec<Row>, tokio_postgres::Error> {
+    let statement = transaction.prepare_cached(sql).await?;
+    transaction
+        .query(
+            &statement,
+            &[
+                &column(keys, |key| key.account_id.0),
+                &column(keys, |key| key.message_key.as_str()),
+                &column(keys, |key| key.contact_key.as_str()),
+            ],
+        )
+        .await
+}
+
+/// In the order of their keys, locked in that order.
+async fn message_click_lock_all(
+    transaction: &Transaction<'_>,
+    keys: &BTreeSet<MessageContact>,
+) -> Result<Vec<MessageClick>, tokio_postgres::Error> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT {COLUMNS}
+         FROM message_clicks
+         WHERE (account_id, message_key, contact_key) IN (SELECT * FROM {KEYS})
+         ORDER BY account_id, message_key COLLATE \"C\", contact_key COLLATE \"C\"
+         FOR UPDATE"
+    );
+    let keys: Vec<_> = keys.iter().collect();
+    let rows = with_keys(transaction, &sql, &keys).await?;
+    Ok(rows.iter().filter_map(MessageClick::read).collect())
+}
+
+/// The earliest click of each key that is not a bot's. A message's clicks are
+/// found by its links.
+async fn message_click_find_all(
+    transaction: &Transaction<'_>,
+    keys: &BTreeSet<MessageContact>,
+) -> Result<BTreeMap<MessageContact, MessageClick>, tokio_postgres::Error> {
+    let sql = format!(
+        "SELECT DISTINCT ON (k.account_id, k.message_key, k.contact_key)
+                k.account_id, k.message_key, k.contact_key, c.click_id, c.link_key, c.link_id,
+                c.list_id, c.offer_id, c.creative_id, c.campaign_id, c.message_id,
+                c.contact_phone, c.visitor, c.country, c.device
+         FROM {KEYS}
+         CROSS JOIN LATERAL (
+             SELECT l.id
+             FROM links l
+             WHERE k.message_key LIKE 'm:%'
+               AND l.account_id = k.account_id
+               AND l.message_id = substr(k.message_key, 3)
+             UNION ALL
+             SELECT substr(k.message_key, 3)::bigint
+             WHERE k.message_key LIKE 'l:%'
+         ) AS link (id)
+         JOIN clicks c
+           ON c.link_key = link.id
+          AND c.account_id = k.account_id
+          AND NOT c.is_bot
+          AND {CLICK_MESSAGE_KEY} = k.message_key
+          AND {CLICK_CONTACT_KEY} = k.contact_key
+         ORDER BY k.account_id, k.message_key, k.contact_key, c.clicked_at, c.click_id"
+    );
+    let keys: Vec<_> = keys.iter().collect();
+    let rows = with_keys(transaction, &sql, &keys).await?;
+    let clicks = rows.iter().filter_map(MessageClick::read);
+    Ok(clicks.map(|click| (click.key.clone(), click)).collect())
+}
+
+/// The keys whose message click is there and its click is not.
+async fn message_click_find_without_click(
+    transaction: &Transaction<'_>,
+    keys: &BTreeSet<MessageContact>,
+) -> Result<Vec<MessageContact>, tokio_postgres::Error> {
+    let sql = format!(
+        "SELECT m.account_id, m.message_key, m.contact_key
+         FROM {KEYS}
+         JOIN message_clicks m USING (account_id, message_key, contact_key)
+         WHERE NOT EXISTS (
+             SELECT FROM clicks c
+             WHERE c.clicked_at = m.clicked_at AND c.click_id = m.click_id
+         )"
+    );
+    let keys: Vec<_> = keys.iter().collect();
+    let rows = with_keys(transaction, &sql, &keys).await?;
+    Ok(rows.iter().map(key).collect())
+}
+
+async fn message_click_delete_all(
+    transaction: &Transaction<'_>,
+    keys: &[&MessageContact],
+) -> Result<(), tokio_postgres::Error> {
+    let sql = format!(
+        "DELETE FROM message_clicks
+         WHERE (account_id, message_key, contact_key) IN (SELECT * FROM {KEYS})"
+    );
+    with_keys(transaction, &sql, keys).await?;
+    Ok(())
+}

@@ -1,0 +1,447 @@
+//! The totals, and what a transaction adds to them.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::AddAssign,
+};
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+
+use super::column;
+use crate::pool::{GenericClient, Transaction};
+
+/// Seconds of a bucket: the offsets of all time zones are multiples of it.
+pub const BUCKET_S: i64 = 900;
+
+/// The start of the bucket of a time.
+pub fn bucket(time: Timestamp) -> Timestamp {
+    let second = time.as_millisecond().div_euclid(1000);
+    Timestamp::from_second(second - second.rem_euclid(BUCKET_S)).expect("as near as the time")
+}
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Measures {
+    /// Messages sent, once for each row that a message belongs to.
+    pub sends: i32,
+    /// Messages sent, once for each message.
+    pub messages: i32,
+    pub clicks: i32,
+    /// Message clicks.
+    pub unique_clicks: i32,
+    pub bot_clicks: i32,
+    pub confirmed_clicks: i32,
+    pub conversions: i32,
+    pub revenue: Decimal,
+}
+
+impl AddAssign for Measures {
+    fn add_assign(&mut self, other: Self) {
+        self.sends += other.sends;
+        self.messages += other.messages;
+        self.clicks += other.clicks;
+        self.unique_clicks += other.unique_clicks;
+        self.bot_clicks += other.bot_clicks;
+        self.confirmed_clicks += other.confirmed_clicks;
+        self.conversions += other.conversions;
+        self.revenue += other.revenue;
+    }
+}
+
+impl std::ops::Neg for Measures {
+    type Output = Self;
+
+    fn neg(self) -> Self {
+        Self {
+            sends: -self.sends,
+            messages: -self.messages,
+            clicks: -self.clicks,
+            unique_clicks: -self.unique_clicks,
+            bot_clicks: -self.bot_clicks,
+            confirmed_clicks: -self.confirmed_clicks,
+            conversions: -self.conversions,
+            revenue: -self.revenue,
+        }
+    }
+}
+
+/// Where something is counted: the value of each dimension.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    pub account_id: i64,
+    pub link: Option<Link>,
+    pub offer_id: Option<String>,
+    pub list_id: Option<i64>,
+    pub creative_id: Option<i64>,
+    pub campaign_id: Option<String>,
+    pub country: Option<String>,
+    pub device: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Link {
+    pub key: i64,
+    pub message_id: Option<String>,
+}
+
+/// When, and in which currency: the empty text for what is not money.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Slot {
+    bucket: Timestamp,
+    currency: String,
+}
+
+/// A message that was sent, with its links.
+#[derive(Debug)]
+pub struct Sent {
+    pub account_id: i64,
+    pub message_id: String,
+    pub list_id: i64,
+    pub creative_id: i64,
+    /// Link and offer, in the order of the message's placeholders.
+    pub links: Vec<(i64, Option<String>)>,
+}
+
+/// What a transaction changes of the totals.
+#[derive(Debug, Default)]
+pub struct Deltas {
+    /// Without links.
+    cells: HashMap<(Slot, Place), Measures>,
+    links: BTreeMap<LinkSlot, (Place, Measures)>,
+}
+
+/// The key of a row of `link_totals`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct LinkSlot {
+    account_id: i64,
+    key: i64,
+    bucket: Timestamp,
+    country: String,
+    device: String,
+    currency: String,
+}
+
+impl Deltas {
+    /// Something that happened at `time`.
+    pub fn add(&mut self, mut place: Place, time: Timestamp, currency: &str, measures: Measures) {
+        let slot = Slot {
+            bucket: bucket(time),
+            currency: currency.to_owned(),
+        };
+        if place.link.is_some() {
+            self.add_link(&place, &slot, measures);
+            place.link = None;
+        }
+        *self.cells.entry((slot, place)).or_default() += measures;
+    }
+
+    /// A message: a send of each of its offers and links.
+    pub fn add_send(&mut self, sent: &Sent, time: Timestamp) {
+        let slot = Slot {
+            bucket: bucket(time),
+            currency: String::new(),
+        };
+        let place = |offer_id: &Option<String>| Place {
+            account_id: sent.account_id,
+            list_id: Some(sent.list_id),
+            creative_id: Some(sent.creative_id),
+            offer_id: offer_id.clone(),
+            ..Place::default()
+        };
+        let mut offers: Vec<&Option<String>> = Vec::new();
+        for (index, (key, offer_id)) in sent.links.iter().enumerate() {
+            let measures = |is_first: bool| Measures {
+                sends: 1,
+                messages: i32::from(is_first),
+                ..Measures::default()
+            };
+            let link = Some(Link {
+                key: *key,
+                message_id: Some(sent.message_id.clone()),
+            });
+            let link = Place {
+                link,
+                ..place(offer_id)
+            };
+            self.add_link(&link, &slot, measures(index == 0));
+            if !offers.contains(&offer_id) {
+                let cell = self.cells.entry((slot.clone(), place(offer_id)));
+                *cell.or_default() += measures(offers.is_empty());
+                offers.push(offer_id);
+            }
+        }
+    }
+
+    fn add_link(&mut self, place: &Place, slot: &Slot, measures: Measures) {
+        let Some(link) = &place.link else { return };
+        let key = LinkSlot {
+            account_id: place.account_id,
+            key: link.key,
+            bucket: slot.bucket,
+            country: place.country.clone().unwrap_or_default(),
+            device: place.device.clone().unwrap_or_default(),
+            currency: slot.currency.clone(),
+        };
+        let entry = self.links.entry(key);
+        entry
+            .or_insert_with(|| (place.clone(), Measures::default()))
+            .1 += measures;
+    }
+
+    /// Writes what has changed, and is empty again.
+    pub async fn write(
+        &mut self,
+        transaction: &Transaction<'_>,
+    ) -> Result<(), tokio_postgres::Error> {
+        let is_change = |measures: &Measures| *measures != Measures::default();
+        let rows = rolled_up(std::mem::take(&mut self.cells));
+        let rows: Vec<_> = rows.into_iter().filter(|(_, m)| is_change(m)).collect();
+        total_add_all(transaction, &rows).await?;
+        let links = std::mem::take(&mut self.links);
+        let links: Vec<_> = links
+            .into_iter()
+            .filter(|(_, (_, m))| is_change(m))
+            .collect();
+        link_total_add_all(transaction, &links).await
+    }
+}
+
+/// A row of `totals`; `place` has the values of its dimension only.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Total {
+    account_id: i64,
+    dimension: &'static str,
+    slot: Slot,
+    key: String,
+    place: Place,
+}
+
+/// The rows of every dimension that the cells add to, by key.
+fn rolled_up(cells: HashMap<(Slot, Place), Measures>) -> BTreeMap<Total, Measures> {
+    let mut totals = BTreeMap::new();
+    for ((slot, place), measures) in cells {
+        for total in dimensions(&slot, place) {
+            let measures = Measures {
+                // Nobody is sent anything in a country, on a device, or of a
+                // campaign; and a message counts once but for its offers.
+                sends: match total.dimension {
+                    "cell" | "offer" => measures.sends,
+                    "all" | "list" | "creative" => measures.messages,
+                    _ => 0,
+                },
+                messages: match total.dimension {
+                    "cell" | "all" | "list" | "creative" => measures.messages,
+                    "offer" => measures.sends,
+                    _ => 0,
+                },
+                ..measures
+            };
+            *totals.entry(total).or_default() += measures;
+        }
+    }
+    totals
+}
+
+fn dimensions(slot: &Slot, place: Place) -> [Total; 8] {
+    let account_id = place.account_id;
+    let total = |dimension, key: String, place: Place| Total {
+        account_id,
+        dimension,
+        slot: slot.clone(),
+        key,
+        place: Place {
+            account_id,
+            ..place
+        },
+    };
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let number = |value: Option<i64>| value.map(|n| n.to_string()).unwrap_or_default();
+    let none = Place::default;
+    [
+        total("all", String::new(), none()),
+        total(
+            "offer",
+            text(&place.offer_id),
+            Place {
+                offer_id: place.offer_id.clone(),
+                ..none()
+            },
+        ),
+        total(
+            "list",
+            number(place.list_id),
+            Place {
+                list_id: place.list_id,
+                ..none()
+            },
+        ),
+        total(
+            "creative",
+            number(place.creative_id),
+            Place {
+                creative_id: place.creative_id,
+                ..none()
+            },
+        ),
+        total(
+            "campaign",
+            text(&place.campaign_id),
+            Place {
+                campaign_id: place.campaign_id.clone(),
+                ..none()
+            },
+        ),
+        total(
+            "country",
+            text(&place.country),
+            Place {
+                country: place.country.clone(),
+                ..none()
+            },
+        ),
+        total(
+            "device",
+            text(&place.device),
+            Place {
+                device: place.device.clone(),
+                ..none()
+            },
+        ),
+        total("cell", cell_key(&place), place),
+    ]
+}
+
+fn cell_key(place: &Place) -> String {
+    let number = |value: Option<i64>| value.map(|n| n.to_string()).unwrap_or_default();
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    [
+        text(&place.offer_id),
+        number(place.list_id),
+        number(place.creative_id),
+        text(&place.campaign_id),
+        text(&place.country),
+        text(&place.device),
+    ]
+    .join("|")
+}
+
+const ADD_MEASURES: &str = "
+    SET sends = t.sends + excluded.sends,
+        messages = t.messages + excluded.messages,
+        clicks = t.clicks + excluded.clicks,
+        unique_clicks = t.unique_clicks + excluded.unique_clicks,
+        bot_clicks = t.bot_clicks + excluded.bot_clicks,
+        confirmed_clicks = t.confirmed_clicks + excluded.confirmed_clicks,
+        conversions = t.conversions + excluded.conversions,
+        revenue = t.revenue + excluded.revenue
+";
+
+/// `rows` by key, so that transactions wait for each other in one order.
+async fn total_add_all(
+    transaction: &Transaction<'_>,
+    rows: &[(Total, Measures)],
+) -> Result<(), tokio_postgres::Error> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "INSERT INTO totals AS t
+                 (account_id, dimension, bucket, key, currency, offer_id, list_id, creative_id,
+                  campaign_id, country, device, sends, messages, clicks, unique_clicks,
+                  bot_clicks, confirmed_clicks, conversions, revenue)
+             SELECT *
+             FROM unnest(
+                 $1::bigint[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
+                 $7::bigint[], $8::bigint[], $9::text[], $10::text[], $11::text[], $12::integer[],
+                 $13::integer[], $14::integer[], $15::integer[], $16::integer[], $17::integer[],
+                 $18::integer[], $19::numeric[]
+             )
+             ON CONFLICT ON CONSTRAINT totals_pkey DO UPDATE
+             {ADD_MEASURES}"
+    );
+    let statement = transaction.prepare_cached(&sql).await?;
+    let m = |value: fn(&Measures) -> i32| column(rows, move |(_, measures)| value(measures));
+    transaction
+        .execute(
+            &statement,
+            &[
+                &column(rows, |(total, _)| total.account_id),
+                &column(rows, |(total, _)| total.dimension),
+                &column(rows, |(total, _)| total.slot.bucket),
+                &column(rows, |(total, _)| total.key.as_str()),
+                &column(rows, |(total, _)| total.slot.currency.as_str()),
+                &column(rows, |(total, _)| total.place.offer_id.as_deref()),
+                &column(rows, |(total, _)| total.place.list_id),
+                &column(rows, |(total, _)| total.place.creative_id),
+                &column(rows, |(total, _)| total.place.campaign_id.as_deref()),
+                &column(rows, |(total, _)| total.place.country.as_deref()),
+                &column(rows, |(total, _)| total.place.device.as_deref()),
+                &m(|m| m.sends),
+                &m(|m| m.messages),
+                &m(|m| m.clicks),
+                &m(|m| m.unique_clicks),
+                &m(|m| m.bot_clicks),
+                &m(|m| m.confirmed_clicks),
+                &m(|m| m.conversions),
+                &column(rows, |(_, measures)| measures.revenue),
+            ],
+        )
+        .await?;
+    Ok(())
+}
+
+/// As above.
+async fn link_total_add_all(
+    transaction: &Transaction<'_>,
+    rows: &[(LinkSlot, (Place, Measures))],
+) -> Result<(), tokio_postgres::Error> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "INSERT INTO link_totals AS t
+                 (account_id, link_key, bucket, country, device, currency, offer_id, list_id,
+                  creative_id, campaign_id, message_id, sends, messages, clicks, unique_clicks,
+                  bot_clicks, confirmed_clicks, conversions, revenue)
+             SELECT *
+             FROM unnest(
+                 $1::bigint[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
+                 $7::text[], $8::bigint[], $9::bigint[], $10::text[], $11::text[], $12::integer[],
+                 $13::integer[], $14::integer[], $15::integer[], $16::integer[], $17::integer[],
+                 $18::integer[], $19::numeric[]
+             )
+             ON CONFLICT ON CONSTRAINT link_totals_pkey DO UPDATE
+             {ADD_MEASURES}"
+    );
+    let statement = transaction.prepare_cached(&sql).await?;
+    let m = |value: fn(&Measures) -> i32| column(rows, move |(_, (_, measures))| value(measures));
+    let message_id = |place: &'_ Place| place.link.as_ref()?.message_id.clone();
+    transaction
+        .execute(
+            &statement,
+            &[
+                &column(rows, |(slot, _)| slot.account_id),
+                &column(rows, |(slot, _)| slot.key),
+                &column(rows, |(slot, _)| slot.bucket),
+                &column(rows, |(slot, _)| slot.country.as_str()),
+                &column(rows, |(slot, _)| slot.device.as_str()),
+                &column(rows, |(slot, _)| slot.currency.as_str()),
+                &column(rows, |(_, (place, _))| place.offer_id.as_deref()),
+                &column(rows, |(_, (place, _))| place.list_id),
+                &column(rows, |(_, (place, _))| place.creative_id),
+                &column(rows, |(_, (place, _))| place.campaign_id.as_deref()),
+                &column(rows, |(_, (place, _))| message_id(place)),
+                &m(|m| m.sends),
+                &m(|m| m.messages),
+                &m(|m| m.clicks),
+                &m(|m| m.unique_clicks),
+                &m(|m| m.bot_clicks),
+                &m(|m| m.confirmed_clicks),
+                &m(|m| m.conversions),
+                &column(rows, |(_, (_, measures))| measures.revenue),
+            ],
+        )
+        .await?;
+    Ok(())
+}
