@@ -1,9 +1,11 @@
 #![doc = include_str!("../README.md")]
 
+mod chores;
 mod dead_letter;
 mod decode;
 mod metrics;
 mod part;
+mod recount;
 mod serve;
 mod session;
 mod settings;
@@ -11,12 +13,16 @@ mod store;
 
 use std::process::ExitCode;
 
-use settings::Settings;
+use settings::{Cli, Command};
 
 fn main() -> ExitCode {
-    let settings = platform::settings::parse::<Settings>();
-    let telemetry = settings.telemetry.clone();
-    platform::service::main("click-worker", &telemetry, |shutdown| {
-        serve::run(settings, shutdown)
-    })
+    match platform::settings::parse::<Cli>().command {
+        Command::Serve(settings) => {
+            let telemetry = settings.telemetry.clone();
+            platform::service::main("click-worker", &telemetry, |shutdown| {
+                serve::run(*settings, shutdown)
+            })
+        }
+        Command::Recount(settings) => recount::main(*settings),
+    }
 }

@@ -13,7 +13,7 @@ use platform::{
 use prometheus_client::registry::Registry;
 use tokio::task::JoinSet;
 
-use crate::{metrics::Metrics, session::Worker, settings::Settings, store::Store};
+use crate::{chores::Chores, metrics::Metrics, session::Worker, settings::Settings, store::Store};
 
 pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     let pool = ::store::pool::build(&settings.pool, "click-worker")?;
@@ -39,6 +39,13 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
         drain_timeout: Duration::from_secs(settings.drain_timeout_s),
     };
     let workers: Vec<_> = (0..settings.consumers).map(|_| worker()).collect();
+    let chores = Chores::new(
+        pool.clone(),
+        metrics.clone(),
+        &settings,
+        shutdown.stopping().clone(),
+    );
+    shutdown.spawn("chores", chores.run());
     let admin = admin::serve(settings.admin_bind, health.clone(), registry)?;
     shutdown.drains(&health);
     tracing::info!(admin.address = %admin, "listening");

@@ -3,13 +3,30 @@
 use std::{net::SocketAddr, time::Duration};
 
 use ::store::pool::PoolSettings;
-use clap::Parser;
+use clap::{Args, Parser, Subcommand};
 use domain::attribution::VisitorKey;
 use platform::{amqp::AmqpSettings, telemetry::TelemetrySettings};
 
-/// Waypost's worker: clicks from RabbitMQ into Postgres.
+use crate::recount::RecountSettings;
+
+/// Waypost's worker: clicks and conversions from RabbitMQ into Postgres.
 #[derive(Debug, Parser)]
 #[command(name = "click-worker", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Store clicks and conversions, look for bursts, remove what is too old.
+    Serve(Box<Settings>),
+    /// Compare message clicks, credits and totals with the raw rows; prints JSON,
+    /// and fails if they differ.
+    Recount(Box<RecountSettings>),
+}
+
+#[derive(Debug, Args)]
 pub struct Settings {
     /// Address of /live, /ready and /metrics.
     #[arg(long, env = "ADMIN_BIND", default_value = "127.0.0.1:9190")]
@@ -43,6 +60,26 @@ pub struct Settings {
     #[arg(long, env = "BATCH_LINGER_MS", default_value = "5",
           value_parser = clap::value_parser!(u64).range(0..=10_000))]
     pub batch_linger_ms: u64,
+    /// Clicks of one visitor (address and user agent) of an account within
+    /// BURST_WINDOW_MS that are a burst, and a bot's; 0 for never. Too low:
+    /// people behind one address are bots. Too high: scanners are people.
+    #[arg(long, env = "BURST_CLICKS", default_value = "50", value_parser = burst_clicks)]
+    pub burst_clicks: u32,
+    /// The time in which a burst is made, in milliseconds.
+    #[arg(long, env = "BURST_WINDOW_MS", default_value = "10000",
+          value_parser = clap::value_parser!(u32).range(1..=600_000))]
+    pub burst_window_ms: u32,
+    /// How long no click must have come into a minute before it is looked at for
+    /// bursts, in milliseconds; after a minute it is in any case. Too low: the
+    /// same minute is looked at often. Too high: bursts are found later.
+    #[arg(long, env = "BURST_QUIET_MS", default_value = "5000",
+          value_parser = clap::value_parser!(u32).range(..=60_000))]
+    pub burst_quiet_ms: u32,
+    /// How often there is a look for bursts and for what is too old to keep, in
+    /// milliseconds.
+    #[arg(long, env = "CHORES_INTERVAL_MS", default_value = "1000",
+          value_parser = clap::value_parser!(u64).range(10..=3_600_000))]
+    pub chores_interval_ms: u64,
     /// How long a batch under way may take after the signal to stop, in
     /// seconds.
     #[arg(long, env = "DRAIN_TIMEOUT_S", default_value = "20")]
@@ -54,6 +91,13 @@ pub struct Settings {
 impl Settings {
     pub fn linger(&self) -> Duration {
         Duration::from_millis(self.batch_linger_ms)
+    }
+}
+
+fn burst_clicks(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(n @ (0 | 2..=1_000_000)) => Ok(n),
+        _ => Err("it must be 0, or 2 to 1000000".to_owned()),
     }
 }
 

@@ -117,7 +117,7 @@ impl World {
     }
 
     pub fn start_worker_with(&self, settings: &[(&str, &str)]) -> Service {
-        Service::start("click-worker", &[], &self.env_with(settings))
+        Service::start("click-worker", &["serve"], &self.env_with(settings))
     }
 
     pub fn start_edge(&self, api: &Service) -> Service {

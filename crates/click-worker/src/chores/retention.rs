@@ -1,0 +1,193 @@
+//! Removing what is older than an account wants it kept: whole days, by UTC.
+//!
+//! A day of clicks is dropped with its partition where nobody wants it any more,
+//! and else the accounts' rows are deleted. Totals stay: they name no person.
+
+use std::collections::BTreeMap;
+
+use ::store::{
+    ledger::{self, Lock},
+    pool::{GenericClient, Object, Pool},
+};
+use jiff::{Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
+
+use super::{NotDone, alone};
+
+const LOCK: i64 = 0x7761_7970_6f73_7405;
+
+/// Rows that are deleted in one transaction.
+const MAX_ROWS: i64 = 5_000;
+
+/// A conversion of which nothing is known but the id of a click that never came.
+const WAITING_DAYS: i32 = 30;
+
+pub async fn remove_old(pool: &Pool) -> Result<(), NotDone> {
+    let mut client = pool.get().await?;
+    let Some(alone) = alone(&mut client, LOCK).await? else {
+        return Ok(());
+    };
+    let mut client = pool.get().await?;
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    let horizons = account_raise_raw_since(&client, today).await?;
+    if !horizons.is_empty() {
+        remove_clicks(&mut client, &horizons).await?;
+    }
+    for (account_id, horizon) in horizons {
+        let horizon = midnight(horizon);
+        for sql in [CONVERSIONS, MESSAGE_CLICKS, MESSAGES] {
+            remove_rows(&mut client, sql, account_id, horizon).await?;
+        }
+    }
+    let waiting_since = midnight(today.saturating_sub(WAITING_DAYS.days()));
+    remove_rows(&mut client, WAITING, 0, waiting_since).await?;
+    alone.commit().await?;
+    Ok(())
+}
+
+fn midnight(day: Date) -> Timestamp {
+    let time = day.to_zoned(TimeZone::UTC);
+    time.map_or(Timestamp::MIN, |time| time.timestamp())
+}
+
+/// The first day that each account keeps. Written down before anything goes:
+/// what is older does not add up to the totals from here on.
+async fn account_raise_raw_since(
+    client: &Object,
+    today: Date,
+) -> Result<BTreeMap<i64, Date>, NotDone> {
+    let statement = client
+        .prepare_cached(
+            "UPDATE accounts
+             SET raw_since = greatest(raw_since, $1 - make_interval(days => retention_days))
+             WHERE retention_days IS NOT NULL
+             RETURNING id, retention_days",
+        )
+        .await?;
+    let rows = client.query(&statement, &[&midnight(today)]).await?;
+    let horizon = |row: &tokio_postgres::Row| {
+        let days: i32 = row.get("retention_days");
+        (row.get("id"), today.saturating_sub(days.days()))
+    };
+    Ok(rows.iter().map(horizon).collect())
+}
+
+async fn remove_clicks(client: &mut Object, horizons: &BTreeMap<i64, Date>) -> Result<(), NotDone> {
+    let latest = horizons.values().max().copied().unwrap_or(Date::MIN);
+    for (partition, day) in partition_list(client).await? {
+        if day >= latest {
+            continue;
+        }
+        let sql = format!("SELECT DISTINCT account_id FROM {partition}");
+        let rows = client.query(&sql, &[]).await?;
+        let accounts: Vec<i64> = rows.iter().map(|row| row.get("account_id")).collect();
+        let is_old = |account: &i64| horizons.get(account).is_some_and(|horizon| day < *horizon);
+        let old: Vec<i64> = accounts.iter().copied().filter(is_old).collect();
+        if old.len() == accounts.len() {
+            drop_partition(client, &partition).await?;
+            continue;
+        }
+        let sql = format!(
+            "DELETE FROM {partition}
+             WHERE ctid = ANY (ARRAY(
+                 SELECT ctid FROM {partition} WHERE account_id = ANY ($1) LIMIT {MAX_ROWS}
+             ))"
+        );
+        while client.execute(&sql, &[&old]).await? > 0 {}
+    }
+    Ok(())
+}
+
+/// Somebody who reads clicks must not be waited for while others wait for us.
+async fn drop_partition(client: &mut Object, partition: &str) -> Result<(), NotDone> {
+    let transaction = client.transaction().await?;
+    let sql = format!("SET LOCAL lock_timeout = '2s'; DROP TABLE {partition}");
+    transaction.batch_execute(&sql).await?;
+    transaction.commit().await?;
+    tracing::info!(partition, "dropped a partition that nobody wants to keep");
+    Ok(())
+}
+
+/// The partitions of clicks with their days.
+async fn partition_list(client: &Object) -> Result<Vec<(String, Date)>, NotDone> {
+    let statement = client
+        .prepare_cached(
+            "SELECT c.relname::text AS name
+             FROM pg_inherits i
+             JOIN pg_class c ON c.oid = i.inhrelid
+             WHERE i.inhparent = 'clicks'::regclass
+             ORDER BY c.relname",
+        )
+        .await?;
+    let rows = client.query(&statement, &[]).await?;
+    let named = |row: &tokio_postgres::Row| {
+        let name: String = row.get("name");
+        let day = Date::strptime("%Y%m%d", name.strip_prefix("clicks_")?).ok()?;
+        Some((name, day))
+    };
+    Ok(rows.iter().filter_map(named).collect())
+}
+
+const CONVERSIONS: &str = "
+    SELECT ctid FROM conversions WHERE account_id = $1 AND converted_at < $2 LIMIT $3
+";
+
+const MESSAGES: &str = "SELECT ctid FROM messages WHERE account_id = $1 AND sent_at < $2 LIMIT $3";
+
+/// A message click stays while later clicks of its contact do, which would
+/// otherwise take its place, and while later conversions are credited to it.
+const MESSAGE_CLICKS: &str = "
+    SELECT m.ctid
+    FROM message_clicks m
+    WHERE m.account_id = $1
+      AND m.clicked_at < $2
+      AND (m.contact_phone IS NULL OR NOT EXISTS (
+          SELECT
+          FROM links l
+          JOIN clicks c ON c.link_key = l.id AND c.contact_phone = m.contact_phone
+          WHERE l.id = m.link_key
+             OR (l.account_id = m.account_id AND l.message_id = m.message_id)
+      ))
+      AND NOT EXISTS (
+          SELECT
+          FROM conversions c
+          WHERE c.account_id = m.account_id
+            AND c.message_key = m.message_key
+            AND c.credited_click_id = m.click_id
+      )
+    LIMIT $3
+";
+
+const WAITING: &str = "
+    SELECT ctid
+    FROM conversions
+    WHERE account_id IS NULL AND $1::bigint = 0 AND converted_at < $2
+    LIMIT $3
+";
+
+/// Deletes the rows that `which` finds, some at a time. Alone with the books:
+/// what is removed must not be counted anew meanwhile.
+async fn remove_rows(
+    client: &mut Object,
+    which: &str,
+    account_id: i64,
+    horizon: Timestamp,
+) -> Result<(), NotDone> {
+    let table = match which {
+        MESSAGE_CLICKS => "message_clicks",
+        MESSAGES => "messages",
+        _ => "conversions",
+    };
+    let sql = format!("DELETE FROM {table} WHERE ctid = ANY (ARRAY({which}))");
+    loop {
+        let transaction = client.transaction().await?;
+        ledger::lock(&transaction, Lock::Exclusive).await?;
+        let statement = transaction.prepare_cached(&sql).await?;
+        let n_removed = transaction
+            .execute(&statement, &[&account_id, &horizon, &MAX_ROWS])
+            .await?;
+        transaction.commit().await?;
+        if n_removed == 0 {
+            return Ok(());
+        }
+    }
+}

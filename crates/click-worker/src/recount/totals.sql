@@ -1,0 +1,115 @@
+-- What the totals should be, by the facts alone: every click, message click,
+-- credited conversion and sent message, by quarter of an hour, for each dimension
+-- and each link. This does not use what the worker counts with.
+sent AS (
+    SELECT m.account_id,
+           date_bin('15 minutes', m.sent_at, 'epoch'::timestamptz) AS bucket,
+           m.message_id,
+           l.id AS link_key,
+           l.offer_id,
+           m.list_id,
+           m.creative_id,
+           row_number() OVER (PARTITION BY m.account_id, m.message_id ORDER BY l.id) = 1 AS is_first,
+           row_number() OVER (PARTITION BY m.account_id, m.message_id, l.offer_id ORDER BY l.id) = 1
+               AS is_first_of_offer
+    FROM messages m
+    JOIN links l ON l.account_id = m.account_id AND l.message_id = m.message_id
+    WHERE l.placeholder IS NOT NULL
+),
+facts AS (
+    SELECT account_id,
+           date_bin('15 minutes', clicked_at, 'epoch'::timestamptz) AS bucket,
+           '' AS currency,
+           link_key, message_id, offer_id, list_id, creative_id, campaign_id, country, device,
+           0 AS sends, 0 AS messages,
+           1 AS clicks,
+           0 AS unique_clicks,
+           is_bot::int AS bot_clicks,
+           confirmed::int AS confirmed_clicks,
+           0 AS conversions,
+           0::numeric AS revenue
+    FROM clicks
+    UNION ALL
+    SELECT account_id, date_bin('15 minutes', clicked_at, 'epoch'::timestamptz), '',
+           link_key, message_id, offer_id, list_id, creative_id, campaign_id, country, device,
+           0, 0, 0, 1, 0, 0, 0, 0
+    FROM message_clicks
+    UNION ALL
+    SELECT account_id, date_bin('15 minutes', converted_at, 'epoch'::timestamptz), currency,
+           credited_link_key, credited_message_id, credited_offer_id, credited_list_id,
+           credited_creative_id, credited_campaign_id, credited_country, credited_device,
+           0, 0, 0, 0, 0, 0,
+           (event NOT IN ('refund', 'chargeback'))::int,
+           CASE WHEN event IN ('refund', 'chargeback') THEN -1 ELSE 1 END
+               * coalesce(revenue, payout, 0)
+    FROM conversions
+    WHERE attribution <> 'none'
+),
+cells AS (
+    SELECT account_id, bucket, currency, offer_id, list_id, creative_id, campaign_id, country,
+           device, sends, messages, clicks, unique_clicks, bot_clicks, confirmed_clicks,
+           conversions, revenue
+    FROM facts
+    UNION ALL
+    SELECT account_id, bucket, '', offer_id, list_id, creative_id, NULL, NULL, NULL,
+           1, is_first::int, 0, 0, 0, 0, 0, 0
+    FROM sent
+    WHERE is_first_of_offer
+),
+wanted_totals AS (
+    SELECT account_id, r.dimension, bucket, r.key, currency,
+           r.offer_id, r.list_id, r.creative_id, r.campaign_id, r.country, r.device,
+           sum(r.sends)::int AS sends,
+           sum(r.messages)::int AS messages,
+           sum(clicks)::int AS clicks,
+           sum(unique_clicks)::int AS unique_clicks,
+           sum(bot_clicks)::int AS bot_clicks,
+           sum(confirmed_clicks)::int AS confirmed_clicks,
+           sum(conversions)::int AS conversions,
+           sum(revenue) AS revenue
+    FROM cells c
+    CROSS JOIN LATERAL (
+        VALUES
+            ('all', '', NULL, NULL, NULL, NULL, NULL, NULL, c.messages, c.messages),
+            ('offer', coalesce(c.offer_id, ''), c.offer_id, NULL, NULL, NULL, NULL, NULL, c.sends, c.sends),
+            ('list', coalesce(c.list_id::text, ''), NULL, c.list_id, NULL, NULL, NULL, NULL, c.messages, c.messages),
+            ('creative', coalesce(c.creative_id::text, ''), NULL, NULL, c.creative_id, NULL, NULL, NULL, c.messages, c.messages),
+            ('campaign', coalesce(c.campaign_id, ''), NULL, NULL, NULL, c.campaign_id, NULL, NULL, 0, 0),
+            ('country', coalesce(c.country, ''), NULL, NULL, NULL, NULL, c.country, NULL, 0, 0),
+            ('device', coalesce(c.device, ''), NULL, NULL, NULL, NULL, NULL, c.device, 0, 0),
+            ('cell',
+             concat_ws('|', coalesce(c.offer_id, ''), coalesce(c.list_id::text, ''),
+                       coalesce(c.creative_id::text, ''), coalesce(c.campaign_id, ''),
+                       coalesce(c.country, ''), coalesce(c.device, '')),
+             c.offer_id, c.list_id, c.creative_id, c.campaign_id, c.country, c.device,
+             c.sends, c.messages)
+    ) AS r (dimension, key, offer_id, list_id, creative_id, campaign_id, country, device, sends, messages)
+    GROUP BY account_id, r.dimension, bucket, r.key, currency,
+             r.offer_id, r.list_id, r.creative_id, r.campaign_id, r.country, r.device
+),
+wanted_links AS (
+    SELECT account_id, link_key, bucket,
+           coalesce(country, '') AS country, coalesce(device, '') AS device, currency,
+           min(offer_id) AS offer_id, min(list_id) AS list_id, min(creative_id) AS creative_id,
+           min(campaign_id) AS campaign_id, min(message_id) AS message_id,
+           sum(sends)::int AS sends,
+           sum(messages)::int AS messages,
+           sum(clicks)::int AS clicks,
+           sum(unique_clicks)::int AS unique_clicks,
+           sum(bot_clicks)::int AS bot_clicks,
+           sum(confirmed_clicks)::int AS confirmed_clicks,
+           sum(conversions)::int AS conversions,
+           sum(revenue) AS revenue
+    FROM (
+        SELECT account_id, link_key, bucket, country, device, currency, offer_id, list_id,
+               creative_id, campaign_id, message_id, sends, messages, clicks, unique_clicks,
+               bot_clicks, confirmed_clicks, conversions, revenue
+        FROM facts
+        WHERE link_key IS NOT NULL
+        UNION ALL
+        SELECT account_id, link_key, bucket, NULL, NULL, '', offer_id, list_id,
+               creative_id, NULL, message_id, 1, is_first::int, 0, 0, 0, 0, 0, 0
+        FROM sent
+    ) AS of_links
+    GROUP BY account_id, link_key, bucket, coalesce(country, ''), coalesce(device, ''), currency
+)
