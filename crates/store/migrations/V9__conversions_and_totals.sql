@@ -7,16 +7,20 @@ ALTER TABLE clicks
     -- An account may keep no addresses.
     ALTER COLUMN ip DROP NOT NULL;
 -- An account's clicks in their order, for exports.
-CREATE INDEX clicks_account_id_idx ON clicks (account_id, clicked_at, click_id);
+CREATE INDEX clicks_account_id_idx ON clicks (account_id, clicked_at);
 
 -- What the totals need to know of a message click.
 ALTER TABLE message_clicks
     ADD COLUMN campaign_id text,
     ADD COLUMN country text,
-    ADD COLUMN device text;
--- The earliest of a message, or of a link without one.
+    ADD COLUMN device text,
+    -- Keys are compared byte by byte, whatever language the database speaks.
+    ALTER COLUMN message_key TYPE text COLLATE "C",
+    ALTER COLUMN contact_key TYPE text COLLATE "C";
+-- The earliest of a link that anybody may click; a message has few contacts.
 DROP INDEX message_clicks_clicked_at_idx;
-CREATE INDEX message_clicks_message_key_idx ON message_clicks (account_id, message_key, clicked_at, click_id);
+CREATE INDEX message_clicks_of_links_idx ON message_clicks (account_id, message_key, clicked_at, click_id)
+    WHERE message_key LIKE 'l:%';
 
 -- Every conversion, once. `account_id` is unknown while nothing but a click id
 -- was sent and that click has not arrived; nobody is shown such a row.
@@ -29,7 +33,7 @@ CREATE TABLE conversions (
     event               text NOT NULL,
     txn_id              text,
     -- domain::conversion::Identity: once in an account.
-    dedupe_key          text NOT NULL,
+    dedupe_key          text COLLATE "C" NOT NULL,
     visitor             text NOT NULL,
     -- What it was said to be of.
     click_id            uuid,
@@ -42,8 +46,8 @@ CREATE TABLE conversions (
     -- Where its message click is to be looked for: the keys of
     -- domain::attribution::MessageContact. Any contact of the message where
     -- `contact_key` is null; nowhere where `message_key` is.
-    message_key         text,
-    contact_key         text,
+    message_key         text COLLATE "C",
+    contact_key         text COLLATE "C",
     revenue             numeric,
     currency            text NOT NULL,
     -- The offer's, and its window, as they were when the conversion was stored.
@@ -80,14 +84,14 @@ CREATE INDEX conversions_waiting_idx ON conversions (click_id) WHERE message_key
 -- `messages` counts a message once, `sends` once for each row it belongs to.
 CREATE TABLE totals (
     account_id          bigint NOT NULL,
-    dimension           text NOT NULL
+    dimension           text COLLATE "C" NOT NULL
                         CONSTRAINT totals_dimension_check
                         CHECK (dimension IN ('all', 'offer', 'list', 'creative', 'campaign', 'country', 'device', 'cell')),
     bucket              timestamptz NOT NULL,
     -- The values of the dimensions, the empty text for none.
-    key                 text NOT NULL,
+    key                 text COLLATE "C" NOT NULL,
     -- Of the revenue; the empty text for what is not money.
-    currency            text NOT NULL,
+    currency            text COLLATE "C" NOT NULL,
     offer_id            text,
     list_id             bigint,
     creative_id         bigint,
@@ -105,20 +109,15 @@ CREATE TABLE totals (
     CONSTRAINT totals_pkey PRIMARY KEY (account_id, dimension, bucket, key, currency)
 ) WITH (fillfactor = 80);
 
--- The same per link; a link belongs to one message, offer, list, creative and
--- campaign.
+-- The same per link. Its message, offer, list, creative and campaign are those of
+-- its row in `links`.
 CREATE TABLE link_totals (
     account_id          bigint NOT NULL,
     link_key            bigint NOT NULL,
     bucket              timestamptz NOT NULL,
-    country             text NOT NULL,
-    device              text NOT NULL,
-    currency            text NOT NULL,
-    offer_id            text,
-    list_id             bigint,
-    creative_id         bigint,
-    campaign_id         text,
-    message_id          text,
+    country             text COLLATE "C" NOT NULL,
+    device              text COLLATE "C" NOT NULL,
+    currency            text COLLATE "C" NOT NULL,
     sends               integer NOT NULL,
     messages            integer NOT NULL,
     clicks              integer NOT NULL,
@@ -129,7 +128,6 @@ CREATE TABLE link_totals (
     revenue             numeric NOT NULL,
     CONSTRAINT link_totals_pkey PRIMARY KEY (account_id, link_key, bucket, country, device, currency)
 );
-CREATE INDEX link_totals_message_id_idx ON link_totals (account_id, message_id) WHERE message_id IS NOT NULL;
 CREATE INDEX link_totals_bucket_idx ON link_totals USING brin (bucket);
 
 -- Minutes whose clicks are to be looked at for bursts, marked by the

@@ -252,8 +252,8 @@ impl Recount<'_> {
             let all = MEASURES.join(", ");
             let insert = format!(
                 "WITH {with}
-                 INSERT INTO {name} ({key}, {columns}, {all})
-                 SELECT {key}, {columns}, {all} FROM {wanted} t WHERE true {is_counted}"
+                 INSERT INTO {name} ({key}, {columns}{all})
+                 SELECT {key}, {columns}{all} FROM {wanted} t WHERE true {is_counted}"
             );
             self.transaction.execute(&insert, &[&self.account]).await?;
         }
@@ -286,12 +286,12 @@ const TOTALS: Table = Table {
     name: "totals",
     wanted: "wanted_totals",
     key: "account_id, dimension, bucket, key, currency",
-    columns: "offer_id, list_id, creative_id, campaign_id, country, device",
+    columns: "offer_id, list_id, creative_id, campaign_id, country, device, ",
 };
 
 const LINK_TOTALS: Table = Table {
     name: "link_totals",
     wanted: "wanted_links",
     key: "account_id, link_key, bucket, country, device, currency",
-    columns: "offer_id, list_id, creative_id, campaign_id, message_id",
+    columns: "",
 };

@@ -4,7 +4,6 @@
 sent AS (
     SELECT m.account_id,
            date_bin('15 minutes', m.sent_at, 'epoch'::timestamptz) AS bucket,
-           m.message_id,
            l.id AS link_key,
            l.offer_id,
            m.list_id,
@@ -20,7 +19,7 @@ facts AS (
     SELECT account_id,
            date_bin('15 minutes', clicked_at, 'epoch'::timestamptz) AS bucket,
            '' AS currency,
-           link_key, message_id, offer_id, list_id, creative_id, campaign_id, country, device,
+           link_key, offer_id, list_id, creative_id, campaign_id, country, device,
            0 AS sends, 0 AS messages,
            1 AS clicks,
            0 AS unique_clicks,
@@ -31,12 +30,12 @@ facts AS (
     FROM clicks
     UNION ALL
     SELECT account_id, date_bin('15 minutes', clicked_at, 'epoch'::timestamptz), '',
-           link_key, message_id, offer_id, list_id, creative_id, campaign_id, country, device,
+           link_key, offer_id, list_id, creative_id, campaign_id, country, device,
            0, 0, 0, 1, 0, 0, 0, 0
     FROM message_clicks
     UNION ALL
     SELECT account_id, date_bin('15 minutes', converted_at, 'epoch'::timestamptz), currency,
-           credited_link_key, credited_message_id, credited_offer_id, credited_list_id,
+           credited_link_key, credited_offer_id, credited_list_id,
            credited_creative_id, credited_campaign_id, credited_country, credited_device,
            0, 0, 0, 0, 0, 0,
            (event NOT IN ('refund', 'chargeback'))::int,
@@ -90,8 +89,6 @@ wanted_totals AS (
 wanted_links AS (
     SELECT account_id, link_key, bucket,
            coalesce(country, '') AS country, coalesce(device, '') AS device, currency,
-           min(offer_id) AS offer_id, min(list_id) AS list_id, min(creative_id) AS creative_id,
-           min(campaign_id) AS campaign_id, min(message_id) AS message_id,
            sum(sends)::int AS sends,
            sum(messages)::int AS messages,
            sum(clicks)::int AS clicks,
@@ -101,14 +98,12 @@ wanted_links AS (
            sum(conversions)::int AS conversions,
            sum(revenue) AS revenue
     FROM (
-        SELECT account_id, link_key, bucket, country, device, currency, offer_id, list_id,
-               creative_id, campaign_id, message_id, sends, messages, clicks, unique_clicks,
-               bot_clicks, confirmed_clicks, conversions, revenue
+        SELECT account_id, link_key, bucket, country, device, currency, sends, messages, clicks,
+               unique_clicks, bot_clicks, confirmed_clicks, conversions, revenue
         FROM facts
         WHERE link_key IS NOT NULL
         UNION ALL
-        SELECT account_id, link_key, bucket, NULL, NULL, '', offer_id, list_id,
-               creative_id, NULL, message_id, 1, is_first::int, 0, 0, 0, 0, 0, 0
+        SELECT account_id, link_key, bucket, NULL, NULL, '', 1, is_first::int, 0, 0, 0, 0, 0, 0
         FROM sent
     ) AS of_links
     GROUP BY account_id, link_key, bucket, coalesce(country, ''), coalesce(device, ''), currency

@@ -225,21 +225,31 @@ pub fn credited_message_click() -> String {
              AND m.clicked_at >= c.converted_at - make_interval(days => c.click_window_days)
              AND (c.click_id IS NOT NULL OR m.clicked_at <= c.converted_at + {CLOCK_SKEW})"
     );
-    // The one that is named; or the visitor's own; or else the earliest.
+    // The one that is named; or the visitor's own; or else the earliest, of a link
+    // by its index, of a message among its few.
+    let earliest = |which: &str| {
+        format!(
+            "(SELECT 2, m.*
+              FROM message_clicks m
+              WHERE {within} AND c.contact_key IS NULL AND m.message_key {which} 'l:%'
+              ORDER BY m.clicked_at, m.click_id
+              LIMIT 1)"
+        )
+    };
     format!(
         "LATERAL (
              (SELECT 1 AS preference, m.*
               FROM message_clicks m
               WHERE {within} AND m.contact_key = coalesce(c.contact_key, 'v:' || c.visitor))
              UNION ALL
-             (SELECT 2, m.*
-              FROM message_clicks m
-              WHERE {within} AND c.contact_key IS NULL
-              ORDER BY m.clicked_at, m.click_id
-              LIMIT 1)
+             {}
+             UNION ALL
+             {}
              ORDER BY 1
              LIMIT 1
-         )"
+         )",
+        earliest("LIKE"),
+        earliest("NOT LIKE")
     )
 }
 

@@ -263,7 +263,7 @@ async fn message_click_lock_all(
         "SELECT {COLUMNS}
          FROM message_clicks
          WHERE (account_id, message_key, contact_key) IN (SELECT * FROM {KEYS})
-         ORDER BY account_id, message_key COLLATE \"C\", contact_key COLLATE \"C\"
+         ORDER BY account_id, message_key, contact_key
          FOR UPDATE"
     );
     let keys: Vec<_> = keys.iter().collect();

@@ -112,10 +112,7 @@ impl Clicked {
     pub fn place(&self) -> Place {
         Place {
             account_id: self.account_id,
-            link: Some(totals::Link {
-                key: self.link_key,
-                message_id: self.message_id.clone(),
-            }),
+            link_key: Some(self.link_key),
             offer_id: self.offer_id.clone(),
             list_id: self.list_id,
             creative_id: self.creative_id,

@@ -70,19 +70,13 @@ impl std::ops::Neg for Measures {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Place {
     pub account_id: i64,
-    pub link: Option<Link>,
+    pub link_key: Option<i64>,
     pub offer_id: Option<String>,
     pub list_id: Option<i64>,
     pub creative_id: Option<i64>,
     pub campaign_id: Option<String>,
     pub country: Option<String>,
     pub device: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Link {
-    pub key: i64,
-    pub message_id: Option<String>,
 }
 
 /// When, and in which currency: the empty text for what is not money.
@@ -96,7 +90,6 @@ struct Slot {
 #[derive(Debug)]
 pub struct Sent {
     pub account_id: i64,
-    pub message_id: String,
     pub list_id: i64,
     pub creative_id: i64,
     /// Link and offer, in the order of the message's placeholders.
@@ -108,7 +101,7 @@ pub struct Sent {
 pub struct Deltas {
     /// Without links.
     cells: HashMap<(Slot, Place), Measures>,
-    links: BTreeMap<LinkSlot, (Place, Measures)>,
+    links: BTreeMap<LinkSlot, Measures>,
 }
 
 /// The key of a row of `link_totals`.
@@ -129,10 +122,8 @@ impl Deltas {
             bucket: bucket(time),
             currency: currency.to_owned(),
         };
-        if place.link.is_some() {
-            self.add_link(&place, &slot, measures);
-            place.link = None;
-        }
+        self.add_link(&place, &slot, measures);
+        place.link_key = None;
         *self.cells.entry((slot, place)).or_default() += measures;
     }
 
@@ -156,12 +147,8 @@ impl Deltas {
                 messages: i32::from(is_first),
                 ..Measures::default()
             };
-            let link = Some(Link {
-                key: *key,
-                message_id: Some(sent.message_id.clone()),
-            });
             let link = Place {
-                link,
+                link_key: Some(*key),
                 ..place(offer_id)
             };
             self.add_link(&link, &slot, measures(index == 0));
@@ -174,19 +161,16 @@ impl Deltas {
     }
 
     fn add_link(&mut self, place: &Place, slot: &Slot, measures: Measures) {
-        let Some(link) = &place.link else { return };
+        let Some(key) = place.link_key else { return };
         let key = LinkSlot {
             account_id: place.account_id,
-            key: link.key,
+            key,
             bucket: slot.bucket,
             country: place.country.clone().unwrap_or_default(),
             device: place.device.clone().unwrap_or_default(),
             currency: slot.currency.clone(),
         };
-        let entry = self.links.entry(key);
-        entry
-            .or_insert_with(|| (place.clone(), Measures::default()))
-            .1 += measures;
+        *self.links.entry(key).or_default() += measures;
     }
 
     /// Writes what has changed, and is empty again.
@@ -199,10 +183,7 @@ impl Deltas {
         let rows: Vec<_> = rows.into_iter().filter(|(_, m)| is_change(m)).collect();
         total_add_all(transaction, &rows).await?;
         let links = std::mem::take(&mut self.links);
-        let links: Vec<_> = links
-            .into_iter()
-            .filter(|(_, (_, m))| is_change(m))
-            .collect();
+        let links: Vec<_> = links.into_iter().filter(|(_, m)| is_change(m)).collect();
         link_total_add_all(transaction, &links).await
     }
 }
@@ -394,29 +375,26 @@ async fn total_add_all(
 /// As above.
 async fn link_total_add_all(
     transaction: &Transaction<'_>,
-    rows: &[(LinkSlot, (Place, Measures))],
+    rows: &[(LinkSlot, Measures)],
 ) -> Result<(), tokio_postgres::Error> {
     if rows.is_empty() {
         return Ok(());
     }
     let sql = format!(
         "INSERT INTO link_totals AS t
-                 (account_id, link_key, bucket, country, device, currency, offer_id, list_id,
-                  creative_id, campaign_id, message_id, sends, messages, clicks, unique_clicks,
-                  bot_clicks, confirmed_clicks, conversions, revenue)
+                 (account_id, link_key, bucket, country, device, currency, sends, messages,
+                  clicks, unique_clicks, bot_clicks, confirmed_clicks, conversions, revenue)
              SELECT *
              FROM unnest(
                  $1::bigint[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
-                 $7::text[], $8::bigint[], $9::bigint[], $10::text[], $11::text[], $12::integer[],
-                 $13::integer[], $14::integer[], $15::integer[], $16::integer[], $17::integer[],
-                 $18::integer[], $19::numeric[]
+                 $7::integer[], $8::integer[], $9::integer[], $10::integer[], $11::integer[],
+                 $12::integer[], $13::integer[], $14::numeric[]
              )
              ON CONFLICT ON CONSTRAINT link_totals_pkey DO UPDATE
              {ADD_MEASURES}"
     );
     let statement = transaction.prepare_cached(&sql).await?;
-    let m = |value: fn(&Measures) -> i32| column(rows, move |(_, (_, measures))| value(measures));
-    let message_id = |place: &'_ Place| place.link.as_ref()?.message_id.clone();
+    let m = |value: fn(&Measures) -> i32| column(rows, move |(_, measures)| value(measures));
     transaction
         .execute(
             &statement,
@@ -427,11 +405,6 @@ async fn link_total_add_all(
                 &column(rows, |(slot, _)| slot.country.as_str()),
                 &column(rows, |(slot, _)| slot.device.as_str()),
                 &column(rows, |(slot, _)| slot.currency.as_str()),
-                &column(rows, |(_, (place, _))| place.offer_id.as_deref()),
-                &column(rows, |(_, (place, _))| place.list_id),
-                &column(rows, |(_, (place, _))| place.creative_id),
-                &column(rows, |(_, (place, _))| place.campaign_id.as_deref()),
-                &column(rows, |(_, (place, _))| message_id(place)),
                 &m(|m| m.sends),
                 &m(|m| m.messages),
                 &m(|m| m.clicks),
@@ -439,7 +412,7 @@ async fn link_total_add_all(
                 &m(|m| m.bot_clicks),
                 &m(|m| m.confirmed_clicks),
                 &m(|m| m.conversions),
-                &column(rows, |(_, (_, measures))| measures.revenue),
+                &column(rows, |(_, measures)| measures.revenue),
             ],
         )
         .await?;
