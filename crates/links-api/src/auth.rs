@@ -22,6 +22,8 @@ pub enum Scope {
     Offers,
     Lists,
     Campaigns,
+    ReportsRead,
+    ConversionsWrite,
     /// Accounts and keys of the whole installation.
     Admin,
 }
@@ -35,6 +37,8 @@ impl Scope {
             Self::Offers => "offers:*",
             Self::Lists => "lists:*",
             Self::Campaigns => "campaigns:*",
+            Self::ReportsRead => "reports:read",
+            Self::ConversionsWrite => "conversions:write",
             Self::Admin => "admin",
         }
     }
@@ -124,14 +128,24 @@ impl Product {
     }
 }
 
-/// The caller behind `X-Api-Key` or `Authorization: Bearer`. Looked up on
-/// every request, so that revoking a key or suspending an account acts at
-/// once.
+/// The caller behind `X-Api-Key` or `Authorization: Bearer`, or `api_key` where
+/// the query may have it. Looked up on every request, so that revoking a key or
+/// suspending an account acts at once.
 pub async fn authenticate(
     client: &impl GenericClient,
     request: &HttpRequest,
+    may_be_in_query: bool,
 ) -> Result<Caller, ApiError> {
-    let key = presented_key(request).ok_or(ApiError::Unauthorized)?;
+    let in_query = || {
+        let query = url::form_urlencoded::parse(request.query_string().as_bytes());
+        let key = query.into_iter().find(|(name, _)| name == "api_key");
+        key.filter(|_| may_be_in_query)
+            .map(|(_, key)| key.into_owned())
+    };
+    let key = presented_key(request).map(str::to_owned).or_else(in_query);
+    let key = key
+        .filter(|key| has_form(key))
+        .ok_or(ApiError::Unauthorized)?;
     let statement = client
         .prepare_cached(
             "SELECT k.id, k.account_id, k.scopes, k.rate_limit_per_minute, a.products, a.status,
@@ -145,7 +159,7 @@ pub async fn authenticate(
         )
         .await?;
     let row = client
-        .query_opt(&statement, &[&digest(key)])
+        .query_opt(&statement, &[&digest(&key)])
         .await?
         .ok_or(ApiError::Unauthorized)?;
     if row.get::<_, &str>("status") != "active" {
@@ -176,7 +190,10 @@ fn presented_key(request: &HttpRequest) -> Option<&str> {
         scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
     };
     own.or_else(bearer)
-        .filter(|key| key.len() == PREFIX.len() + RANDOM_LEN && key.starts_with(PREFIX))
+}
+
+fn has_form(key: &str) -> bool {
+    key.len() == PREFIX.len() + RANDOM_LEN && key.starts_with(PREFIX)
 }
 
 /// At most one write per key and minute.

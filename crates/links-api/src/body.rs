@@ -62,6 +62,11 @@ pub fn parse<T: de::DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
 pub struct Text(String);
 
 impl Text {
+    /// A text that has no U+0000.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -18,9 +18,9 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     accounts, affiliate_links,
     api::{self, Operation, RateLimits},
-    campaigns, creatives, domains,
+    campaigns, clicks, contacts, conversions, creatives, domains,
     error::ApiError,
-    links, lists, macros_preview, observe, offers, records, reference,
+    links, lists, macros_preview, observe, offers, records, reference, reports,
     settings::ServeSettings,
 };
 
@@ -140,6 +140,10 @@ pub fn operations() -> Vec<Operation> {
         macros_preview::operations(),
         affiliate_links::operations(),
         campaigns::operations(),
+        reports::operations(),
+        clicks::operations(),
+        conversions::operations(),
+        contacts::operations(),
         accounts::operations(),
     ]
     .into_iter()

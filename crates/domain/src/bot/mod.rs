@@ -18,7 +18,7 @@ use std::{fmt, net::IpAddr};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use rules::{Agent, InvalidRules, Rules};
+pub use rules::{Agent, InvalidRules, LaterRule, Rules};
 
 /// Why a click is taken for a bot's.
 #[derive(
@@ -46,6 +46,17 @@ pub enum BotReason {
 }
 
 impl BotReason {
+    pub const ALL: [Self; 8] = [
+        Self::UaBot,
+        Self::UaMissing,
+        Self::LinkPreview,
+        Self::HeadMethod,
+        Self::Prefetch,
+        Self::DatacenterIp,
+        Self::BadCountry,
+        Self::Burst,
+    ];
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::UaBot => "ua_bot",

@@ -1,6 +1,9 @@
 //! The rules: what they are read from, and how they are asked.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    net::IpAddr,
+};
 
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -64,6 +67,8 @@ struct PersonText {
 pub enum InvalidRules {
     #[error("{0}")]
     NotToml(#[from] toml::de::Error),
+    #[error("{0}")]
+    NotJson(#[from] serde_json::Error),
     #[error("the rule {0:?} is there twice")]
     Twice(String),
     #[error("{0:?} is no name of a rule: 1 to {MAX_NAME} of a-z, 0-9, _ and -")]
@@ -228,6 +233,11 @@ impl Rule {
         Ok(rule)
     }
 
+    /// Whether it asks for something of the request that is not kept.
+    fn is_about_the_request(&self) -> bool {
+        !self.method.is_empty() || !self.header.is_empty() || !self.missing_header.is_empty()
+    }
+
     /// No condition but perhaps that on the user agent.
     fn is_about_nothing_else(&self) -> bool {
         self.method.is_empty()
@@ -272,6 +282,53 @@ impl Rule {
             return true;
         }
         self.network.contains(signs.ip) || signs.asn.is_some_and(|asn| self.asn.contains(&asn))
+    }
+}
+
+/// A rule for clicks that are stored: about the user agent, the network, or the
+/// autonomous system.
+#[derive(Debug)]
+pub struct LaterRule(Rule);
+
+impl LaterRule {
+    /// From JSON of the form that a rule has in a file.
+    pub fn parse(json: serde_json::Value) -> Result<Self, InvalidRules> {
+        let text: RuleText = serde_json::from_value(json)?;
+        check_name(&text.name)?;
+        let rule = Rule::new(text)?;
+        if rule.is_about_the_request() {
+            return Err(InvalidRules::Rule {
+                rule: rule.name,
+                problem: "method and headers of a click are not kept",
+            });
+        }
+        Ok(Self(rule))
+    }
+
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    pub fn reason(&self) -> BotReason {
+        self.0.reason
+    }
+
+    /// Whether it holds for a click; what is not known is not held against it.
+    pub fn holds(&self, user_agent: Option<&str>, ip: Option<IpAddr>, asn: Option<u32>) -> bool {
+        let user_agent = user_agent.unwrap_or_default().to_ascii_lowercase();
+        let is_named = self
+            .0
+            .user_agent
+            .iter()
+            .any(|text| user_agent.contains(text));
+        if !self.0.user_agent.is_empty() && !is_named {
+            return false;
+        }
+        if self.0.network.is_empty() && self.0.asn.is_empty() {
+            return true;
+        }
+        ip.is_some_and(|ip| self.0.network.contains(ip))
+            || asn.is_some_and(|asn| self.0.asn.contains(&asn))
     }
 }
 

@@ -2,6 +2,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::Deserialize;
 
+use rstest::rstest;
+use serde_json::json;
+
 use super::*;
 
 /// What was seen in the world, with where it is documented.
@@ -228,4 +231,38 @@ fn rules_that_cannot_be_meant_are_refused_and_named() {
         .map(|i| format!("[[rule]]\nname = 'x{i}'\nreason = 'ua_bot'\nasn = [1]\n"))
         .collect();
     assert_eq!(refused(&many), "there are more than 1000 rules");
+}
+
+#[rstest]
+#[case(json!({ "name": "r", "reason": "ua_bot", "user_agent": ["Scanner"] }), "a scanner/1.0", true)]
+#[case(json!({ "name": "r", "reason": "ua_bot", "user_agent": ["Scanner"] }), "Safari", false)]
+#[case(json!({ "name": "r", "reason": "datacenter_ip", "network": ["203.0.113.0/24"] }), "", true)]
+#[case(json!({ "name": "r", "reason": "datacenter_ip", "network": ["198.51.100.0/24"] }), "", false)]
+#[case(json!({ "name": "r", "reason": "datacenter_ip", "network": ["198.51.100.0/24"], "asn": [64496] }), "", true)]
+#[case(json!({ "name": "r", "reason": "ua_bot", "user_agent": ["Safari"], "asn": [64497] }), "Safari", false)]
+fn a_rule_can_judge_clicks_that_are_stored(
+    #[case] rule: serde_json::Value,
+    #[case] user_agent: &str,
+    #[case] expected: bool,
+) {
+    let rule = LaterRule::parse(rule).unwrap();
+    let ip = Some([203, 0, 113, 9].into());
+    assert_eq!(rule.holds(Some(user_agent), ip, Some(64_496)), expected);
+    assert!(!rule.holds(None, None, None));
+}
+
+#[rstest]
+#[case(json!({ "name": "r", "reason": "head_method", "method": ["HEAD"] }), "not kept")]
+#[case(json!({ "name": "r", "reason": "ua_bot", "missing_header": ["accept"] }), "not kept")]
+#[case(json!({ "name": "r", "reason": "burst", "user_agent": ["a"] }), "burst")]
+#[case(json!({ "name": "r", "reason": "ua_bot" }), "no condition")]
+#[case(json!({ "name": "R!", "reason": "ua_bot", "user_agent": ["a"] }), "no name")]
+#[case(json!({ "name": "r", "reason": "nonsense", "user_agent": ["a"] }), "unknown variant")]
+#[case(json!({ "name": "r", "reason": "ua_bot", "user_agents": ["a"] }), "unknown field")]
+fn a_rule_that_cannot_judge_later_is_refused(
+    #[case] rule: serde_json::Value,
+    #[case] problem: &str,
+) {
+    let refused = LaterRule::parse(rule).unwrap_err().to_string();
+    assert!(refused.contains(problem), "{refused}");
 }

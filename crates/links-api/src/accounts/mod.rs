@@ -24,7 +24,7 @@ const STATUS: [&str; 2] = ["active", "suspended"];
 const STATUS_NAMES: &str = "active, suspended";
 const COLUMNS: &str = "
     id, name, status, products, bot_filter_mode, allowed_countries, blocked_countries,
-    prepend_text, append_text, created_at, updated_at
+    prepend_text, append_text, retention_days, ip_storage, created_at, updated_at
 ";
 
 pub fn operations() -> Vec<Operation> {
@@ -102,6 +102,14 @@ struct AccountRequest {
     prepend_text: Option<Text>,
     /// Put behind each message of lists that have no text of their own.
     append_text: Option<Text>,
+    /// Days after which clicks, message clicks, conversions and messages are
+    /// removed, 1 to 3650; 0 for never. Totals stay.
+    #[schemars(range(min = 0, max = 3650))]
+    retention_days: Option<i32>,
+    /// What is kept of the addresses of clicks to come: full, truncated (to the
+    /// network: 24 bits of IPv4, 48 of IPv6) or none.
+    #[schemars(extend("enum" = ["full", "truncated", "none", "", null]))]
+    ip_storage: Option<Text>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -121,6 +129,9 @@ struct AccountObject {
     blocked_countries: Vec<String>,
     prepend_text: Option<String>,
     append_text: Option<String>,
+    /// Null for ever.
+    retention_days: Option<i32>,
+    ip_storage: String,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -137,6 +148,8 @@ impl AccountObject {
             blocked_countries: row.get("blocked_countries"),
             prepend_text: row.get("prepend_text"),
             append_text: row.get("append_text"),
+            retention_days: row.get("retention_days"),
+            ip_storage: row.get("ip_storage"),
             created_at: Timestamp(row.get("created_at")),
             updated_at: Timestamp(row.get("updated_at")),
         }
@@ -154,6 +167,8 @@ fn example() -> Value {
         "blocked_countries": [],
         "prepend_text": "{{brand_name}}: ",
         "append_text": "Reply STOP to opt out.",
+        "retention_days": 400,
+        "ip_storage": "full",
         "created_at": "2026-03-10T08:15:00Z",
         "updated_at": "2026-03-10T08:15:00Z",
     })
@@ -169,6 +184,8 @@ struct AccountFields {
     blocked_countries: Vec<String>,
     prepend_text: Option<String>,
     append_text: Option<String>,
+    retention_days: Option<i32>,
+    ip_storage: String,
 }
 
 impl AccountFields {
@@ -182,6 +199,8 @@ impl AccountFields {
             blocked_countries: Vec::new(),
             prepend_text: None,
             append_text: None,
+            retention_days: None,
+            ip_storage: "full".to_owned(),
         }
     }
 
@@ -216,6 +235,23 @@ impl AccountFields {
                 ));
             }
             self.bot_filter_mode = mode.to_owned();
+        }
+        match sent.retention_days {
+            None => {}
+            Some(0) => self.retention_days = None,
+            Some(days @ 1..=3650) => self.retention_days = Some(days),
+            Some(_) => {
+                return Err(ApiError::field("retention_days", "it is not 0 to 3650"));
+            }
+        }
+        if let Some(storage) = given(&sent.ip_storage) {
+            if !["full", "truncated", "none"].contains(&storage) {
+                return Err(ApiError::field(
+                    "ip_storage",
+                    "it is not full, truncated or none",
+                ));
+            }
+            self.ip_storage = storage.to_owned();
         }
         countries(
             &mut self.allowed_countries,
@@ -286,8 +322,8 @@ async fn account_insert(
     let sql = format!(
         "INSERT INTO accounts
              (name, status, products, bot_filter_mode, prepend_text, append_text,
-              allowed_countries, blocked_countries)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+              allowed_countries, blocked_countries, retention_days, ip_storage)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
          RETURNING {COLUMNS}"
     );
     let statement = client.prepare_cached(&sql).await?;
@@ -303,6 +339,8 @@ async fn account_insert(
                 &fields.append_text,
                 &fields.allowed_countries,
                 &fields.blocked_countries,
+                &fields.retention_days,
+                &fields.ip_storage,
             ],
         )
         .await?;
@@ -350,12 +388,15 @@ async fn update_account(call: Call<'_>) -> Result<Answer, ApiError> {
         blocked_countries: there.blocked_countries,
         prepend_text: there.prepend_text,
         append_text: there.append_text,
+        retention_days: there.retention_days,
+        ip_storage: there.ip_storage,
     };
     fields.apply(body)?;
     let sql = format!(
         "UPDATE accounts
          SET name = $2, status = $3, products = $4, bot_filter_mode = $5, prepend_text = $6,
              append_text = $7, allowed_countries = $8, blocked_countries = $9,
+             retention_days = $10, ip_storage = $11,
              version = version + 1, updated_at = now()
          WHERE id = $1
          RETURNING {COLUMNS}"
@@ -375,6 +416,8 @@ async fn update_account(call: Call<'_>) -> Result<Answer, ApiError> {
                 &fields.append_text,
                 &fields.allowed_countries,
                 &fields.blocked_countries,
+                &fields.retention_days,
+                &fields.ip_storage,
             ],
         )
         .await?;

@@ -41,6 +41,7 @@ pub struct AffiliateLink {
 struct Counts {
     clicks: i64,
     unique_clicks: i64,
+    conversions: i64,
 }
 
 impl AffiliateLink {
@@ -80,8 +81,7 @@ impl AffiliateLink {
             sub_id_3,
             clicks: counts.clicks,
             unique_clicks: counts.unique_clicks,
-            // Nothing takes conversions of campaigns yet.
-            conversions: 0,
+            conversions: counts.conversions,
             status: link.status.into(),
             created_at: Timestamp(created_at),
         }
@@ -120,18 +120,24 @@ async fn click_counts(call: Call<'_>, keys: &[i64]) -> Result<HashMap<i64, Count
     let statement = call
         .db
         .prepare_cached(
-            "SELECT link_key, count(*) AS clicks,
-                    count(DISTINCT visitor) FILTER (WHERE NOT is_bot) AS unique_clicks
-             FROM clicks
-             WHERE link_key = ANY($1)
+            "SELECT link_key,
+                    sum(clicks)::bigint AS clicks,
+                    sum(unique_clicks)::bigint AS unique_clicks,
+                    sum(conversions)::bigint AS conversions
+             FROM link_totals
+             WHERE account_id = $1 AND link_key = ANY($2)
              GROUP BY link_key",
         )
         .await?;
-    let rows = call.db.query(&statement, &[&keys]).await?;
+    let rows = call
+        .db
+        .query(&statement, &[&call.caller.account_id.0, &keys])
+        .await?;
     let counts = rows.iter().map(|row| {
         let counts = Counts {
             clicks: row.get("clicks"),
             unique_clicks: row.get("unique_clicks"),
+            conversions: row.get("conversions"),
         };
         (row.get("link_key"), counts)
     });

@@ -101,6 +101,8 @@ pub struct Answer {
     /// The body that a replay gets, where it must differ.
     kept: Option<Vec<u8>>,
     is_replay: bool,
+    /// Where the next page begins, for answers without room for it.
+    next_cursor: Option<String>,
     /// New links, to be written through after the commit.
     pub(super) minted: Vec<LinkRecord>,
 }
@@ -130,7 +132,16 @@ impl Answer {
             body,
             kept: None,
             is_replay: false,
+            next_cursor: None,
             minted: Vec::new(),
+        }
+    }
+
+    /// Rows as CSV; the cursor of the next page is a header.
+    pub fn csv(body: Vec<u8>, next_cursor: Option<String>) -> Self {
+        Self {
+            next_cursor,
+            ..Self::bytes("text/csv; charset=utf-8", body)
         }
     }
 
@@ -170,6 +181,9 @@ impl Answer {
         let mut response = HttpResponse::build(self.status);
         if self.is_replay {
             response.insert_header(("Idempotent-Replayed", "true"));
+        }
+        if let Some(cursor) = self.next_cursor {
+            response.insert_header(("X-Next-Cursor", cursor));
         }
         if self.status == StatusCode::NO_CONTENT {
             return response.finish();

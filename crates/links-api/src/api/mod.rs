@@ -3,6 +3,7 @@
 //! handler and the OpenAPI document are all made of that declaration.
 
 mod call;
+mod export;
 mod idempotency;
 mod openapi;
 mod operation;
@@ -11,6 +12,7 @@ mod rate_limit;
 mod serve;
 
 pub use call::{Answer, Call, DecimalText, Timestamp};
+pub use export::Export;
 pub use idempotency::forget_old as forget_old_idempotency_keys;
 pub use openapi::document;
 pub use operation::{Content, Operation, Parameter};

@@ -33,7 +33,7 @@ did nothing and leaves its key free.
 **Ids of others** answer exactly as ids that do not exist. Times are UTC.";
 
 /// Sections, in the order in which they are read.
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 12] = [
     ("links", "Short links (surface A)"),
     (
         "creatives",
@@ -42,6 +42,13 @@ const TAGS: [(&str, &str); 8] = [
     ("offers", "SMS offers and partnership offers"),
     ("lists", "Sending lists and domains"),
     ("macros", "Destination templates"),
+    ("reports", "Performance by any dimension"),
+    ("clicks", "Raw clicks, and judging them again"),
+    (
+        "conversions",
+        "Raw conversions, and recording them (surface B)",
+    ),
+    ("contacts", "What became of a message, and of a contact"),
     ("affiliate links", "Campaign links (surface B)"),
     ("campaigns", "Affiliate programs (surface B)"),
     ("accounts", "Accounts and API keys (operators)"),
@@ -189,6 +196,13 @@ fn responses(operation: &Operation, answers: &mut SchemaGenerator) -> Map<String
                 response["content"][content_type] = json!({});
             }
             Content::Empty => {}
+        }
+        // One answer in several forms.
+        let before = responses.get_mut(status.as_str());
+        if let (Some(before), Value::Object(content)) = (before, response["content"].take()) {
+            let forms = before["content"].as_object_mut().expect("it has a form");
+            forms.extend(content);
+            continue;
         }
         responses.insert(status.as_str().to_owned(), response);
     }

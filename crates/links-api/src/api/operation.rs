@@ -7,9 +7,13 @@ use futures_util::future::LocalBoxFuture;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
-use super::call::{Answer, Call};
+use super::{
+    call::{Answer, Call},
+    export,
+};
 use crate::{
     auth::Scope,
+    csv,
     error::{ApiError, Surface},
 };
 
@@ -37,6 +41,9 @@ pub struct Operation {
     /// Beside those that every operation of its kind has.
     pub errors: Vec<ApiError>,
     pub handler: Handler,
+    /// A GET that changes something, for callers that know no other method; their
+    /// key may stand in the query.
+    pub is_writing_get: bool,
 }
 
 /// A JSON body as it is documented.
@@ -121,6 +128,16 @@ pub fn path_parameter(name: &str) -> Option<(Value, Value, &'static str)> {
         "list_id" => (integer, json!(42), "The sending list's id."),
         "domain_id" => (integer, json!(7), "The domain's id."),
         "account_id" => (integer, json!(1), "The account's id."),
+        "message_id" => (
+            json!({ "type": "string", "minLength": 1, "maxLength": 255 }),
+            json!("m-1"),
+            "The message's id.",
+        ),
+        "phone" => (
+            text(r"^\+[1-9][0-9]{6,14}$"),
+            json!("+18005550100"),
+            "The contact's number in E.164.",
+        ),
         "key_id" => (integer, json!(3), "The API key's id."),
         _ => return None,
     })
@@ -166,6 +183,7 @@ impl Operation {
             body: None,
             answers: Vec::new(),
             errors: Vec::new(),
+            is_writing_get: false,
             handler: Rc::new(move |call| Box::pin(async move { handler(call).await })),
         }
     }
@@ -174,6 +192,12 @@ impl Operation {
     pub fn needs(mut self, scope: Scope, tag: &'static str) -> Self {
         self.scope = scope;
         self.tag = tag;
+        self
+    }
+
+    /// A GET that changes something.
+    pub fn writes(mut self) -> Self {
+        self.is_writing_get = true;
         self
     }
 
@@ -201,6 +225,26 @@ impl Operation {
             "Entries on a page.",
             of(super::page::MAX_PER_PAGE, default_per_page),
         ))
+    }
+
+    /// `cursor`, `limit` and `format`.
+    pub fn exported(self) -> Self {
+        let limit = json!({
+            "type": "integer",
+            "minimum": 1,
+            "maximum": export::MAX_ROWS,
+            "default": export::DEFAULT_ROWS,
+        });
+        self.takes(Parameter::of("limit", "Rows of a page.", limit))
+            .takes(Parameter::text(
+                "cursor",
+                "`next_cursor` of the page before; of CSV the header `X-Next-Cursor`.",
+            ))
+            .takes(Parameter::choice(
+                "format",
+                "json by default.",
+                &csv::FORMATS,
+            ))
     }
 
     /// A JSON body, with examples of it.

@@ -103,7 +103,7 @@ async fn run(
     allowance: &mut Option<Allowance>,
 ) -> Result<Answer, ApiError> {
     let mut client = services.pool.get().await?;
-    let caller = authenticate(&client, request).await?;
+    let caller = authenticate(&client, request, operation.is_writing_get).await?;
     let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0);
     *allowance = services.rate_limits.count(&caller, now).await;
     if let Some(allowance) = allowance.filter(|allowance| allowance.is_exceeded) {
@@ -125,7 +125,7 @@ async fn run(
     } else {
         None
     };
-    let reads_only = operation.method == Method::GET;
+    let reads_only = operation.method == Method::GET && !operation.is_writing_get;
     let txn = client
         .build_transaction()
         .read_only(reads_only)

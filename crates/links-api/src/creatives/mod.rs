@@ -6,6 +6,7 @@ mod object;
 mod preview;
 mod query;
 mod render;
+mod sends;
 
 use actix_web::http::Method;
 use domain::{id::CreativeId, macros::InvalidTemplate};

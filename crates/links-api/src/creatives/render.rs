@@ -21,6 +21,7 @@ use tokio_postgres::Row;
 use super::{
     fields::{CreativeFields, OfferLink},
     query::creative_find,
+    sends::count_sends,
 };
 use crate::{
     api::{Answer, Call, Operation},
@@ -410,6 +411,7 @@ async fn mint_messages(
         links.insert(name.to_owned(), url);
         records.push(record);
     }
+    count_sends(call, &new, &records).await?;
     Ok((urls, records))
 }
 

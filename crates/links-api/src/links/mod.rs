@@ -2,6 +2,7 @@
 
 mod bulk;
 mod create;
+mod find;
 mod get;
 mod list;
 pub mod mint;
@@ -10,6 +11,8 @@ pub mod qr;
 pub mod request;
 mod shorten;
 pub mod update;
+
+pub use find::link_find_keys;
 
 use crate::api::Operation;
 

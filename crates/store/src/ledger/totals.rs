@@ -94,6 +94,8 @@ pub struct Sent {
     pub creative_id: i64,
     /// Link and offer, in the order of the message's placeholders.
     pub links: Vec<(i64, Option<String>)>,
+    /// The offers of a message that was sent before and gets more links.
+    pub offers_before: Option<Vec<Option<String>>>,
 }
 
 /// What a transaction changes of the totals.
@@ -140,7 +142,8 @@ impl Deltas {
             offer_id: offer_id.clone(),
             ..Place::default()
         };
-        let mut offers: Vec<&Option<String>> = Vec::new();
+        let mut offers: Vec<_> = sent.offers_before.iter().flatten().collect();
+        let is_new = sent.offers_before.is_none();
         for (index, (key, offer_id)) in sent.links.iter().enumerate() {
             let measures = |is_first: bool| Measures {
                 sends: 1,
@@ -151,10 +154,10 @@ impl Deltas {
                 link_key: Some(*key),
                 ..place(offer_id)
             };
-            self.add_link(&link, &slot, measures(index == 0));
+            self.add_link(&link, &slot, measures(is_new && index == 0));
             if !offers.contains(&offer_id) {
                 let cell = self.cells.entry((slot.clone(), place(offer_id)));
-                *cell.or_default() += measures(offers.is_empty());
+                *cell.or_default() += measures(is_new && index == 0);
                 offers.push(offer_id);
             }
         }

@@ -1,0 +1,14 @@
+//! Raw clicks: exported by cursor, and judged again.
+
+mod filter;
+mod list;
+mod object;
+mod reclassify;
+
+use crate::api::Operation;
+
+pub use object::{COLUMNS, ClickObject};
+
+pub fn operations() -> Vec<Operation> {
+    vec![list::operation(), reclassify::operation()]
+}

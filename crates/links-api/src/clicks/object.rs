@@ -1,0 +1,173 @@
+//! A click as it is exported.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio_postgres::Row;
+
+use crate::api::Timestamp;
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Click")]
+pub struct ClickObject {
+    pub(super) click_id: String,
+    clicked_at: Timestamp,
+    link_id: String,
+    list_id: Option<i64>,
+    offer_id: Option<String>,
+    creative_id: Option<i64>,
+    campaign_id: Option<String>,
+    message_id: Option<String>,
+    contact_phone: Option<String>,
+    /// Who clicked, where no contact is known; another one every day.
+    visitor: String,
+    /// Null where the account keeps none.
+    ip: Option<String>,
+    user_agent: Option<String>,
+    referrer: Option<String>,
+    country: Option<String>,
+    asn: Option<i64>,
+    device: Option<String>,
+    os: Option<String>,
+    browser: Option<String>,
+    sub1: Option<String>,
+    sub2: Option<String>,
+    sub3: Option<String>,
+    sub4: Option<String>,
+    sub5: Option<String>,
+    source: Option<String>,
+    creative: Option<String>,
+    cost: Option<String>,
+    is_bot: bool,
+    bot_reasons: Vec<String>,
+    bot_rules: Vec<String>,
+    /// Somebody pressed Continue on the preview page.
+    confirmed: bool,
+    /// It is its message's click: the first of its contact that is not a bot's.
+    is_message_click: bool,
+}
+
+/// What [`ClickObject::read`] reads, of clicks `c`.
+pub const COLUMNS: &str = "
+    c.click_id::text AS click_id, c.clicked_at, c.link_id, c.list_id, c.offer_id, c.creative_id,
+    c.campaign_id, c.message_id, c.contact_phone, c.visitor, host(c.ip) AS ip, c.user_agent,
+    c.referrer, c.country, c.asn, c.device, c.os, c.browser, c.sub1, c.sub2, c.sub3, c.sub4,
+    c.sub5, c.source, c.creative, c.cost, c.is_bot, c.bot_reasons, c.bot_rules, c.confirmed,
+    EXISTS (
+        SELECT
+        FROM message_clicks m
+        WHERE m.account_id = c.account_id
+          AND m.message_key = CASE WHEN c.message_id IS NULL THEN 'l:' || c.link_key ELSE 'm:' || c.message_id END
+          AND m.contact_key = CASE WHEN c.contact_phone IS NULL THEN 'v:' || c.visitor ELSE 'c:' || c.contact_phone END
+          AND m.click_id = c.click_id
+    ) AS is_message_click
+";
+
+/// In the order of the object.
+pub const CSV_COLUMNS: [&str; 31] = [
+    "click_id",
+    "clicked_at",
+    "link_id",
+    "list_id",
+    "offer_id",
+    "creative_id",
+    "campaign_id",
+    "message_id",
+    "contact_phone",
+    "visitor",
+    "ip",
+    "user_agent",
+    "referrer",
+    "country",
+    "asn",
+    "device",
+    "os",
+    "browser",
+    "sub1",
+    "sub2",
+    "sub3",
+    "sub4",
+    "sub5",
+    "source",
+    "creative",
+    "cost",
+    "is_bot",
+    "bot_reasons",
+    "bot_rules",
+    "confirmed",
+    "is_message_click",
+];
+
+impl ClickObject {
+    pub fn read(row: &Row) -> Self {
+        Self {
+            click_id: row.get("click_id"),
+            clicked_at: Timestamp(row.get("clicked_at")),
+            link_id: row.get("link_id"),
+            list_id: row.get("list_id"),
+            offer_id: row.get("offer_id"),
+            creative_id: row.get("creative_id"),
+            campaign_id: row.get("campaign_id"),
+            message_id: row.get("message_id"),
+            contact_phone: row.get("contact_phone"),
+            visitor: row.get("visitor"),
+            ip: row.get("ip"),
+            user_agent: row.get("user_agent"),
+            referrer: row.get("referrer"),
+            country: row.get("country"),
+            asn: row.get("asn"),
+            device: row.get("device"),
+            os: row.get("os"),
+            browser: row.get("browser"),
+            sub1: row.get("sub1"),
+            sub2: row.get("sub2"),
+            sub3: row.get("sub3"),
+            sub4: row.get("sub4"),
+            sub5: row.get("sub5"),
+            source: row.get("source"),
+            creative: row.get("creative"),
+            cost: row.get("cost"),
+            is_bot: row.get("is_bot"),
+            bot_reasons: row.get("bot_reasons"),
+            bot_rules: row.get("bot_rules"),
+            confirmed: row.get("confirmed"),
+            is_message_click: row.get("is_message_click"),
+        }
+    }
+
+    pub fn example() -> Value {
+        json!({
+            "click_id": "01a11d5c-1e7b-7123-8123-456789abcdef",
+            "clicked_at": "2026-03-10T08:15:00.123Z",
+            "link_id": "Ab3kX9q",
+            "list_id": 42,
+            "offer_id": "6789abcd1234ef5678901234",
+            "creative_id": 101,
+            "campaign_id": null,
+            "message_id": "m-1",
+            "contact_phone": "+18005550100",
+            "visitor": "0123456789abcdef0123456789abcdef",
+            "ip": "203.0.113.9",
+            "user_agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X)",
+            "referrer": null,
+            "country": "US",
+            "asn": 64496,
+            "device": "mobile",
+            "os": "iOS",
+            "browser": "Mobile Safari",
+            "sub1": "campaign_a",
+            "sub2": null,
+            "sub3": null,
+            "sub4": null,
+            "sub5": null,
+            "source": "sms",
+            "creative": null,
+            "cost": null,
+            "is_bot": false,
+            "bot_reasons": [],
+            "bot_rules": [],
+            "confirmed": false,
+            "is_message_click": true,
+        })
+    }
+}

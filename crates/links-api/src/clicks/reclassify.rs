@@ -1,0 +1,208 @@
+//! `POST /api/v2/clicks/reclassify`: other verdicts, and all that follows.
+
+use actix_web::http::Method;
+use domain::{
+    bot::{BotReason, LaterRule},
+    id::ClickId,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use store::ledger::{
+    self, Lock,
+    totals::Deltas,
+    verdicts::{Verdict, click_judge_all},
+};
+use tokio_postgres::Row;
+
+use super::filter::{ClickFilter, VERDICTS, find_reason};
+use crate::{
+    api::{Answer, Call, Operation},
+    auth::Scope,
+    body::{Text, given},
+    error::ApiError,
+};
+
+/// Clicks that are judged by a request: others wait for it.
+const MAX_CLICKS: i64 = 5_000;
+/// The rule that a verdict of the API is found by.
+const BY_THE_API: &str = "reclassified";
+
+pub fn operation() -> Operation {
+    Operation::platform(
+        Method::POST,
+        "/clicks/reclassify",
+        "reclassify_clicks",
+        reclassify_clicks,
+    )
+    .needs(Scope::LinksWrite, "clicks")
+    .says(
+        "Judge clicks again",
+        "Gives the clicks of a filter another `verdict`, or applies a `rule` to them: those that it \
+         holds for become a bot's, the others stay as they are. Message clicks, credits of \
+         conversions and totals are afterwards what they would be had the verdicts been right \
+         from the start. At most 5,000 clicks in a request, from the oldest: while there is a \
+         `next_cursor`, send the request again with it as `cursor`. A verdict is final: bursts \
+         leave its clicks alone.",
+    )
+    .reads::<ReclassifyRequest>([
+        json!({
+            "filter": { "from": "2026-03-10T00:00:00Z", "to": "2026-03-11T00:00:00Z", "ip": "203.0.113.0/24" },
+            "verdict": "bot",
+            "reasons": ["datacenter_ip"],
+        }),
+        json!({
+            "filter": { "from": "2026-03-10T00:00:00Z" },
+            "rule": { "name": "new_scanner", "reason": "ua_bot", "user_agent": ["LinkScanner/"] },
+        }),
+    ])
+    .answers::<Reclassified>(200, json!({ "matched": 120, "changed": 17, "next_cursor": null }))
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct ReclassifyRequest {
+    /// Which clicks. At least one condition.
+    filter: Option<ClickFilter>,
+    /// bot or human.
+    #[schemars(extend("enum" = ["bot", "human", "", null]))]
+    verdict: Option<Text>,
+    /// Why it is a bot's, `ua_bot` by default.
+    reasons: Option<Vec<Text>>,
+    /// A rule as in BOT_RULES_FILE, about `user_agent`, `network` and `asn`.
+    #[schemars(with = "Option<serde_json::Map<String, Value>>")]
+    rule: Option<Value>,
+    /// `next_cursor` of the request before.
+    cursor: Option<Text>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Reclassified {
+    /// Clicks of the filter that were looked at.
+    matched: i64,
+    /// Those that have become a bot's, or a person's.
+    changed: u64,
+    next_cursor: Option<String>,
+}
+
+/// What is to become of clicks.
+enum Judgement {
+    Bot(Vec<String>),
+    Human,
+    Rule(LaterRule),
+}
+
+async fn reclassify_clicks(call: Call<'_>) -> Result<Answer, ApiError> {
+    let body: ReclassifyRequest = call.json()?;
+    let judgement = judgement(&body)?;
+    let cursor = given(&body.cursor).map(|text| {
+        ClickId::parse(text)
+            .map_err(|_| ApiError::field("cursor", "it is not one that was answered"))
+    });
+    let cursor = cursor.transpose()?;
+    let filter = body
+        .filter
+        .unwrap_or_default()
+        .check(call, "filter.")
+        .await?;
+    if filter.is_empty() {
+        return Err(ApiError::field("filter", "it needs at least one condition"));
+    }
+    ledger::lock(call.db, Lock::Exclusive).await?;
+    let columns = "c.click_id, c.bot_reasons, c.bot_rules, c.user_agent, host(c.ip) AS ip, c.asn";
+    let mut rows = filter.fetch(call, columns, cursor, MAX_CLICKS + 1).await?;
+    let has_more = rows.len() as i64 > MAX_CLICKS;
+    if has_more {
+        rows.pop();
+    }
+    let next_cursor = rows
+        .last()
+        .filter(|_| has_more)
+        .map(|row| click_id(row).to_string());
+    let verdicts: Vec<_> = rows
+        .iter()
+        .filter_map(|row| judgement.verdict(row))
+        .collect();
+    let mut deltas = Deltas::default();
+    let changed = click_judge_all(call.db, &verdicts, &mut deltas).await?;
+    deltas.write(call.db).await?;
+    Answer::ok(&Reclassified {
+        matched: rows.len() as i64,
+        changed,
+        next_cursor,
+    })
+}
+
+fn judgement(body: &ReclassifyRequest) -> Result<Judgement, ApiError> {
+    let verdict = given(&body.verdict);
+    match (verdict, &body.rule) {
+        (Some(_), Some(_)) => Err(ApiError::field("rule", "there is a verdict already")),
+        (None, None) => Err(ApiError::field(
+            "verdict",
+            "neither verdict nor rule was provided",
+        )),
+        (None, Some(rule)) => {
+            let rule = LaterRule::parse(rule.clone());
+            let rule = rule.map_err(|problem| ApiError::field("rule", problem.to_string()))?;
+            Ok(Judgement::Rule(rule))
+        }
+        (Some("human"), None) => Ok(Judgement::Human),
+        (Some("bot"), None) => {
+            let mut reasons = Vec::new();
+            for (index, reason) in body.reasons.iter().flatten().enumerate() {
+                let field = || format!("reasons[{index}]");
+                reasons.push(find_reason(reason.as_str(), field)?);
+            }
+            if reasons.is_empty() {
+                reasons.push(BotReason::UaBot);
+            }
+            reasons.sort();
+            reasons.dedup();
+            Ok(Judgement::Bot(
+                reasons.iter().map(ToString::to_string).collect(),
+            ))
+        }
+        (Some(_), None) => {
+            let problem = format!("it is not one of {}", VERDICTS.join(", "));
+            Err(ApiError::field("verdict", problem))
+        }
+    }
+}
+
+impl Judgement {
+    /// `None` where a click stays as it is.
+    fn verdict(&self, row: &Row) -> Option<Verdict> {
+        let verdict = |reasons: Vec<String>, rules: Vec<String>, is_final| Verdict {
+            click_id: click_id(row),
+            reasons,
+            rules,
+            is_final,
+        };
+        match self {
+            Self::Bot(reasons) => Some(verdict(reasons.clone(), vec![BY_THE_API.to_owned()], true)),
+            Self::Human => Some(verdict(vec![], vec![], true)),
+            Self::Rule(rule) => {
+                let ip: Option<&str> = row.get("ip");
+                let asn: Option<i64> = row.get("asn");
+                let ip = ip.and_then(|ip| ip.parse().ok());
+                let asn = asn.and_then(|asn| asn.try_into().ok());
+                if !rule.holds(row.get("user_agent"), ip, asn) {
+                    return None;
+                }
+                let (mut reasons, mut rules) = (row.get("bot_reasons"), row.get("bot_rules"));
+                add(&mut reasons, rule.reason().as_str());
+                add(&mut rules, rule.name());
+                Some(verdict(reasons, rules, false))
+            }
+        }
+    }
+}
+
+fn add(names: &mut Vec<String>, name: &str) {
+    if !names.iter().any(|known| known == name) {
+        names.push(name.to_owned());
+    }
+}
+
+fn click_id(row: &Row) -> ClickId {
+    ClickId::from_uuid(row.get("click_id")).expect("only click ids are stored")
+}

@@ -1,0 +1,112 @@
+//! `GET /api/v2/contacts/{phone}/journey`: everything that happened to a contact.
+
+use actix_web::http::Method;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+use store::pool::GenericClient as _;
+
+use crate::{
+    api::{Answer, Call, Operation, Parameter, Timestamp},
+    auth::Scope,
+    error::ApiError,
+    phone::PhoneNumber,
+};
+
+const MAX_EVENTS: i64 = 1_000;
+
+pub fn operation() -> Operation {
+    Operation::platform(
+        Method::GET,
+        "/contacts/{phone}/journey",
+        "get_contact_journey",
+        get_journey,
+    )
+    .needs(Scope::ReportsRead, "contacts")
+    .says(
+        "A contact's journey",
+        "Messages sent, clicks and conversions of a contact, the newest first. A contact that is \
+         not known has none.",
+    )
+    .takes(Parameter::integer(
+        "limit",
+        "Events, 100 by default, at most 1,000.",
+    ))
+    .takes(Parameter::text(
+        "before",
+        "Only what is older: `next_before` of the page before.",
+    ))
+    .answers::<Journey>(
+        200,
+        json!({
+            "contact_phone": "+18005550100",
+            "events": [
+                { "type": "conversion", "at": "2026-03-10T09:00:00Z", "details": {
+                    "conversion_id": "01a11d5d-1e7b-7123-8123-456789abcdef", "event": "sale",
+                    "amount": "12.50", "currency": "USD", "message_id": "m-1" } },
+                { "type": "click", "at": "2026-03-10T08:15:00.123Z", "details": {
+                    "click_id": "01a11d5c-1e7b-7123-8123-456789abcdef", "link_id": "Ab3kX9q",
+                    "message_id": "m-1", "is_bot": false, "is_message_click": true } },
+                { "type": "send", "at": "2026-03-10T08:00:00Z", "details": {
+                    "message_id": "m-1", "creative_id": 101, "list_id": 42 } },
+            ],
+            "next_before": null,
+        }),
+    )
+    .fails([ApiError::InvalidPhone("phone")])
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Journey {
+    contact_phone: String,
+    events: Vec<JourneyEvent>,
+    next_before: Option<Timestamp>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct JourneyEvent {
+    /// send, click or conversion.
+    r#type: String,
+    at: Timestamp,
+    #[schemars(with = "serde_json::Map<String, Value>")]
+    details: Value,
+}
+
+/// The number in a path.
+pub fn phone(call: Call<'_>) -> Result<PhoneNumber, ApiError> {
+    let text: String = call.path("phone", "contact")?;
+    PhoneNumber::parse(&text).ok_or(ApiError::InvalidPhone("phone"))
+}
+
+async fn get_journey(call: Call<'_>) -> Result<Answer, ApiError> {
+    let phone = phone(call)?;
+    let limit = call.integer("limit", 1..=MAX_EVENTS)?.unwrap_or(100);
+    let before: Option<jiff::Timestamp> = match call.text("before")? {
+        None => None,
+        Some(text) => Some(text.parse().map_err(|_| {
+            ApiError::field("before", "it is not a time as in 2026-03-01T00:00:00Z")
+        })?),
+    };
+    let statement = call.db.prepare_cached(include_str!("journey.sql")).await?;
+    let account_id = call.caller.account_id.0;
+    let rows = call
+        .db
+        .query(&statement, &[&account_id, &phone.as_str(), &before, &limit])
+        .await?;
+    let event = |row: &tokio_postgres::Row| {
+        let tokio_postgres::types::Json(details) = row.get("details");
+        JourneyEvent {
+            r#type: row.get("type"),
+            at: Timestamp(row.get("at")),
+            details,
+        }
+    };
+    let events: Vec<_> = rows.iter().map(event).collect();
+    let is_full = events.len() as i64 == limit;
+    let next_before = events.last().filter(|_| is_full).map(|event| event.at);
+    Answer::ok(&Journey {
+        contact_phone: phone.as_str().to_owned(),
+        events,
+        next_before,
+    })
+}

@@ -1,0 +1,51 @@
+-- What happened to a contact ($2) of an account ($1), from the newest. Events of
+-- one moment are not torn apart by a page's end.
+WITH contact_links AS (
+    SELECT id FROM links WHERE account_id = $1 AND contact_phone = $2
+),
+events AS (
+    SELECT 'send' AS type, m.sent_at AS at, m.message_id AS id,
+           jsonb_build_object('message_id', m.message_id, 'creative_id', m.creative_id,
+                              'list_id', m.list_id) AS details
+    FROM messages m
+    WHERE m.account_id = $1 AND m.contact_phone = $2
+    UNION ALL
+    SELECT 'click', c.clicked_at, c.click_id::text,
+           jsonb_build_object(
+               'click_id', c.click_id, 'link_id', c.link_id, 'message_id', c.message_id,
+               'offer_id', c.offer_id, 'is_bot', c.is_bot, 'bot_reasons', c.bot_reasons,
+               'confirmed', c.confirmed, 'country', c.country, 'device', c.device,
+               'is_message_click', EXISTS (
+                   SELECT
+                   FROM message_clicks m
+                   WHERE m.account_id = $1
+                     AND m.message_key = CASE WHEN c.message_id IS NULL THEN 'l:' || c.link_key ELSE 'm:' || c.message_id END
+                     AND m.contact_key = 'c:' || $2
+                     AND m.click_id = c.click_id
+               ))
+    FROM clicks c
+    WHERE c.link_key IN (SELECT id FROM contact_links)
+      AND c.account_id = $1
+      AND c.contact_phone = $2
+    UNION ALL
+    SELECT 'conversion', c.converted_at, c.conversion_id::text,
+           jsonb_build_object(
+               'conversion_id', c.conversion_id, 'event', c.event, 'txn_id', c.txn_id,
+               'amount', (CASE WHEN c.event IN ('refund', 'chargeback') THEN -1 ELSE 1 END
+                   * coalesce(c.revenue, c.payout, 0))::text,
+               'currency', c.currency, 'attribution', c.attribution,
+               'message_id', c.credited_message_id, 'offer_id', c.credited_offer_id)
+    FROM conversions c
+    WHERE c.account_id = $1
+      AND c.message_key IN (
+          SELECT CASE WHEN l.message_id IS NULL THEN 'l:' || l.id ELSE 'm:' || l.message_id END
+          FROM links l
+          WHERE l.account_id = $1 AND l.contact_phone = $2
+      )
+      AND coalesce(c.credited_contact_phone, c.contact_phone) = $2
+)
+SELECT type, at, details
+FROM events
+WHERE $3::timestamptz IS NULL OR at < $3
+ORDER BY at DESC, type, id
+FETCH FIRST $4 ROWS WITH TIES

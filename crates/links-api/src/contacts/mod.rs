@@ -1,0 +1,15 @@
+//! What became of a message, and of a contact; and forgetting a contact.
+
+mod erase;
+mod journey;
+mod message;
+
+use crate::api::Operation;
+
+pub fn operations() -> Vec<Operation> {
+    vec![
+        message::operation(),
+        journey::operation(),
+        erase::operation(),
+    ]
+}

@@ -1,0 +1,301 @@
+//! The totals, added up.
+
+use rust_decimal::Decimal;
+use serde_json::{Map, Value, json};
+use store::pool::GenericClient as _;
+use tokio_postgres::types::ToSql;
+
+use super::{
+    asked::{Asked, Group, Source},
+    names::names,
+    row::{Counts, Metrics, Row, key_columns},
+};
+use crate::{api::Call, error::ApiError};
+
+pub struct Found {
+    pub rows: Vec<Row>,
+    pub next_cursor: Option<String>,
+}
+
+/// From `totals`: `$1` to `$10` are account, from, to, currency and the filters
+/// that both tables have, `$11` is the dimension.
+const FROM_TOTALS: &str = "
+    FROM totals t
+    WHERE t.account_id = $1
+      AND t.bucket >= $2
+      AND t.bucket < $3
+      AND t.dimension = $11
+      AND ($5::text IS NULL OR t.offer_id = $5)
+      AND ($6::bigint IS NULL OR t.list_id = $6)
+      AND ($7::bigint IS NULL OR t.creative_id = $7)
+      AND ($8::text IS NULL OR t.campaign_id = $8)
+      AND ($9::text IS NULL OR t.country = $9)
+      AND ($10::text IS NULL OR t.device = $10)
+";
+
+/// From `link_totals`: `$11` are links, `$12` is a message.
+const FROM_LINKS: &str = "
+    FROM link_totals t
+    JOIN links l ON l.id = t.link_key
+    WHERE t.account_id = $1
+      AND t.bucket >= $2
+      AND t.bucket < $3
+      AND ($5::text IS NULL OR l.offer_id = $5)
+      AND ($6::bigint IS NULL OR l.list_id = $6)
+      AND ($7::bigint IS NULL OR l.creative_id = $7)
+      AND ($8::text IS NULL OR l.campaign_id = $8)
+      AND ($9::text IS NULL OR t.country = $9)
+      AND ($10::text IS NULL OR t.device = $10)
+      AND ($11::bigint[] IS NULL OR t.link_key = ANY ($11))
+      AND ($12::text IS NULL OR t.link_key IN (
+          SELECT id FROM links WHERE account_id = $1 AND message_id = $12
+      ))
+";
+
+/// What is added up. A message has a send in the row of each of its offers, and
+/// counts once elsewhere.
+fn measures(asked: &Asked, source: Source, group: Option<Group>) -> String {
+    let filters = &asked.filters;
+    let is_of_offers = group == Some(Group::Offer) || filters.offer_id.is_some();
+    // Nobody is sent anything of these.
+    let has_no_sends = matches!(
+        group,
+        Some(Group::Campaign | Group::Country | Group::Device)
+    );
+    let sends = match source {
+        _ if has_no_sends => "0::bigint",
+        Source::Links => "count(DISTINCT l.message_id) FILTER (WHERE t.sends > 0)",
+        Source::Dimension(_) if is_of_offers => "sum(t.sends)::bigint",
+        Source::Dimension(_) => "sum(t.messages)::bigint",
+    };
+    format!(
+        "coalesce({sends}, 0) AS sends,
+         coalesce(sum(t.clicks), 0)::bigint AS clicks,
+         coalesce(sum(t.unique_clicks), 0)::bigint AS unique_clicks,
+         coalesce(sum(t.bot_clicks), 0)::bigint AS bot_clicks,
+         coalesce(sum(t.confirmed_clicks), 0)::bigint AS confirmed_clicks,
+         coalesce(sum(t.conversions), 0)::bigint AS conversions,
+         coalesce(sum(t.revenue) FILTER (WHERE t.currency = $4), 0) AS revenue"
+    )
+}
+
+const IS_ANYTHING: &str = "
+    sum(t.sends) <> 0 OR sum(t.messages) <> 0 OR sum(t.clicks) <> 0
+    OR sum(t.unique_clicks) <> 0 OR sum(t.conversions) <> 0 OR bool_or(t.revenue <> 0)
+";
+
+/// Runs a query with the parameters of its source, and more.
+async fn fetch(
+    call: Call<'_>,
+    asked: &Asked,
+    source: Source,
+    sql: &str,
+    more: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<tokio_postgres::Row>, ApiError> {
+    let account_id = call.caller.account_id.0;
+    let filters = &asked.filters;
+    let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![
+        &account_id,
+        &asked.period.from,
+        &asked.period.to,
+        &asked.currency,
+        &filters.offer_id,
+        &filters.list_id,
+        &filters.creative_id,
+        &filters.campaign_id,
+        &filters.country,
+        &filters.device,
+    ];
+    match &source {
+        Source::Dimension(dimension) => parameters.push(dimension),
+        Source::Links => parameters.extend([
+            &filters.link_keys as &(dyn ToSql + Sync),
+            &filters.message_id,
+        ]),
+    }
+    parameters.extend(more);
+    let statement = call.db.prepare_cached(sql).await?;
+    Ok(call.db.query(&statement, &parameters).await?)
+}
+
+fn from(source: Source) -> (&'static str, usize) {
+    match source {
+        Source::Dimension(_) => (FROM_TOTALS, 11),
+        Source::Links => (FROM_LINKS, 12),
+    }
+}
+
+pub async fn totals(call: Call<'_>, asked: &Asked) -> Result<(Metrics, Vec<String>), ApiError> {
+    let source = asked.source(None);
+    let (from, _) = from(source);
+    let sql = format!(
+        "SELECT {},
+                array_agg(DISTINCT t.currency::text) FILTER (WHERE t.revenue <> 0) AS currencies
+         {from}",
+        measures(asked, source, None)
+    );
+    let rows = fetch(call, asked, source, &sql, &[]).await?;
+    let currencies: Option<Vec<String>> = rows[0].get("currencies");
+    Ok((counts(&rows[0]).into(), currencies.unwrap_or_default()))
+}
+
+pub async fn rows(call: Call<'_>, asked: &Asked) -> Result<Found, ApiError> {
+    match asked.group {
+        Group::Date => in_time(call, asked, &asked.period.days()?).await,
+        Group::Hour => in_time(call, asked, &asked.period.hours()?).await,
+        Group::Link | Group::Message => pages(call, asked).await,
+        _ => by_dimension(call, asked).await,
+    }
+}
+
+/// Every day or hour, also those in which nothing happened.
+async fn in_time(
+    call: Call<'_>,
+    asked: &Asked,
+    starts: &[(jiff::Timestamp, String)],
+) -> Result<Found, ApiError> {
+    let source = asked.source(None);
+    let (from, n) = from(source);
+    let sql = format!(
+        "SELECT width_bucket(t.bucket, ${}::timestamptz[]) AS place, {}
+         {from}
+         GROUP BY place",
+        n + 1,
+        measures(asked, source, Some(asked.group))
+    );
+    let times: Vec<_> = starts.iter().map(|(at, _)| *at).collect();
+    let found = fetch(call, asked, source, &sql, &[&times]).await?;
+    let mut all = vec![Counts::default(); starts.len()];
+    for row in &found {
+        let place: i32 = row.get("place");
+        if let Some(of) = usize::try_from(place - 1).ok().and_then(|i| all.get_mut(i)) {
+            *of = counts(row);
+        }
+    }
+    let key = key_columns(asked.group)[0];
+    let rows = starts.iter().zip(all).map(|((_, name), counts)| Row {
+        key: Map::from_iter([(key.to_owned(), json!(name))]),
+        metrics: counts.into(),
+    });
+    Ok(Found {
+        rows: rows.collect(),
+        next_cursor: None,
+    })
+}
+
+async fn by_dimension(call: Call<'_>, asked: &Asked) -> Result<Found, ApiError> {
+    let source = asked.source(Some(asked.group));
+    let (from, _) = from(source);
+    let table = match (source, asked.group) {
+        (Source::Links, Group::Country | Group::Device) | (Source::Dimension(_), _) => "t",
+        (Source::Links, _) => "l",
+    };
+    let column = key_columns(asked.group)[0];
+    let sql = format!(
+        "SELECT nullif({table}.{column}::text, '') AS key, {}
+         {from}
+         GROUP BY key
+         HAVING {IS_ANYTHING}
+         ORDER BY clicks DESC, key",
+        measures(asked, source, Some(asked.group))
+    );
+    let found = fetch(call, asked, source, &sql, &[]).await?;
+    let keyed = found.iter().map(|row| (row.get("key"), counts(row)));
+    Ok(Found {
+        rows: named(call, asked.group, keyed.collect()).await?,
+        next_cursor: None,
+    })
+}
+
+/// Links or messages, in the order of their keys.
+async fn pages(call: Call<'_>, asked: &Asked) -> Result<Found, ApiError> {
+    let (from, n) = from(Source::Links);
+    let (column, after) = match asked.group {
+        Group::Link => ("t.link_key", "0::bigint"),
+        _ => ("l.message_id", "''"),
+    };
+    let sql = format!(
+        "SELECT {column}::text AS key, {}
+         {from}
+           AND l.{} IS NOT NULL
+           AND {column} > coalesce(${}, {after})
+         GROUP BY {column}
+         HAVING {IS_ANYTHING}
+         ORDER BY {column}
+         LIMIT ${}",
+        measures(asked, Source::Links, Some(asked.group)),
+        if asked.group == Group::Link {
+            "id"
+        } else {
+            "message_id"
+        },
+        n + 1,
+        n + 2
+    );
+    let limit = asked.limit + 1;
+    let mut found = if asked.group == Group::Link {
+        let cursor = match &asked.cursor {
+            None => None,
+            Some(text) => Some(
+                text.parse::<i64>()
+                    .map_err(|_| ApiError::field("cursor", "it is not one that was answered"))?,
+            ),
+        };
+        fetch(call, asked, Source::Links, &sql, &[&cursor, &limit]).await?
+    } else {
+        fetch(call, asked, Source::Links, &sql, &[&asked.cursor, &limit]).await?
+    };
+    let has_more = found.len() as i64 == limit;
+    if has_more {
+        found.pop();
+    }
+    let next_cursor = found.last().filter(|_| has_more).map(|row| row.get("key"));
+    let keyed = found.iter().map(|row| (row.get("key"), counts(row)));
+    Ok(Found {
+        rows: named(call, asked.group, keyed.collect()).await?,
+        next_cursor,
+    })
+}
+
+async fn named(
+    call: Call<'_>,
+    group: Group,
+    keyed: Vec<(Option<String>, Counts)>,
+) -> Result<Vec<Row>, ApiError> {
+    let keys: Vec<String> = keyed.iter().filter_map(|(key, _)| key.clone()).collect();
+    let names = names(call, group, &keys).await?;
+    let columns = key_columns(group);
+    let row = |(key, counts): (Option<String>, Counts)| {
+        let named = key.as_ref().and_then(|key| names.get(key));
+        let (id, name) = match (group, &key, named) {
+            (Group::Link, _, Some((id, url))) => (json!(id), json!(url)),
+            (Group::List | Group::Creative, Some(key), _) => (
+                key.parse::<i64>().map_or(Value::Null, |id| json!(id)),
+                json!(named.map(|(_, name)| name)),
+            ),
+            (_, key, _) => (json!(key), json!(named.map(|(_, name)| name))),
+        };
+        let values = [id, name];
+        Row {
+            key: columns
+                .iter()
+                .map(|name| (*name).to_owned())
+                .zip(values)
+                .collect(),
+            metrics: counts.into(),
+        }
+    };
+    Ok(keyed.into_iter().map(row).collect())
+}
+
+fn counts(row: &tokio_postgres::Row) -> Counts {
+    Counts {
+        sends: row.get("sends"),
+        clicks: row.get("clicks"),
+        unique_clicks: row.get("unique_clicks"),
+        bot_clicks: row.get("bot_clicks"),
+        confirmed_clicks: row.get("confirmed_clicks"),
+        conversions: row.get("conversions"),
+        revenue: row.get::<_, Decimal>("revenue"),
+    }
+}
