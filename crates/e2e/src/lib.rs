@@ -4,6 +4,7 @@ pub mod browser;
 pub mod client;
 pub mod geoip;
 pub mod openapi;
+pub mod producer;
 pub mod proxy;
 pub mod servers;
 pub mod service;

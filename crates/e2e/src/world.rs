@@ -23,7 +23,8 @@ use crate::{
 const ORIGIN_TOKEN: &str = "an-origin-token-for-tests";
 /// What the buttons of preview pages are signed with.
 pub const CONTINUE_SECRET: &str = "a-continue-secret-for-tests";
-const VISITOR_KEY: &str = "a-visitor-key-for-tests";
+/// What visitor hashes are made with.
+pub const VISITOR_KEY: &str = "a-visitor-key-for-tests";
 /// The host of the click tracker for lists without one.
 pub const PLATFORM_CLICK_HOST: &str = "click.waypost.example";
 /// Tests' databases start with this, and their queues and keys too.

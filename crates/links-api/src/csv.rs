@@ -28,7 +28,7 @@ fn cell(value: &Value) -> String {
         Value::Null => return String::new(),
         Value::String(text) => text.clone(),
         Value::Array(values) => {
-            let texts: Vec<_> = values.iter().map(|value| cell(value)).collect();
+            let texts: Vec<_> = values.iter().map(cell).collect();
             texts.join(" ")
         }
         other => return other.to_string(),

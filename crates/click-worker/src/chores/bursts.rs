@@ -17,7 +17,8 @@ use domain::{bot::BotReason, burst::Burst, id::ClickId};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::{NotDone, alone};
+use super::alone;
+use crate::store::StoreError;
 
 const LOCK: i64 = 0x7761_7970_6f73_7404;
 
@@ -33,7 +34,7 @@ pub async fn judge_bursts(
     pool: &Pool,
     burst: Option<Burst>,
     quiet: SignedDuration,
-) -> Result<u64, NotDone> {
+) -> Result<u64, StoreError> {
     let mut client = pool.get().await?;
     // The marks go when all is judged.
     let Some(marks) = alone(&mut client, LOCK).await? else {
@@ -70,7 +71,7 @@ pub async fn judge_bursts(
 async fn mark_take_all(
     transaction: &Transaction<'_>,
     quiet: SignedDuration,
-) -> Result<Vec<Timestamp>, NotDone> {
+) -> Result<Vec<Timestamp>, StoreError> {
     let statement = transaction
         .prepare_cached(
             "WITH taken AS (
@@ -98,7 +99,7 @@ async fn find(
     transaction: &Transaction<'_>,
     burst: Burst,
     minute: Timestamp,
-) -> Result<Vec<Verdict>, NotDone> {
+) -> Result<Vec<Verdict>, StoreError> {
     let (from, to) = (
         minute - burst.window,
         minute + SignedDuration::from_secs(60) + burst.window,
@@ -134,7 +135,7 @@ async fn find(
 async fn verdicts(
     transaction: &Transaction<'_>,
     clicks: &[ClickId],
-) -> Result<Vec<Verdict>, NotDone> {
+) -> Result<Vec<Verdict>, StoreError> {
     let reason = BotReason::Burst.as_str();
     let statement = transaction
         .prepare_cached(

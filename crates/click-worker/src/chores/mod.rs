@@ -6,24 +6,15 @@ mod retention;
 
 use std::time::Duration;
 
-use ::store::pool::{GenericClient, Object, Pool, PoolError, Transaction};
+use ::store::pool::{GenericClient, Object, Pool, Transaction};
 use domain::burst::Burst;
 use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
-use crate::{metrics::Metrics, settings::Settings};
+use crate::{metrics::Metrics, settings::Settings, store::StoreError};
 
 /// Between looks for what is too old.
 const RETENTION_INTERVAL: Duration = Duration::from_secs(600);
-
-/// Why a chore was not done: it is tried again.
-#[derive(Debug, thiserror::Error)]
-pub enum NotDone {
-    #[error("no connection to Postgres: {0}")]
-    NoConnection(#[from] PoolError),
-    #[error("Postgres failed: {0}")]
-    Failed(#[from] tokio_postgres::Error),
-}
 
 pub struct Chores {
     pub pool: Pool,
@@ -79,14 +70,14 @@ impl Chores {
         }
     }
 
-    fn failed(&self, chore: &str, error: &NotDone) {
+    fn failed(&self, chore: &str, error: &StoreError) {
         self.metrics.chore_failures.inc();
         tracing::warn!(chore, error = %error, "a chore failed and is tried again");
     }
 }
 
 /// A transaction in which one worker does a chore; `None` if another does it.
-async fn alone(client: &mut Object, lock: i64) -> Result<Option<Transaction<'_>>, NotDone> {
+async fn alone(client: &mut Object, lock: i64) -> Result<Option<Transaction<'_>>, StoreError> {
     let transaction = client.transaction().await?;
     let statement = transaction
         .prepare_cached("SELECT pg_try_advisory_xact_lock($1) AS is_alone")

@@ -11,7 +11,8 @@ use ::store::{
 };
 use jiff::{Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
 
-use super::{NotDone, alone};
+use super::alone;
+use crate::store::StoreError;
 
 const LOCK: i64 = 0x7761_7970_6f73_7405;
 
@@ -21,7 +22,7 @@ const MAX_ROWS: i64 = 5_000;
 /// A conversion of which nothing is known but the id of a click that never came.
 const WAITING_DAYS: i32 = 30;
 
-pub async fn remove_old(pool: &Pool) -> Result<(), NotDone> {
+pub async fn remove_old(pool: &Pool) -> Result<(), StoreError> {
     let mut client = pool.get().await?;
     let Some(alone) = alone(&mut client, LOCK).await? else {
         return Ok(());
@@ -54,11 +55,11 @@ fn midnight(day: Date) -> Timestamp {
 async fn account_raise_raw_since(
     client: &Object,
     today: Date,
-) -> Result<BTreeMap<i64, Date>, NotDone> {
+) -> Result<BTreeMap<i64, Date>, StoreError> {
     let statement = client
         .prepare_cached(
             "UPDATE accounts
-             SET raw_since = greatest(raw_since, $1 - make_interval(days => retention_days))
+             SET raw_since = greatest(raw_since, $1::timestamptz - make_interval(days => retention_days))
              WHERE retention_days IS NOT NULL
              RETURNING id, retention_days",
         )
@@ -71,7 +72,10 @@ async fn account_raise_raw_since(
     Ok(rows.iter().map(horizon).collect())
 }
 
-async fn remove_clicks(client: &mut Object, horizons: &BTreeMap<i64, Date>) -> Result<(), NotDone> {
+async fn remove_clicks(
+    client: &mut Object,
+    horizons: &BTreeMap<i64, Date>,
+) -> Result<(), StoreError> {
     let latest = horizons.values().max().copied().unwrap_or(Date::MIN);
     for (partition, day) in partition_list(client).await? {
         if day >= latest {
@@ -98,7 +102,7 @@ async fn remove_clicks(client: &mut Object, horizons: &BTreeMap<i64, Date>) -> R
 }
 
 /// Somebody who reads clicks must not be waited for while others wait for us.
-async fn drop_partition(client: &mut Object, partition: &str) -> Result<(), NotDone> {
+async fn drop_partition(client: &mut Object, partition: &str) -> Result<(), StoreError> {
     let transaction = client.transaction().await?;
     let sql = format!("SET LOCAL lock_timeout = '2s'; DROP TABLE {partition}");
     transaction.batch_execute(&sql).await?;
@@ -108,7 +112,7 @@ async fn drop_partition(client: &mut Object, partition: &str) -> Result<(), NotD
 }
 
 /// The partitions of clicks with their days.
-async fn partition_list(client: &Object) -> Result<Vec<(String, Date)>, NotDone> {
+async fn partition_list(client: &Object) -> Result<Vec<(String, Date)>, StoreError> {
     let statement = client
         .prepare_cached(
             "SELECT c.relname::text AS name
@@ -171,7 +175,7 @@ async fn remove_rows(
     which: &str,
     account_id: i64,
     horizon: Timestamp,
-) -> Result<(), NotDone> {
+) -> Result<(), StoreError> {
     let table = match which {
         MESSAGE_CLICKS => "message_clicks",
         MESSAGES => "messages",

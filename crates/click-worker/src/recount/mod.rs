@@ -10,7 +10,7 @@ use ::store::{
     ledger::{
         self, Lock,
         conversions::{conversion_credit_all, credited_message_click},
-        message_clicks::message_click_rebuild_all,
+        message_clicks::{message_click_delete_all, message_click_rebuild_all},
         totals::Deltas,
     },
     migrations,
@@ -179,7 +179,8 @@ impl Recount<'_> {
                 contact_key: row.get("contact_key"),
             };
             let keys: BTreeSet<_> = rows.iter().map(key).collect();
-            // What it changes of the totals is counted anew below.
+            // What this changes of the totals is counted anew below.
+            message_click_delete_all(self.transaction, &keys.iter().collect::<Vec<_>>()).await?;
             message_click_rebuild_all(self.transaction, &keys, &mut Deltas::default()).await?;
         }
         Ok(Differences::of(

@@ -1,26 +1,42 @@
-//! The documents of the event: `proto-docs/click-event.schema.json` is
-//! generated from the type, `proto-docs/asyncapi.json` is written by hand, and
-//! both must say what the code does. `UPDATE_DOCS=1` writes the schema anew.
+//! The documents of the events: `proto-docs/click-event.schema.json` and
+//! `conversion.schema.json` are generated from the types, `proto-docs/asyncapi.json`
+//! is written by hand, and all must say what the code does. `UPDATE_DOCS=1` writes
+//! the schemas anew.
 
 use domain::{
     bot::BotReason,
     click::{CONTENT_TYPE, ClickEvent, MAX_EVENTS_PER_MESSAGE, SCHEMA_VERSION},
+    conversion::Conversion,
 };
 use e2e::{
     client::{BOT, Client, Tenant},
     servers::workspace,
-    wait::wait_for,
     world::World,
 };
 use lapin::{options::BasicGetOptions, types::AMQPValue};
 use platform::amqp::Topology;
 use serde_json::{Value, json};
 
-fn schema() -> Value {
-    let mut schema = serde_json::to_value(schemars::schema_for!(ClickEvent<'static>)).unwrap();
-    schema["title"] = json!("ClickEvent");
-    schema["$id"] = json!(format!("urn:waypost:click-event:{SCHEMA_VERSION}"));
-    schema
+/// The schemas by their files.
+fn schemas() -> [(&'static str, Value); 2] {
+    let named = |schema: schemars::Schema, title: &str, name: &str| {
+        let mut schema = serde_json::to_value(schema).unwrap();
+        schema["title"] = json!(title);
+        schema["$id"] = json!(format!("urn:waypost:{name}:{SCHEMA_VERSION}"));
+        schema
+    };
+    let click = schemars::schema_for!(ClickEvent<'static>);
+    let conversion = schemars::schema_for!(Conversion<'static>);
+    [
+        (
+            "click-event.schema.json",
+            named(click, "ClickEvent", "click-event"),
+        ),
+        (
+            "conversion.schema.json",
+            named(conversion, "Conversion", "conversion"),
+        ),
+    ]
 }
 
 fn document(name: &str) -> Value {
@@ -31,16 +47,18 @@ fn document(name: &str) -> Value {
 }
 
 #[test]
-fn the_schema_is_the_types() {
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        let path = workspace().join("proto-docs/click-event.schema.json");
-        std::fs::write(path, format!("{:#}\n", schema())).unwrap();
+fn the_schemas_are_the_types() {
+    for (name, schema) in schemas() {
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            let path = workspace().join("proto-docs").join(name);
+            std::fs::write(path, format!("{schema:#}\n")).unwrap();
+        }
+        assert_eq!(
+            document(name),
+            schema,
+            "stale: run UPDATE_DOCS=1 cargo test -p e2e event_documents"
+        );
     }
-    assert_eq!(
-        document("click-event.schema.json"),
-        schema(),
-        "stale: run UPDATE_DOCS=1 cargo test -p e2e event_documents"
-    );
 }
 
 #[test]
@@ -93,10 +111,10 @@ fn the_asyncapi_document_names_what_the_code_uses() {
         SCHEMA_VERSION
     );
     assert_eq!(message["x-max-events"], MAX_EVENTS_PER_MESSAGE);
-    assert_eq!(
-        message["payload"]["schema"]["x-line-schema"]["$ref"],
-        "./click-event.schema.json"
-    );
+    let lines = &message["payload"]["schema"]["x-line-schema"]["oneOf"];
+    for (line, (name, _)) in lines.as_array().unwrap().iter().zip(schemas()) {
+        assert_eq!(line["$ref"], format!("./{name}"));
+    }
 }
 
 #[tokio::test]
@@ -112,15 +130,20 @@ async fn a_published_message_is_what_the_documents_say() {
         .click(&format!("{tracker}?sub1=a%00b&sub2=%C3%A9&source=s"), BOT)
         .await
         .to();
+    let link_id = link["linkId"].as_str().unwrap();
+    let path = format!("/conv?link_id={link_id}&revenue=12.50&txn_id=order-1");
+    let postback = client.edge_request(reqwest::Method::GET, &tenant.short_host, &path);
+    assert_eq!(postback.send().await.unwrap().status(), 200);
     edge.stop();
     let queue = world.topology().clicks_queue;
-    wait_for("the message", 1, async || {
-        world.queue_len(queue.as_str()).await
-    })
-    .await;
     let (_connection, channel) = world.amqp().await;
     let options = BasicGetOptions { no_ack: true };
-    let message = channel.basic_get(queue, options).await.unwrap().unwrap();
+    // Both lines may have come in one message.
+    let mut messages = Vec::new();
+    while let Some(message) = channel.basic_get(queue.clone(), options).await.unwrap() {
+        messages.push(message);
+    }
+    let message = &messages[0];
     let properties = &message.properties;
     assert_eq!(
         properties.content_type().as_ref().unwrap().as_str(),
@@ -132,16 +155,23 @@ async fn a_published_message_is_what_the_documents_say() {
         headers.get("schema-version"),
         Some(&AMQPValue::LongInt(SCHEMA_VERSION))
     );
-    let lines: Vec<_> = message
-        .delivery
-        .data
+    let body: Vec<u8> = messages
+        .iter()
+        .flat_map(|m| m.delivery.data.clone())
+        .collect();
+    let lines: Vec<Value> = body
         .split(|&b| b == b'\n')
         .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).unwrap())
         .collect();
-    assert_eq!(lines.len(), 1);
-    let event: Value = serde_json::from_slice(lines[0]).unwrap();
-    let validator = jsonschema::validator_for(&document("click-event.schema.json")).unwrap();
-    assert!(validator.is_valid(&event), "{event}");
+    assert_eq!(lines.len(), 2);
+    for (line, (name, _)) in lines.iter().zip(schemas()) {
+        let validator = jsonschema::validator_for(&document(name)).unwrap();
+        assert!(validator.is_valid(line), "{line}");
+    }
+    assert_eq!(lines[1]["revenue"], "12.5");
+    assert_eq!(lines[1]["link_id"], link_id);
+    let event = &lines[0];
     assert_eq!(event["sub1"], "a\u{fffd}b");
     assert_eq!(event["sub2"], "é");
     assert_eq!(event["bot_reasons"], json!([BotReason::UaBot.as_str()]));

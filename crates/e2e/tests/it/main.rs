@@ -4,8 +4,10 @@
 
 mod api;
 mod arrival;
+mod books;
 mod broker;
 mod browser;
+mod conversions;
 mod crash;
 mod edge;
 mod event_documents;

@@ -19,7 +19,7 @@ use tokio::{
 const SERVICES: [(&str, &[&str]); 3] = [
     ("links-api", &["serve"]),
     ("edge-redirector", &[]),
-    ("click-worker", &[]),
+    ("click-worker", &["serve"]),
 ];
 
 /// What a service says when it does not start: exit code and standard error.
@@ -92,8 +92,8 @@ async fn a_wrong_setting_is_named_and_a_secret_is_not_shown() {
         ("edge-redirector", &[], "EDGE_WORKERS", "0", true),
         ("edge-redirector", &[], "CONTINUE_SECRET", "hunter2", false),
         ("edge-redirector", &[], "TRACE_RATIO", "2", true),
-        ("click-worker", &[], "VISITOR_KEY", "hunter2", false),
-        ("click-worker", &[], "PREFETCH", "100000", true),
+        ("click-worker", &["serve"], "VISITOR_KEY", "hunter2", false),
+        ("click-worker", &["serve"], "PREFETCH", "100000", true),
     ] {
         let mut env = world.env();
         env.insert("ORIGIN_URL".to_owned(), "http://127.0.0.1:1".to_owned());
@@ -152,7 +152,7 @@ async fn an_old_schema_and_a_spool_in_use_stop_the_start_with_a_sentence() {
         .batch_execute("DELETE FROM refinery_schema_history WHERE version > 1")
         .await
         .unwrap();
-    for (name, args) in [("links-api", &["serve"][..]), ("click-worker", &[])] {
+    for (name, args) in [("links-api", &["serve"][..]), ("click-worker", &["serve"])] {
         let output = command(name, args, &world.env()).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{name}");
         let said = String::from_utf8(output.stdout).unwrap();

@@ -6,67 +6,26 @@ use domain::{
     click::{CONTENT_TYPE, SCHEMA_VERSION},
     id::ClickId,
 };
-use e2e::{proxy::Proxy, wait::wait_for, world::World};
-use lapin::{
-    BasicProperties, Channel,
-    options::{BasicPublishOptions, ConfirmSelectOptions},
-    types::{AMQPValue, FieldTable},
-};
-use platform::amqp::{Topology, confirmed};
+use e2e::{producer::Producer, proxy::Proxy, wait::wait_for, world::World};
+use lapin::types::FieldTable;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 use serde_json::{Value, json};
 
-/// A producer of a test's own, beside a worker.
+/// A worker's world, without what is before it.
 struct Queue {
     world: World,
-    _connection: lapin::Connection,
-    channel: Channel,
+    producer: Producer,
 }
 
 impl Queue {
     async fn new() -> Self {
         let world = World::new().await;
-        let (connection, channel) = world.amqp().await;
-        world.topology().declare(&channel).await.unwrap();
-        channel
-            .confirm_select(ConfirmSelectOptions::default())
-            .await
-            .unwrap();
-        Self {
-            world,
-            _connection: connection,
-            channel,
-        }
+        let producer = Producer::open(&world).await;
+        Self { world, producer }
     }
 
     async fn publish(&self, lines: &[String]) {
-        self.publish_as(CONTENT_TYPE, SCHEMA_VERSION, lines.join("\n").as_bytes())
-            .await;
-    }
-
-    /// Until it is on the queue: one that is being declared anew is bound a
-    /// moment after it is there, and what comes in between is returned.
-    async fn publish_as(&self, content_type: &str, schema_version: i32, body: &[u8]) {
-        let mut headers = FieldTable::default();
-        headers.insert("schema-version".into(), AMQPValue::LongInt(schema_version));
-        let properties = BasicProperties::default()
-            .with_content_type(content_type.into())
-            .with_headers(headers);
-        let options = BasicPublishOptions {
-            mandatory: true,
-            ..Default::default()
-        };
-        wait_for("the message on its queue", true, async || {
-            let publishing = self.channel.basic_publish(
-                self.world.topology().clicks_exchange,
-                Topology::CLICKS_KEY.into(),
-                options,
-                body,
-                properties.clone(),
-            );
-            confirmed(publishing.await.unwrap().await).is_ok()
-        })
-        .await;
+        self.producer.publish(lines).await;
     }
 
     async fn wait_for_clicks(&self, n: i64) {
@@ -236,10 +195,15 @@ async fn poison_goes_to_the_dead_letters_and_the_good_ones_are_stored() {
         .publish(&[&poison[..2], std::slice::from_ref(&good), &poison[2..]].concat())
         .await;
     queue
+        .producer
         .publish_as("text/plain", SCHEMA_VERSION, good.as_bytes())
         .await;
-    queue.publish_as(CONTENT_TYPE, 99, good.as_bytes()).await;
     queue
+        .producer
+        .publish_as(CONTENT_TYPE, 99, good.as_bytes())
+        .await;
+    queue
+        .producer
         .publish_as(CONTENT_TYPE, SCHEMA_VERSION, b"\xff\xfe")
         .await;
     queue.wait_for_clicks(1).await;
@@ -381,8 +345,8 @@ async fn a_lost_connection_and_a_deleted_queue_are_begun_anew() {
     queue.publish(&[event(click_id(0, 2)).to_string()]).await;
     queue.wait_for_clicks(2).await;
     let name = queue.world.topology().clicks_queue;
-    queue
-        .channel
+    let (_connection, channel) = queue.world.amqp().await;
+    channel
         .queue_delete(name.clone(), Default::default())
         .await
         .unwrap();

@@ -198,10 +198,9 @@ fn responses(operation: &Operation, answers: &mut SchemaGenerator) -> Map<String
             Content::Empty => {}
         }
         // One answer in several forms.
-        let before = responses.get_mut(status.as_str());
-        if let (Some(before), Value::Object(content)) = (before, response["content"].take()) {
+        if let Some(before) = responses.get_mut(status.as_str()) {
             let forms = before["content"].as_object_mut().expect("it has a form");
-            forms.extend(content);
+            forms.extend(response["content"].as_object().cloned().unwrap_or_default());
             continue;
         }
         responses.insert(status.as_str().to_owned(), response);

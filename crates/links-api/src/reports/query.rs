@@ -192,15 +192,15 @@ async fn by_dimension(call: Call<'_>, asked: &Asked) -> Result<Found, ApiError> 
     };
     let column = key_columns(asked.group)[0];
     let sql = format!(
-        "SELECT nullif({table}.{column}::text, '') AS key, {}
+        "SELECT nullif({table}.{column}::text, '') AS row_key, {}
          {from}
-         GROUP BY key
+         GROUP BY row_key
          HAVING {IS_ANYTHING}
-         ORDER BY clicks DESC, key",
+         ORDER BY clicks DESC, row_key",
         measures(asked, source, Some(asked.group))
     );
     let found = fetch(call, asked, source, &sql, &[]).await?;
-    let keyed = found.iter().map(|row| (row.get("key"), counts(row)));
+    let keyed = found.iter().map(|row| (row.get("row_key"), counts(row)));
     Ok(Found {
         rows: named(call, asked.group, keyed.collect()).await?,
         next_cursor: None,
@@ -215,7 +215,7 @@ async fn pages(call: Call<'_>, asked: &Asked) -> Result<Found, ApiError> {
         _ => ("l.message_id", "''"),
     };
     let sql = format!(
-        "SELECT {column}::text AS key, {}
+        "SELECT {column}::text AS row_key, {}
          {from}
            AND l.{} IS NOT NULL
            AND {column} > coalesce(${}, {after})
@@ -249,8 +249,11 @@ async fn pages(call: Call<'_>, asked: &Asked) -> Result<Found, ApiError> {
     if has_more {
         found.pop();
     }
-    let next_cursor = found.last().filter(|_| has_more).map(|row| row.get("key"));
-    let keyed = found.iter().map(|row| (row.get("key"), counts(row)));
+    let next_cursor = found
+        .last()
+        .filter(|_| has_more)
+        .map(|row| row.get("row_key"));
+    let keyed = found.iter().map(|row| (row.get("row_key"), counts(row)));
     Ok(Found {
         rows: named(call, asked.group, keyed.collect()).await?,
         next_cursor,

@@ -326,7 +326,8 @@ async fn message_click_find_without_click(
     Ok(rows.iter().map(key).collect())
 }
 
-async fn message_click_delete_all(
+/// Removes message clicks, and says nothing of it to the totals.
+pub async fn message_click_delete_all(
     transaction: &Transaction<'_>,
     keys: &[&MessageContact],
 ) -> Result<(), tokio_postgres::Error> {

@@ -503,11 +503,13 @@ async fn operators_manage_accounts_and_keys() {
       "bot_filter_mode": "filter",
       "created_at": "[time]",
       "id": "[id]",
+      "ip_storage": "full",
       "name": "Tenant",
       "prepend_text": null,
       "products": [
         "sms"
       ],
+      "retention_days": null,
       "status": "active",
       "updated_at": "[time]"
     }

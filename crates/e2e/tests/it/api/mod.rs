@@ -12,7 +12,9 @@ mod isolation;
 mod links;
 mod managed;
 mod openapi;
+mod reports;
 mod shorten;
+mod tracking;
 
 use e2e::{
     client::{Client, Tenant},

@@ -1,0 +1,887 @@
+//! Reports, exports, verdicts, messages and contacts: the forms of what is asked
+//! and answered. That the numbers are right is tested in `books`.
+
+use domain::id::{ClickId, ConversionId};
+use e2e::{client::create_key, producer::Producer, service::Service, wait::wait_for};
+use insta::assert_json_snapshot;
+use jiff::{SignedDuration, Timestamp};
+use reqwest::{Method, header};
+use serde_json::{Value, json};
+
+use super::{Api, refusal};
+
+const PHONE: &str = "+18005550123";
+/// Whatever a contact may be known by.
+const SECRETS: [&str; 6] = [
+    PHONE,
+    "8005550123",
+    "203.0.113.77",
+    "a telling agent",
+    "telling.example",
+    "telling-sub",
+];
+
+/// A tenant with two messages of two links each, and a worker.
+struct Books {
+    api: Api,
+    worker: Service,
+    producer: Producer,
+    /// Of the first message.
+    links: Vec<Value>,
+    offer: String,
+}
+
+impl Books {
+    async fn start(name: &str) -> Self {
+        let api = Api::start(name).await;
+        let producer = Producer::open(&api.world).await;
+        let chores = [("CHORES_INTERVAL_MS", "50"), ("BURST_QUIET_MS", "0")];
+        let worker = api.world.start_worker_with(&chores);
+        let offer = api
+            .sms_offer("https://e.com/?c={click_id}", json!({ "payout": "4" }))
+            .await;
+        let other = api
+            .sms_offer("https://e.com/other", json!({ "name": "Another" }))
+            .await;
+        let creative = json!({
+            "name": "A creative", "message": "{{link1}} {{link2}}",
+            "offer_links": [
+                { "key": "link1", "offer_id": offer },
+                { "key": "link2", "offer_id": other },
+            ],
+        });
+        let creative = api.create("/api/v2/creatives", creative).await["creative"]["id"].clone();
+        let render = json!({ "listId": api.tenant.list_id, "messages": [
+            { "messageId": "m-1", "contactPhone": PHONE },
+            { "messageId": "m-2", "contactPhone": "+18005550124" },
+        ]});
+        api.create(&format!("/api/v2/creatives/{creative}/render"), render)
+            .await;
+        let sql = "SELECT id, account_id, short_id, offer_id, list_id, creative_id, message_id,
+                          contact_phone
+                   FROM links WHERE message_id = 'm-1' ORDER BY id";
+        let rows = api.world.db.query(sql, &[]).await.unwrap();
+        let link = |row: &tokio_postgres::Row| {
+            json!({
+                "account_id": row.get::<_, i64>("account_id"),
+                "link_key": row.get::<_, i64>("id"),
+                "link_id": row.get::<_, String>("short_id"),
+                "offer_id": row.get::<_, String>("offer_id"),
+                "list_id": row.get::<_, i64>("list_id"),
+                "creative_id": row.get::<_, i64>("creative_id"),
+                "message_id": row.get::<_, String>("message_id"),
+                "contact_phone": row.get::<_, String>("contact_phone"),
+            })
+        };
+        Self {
+            links: rows.iter().map(link).collect(),
+            offer,
+            api,
+            worker,
+            producer,
+        }
+    }
+
+    /// A click on a link, at a time.
+    fn click(&self, link: usize, at: &str, more: Value) -> (ClickId, String) {
+        let at: Timestamp = at.parse().unwrap();
+        let unix_ms = u64::try_from(at.as_millisecond()).unwrap();
+        let id = ClickId::generate(unix_ms, &mut rand::rng());
+        let mut line = self.links[link].clone();
+        line["click_id"] = json!(id);
+        line["ip"] = json!("203.0.113.77");
+        line["user_agent"] = json!("a telling agent");
+        merge(&mut line, more);
+        (id, line.to_string())
+    }
+
+    fn sale(&self, link: usize, at: &str, more: Value) -> String {
+        let at: Timestamp = at.parse().unwrap();
+        let unix_ms = u64::try_from(at.as_millisecond()).unwrap();
+        let mut line = json!({
+            "conversion_id": ConversionId::generate(unix_ms, &mut rand::rng()),
+            "source": "conv", "event": "sale", "currency": "USD", "ip": "192.0.2.1",
+        });
+        for name in [
+            "account_id",
+            "link_key",
+            "link_id",
+            "offer_id",
+            "message_id",
+            "contact_phone",
+        ] {
+            line[name] = self.links[link][name].clone();
+        }
+        merge(&mut line, more);
+        line.to_string()
+    }
+
+    async fn deliver(&self, lines: &[String]) {
+        let stored = "SELECT (SELECT count(*) FROM clicks) + (SELECT count(*) FROM conversions)";
+        let before = self.api.world.count(stored).await;
+        self.producer.publish(lines).await;
+        wait_for(
+            "what was delivered",
+            before + lines.len() as i64,
+            async || self.api.world.count(stored).await,
+        )
+        .await;
+    }
+
+    async fn change_account(&self, body: Value) {
+        let admin = create_key(&self.api.world, self.api.tenant.account_id, &["admin"]);
+        let path = format!("/api/v2/accounts/{}", self.api.tenant.account_id);
+        let put = self
+            .api
+            .client
+            .call(&admin, Method::PUT, &path, Some(&body));
+        let (status, answer) = put.await;
+        assert_eq!(status, 200, "{answer}");
+    }
+
+    /// As text, where the answer is CSV: status, text and the next cursor.
+    async fn csv(&self, path: &str) -> (u16, String, Option<String>) {
+        let request = self.api.client.api_request(Method::GET, path);
+        let response = request
+            .header("X-Api-Key", &self.api.tenant.key)
+            .send()
+            .await
+            .unwrap();
+        let status = response.status().as_u16();
+        let cursor = response.headers().get("x-next-cursor");
+        let cursor = cursor.map(|value| value.to_str().unwrap().to_owned());
+        let kind = response.headers()[header::CONTENT_TYPE]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        assert!(status != 200 || kind == "text/csv; charset=utf-8", "{kind}");
+        (status, response.text().await.unwrap(), cursor)
+    }
+
+    fn assert_recount_is_right(&self) {
+        let env = self.api.world.env();
+        let output = e2e::service::command("click-worker", &["recount"], &env)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stdout)
+        );
+    }
+
+    async fn totals(&self) -> Vec<String> {
+        let sql =
+            "SELECT t::text FROM totals t UNION ALL SELECT t::text FROM link_totals t ORDER BY 1";
+        let rows = self.api.world.db.query(sql, &[]).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+}
+
+fn merge(target: &mut Value, more: Value) {
+    for (name, value) in more.as_object().unwrap() {
+        target[name] = value.clone();
+    }
+}
+
+#[tokio::test]
+async fn a_report_is_of_what_was_sent_clicked_and_sold() {
+    let books = Books::start("reports").await;
+    let today = Timestamp::now().to_string()[..10].to_owned();
+    books
+        .deliver(&[
+            books
+                .click(0, "2026-11-01T05:30:00Z", json!({ "country": "US" }))
+                .1,
+            books
+                .click(0, "2026-11-01T06:30:00Z", json!({ "country": "US" }))
+                .1,
+            books
+                .click(
+                    1,
+                    "2026-11-01T06:31:00Z",
+                    json!({ "country": "DE", "bot_reasons": ["ua_bot"] }),
+                )
+                .1,
+            books.sale(0, "2026-11-01T07:00:00Z", json!({})),
+            books.sale(
+                1,
+                "2026-11-02T04:59:59Z",
+                json!({ "revenue": "0.5", "txn_id": "1" }),
+            ),
+            books.sale(
+                0,
+                "2026-11-02T05:00:00Z",
+                json!({ "event": "refund", "revenue": "1" }),
+            ),
+        ])
+        .await;
+    let api = &books.api;
+    // The clocks are put back on this day: 25 hours, and 01:30 comes twice.
+    let day = "from=2026-11-01&to=2026-11-01&tz=America/New_York";
+    let (_, report) = api.get(&format!("/api/v2/reports/performance?{day}")).await;
+    assert_json_snapshot!(report, @r#"
+    {
+      "currencies": [
+        "USD"
+      ],
+      "currency": "USD",
+      "from": "2026-11-01T04:00:00Z",
+      "group_by": "date",
+      "next_cursor": null,
+      "rows": [
+        {
+          "bot_clicks": 1,
+          "click_rate": 0.0,
+          "clicks": 3,
+          "confirmed_clicks": 0,
+          "conversion_rate": 2.0,
+          "conversions": 2,
+          "date": "2026-11-01",
+          "epc": "4.50",
+          "epc_total": "1.50",
+          "revenue": "4.50",
+          "revenue_per_send": "0.00",
+          "sends": 0,
+          "unique_clicks": 1
+        }
+      ],
+      "to": "2026-11-02T05:00:00Z",
+      "totals": {
+        "bot_clicks": 1,
+        "click_rate": 0.0,
+        "clicks": 3,
+        "confirmed_clicks": 0,
+        "conversion_rate": 2.0,
+        "conversions": 2,
+        "epc": "4.50",
+        "epc_total": "1.50",
+        "revenue": "4.50",
+        "revenue_per_send": "0.00",
+        "sends": 0,
+        "unique_clicks": 1
+      },
+      "tz": "America/New_York"
+    }
+    "#);
+    let (_, report) = api
+        .get(&format!("/api/v2/reports/performance?group_by=hour&{day}"))
+        .await;
+    let hours: Vec<_> = report["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|r| r["clicks"] != 0)
+        .map(|r| format!("{} {}", r["hour"], r["clicks"]))
+        .collect();
+    assert_eq!(report["rows"].as_array().unwrap().len(), 25);
+    assert_eq!(
+        hours,
+        [
+            "\"2026-11-01T01:00:00-04:00\" 1",
+            "\"2026-11-01T01:00:00-05:00\" 2"
+        ]
+    );
+    // Both messages have both offers.
+    let path = format!("/api/v2/reports/performance?group_by=offer&from=2026-11-01&to={today}");
+    let (_, report) = api.get(&path).await;
+    let sends = |row: &Value| {
+        (
+            row["offer_name"].clone(),
+            row["sends"].clone(),
+            row["revenue"].clone(),
+        )
+    };
+    let rows = report["rows"].as_array().unwrap();
+    assert_eq!(
+        sends(&rows[0]),
+        (json!("An offer"), json!(2), json!("3.50"))
+    );
+    assert_eq!(sends(&rows[1]), (json!("Another"), json!(2), json!("0.00")));
+    assert_eq!(report["totals"]["sends"], 2, "{report}");
+    let (status, csv, _) = books.csv(&format!("{path}&format=csv")).await;
+    assert_eq!(status, 200);
+    let header = "offer_id,offer_name,sends,clicks,unique_clicks,bot_clicks,confirmed_clicks,\
+                  click_rate,conversions,conversion_rate,revenue,revenue_per_send,epc,epc_total";
+    let expected = format!(
+        "{header}\n{},An offer,2,2,1,0,0,0.5,2,2.0,3.50,1.75,3.50,1.75\n",
+        books.offer
+    );
+    assert!(csv.starts_with(&expected), "{csv}");
+    // A page of messages, and the next.
+    let path =
+        format!("/api/v2/reports/performance?group_by=message&limit=1&from=2026-11-01&to={today}");
+    let (_, first) = api.get(&path).await;
+    assert_eq!(
+        (&first["rows"][0]["message_id"], &first["rows"][0]["sends"]),
+        (&json!("m-1"), &json!(1))
+    );
+    let next = first["next_cursor"].as_str().unwrap();
+    let (_, second) = api.get(&format!("{path}&cursor={next}")).await;
+    assert_eq!(second["rows"][0]["message_id"], "m-2");
+    assert_eq!(second["next_cursor"], Value::Null);
+    assert_eq!(second["totals"], first["totals"]);
+    books.worker.stop();
+}
+
+#[tokio::test]
+async fn what_a_report_cannot_be_asked_for_is_named() {
+    let api = Api::start("badreports").await;
+    for (query, field) in [
+        ("group_by=weather", "group_by"),
+        ("tz=Mars/Olympus", "tz"),
+        ("from=yesterday", "from"),
+        ("from=2026-02-30", "from"),
+        ("to=2026-13-01", "to"),
+        ("from=2026-03-02&to=2026-03-01", "from"),
+        ("group_by=hour&from=2026-01-01&to=2026-12-31", "from"),
+        ("from=2000-01-01&to=2026-12-31", "from"),
+        ("list_id=x", "list_id"),
+        ("currency=dollars", "currency"),
+        ("group_by=link&limit=1001", "limit"),
+        ("group_by=link&cursor=x", "cursor"),
+        ("format=xml", "format"),
+    ] {
+        let (status, answer) = api
+            .get(&format!("/api/v2/reports/performance?{query}"))
+            .await;
+        assert_eq!(
+            refusal((status, answer.clone())),
+            "400 invalid_field",
+            "{query}"
+        );
+        let sentence = answer["error"].as_str().unwrap();
+        assert!(
+            sentence.contains(&format!("field {field} ")),
+            "{query}: {sentence}"
+        );
+    }
+    for (path, field) in [
+        ("/api/v2/clicks?from=x", "from"),
+        ("/api/v2/clicks?ip=1.2.3", "ip"),
+        ("/api/v2/clicks?verdict=maybe", "verdict"),
+        ("/api/v2/clicks?reason=because", "reason"),
+        ("/api/v2/clicks?cursor=1", "cursor"),
+        ("/api/v2/clicks?limit=10001", "limit"),
+        ("/api/v2/conversions?to=x", "to"),
+        ("/api/v2/conversions?attribution=luck", "attribution"),
+    ] {
+        let (status, answer) = api.get(path).await;
+        assert_eq!(status, 400, "{path}: {answer}");
+        assert!(
+            answer["error"].as_str().unwrap().contains(field),
+            "{path}: {answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn raw_clicks_and_conversions_are_exported_in_pages() {
+    let books = Books::start("exports").await;
+    let mut ids = Vec::new();
+    let mut lines = Vec::new();
+    for minute in 0..5 {
+        let more = match minute {
+            0 => json!({ "user_agent": "=cmd()", "country": "US", "asn": 64496, "sub1": "a" }),
+            1 => {
+                json!({ "bot_reasons": ["ua_bot", "head_method"], "bot_rules": ["a", "b"], "ip": "2001:db8::1" })
+            }
+            _ => json!({}),
+        };
+        let (id, line) = books.click(0, &format!("2026-11-01T05:3{minute}:00Z"), more);
+        ids.push(id.to_string());
+        lines.push(line);
+    }
+    lines.push(books.sale(
+        0,
+        "2026-11-01T06:00:00Z",
+        json!({ "txn_id": "1", "revenue": "2" }),
+    ));
+    lines.push(books.sale(0, "2026-11-01T06:01:00Z", json!({ "event": "chargeback" })));
+    books.deliver(&lines).await;
+    let api = &books.api;
+    let mut found = Vec::new();
+    let mut path = "/api/v2/clicks?limit=2".to_owned();
+    loop {
+        let (status, page) = api.get(&path).await;
+        assert_eq!(status, 200, "{page}");
+        let clicks = page["clicks"].as_array().unwrap();
+        assert!(clicks.len() <= 2);
+        found.extend(
+            clicks
+                .iter()
+                .map(|click| click["click_id"].as_str().unwrap().to_owned()),
+        );
+        match page["next_cursor"].as_str() {
+            Some(cursor) => path = format!("/api/v2/clicks?limit=2&cursor={cursor}"),
+            None => break,
+        }
+    }
+    assert_eq!(found, ids);
+    for (filter, expected) in [
+        ("country=US", &ids[..1]),
+        ("asn=64496", &ids[..1]),
+        ("user_agent=CMD", &ids[..1]),
+        ("verdict=bot", &ids[1..2]),
+        ("reason=head_method", &ids[1..2]),
+        ("ip=2001:db8::/32", &ids[1..2]),
+        (
+            "ip=203.0.113.77&verdict=human&from=2026-11-01T05:32:00Z",
+            &ids[2..],
+        ),
+        ("to=2026-11-01T05:31:00Z", &ids[..1]),
+        (
+            "message_id=m-1&contact_phone=%2B18005550123&to=2026-11-01T05:31:00Z",
+            &ids[..1],
+        ),
+        ("message_id=m-2", &[]),
+        ("link_id=unknown", &[]),
+        ("offer_id=0123456789abcdef01234567", &[]),
+    ] {
+        let (_, page) = api.get(&format!("/api/v2/clicks?{filter}")).await;
+        let found: Vec<_> = page["clicks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|c| c["click_id"].as_str().unwrap())
+            .collect();
+        assert_eq!(found, *expected, "{filter}");
+    }
+    let (_, page) = api.get("/api/v2/clicks?limit=1").await;
+    assert_json_snapshot!(page["clicks"][0], {
+        ".click_id" => "[id]", ".link_id" => "[link]", ".offer_id" => "[offer]",
+        ".list_id" => "[list]", ".creative_id" => "[creative]", ".visitor" => "[visitor]",
+    }, @r#"
+    {
+      "asn": 64496,
+      "bot_reasons": [],
+      "bot_rules": [],
+      "browser": null,
+      "campaign_id": null,
+      "click_id": "[id]",
+      "clicked_at": "2026-11-01T05:30:00Z",
+      "confirmed": false,
+      "contact_phone": "+18005550123",
+      "cost": null,
+      "country": "US",
+      "creative": null,
+      "creative_id": "[creative]",
+      "device": "other",
+      "ip": "203.0.113.77",
+      "is_bot": false,
+      "is_message_click": true,
+      "link_id": "[link]",
+      "list_id": "[list]",
+      "message_id": "m-1",
+      "offer_id": "[offer]",
+      "os": null,
+      "referrer": null,
+      "source": null,
+      "sub1": "a",
+      "sub2": null,
+      "sub3": null,
+      "sub4": null,
+      "sub5": null,
+      "user_agent": "=cmd()",
+      "visitor": "[visitor]"
+    }
+    "#);
+    let (_, csv, cursor) = books.csv("/api/v2/clicks?format=csv&limit=1").await;
+    assert_eq!(cursor.as_deref(), Some(ids[0].as_str()));
+    let lines: Vec<_> = csv.lines().collect();
+    assert!(
+        lines[0].starts_with("click_id,clicked_at,link_id,"),
+        "{csv}"
+    );
+    assert!(
+        lines[1].contains(",'=cmd(),") && lines[1].contains(",+18005550123,"),
+        "{csv}"
+    );
+
+    let (_, page) = api.get("/api/v2/conversions").await;
+    assert_json_snapshot!(page["conversions"][0], {
+        ".conversion_id" => "[id]", ".credited_click_id" => "[click]", ".link_id" => "[link]",
+        ".offer_id" => "[offer]", ".credited_link_id" => "[link]", ".credited_list_id" => "[list]",
+        ".credited_offer_id" => "[offer]", ".credited_creative_id" => "[creative]",
+    }, @r#"
+    {
+      "amount": "2.00",
+      "attribution": "click",
+      "click_id": null,
+      "conversion_id": "[id]",
+      "converted_at": "2026-11-01T06:00:00Z",
+      "credited_campaign_id": null,
+      "credited_click_id": "[click]",
+      "credited_clicked_at": "2026-11-01T05:30:00Z",
+      "credited_contact_phone": "+18005550123",
+      "credited_country": "US",
+      "credited_creative_id": "[creative]",
+      "credited_device": "other",
+      "credited_link_id": "[link]",
+      "credited_list_id": "[list]",
+      "credited_message_id": "m-1",
+      "credited_offer_id": "[offer]",
+      "currency": "USD",
+      "customer_email_hash": null,
+      "event": "sale",
+      "link_id": "[link]",
+      "message_id": "m-1",
+      "offer_id": "[offer]",
+      "source": "conv",
+      "txn_id": "1"
+    }
+    "#);
+    assert_eq!(page["conversions"][1]["amount"], "-4.00");
+    let (_, csv, _) = books
+        .csv("/api/v2/conversions?format=csv&event=chargeback")
+        .await;
+    assert_eq!(csv.lines().count(), 2, "{csv}");
+    assert!(
+        csv.contains(",chargeback,") && csv.contains(",-4.00,USD,click,"),
+        "{csv}"
+    );
+    books.worker.stop();
+}
+
+/// "Was it clicked, did it convert, what revenue."
+#[tokio::test]
+async fn what_became_of_a_message_and_its_contact_is_told() {
+    let books = Books::start("journey").await;
+    books
+        .deliver(&[
+            books.click(0, "2026-11-01T05:30:00Z", json!({})).1,
+            books
+                .click(
+                    1,
+                    "2026-11-01T05:31:00Z",
+                    json!({ "bot_reasons": ["ua_bot"] }),
+                )
+                .1,
+            books.sale(
+                1,
+                "2026-11-01T06:00:00Z",
+                json!({ "txn_id": "1", "revenue": "12.5" }),
+            ),
+            books.sale(
+                1,
+                "2026-11-01T06:01:00Z",
+                json!({ "event": "refund", "txn_id": "1", "revenue": "2" }),
+            ),
+        ])
+        .await;
+    let api = &books.api;
+    let (status, message) = api.get("/api/v2/messages/m-1").await;
+    assert_eq!(status, 200, "{message}");
+    let told = |name: &str| message[name].clone();
+    assert_eq!(told("is_clicked"), true);
+    assert_eq!(told("is_converted"), true);
+    assert_eq!(told("contact_phone"), PHONE);
+    assert_eq!(told("revenue"), json!({ "USD": "10.50" }));
+    assert_eq!(
+        (told("clicks"), told("unique_clicks"), told("bot_clicks")),
+        (json!(2), json!(1), json!(1))
+    );
+    let clicks: Vec<_> = message["links"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|link| format!("{} {}", link["placeholder"], link["clicks"]))
+        .collect();
+    assert_eq!(clicks, ["\"link1\" 1", "\"link2\" 1"]);
+    assert_eq!(
+        message["message_clicks"][0]["link_id"],
+        books.links[0]["link_id"]
+    );
+    assert_eq!(message["credited_conversions"].as_array().unwrap().len(), 2);
+    let (_, message) = api.get("/api/v2/messages/m-2").await;
+    assert_eq!(
+        (&message["is_clicked"], &message["conversions"]),
+        (&json!(false), &json!(0))
+    );
+    assert_eq!(
+        refusal(api.get("/api/v2/messages/m-3").await),
+        "404 not_found"
+    );
+
+    let path = "/api/v2/contacts/+18005550123/journey";
+    let (status, journey) = api.get(path).await;
+    assert_eq!(status, 200, "{journey}");
+    let events: Vec<_> = journey["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["type"].as_str().unwrap())
+        .collect();
+    // The message was sent just now, after what is said to have happened.
+    assert_eq!(
+        events,
+        ["send", "conversion", "conversion", "click", "click"]
+    );
+    let (_, page) = api.get(&format!("{path}?limit=3")).await;
+    let before = page["next_before"].as_str().unwrap();
+    let (_, rest) = api.get(&format!("{path}?before={before}")).await;
+    assert_eq!(rest["events"].as_array().unwrap().len(), 2, "{rest}");
+    let (_, nobody) = api.get("/api/v2/contacts/+18005550199/journey").await;
+    assert_eq!(nobody["events"], json!([]));
+    assert_eq!(
+        refusal(api.get("/api/v2/contacts/1/journey").await),
+        "400 invalid_phone"
+    );
+    assert_eq!(
+        refusal(api.get(&format!("{path}?before=x")).await),
+        "400 invalid_field"
+    );
+    books.worker.stop();
+}
+
+#[tokio::test]
+async fn an_erased_contact_is_nowhere_and_still_counts() {
+    let books = Books::start("erasure").await;
+    books
+        .deliver(&[
+            books.click(0, "2026-11-01T05:30:00Z", json!({
+                "referrer": "https://telling.example/", "sub1": "telling-sub", "country": "US",
+            })).1,
+            books.sale(0, "2026-11-01T06:00:00Z", json!({ "txn_id": "1" })),
+        ])
+        .await;
+    let (before, api) = (books.totals().await, &books.api);
+    let path = "/api/v2/contacts/+18005550123";
+    let (status, answer) = api.call(Method::DELETE, path, Value::Null).await;
+    assert_eq!(status, 200, "{answer}");
+    assert_json_snapshot!(answer, @r#"
+    {
+      "erased": {
+        "clicks": 1,
+        "conversions": 1,
+        "links": 2,
+        "message_clicks": 1,
+        "messages": 1
+      },
+      "success": true
+    }
+    "#);
+    assert_eq!(books.totals().await, before);
+    books.assert_recount_is_right();
+    // In no column of any table.
+    let sql =
+        "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'";
+    for table in api.world.db.query(sql, &[]).await.unwrap() {
+        let table: String = table.get(0);
+        let sql = format!("SELECT t::text FROM {table} t");
+        for row in api.world.db.query(&sql, &[]).await.unwrap() {
+            let row: String = row.get(0);
+            let found: Vec<_> = SECRETS
+                .iter()
+                .filter(|secret| row.contains(**secret))
+                .collect();
+            assert!(found.is_empty(), "{table} has {found:?}: {row}");
+        }
+    }
+    let (_, message) = api.get("/api/v2/messages/m-1").await;
+    assert_eq!(message["is_clicked"], true);
+    assert_eq!(message["revenue"], json!({ "USD": "4.00" }));
+    // A late sale of the same link is of nobody, and an earlier click is counted
+    // by itself.
+    let (_, journey) = api.get("/api/v2/contacts/+18005550123/journey").await;
+    assert_eq!(journey["events"], json!([]));
+    let (_, again) = api.call(Method::DELETE, path, Value::Null).await;
+    assert_eq!(again["erased"]["clicks"], 0);
+    books.worker.stop();
+}
+
+#[tokio::test]
+async fn what_is_too_old_goes_and_the_totals_stay() {
+    let books = Books::start("retention").await;
+    let at = |days: i64, hour: i64| {
+        let time = Timestamp::now() - SignedDuration::from_hours(days * 24 - hour);
+        time.to_string()
+    };
+    let mut others = books.click(
+        0,
+        &at(20, 0),
+        json!({ "account_id": 999, "contact_phone": "+18005550177" }),
+    );
+    others.1 = others.1.replace("203.0.113.77", "203.0.113.99");
+    books
+        .deliver(&[
+            // A day that another account keeps, and one that nobody keeps.
+            books.click(0, &at(20, 0), json!({})).1,
+            others.1,
+            books
+                .click(
+                    0,
+                    &at(30, 0),
+                    json!({ "message_id": "m-2", "contact_phone": "+18005550124" }),
+                )
+                .1,
+            // A later click of the first contact: its message click stays.
+            books.click(0, &at(2, 0), json!({})).1,
+            books.sale(0, &at(20, 1), json!({ "txn_id": "1" })),
+            books.sale(0, &at(1, 0), json!({ "txn_id": "2" })),
+        ])
+        .await;
+    books.assert_recount_is_right();
+    let (before, world) = (books.totals().await, &books.api.world);
+    let partitions = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'clicks'::regclass";
+    assert_eq!(world.count(partitions).await, 3);
+    books.change_account(json!({ "retention_days": 7 })).await;
+    // It is looked for every ten minutes, and at the start.
+    let Books { worker, api, .. } = &books;
+    let again = api.world.start_worker();
+    wait_for(
+        "what is left of clicks, days, message clicks and conversions",
+        (2, 2, 2, 1),
+        async || {
+            (
+                world.count("SELECT count(*) FROM clicks").await,
+                world.count(partitions).await,
+                world.count("SELECT count(*) FROM message_clicks").await,
+                world.count("SELECT count(*) FROM conversions").await,
+            )
+        },
+    )
+    .await;
+    assert_eq!(
+        world
+            .count("SELECT count(*) FROM clicks WHERE account_id = 999")
+            .await,
+        1
+    );
+    assert_eq!(books.totals().await, before);
+    books.assert_recount_is_right();
+    assert!(!worker.url("admin.address").is_empty());
+    again.stop();
+    books.worker.stop();
+}
+
+#[tokio::test]
+async fn an_account_keeps_as_much_of_an_address_as_it_wants() {
+    let books = Books::start("addresses").await;
+    let world = &books.api.world;
+    let mut expected: Vec<Option<&str>> = Vec::new();
+    for (storage, addresses) in [
+        ("full", [Some("203.0.113.77"), Some("2001:db8:1:2::3")]),
+        ("truncated", [Some("203.0.113.0"), Some("2001:db8:1::")]),
+        ("none", [None, None]),
+    ] {
+        books.change_account(json!({ "ip_storage": storage })).await;
+        let time = format!("2026-11-01T05:3{}:00Z", expected.len());
+        let later = format!("2026-11-01T05:3{}:30Z", expected.len());
+        let second = json!({ "ip": "2001:db8:1:2::3" });
+        books
+            .deliver(&[
+                books.click(0, &time, json!({})).1,
+                books.click(0, &later, second).1,
+            ])
+            .await;
+        expected.extend(addresses);
+    }
+    let sql = "SELECT host(ip) AS ip FROM clicks ORDER BY clicked_at";
+    let rows = world.db.query(sql, &[]).await.unwrap();
+    let found: Vec<Option<&str>> = rows.iter().map(|row| row.get("ip")).collect();
+    assert_eq!(found, expected);
+    // The visitor is known all the same.
+    let visitors = "SELECT count(DISTINCT visitor) FROM clicks";
+    assert_eq!(world.count(visitors).await, 2);
+    books.worker.stop();
+}
+
+#[tokio::test]
+async fn a_reclassification_says_what_it_is_of_and_goes_on_where_it_ended() {
+    let books = Books::start("reclassify").await;
+    let api = &books.api;
+    let post = async |body: Value| api.post("/api/v2/clicks/reclassify", body).await;
+    let some = json!({ "ip": "203.0.113.0/24" });
+    for (body, expected) in [
+        (json!({}), "verdict"),
+        (json!({ "verdict": "bot" }), "filter"),
+        (json!({ "filter": {}, "verdict": "bot" }), "filter"),
+        (json!({ "filter": some, "verdict": "robot" }), "verdict"),
+        (
+            json!({ "filter": some, "verdict": "bot", "rule": {} }),
+            "rule",
+        ),
+        (
+            json!({ "filter": some, "verdict": "bot", "reasons": ["because"] }),
+            "reasons[0]",
+        ),
+        (
+            json!({ "filter": some, "rule": { "name": "x", "reason": "ua_bot" } }),
+            "rule",
+        ),
+        (
+            json!({ "filter": { "ip": "x" }, "verdict": "bot" }),
+            "filter.ip",
+        ),
+        (
+            json!({ "filter": { "from": "x" }, "verdict": "bot" }),
+            "filter.from",
+        ),
+        (
+            json!({ "filter": some, "verdict": "bot", "cursor": "x" }),
+            "cursor",
+        ),
+    ] {
+        let (status, answer) = post(body.clone()).await;
+        let sentence = answer["error"].as_str().unwrap();
+        assert_eq!(status, 400, "{body}: {answer}");
+        assert!(
+            sentence.contains(&format!("field {expected} ")),
+            "{body}: {sentence}"
+        );
+    }
+    let time = |n: i64| {
+        let at: Timestamp = "2026-11-01T05:30:00Z".parse().unwrap();
+        (at + SignedDuration::from_millis(n * 700)).to_string()
+    };
+    let lines: Vec<_> = (0..5_003)
+        .map(|n| books.click(0, &time(n), json!({})).1)
+        .collect();
+    for lines in lines.chunks(500) {
+        books.deliver(lines).await;
+    }
+    let body = json!({ "filter": some, "verdict": "bot", "reasons": ["datacenter_ip"] });
+    let (_, first) = post(body.clone()).await;
+    assert_eq!(
+        (&first["matched"], &first["changed"]),
+        (&json!(5000), &json!(5000))
+    );
+    let mut next = body;
+    next["cursor"] = first["next_cursor"].clone();
+    let (_, second) = post(next).await;
+    assert_eq!(
+        second,
+        json!({ "matched": 3, "changed": 3, "next_cursor": null })
+    );
+    let (_, message) = api.get("/api/v2/messages/m-1").await;
+    assert_eq!(
+        (&message["is_clicked"], &message["bot_clicks"]),
+        (&json!(false), &json!(5003))
+    );
+    books.assert_recount_is_right();
+    // A rule makes no person of a bot, and is said beside what was said before.
+    let rule = json!({ "name": "agents", "reason": "ua_bot", "user_agent": ["TELLING"] });
+    let filter = json!({ "to": time(1) });
+    let (_, ruled) = post(json!({ "filter": filter, "rule": rule })).await;
+    assert_eq!(
+        ruled,
+        json!({ "matched": 1, "changed": 0, "next_cursor": null })
+    );
+    let (_, page) = api.get("/api/v2/clicks?limit=1").await;
+    assert_eq!(
+        page["clicks"][0]["bot_reasons"],
+        json!(["datacenter_ip", "ua_bot"])
+    );
+    assert_eq!(
+        page["clicks"][0]["bot_rules"],
+        json!(["reclassified", "agents"])
+    );
+    let (_, human) =
+        post(json!({ "filter": { "verdict": "bot", "to": time(1) }, "verdict": "human" })).await;
+    assert_eq!(human["changed"], 1);
+    let (_, message) = api.get("/api/v2/messages/m-1").await;
+    assert_eq!(message["is_clicked"], true);
+    books.assert_recount_is_right();
+    books.worker.stop();
+}

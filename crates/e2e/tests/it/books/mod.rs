@@ -1,0 +1,262 @@
+//! The books against a reference: the same clicks, bots, duplicates, late
+//! arrivals, conversions, refunds and verdicts, in random order, through RabbitMQ
+//! and Postgres with two workers, and to the model.
+
+mod model;
+mod reports;
+mod world;
+
+use std::collections::BTreeMap;
+
+use domain::id::{ClickId, ConversionId};
+use e2e::wait::wait_for;
+use rust_decimal::Decimal;
+use serde_json::json;
+
+use model::{Counts, Credit, Key, Place};
+use world::Books;
+
+/// Whatever the order, all is what the model says; and what reports say is what a
+/// recount of the raw rows says.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_is_what_the_reference_model_says() {
+    let seed = match std::env::var("BOOKS_SEED") {
+        Ok(seed) => seed.parse().unwrap(),
+        Err(_) => rand::random::<u64>(),
+    };
+    // Seen when it fails: BOOKS_SEED repeats the same facts.
+    println!("BOOKS_SEED={seed}");
+    let mut books = Books::open(seed).await;
+    let workers = books.start_workers();
+    for phase in 0..3 {
+        books.make_facts(1_200, 250);
+        books.deliver().await;
+        books.wait_until_stored().await;
+        books.reclassify(phase).await;
+    }
+    books.wait_until_stored().await;
+    books.wait_for_bursts().await;
+
+    let bots = books.facts.bots();
+    assert_eq!(books.stored_bots().await, bots, "verdicts");
+    let message_clicks = books.facts.message_clicks(&bots);
+    assert_eq!(
+        books.stored_message_clicks().await,
+        message_clicks,
+        "message clicks"
+    );
+    let credits: BTreeMap<ConversionId, Credit> = books
+        .facts
+        .stored()
+        .into_iter()
+        .map(|c| (c.conversion_id, books.facts.credit(c, &message_clicks)))
+        .collect();
+    assert_eq!(books.stored_credits().await, credits, "credits");
+    assert_same_totals(
+        books.stored_totals().await,
+        &books.facts.totals(&bots, &message_clicks),
+    );
+    // Something of everything was in it.
+    let n_credited = credits
+        .values()
+        .filter(|credit| matches!(credit, Some(Some(_))))
+        .count();
+    let n_offers = credits
+        .values()
+        .filter(|credit| **credit == Some(None))
+        .count();
+    let n_none = credits.values().filter(|credit| credit.is_none()).count();
+    let n_bursts = books.facts.bursts().len();
+    for (what, n) in [
+        ("credited", n_credited),
+        ("offers", n_offers),
+        ("unattributed", n_none),
+        ("bursts", n_bursts),
+        ("same", books.facts.conversions.len() - credits.len()),
+    ] {
+        assert!(n > 5, "{what}: {n}");
+    }
+
+    books.assert_recount_is_right();
+    for account in 0..2 {
+        reports::assert_reports_are_the_raw_rows(&books, account).await;
+    }
+    for worker in workers {
+        worker.stop();
+    }
+}
+
+fn assert_same_totals(
+    found: BTreeMap<Place, (Counts, Decimal)>,
+    expected: &BTreeMap<Place, (Counts, Decimal)>,
+) {
+    for (place, counts) in expected {
+        assert_eq!(found.get(place), Some(counts), "{place:?}");
+    }
+    for place in found.keys() {
+        assert!(
+            expected.contains_key(place),
+            "{place:?} should not be there"
+        );
+    }
+}
+
+/// What is wrong in the books is found, and mended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_recount_finds_what_is_wrong_and_repairs_it() {
+    let mut books = Books::open(7).await;
+    let workers = books.start_workers();
+    books.make_facts(300, 60);
+    books.deliver().await;
+    books.wait_until_stored().await;
+    books.wait_for_bursts().await;
+    for worker in workers {
+        worker.stop();
+    }
+    books.assert_recount_is_right();
+    let before = books.stored_totals().await;
+    let credits = books.stored_credits().await;
+    for wrong in [
+        "UPDATE totals SET clicks = clicks + 1 WHERE dimension = 'all'",
+        "DELETE FROM link_totals",
+        "DELETE FROM message_clicks WHERE ctid IN (SELECT ctid FROM message_clicks LIMIT 20)",
+        "UPDATE conversions SET attribution = 'none', credited_click_id = NULL",
+        "UPDATE message_clicks SET click_id = '01a11d5c-1e7b-7123-8123-456789abcdef'",
+        "INSERT INTO totals SELECT account_id, dimension, bucket - interval '1 year', key, currency,
+             offer_id, list_id, creative_id, campaign_id, country, device, 1, 1, 1, 1, 1, 1, 1, 1
+         FROM totals",
+    ] {
+        books.world.db.batch_execute(wrong).await.unwrap();
+        let (is_right, report) = books.recount(&[]);
+        assert!(!is_right, "{wrong}: {report}");
+        let (_, repaired) = books.recount(&["--repair"]);
+        assert_eq!(repaired["repaired"], true, "{wrong}: {repaired}");
+        books.assert_recount_is_right();
+        assert_eq!(books.stored_totals().await, before, "{wrong}");
+        assert_eq!(books.stored_credits().await, credits, "{wrong}");
+    }
+}
+
+/// A conversion may be stored before its click, and before an earlier click takes
+/// the place of the one that it was credited to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_conversion_waits_for_its_click() {
+    let mut books = Books::open(11).await;
+    let worker = books.world.start_worker();
+    let link = books
+        .links
+        .iter()
+        .position(|link| link.contact.is_some())
+        .unwrap();
+    let (early, late) = (books.click(link, 7_200_000), books.click(link, 3_600_000));
+    let sale = books.conversion_of_click(&late, 1_800_000);
+    books.publish(&[books.conversion_line(&sale)]).await;
+    wait_for("the conversion", 1, async || {
+        books.count("SELECT count(*) FROM conversions").await
+    })
+    .await;
+    let hidden = "SELECT count(*) FROM conversions WHERE account_id IS NULL";
+    assert_eq!(books.count(hidden).await, 1, "nobody is shown it");
+
+    for (click, expected) in [(&late, late.id), (&early, early.id)] {
+        let line = books.click_line(click);
+        books.publish(&[line]).await;
+        wait_for("the credit", Some(Some(expected)), async || {
+            books
+                .stored_credits()
+                .await
+                .get(&sale.conversion_id)
+                .copied()
+                .flatten()
+        })
+        .await;
+        books.assert_recount_is_right();
+    }
+    worker.stop();
+}
+
+/// Two workers that store a conversion and its click at the same time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_conversion_that_comes_with_its_click_is_never_missed() {
+    let mut books = Books::open(13).await;
+    let settings = [
+        ("BATCH_MAX_EVENTS", "1"),
+        ("PREFETCH", "1"),
+        ("BATCH_LINGER_MS", "0"),
+        ("CONSUMERS", "4"),
+    ];
+    let worker = books.world.start_worker_with(&settings);
+    let link = books
+        .links
+        .iter()
+        .position(|link| link.message.is_none())
+        .unwrap();
+    let mut expected: BTreeMap<ConversionId, Credit> = BTreeMap::new();
+    for ms in 0..150_u64 {
+        let click = books.click(link, 3_600_000 + ms);
+        let sale = books.conversion_of_click(&click, 1_800_000 + ms);
+        expected.insert(sale.conversion_id, Some(Some(click.id)));
+        let lines = [books.click_line(&click), books.conversion_line(&sale)];
+        books.publish(&[lines[1].clone()]).await;
+        books.publish(&[lines[0].clone()]).await;
+    }
+    // Each visitor is its own, so that each click is a message click.
+    wait_for("the credits", expected, async || {
+        books.stored_credits().await
+    })
+    .await;
+    books.assert_recount_is_right();
+    worker.stop();
+}
+
+/// As `click_judge_all` promises, for verdicts that go back and forth.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_verdict_that_is_taken_back_leaves_no_trace() {
+    let mut books = Books::open(17).await;
+    let workers = books.start_workers();
+    books.make_facts(300, 60);
+    books.deliver().await;
+    books.wait_until_stored().await;
+    books.wait_for_bursts().await;
+    let before = books.stored_totals().await;
+    let bots: BTreeMap<ClickId, bool> = books.stored_bots().await;
+    let human = |bots: &BTreeMap<ClickId, bool>| bots.values().filter(|is_bot| !**is_bot).count();
+    for key in books.keys.clone() {
+        for (filter, verdict) in [("human", "bot"), ("bot", "human")] {
+            let body = json!({ "filter": { "verdict": filter }, "verdict": verdict });
+            let (status, answer) = books.reclassify_with(&key, body).await;
+            assert_eq!(status, 200, "{answer}");
+            books.assert_recount_is_right();
+        }
+    }
+    assert_eq!(
+        human(&books.stored_bots().await),
+        bots.len(),
+        "all are people"
+    );
+    // Back to what they were, one by one.
+    for (id, is_bot) in &bots {
+        if *is_bot {
+            let click = &books.facts.clicks[id];
+            let key = books.key_of(click.link.account_id).to_owned();
+            let at = id.time();
+            let next = at + jiff::SignedDuration::from_millis(1);
+            let filter = json!({
+                "from": at.to_string(), "to": next.to_string(), "link_id": click.link.id,
+            });
+            let body = json!({ "filter": filter, "verdict": "bot" });
+            let (status, answer) = books.reclassify_with(&key, body).await;
+            assert_eq!(
+                (status, answer["matched"].as_i64()),
+                (200, Some(1)),
+                "{answer}"
+            );
+        }
+    }
+    let message_clicks: BTreeMap<Key, ClickId> = books.facts.message_clicks(&bots);
+    assert_eq!(books.stored_message_clicks().await, message_clicks);
+    assert_eq!(books.stored_totals().await, before);
+    for worker in workers {
+        worker.stop();
+    }
+}

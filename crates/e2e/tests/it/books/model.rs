@@ -1,0 +1,413 @@
+//! The reference: what message clicks, credits and totals should be, computed
+//! from all facts at once, in plain Rust and the plainest way.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::{
+    attribution::{VisitorHash, VisitorKey},
+    conversion::{Conversion, Source},
+    device::Device,
+    id::{ClickId, ConversionId},
+};
+use jiff::{SignedDuration, Timestamp};
+use rust_decimal::Decimal;
+
+#[derive(Debug, Clone)]
+pub struct Link {
+    pub key: i64,
+    pub account_id: i64,
+    pub id: String,
+    pub offer: Option<String>,
+    pub list: Option<i64>,
+    pub creative: Option<i64>,
+    pub campaign: Option<String>,
+    pub message: Option<String>,
+    pub contact: Option<String>,
+}
+
+/// A click, as often as it is delivered.
+#[derive(Debug, Clone)]
+pub struct Click {
+    pub id: ClickId,
+    pub link: Link,
+    pub ip: [u8; 4],
+    pub user_agent: &'static str,
+    pub country: Option<&'static str>,
+    pub confirmed: bool,
+    /// What the redirector said.
+    pub was_bot: bool,
+    /// What the API has said since.
+    pub judged: Option<bool>,
+    /// A rule of the API has hit since.
+    pub is_ruled: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct Message {
+    pub account_id: i64,
+    pub sent_at: Timestamp,
+    pub creative: i64,
+    pub list: i64,
+    /// The offers of its links, in their order, with the links' keys.
+    pub links: Vec<(i64, Option<String>)>,
+}
+
+/// An offer, or a campaign.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    pub payout: Option<Decimal>,
+    pub window_days: i64,
+}
+
+pub struct Facts {
+    pub visitor_key: VisitorKey,
+    pub burst_clicks: usize,
+    pub burst_window: SignedDuration,
+    pub clicks: BTreeMap<ClickId, Click>,
+    pub conversions: BTreeMap<ConversionId, Conversion<'static>>,
+    pub messages: Vec<Message>,
+    pub terms: BTreeMap<String, Terms>,
+}
+
+/// Account, message key, contact key.
+pub type Key = (i64, String, String);
+
+/// What a conversion is credited to: `None` is unattributed, and the click is
+/// `None` where its offer is enough.
+pub type Credit = Option<Option<ClickId>>;
+
+/// Sends, messages, clicks, unique, bot and confirmed clicks, conversions.
+pub type Counts = [i64; 7];
+
+/// Account, dimension (or `link`), bucket in Unix seconds, key, currency.
+pub type Place = (i64, String, i64, String, String);
+
+impl Click {
+    pub fn visitor(&self, key: &VisitorKey) -> String {
+        VisitorHash::of(key, self.id.time(), self.ip.into(), Some(self.user_agent)).to_string()
+    }
+}
+
+impl Facts {
+    fn key(&self, click: &Click) -> Key {
+        let message = match &click.link.message {
+            Some(message) => format!("m:{message}"),
+            None => format!("l:{}", click.link.key),
+        };
+        let contact = match &click.link.contact {
+            Some(contact) => format!("c:{contact}"),
+            None => format!("v:{}", click.visitor(&self.visitor_key)),
+        };
+        (click.link.account_id, message, contact)
+    }
+
+    /// The clicks that are in a burst, by trying every stretch of time.
+    pub fn bursts(&self) -> BTreeSet<ClickId> {
+        let mut of_visitors: BTreeMap<(i64, String), Vec<&Click>> = BTreeMap::new();
+        for click in self.clicks.values() {
+            let visitor = (click.link.account_id, click.visitor(&self.visitor_key));
+            of_visitors.entry(visitor).or_default().push(click);
+        }
+        let mut bursts = BTreeSet::new();
+        for clicks in of_visitors.values() {
+            for from in clicks.iter().map(|click| click.id.time()) {
+                let within = |click: &&&Click| {
+                    let at = click.id.time();
+                    at >= from && at.duration_since(from) <= self.burst_window
+                };
+                let stretch: Vec<_> = clicks.iter().filter(within).collect();
+                if stretch.len() >= self.burst_clicks {
+                    let left_alone = |click: &Click| click.confirmed || click.judged.is_some();
+                    let judged = stretch.iter().filter(|click| !left_alone(click));
+                    bursts.extend(judged.map(|click| click.id));
+                }
+            }
+        }
+        bursts
+    }
+
+    pub fn bots(&self) -> BTreeMap<ClickId, bool> {
+        let bursts = self.bursts();
+        let is_bot = |click: &Click| match click.judged {
+            Some(is_bot) => is_bot,
+            None => click.was_bot || click.is_ruled || bursts.contains(&click.id),
+        };
+        self.clicks
+            .values()
+            .map(|click| (click.id, is_bot(click)))
+            .collect()
+    }
+
+    pub fn message_clicks(&self, bots: &BTreeMap<ClickId, bool>) -> BTreeMap<Key, ClickId> {
+        let mut first = BTreeMap::new();
+        // In the order of their ids, which is that of their times.
+        for click in self.clicks.values().filter(|click| !bots[&click.id]) {
+            first.entry(self.key(click)).or_insert(click.id);
+        }
+        first
+    }
+
+    fn account(&self, conversion: &Conversion<'static>) -> Option<i64> {
+        let of_click = conversion.click_id.and_then(|id| self.clicks.get(&id));
+        let account = conversion.account_id.map(|id| id.0);
+        account.or(of_click.map(|click| click.link.account_id))
+    }
+
+    fn visitor_of(&self, conversion: &Conversion<'static>) -> String {
+        let time = conversion.conversion_id.time();
+        let agent = conversion.user_agent.as_deref();
+        VisitorHash::of(&self.visitor_key, time, conversion.ip, agent).to_string()
+    }
+
+    /// The conversions that are stored: the earliest of each that is the same.
+    pub fn stored(&self) -> Vec<&Conversion<'static>> {
+        let mut seen = BTreeSet::new();
+        let mut stored = Vec::new();
+        for conversion in self.conversions.values() {
+            let sameness = match (&conversion.txn_id, conversion.click_id) {
+                (Some(txn_id), _) => format!("txn {txn_id}"),
+                (None, Some(click)) => format!("click {click}"),
+                (None, None) => {
+                    format!("{:?} {}", conversion.link_key, self.visitor_of(conversion))
+                }
+            };
+            match self.account(conversion) {
+                // Nothing is known of it: it waits.
+                None => stored.push(conversion),
+                Some(account) => {
+                    if seen.insert((account, conversion.event, sameness)) {
+                        stored.push(conversion);
+                    }
+                }
+            }
+        }
+        stored
+    }
+
+    fn terms(&self, conversion: &Conversion<'static>) -> Terms {
+        let click = conversion.click_id.and_then(|id| self.clicks.get(&id));
+        let offer = conversion.offer_id.map(|id| id.to_string());
+        let offer = offer.or(click.and_then(|click| click.link.offer.clone()));
+        let campaign = conversion.campaign_id.as_ref().map(ToString::to_string);
+        let campaign = campaign.or(click.and_then(|click| click.link.campaign.clone()));
+        let known = [offer, campaign].into_iter().flatten();
+        let mut terms = known.filter_map(|id| self.terms.get(&id));
+        terms.next().copied().unwrap_or(Terms {
+            payout: None,
+            window_days: 90,
+        })
+    }
+
+    pub fn credit(
+        &self,
+        conversion: &Conversion<'static>,
+        message_clicks: &BTreeMap<Key, ClickId>,
+    ) -> Credit {
+        let time = conversion.conversion_id.time();
+        let window = SignedDuration::from_hours(self.terms(conversion).window_days * 24);
+        let is_in_time = |click: &ClickId| {
+            click.time() >= time - window
+                && (conversion.click_id.is_some()
+                    || click.time() <= time + SignedDuration::from_secs(60))
+        };
+        let account = self.account(conversion);
+        let named = |wanted: &dyn Fn(&Key) -> bool| {
+            let found = message_clicks
+                .iter()
+                .filter(|(key, click)| Some(key.0) == account && wanted(key) && is_in_time(click));
+            found.map(|(_, click)| *click).min()
+        };
+        let click = if let Some(id) = conversion.click_id {
+            let click = self.clicks.get(&id);
+            click.and_then(|click| {
+                let own = self.key(click);
+                named(&|key| *key == own)
+            })
+        } else {
+            let message = match (&conversion.message_id, conversion.link_key) {
+                (Some(message), _) => Some(format!("m:{message}")),
+                (None, Some(link)) => Some(format!("l:{link}")),
+                (None, None) => None,
+            };
+            message.and_then(|message| match &conversion.contact_phone {
+                Some(contact) => named(&|key| key.1 == message && key.2 == format!("c:{contact}")),
+                None => {
+                    let visitor = format!("v:{}", self.visitor_of(conversion));
+                    named(&|key| key.1 == message && key.2 == visitor)
+                        .or_else(|| named(&|key| key.1 == message))
+                }
+            })
+        };
+        match click {
+            Some(click) => Some(Some(click)),
+            None if conversion.source == Source::Offer => Some(None),
+            None => None,
+        }
+    }
+
+    pub fn amount(&self, conversion: &Conversion<'static>) -> Decimal {
+        let amount = conversion.revenue.or(self.terms(conversion).payout);
+        let amount = amount.unwrap_or_default();
+        if conversion.event.is_reversal() {
+            -amount
+        } else {
+            amount
+        }
+    }
+
+    pub fn totals(
+        &self,
+        bots: &BTreeMap<ClickId, bool>,
+        message_clicks: &BTreeMap<Key, ClickId>,
+    ) -> BTreeMap<Place, (Counts, Decimal)> {
+        let mut totals = Totals::default();
+        for click in self.clicks.values() {
+            let is_bot = i64::from(bots[&click.id]);
+            let counts = [0, 0, 1, 0, is_bot, i64::from(click.confirmed), 0];
+            totals.add_click(click, click.id.time(), "", counts, Decimal::ZERO);
+        }
+        for id in message_clicks.values() {
+            let counts = [0, 0, 0, 1, 0, 0, 0];
+            totals.add_click(&self.clicks[id], id.time(), "", counts, Decimal::ZERO);
+        }
+        for conversion in self.stored() {
+            let time = conversion.conversion_id.time();
+            let counts = [0, 0, 0, 0, 0, 0, i64::from(!conversion.event.is_reversal())];
+            let (currency, amount) = (&*conversion.currency, self.amount(conversion));
+            match self.credit(conversion, message_clicks) {
+                None => {}
+                Some(Some(click)) => {
+                    totals.add_click(&self.clicks[&click], time, currency, counts, amount);
+                }
+                Some(None) => {
+                    let account = self.account(conversion).unwrap();
+                    let offer = conversion.offer_id.map(|id| id.to_string());
+                    let values = [offer, None, None, None, None, None];
+                    totals.add(account, time, currency, &values, counts, amount);
+                }
+            }
+        }
+        for message in &self.messages {
+            totals.add_message(message);
+        }
+        let mut totals = totals.0;
+        totals.retain(|_, (counts, revenue)| *counts != [0; 7] || !revenue.is_zero());
+        totals
+    }
+}
+
+const DIMENSIONS: [&str; 6] = ["offer", "list", "creative", "campaign", "country", "device"];
+
+#[derive(Default)]
+struct Totals(BTreeMap<Place, (Counts, Decimal)>);
+
+impl Totals {
+    fn put(&mut self, place: Place, counts: Counts, amount: Decimal) {
+        let total = self.0.entry(place).or_default();
+        for (sum, count) in total.0.iter_mut().zip(counts) {
+            *sum += count;
+        }
+        total.1 += amount;
+    }
+
+    /// In all dimensions; `values` are those of [`DIMENSIONS`].
+    fn add(
+        &mut self,
+        account: i64,
+        time: Timestamp,
+        currency: &str,
+        values: &[Option<String>; 6],
+        counts: Counts,
+        amount: Decimal,
+    ) {
+        let bucket = bucket(time);
+        let mut put = |dimension: &str, key: String| {
+            let place = (
+                account,
+                dimension.to_owned(),
+                bucket,
+                key,
+                currency.to_owned(),
+            );
+            self.put(place, counts, amount);
+        };
+        put("all", String::new());
+        for (dimension, value) in DIMENSIONS.iter().zip(values) {
+            put(dimension, value.clone().unwrap_or_default());
+        }
+        let cell: Vec<_> = values
+            .iter()
+            .map(|v| v.clone().unwrap_or_default())
+            .collect();
+        put("cell", cell.join("|"));
+    }
+
+    fn add_click(
+        &mut self,
+        click: &Click,
+        time: Timestamp,
+        currency: &str,
+        counts: Counts,
+        amount: Decimal,
+    ) {
+        let link = &click.link;
+        let device = Device::of(click.user_agent).class.map(str::to_owned);
+        let country = click.country.map(str::to_owned);
+        let number = |id: Option<i64>| id.map(|id| id.to_string());
+        let values = [
+            link.offer.clone(),
+            number(link.list),
+            number(link.creative),
+            link.campaign.clone(),
+            country.clone(),
+            device.clone(),
+        ];
+        self.add(link.account_id, time, currency, &values, counts, amount);
+        let key = [
+            link.key.to_string(),
+            country.unwrap_or_default(),
+            device.unwrap_or_default(),
+        ];
+        let place = (
+            link.account_id,
+            "link".to_owned(),
+            bucket(time),
+            key.join("|"),
+            currency.to_owned(),
+        );
+        self.put(place, counts, amount);
+    }
+
+    /// A send of each of its offers and links; one message.
+    fn add_message(&mut self, message: &Message) {
+        let bucket = bucket(message.sent_at);
+        let mut put = |dimension: &str, key: String, sends: i64, messages: i64| {
+            let place = (
+                message.account_id,
+                dimension.to_owned(),
+                bucket,
+                key,
+                String::new(),
+            );
+            self.put(place, [sends, messages, 0, 0, 0, 0, 0], Decimal::ZERO);
+        };
+        put("all", String::new(), 1, 1);
+        put("list", message.list.to_string(), 1, 1);
+        put("creative", message.creative.to_string(), 1, 1);
+        let mut offers: Vec<&Option<String>> = Vec::new();
+        for (index, (link, offer)) in message.links.iter().enumerate() {
+            put("link", format!("{link}||"), 1, i64::from(index == 0));
+            if !offers.contains(&offer) {
+                let key = offer.clone().unwrap_or_default();
+                let cell = format!("{key}|{}|{}|||", message.list, message.creative);
+                put("offer", key, 1, 1);
+                put("cell", cell, 1, i64::from(offers.is_empty()));
+                offers.push(offer);
+            }
+        }
+    }
+}
+
+fn bucket(time: Timestamp) -> i64 {
+    time.as_millisecond().div_euclid(900_000) * 900
+}

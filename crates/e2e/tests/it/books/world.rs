@@ -1,0 +1,622 @@
+//! Two tenants with links of every kind, random facts about them, and what is
+//! stored of those.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use domain::{
+    attribution::VisitorKey,
+    conversion::{Conversion, EventType, Source},
+    id::{AccountId, CampaignId, ClickId, ConversionId, LinkKey, OfferId, ShortId},
+};
+use e2e::{
+    client::{Client, Tenant},
+    producer::Producer,
+    service::{Service, command},
+    wait::wait_for,
+    world::{VISITOR_KEY, World},
+};
+use jiff::{SignedDuration, Timestamp};
+use rand::{
+    Rng as _, RngExt as _, SeedableRng as _,
+    rngs::StdRng,
+    seq::{IndexedRandom as _, SliceRandom as _},
+};
+use reqwest::Method;
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+use super::model::{Click, Counts, Credit, Facts, Key, Link, Message, Place, Terms};
+
+const BURST_CLICKS: usize = 5;
+const BURST_WINDOW: SignedDuration = SignedDuration::from_secs(3);
+const AGENTS: [&str; 4] = [
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36",
+    "Mozilla/5.0 (Linux; Android 14; SM-T870) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36",
+    "something else",
+];
+
+pub struct Books {
+    pub world: World,
+    pub facts: Facts,
+    pub links: Vec<Link>,
+    pub keys: Vec<String>,
+    pub client: Client,
+    /// Running as long as the books are open.
+    _api: Service,
+    producer: Producer,
+    tenants: Vec<Tenant>,
+    rng: StdRng,
+    /// Made, and not delivered yet.
+    lines: Vec<String>,
+    /// The middle of all that happens.
+    noon: Timestamp,
+}
+
+impl Books {
+    pub async fn open(seed: u64) -> Self {
+        let world = World::new().await;
+        let api = world.start_api();
+        let client = Client::new(&api, None);
+        let producer = Producer::open(&world).await;
+        let mut tenants = Vec::new();
+        for name in ["one", "two"] {
+            tenants.push(Tenant::create(&world, &api, name).await);
+        }
+        let facts = Facts {
+            visitor_key: VisitorKey::new(VISITOR_KEY.as_bytes()).unwrap(),
+            burst_clicks: BURST_CLICKS,
+            burst_window: BURST_WINDOW,
+            clicks: BTreeMap::new(),
+            conversions: BTreeMap::new(),
+            messages: Vec::new(),
+            terms: BTreeMap::new(),
+        };
+        let mut books = Self {
+            keys: tenants.iter().map(|tenant| tenant.key.clone()).collect(),
+            world,
+            facts,
+            links: Vec::new(),
+            client,
+            _api: api,
+            producer,
+            tenants,
+            rng: StdRng::seed_from_u64(seed),
+            lines: Vec::new(),
+            noon: Timestamp::now() - SignedDuration::from_hours(24 * 6),
+        };
+        for tenant in books.tenants.clone() {
+            books.make_links(&tenant).await;
+        }
+        books.read_links().await;
+        books
+    }
+
+    pub fn start_workers(&self) -> [Service; 2] {
+        // Small batches: the rows of one are in the way of the other.
+        let settings = [
+            ("BATCH_MAX_EVENTS", "40"),
+            ("PREFETCH", "4"),
+            ("BURST_CLICKS", "5"),
+            ("BURST_WINDOW_MS", "3000"),
+            ("BURST_QUIET_MS", "50"),
+            ("CHORES_INTERVAL_MS", "50"),
+        ];
+        [
+            self.world.start_worker_with(&settings),
+            self.world.start_worker_with(&settings),
+        ]
+    }
+
+    /// SMS messages with two links each, links that anybody may click, and
+    /// campaign links.
+    async fn make_links(&mut self, tenant: &Tenant) {
+        let create =
+            async |path: &str, body: Value| self.client.create(&tenant.key, path, &body).await;
+        let mut offers = Vec::new();
+        for (payout, kind, days) in [("2.50", "cpa", 1), ("0.10", "cpc", 2), ("", "", 90)] {
+            let offer = json!({
+                "name": format!("offer {days}"), "tracking_url": "https://e.com/?c={click_id}",
+                "payout": payout, "payout_type": kind, "click_window_days": days,
+            });
+            let offer = create("/api/v2/offers", offer).await;
+            let id = offer["id"].as_str().unwrap().to_owned();
+            let terms = Terms {
+                payout: (kind == "cpa").then(|| payout.parse().unwrap()),
+                window_days: days,
+            };
+            self.facts.terms.insert(id.clone(), terms);
+            offers.push(id);
+        }
+        let campaign = json!({
+            "name": "Spring", "landing_page_url": "https://e.com/spring", "cookie_window_days": 3,
+        });
+        let campaign = create("/api/campaigns", campaign).await["id"].clone();
+        let terms = Terms {
+            payout: None,
+            window_days: 3,
+        };
+        self.facts
+            .terms
+            .insert(campaign.as_str().unwrap().to_owned(), terms);
+        for _ in 0..3 {
+            create("/api/links", json!({ "campaign_id": campaign })).await;
+        }
+        for (index, offer) in offers.iter().enumerate() {
+            let link = json!({ "offerId": offer, "listId": tenant.list_id, "source": "x" });
+            create("/api/v2/links/shorten", link).await;
+            let link = json!({
+                "url": "https://e.com/", "listId": tenant.list_id,
+                "messageId": format!("own-{index}"),
+            });
+            create("/api/v2/links/shorten", link).await;
+        }
+        for pair in [[0, 1], [2, 2]] {
+            let creative = json!({
+                "name": format!("creative {pair:?}"), "message": "{{link1}} {{link2}}",
+                "offer_links": [
+                    { "key": "link1", "offer_id": offers[pair[0]] },
+                    { "key": "link2", "offer_id": offers[pair[1]] },
+                ],
+            });
+            let creative = create("/api/v2/creatives", creative).await["creative"]["id"].clone();
+            let messages: Vec<_> = (0..12)
+                .map(|n| {
+                    json!({
+                        "messageId": format!("m-{}-{n}", pair[0]),
+                        "contactPhone": format!("+1800555{:04}", 100 + n),
+                    })
+                })
+                .collect();
+            let render = json!({ "listId": tenant.list_id, "messages": messages });
+            create(&format!("/api/v2/creatives/{creative}/render"), render).await;
+        }
+    }
+
+    async fn read_links(&mut self) {
+        let sql = "SELECT * FROM links ORDER BY id";
+        for row in self.world.db.query(sql, &[]).await.unwrap() {
+            self.links.push(Link {
+                key: row.get("id"),
+                account_id: row.get("account_id"),
+                id: row.get("short_id"),
+                offer: row.get("offer_id"),
+                list: row.get("list_id"),
+                creative: row.get("creative_id"),
+                campaign: row.get("campaign_id"),
+                message: row.get("message_id"),
+                contact: row.get("contact_phone"),
+            });
+        }
+        let sql = "SELECT * FROM messages";
+        for row in self.world.db.query(sql, &[]).await.unwrap() {
+            let (account_id, id): (i64, String) = (row.get("account_id"), row.get("message_id"));
+            let of_message =
+                |link: &&Link| link.account_id == account_id && link.message.as_ref() == Some(&id);
+            let links = self.links.iter().filter(of_message);
+            self.facts.messages.push(Message {
+                account_id,
+                sent_at: row.get("sent_at"),
+                creative: row.get("creative_id"),
+                list: row.get("list_id"),
+                links: links.map(|link| (link.key, link.offer.clone())).collect(),
+            });
+        }
+    }
+
+    /// A click `ms` before noon; each of another visitor.
+    pub fn click(&mut self, link: usize, ms: u64) -> Click {
+        let at = self.noon - SignedDuration::from_millis(i64::try_from(ms).unwrap());
+        let unix_ms = u64::try_from(at.as_millisecond()).unwrap();
+        Click {
+            id: ClickId::generate(unix_ms, &mut self.rng),
+            link: self.links[link].clone(),
+            ip: self.rng.next_u32().to_be_bytes(),
+            user_agent: AGENTS[0],
+            country: Some("US"),
+            confirmed: false,
+            was_bot: false,
+            judged: None,
+            is_ruled: false,
+        }
+    }
+
+    /// A sale `ms` before noon of which only the click is known.
+    pub fn conversion_of_click(&mut self, click: &Click, ms: u64) -> Conversion<'static> {
+        let at = self.noon - SignedDuration::from_millis(i64::try_from(ms).unwrap());
+        let unix_ms = u64::try_from(at.as_millisecond()).unwrap();
+        Conversion {
+            conversion_id: ConversionId::generate(unix_ms, &mut self.rng),
+            source: Source::Conv,
+            event: EventType::Sale,
+            account_id: None,
+            click_id: Some(click.id),
+            link_key: None,
+            link_id: None,
+            offer_id: None,
+            campaign_id: None,
+            message_id: None,
+            contact_phone: None,
+            revenue: Some("1.25".parse().unwrap()),
+            currency: "USD".into(),
+            txn_id: None,
+            ip: [192, 0, 2, 1].into(),
+            user_agent: None,
+        }
+    }
+
+    /// New facts; a third of the clicks and conversions is delivered twice.
+    pub fn make_facts(&mut self, n_clicks: usize, n_conversions: usize) {
+        let mut new_clicks = Vec::new();
+        while new_clicks.len() < n_clicks {
+            let link = self.rng.random_range(0..self.links.len());
+            // Within five days, and mostly in a few minutes of them.
+            let day_ms = 86_400_000 * self.rng.random_range(0..5_u64);
+            let ms = match self.rng.random_bool(0.5) {
+                true => day_ms + self.rng.random_range(0..300_000),
+                false => day_ms + self.rng.random_range(0..86_400_000),
+            };
+            let mut click = self.click(link, ms);
+            click.ip = [203, 0, 113, self.rng.random_range(0..40)];
+            click.user_agent = AGENTS.choose(&mut self.rng).unwrap();
+            click.country = *[Some("US"), Some("DE"), None]
+                .choose(&mut self.rng)
+                .unwrap();
+            click.was_bot = self.rng.random_bool(0.25);
+            click.confirmed = !click.was_bot && self.rng.random_bool(0.1);
+            let n_same = if self.rng.random_bool(0.03) { 9 } else { 1 };
+            for _ in 0..n_same {
+                // A scanner, in steps that may be a burst.
+                let step = self.rng.random_range(0..900_u64);
+                let unix_ms = u64::try_from(click.id.unix_ms()).unwrap() + step;
+                click.id = ClickId::generate(unix_ms, &mut self.rng);
+                click.link = self.links.choose(&mut self.rng).unwrap().clone();
+                new_clicks.push(click.clone());
+            }
+        }
+        for click in &new_clicks {
+            let line = self.click_line(click);
+            self.add_line(line);
+            self.facts.clicks.insert(click.id, click.clone());
+        }
+        for _ in 0..n_conversions {
+            let conversion = self.any_conversion();
+            let line = self.conversion_line(&conversion);
+            self.add_line(line);
+            self.facts
+                .conversions
+                .insert(conversion.conversion_id, conversion);
+        }
+    }
+
+    fn add_line(&mut self, line: String) {
+        if self.rng.random_bool(0.33) {
+            self.lines.push(line.clone());
+        }
+        self.lines.push(line);
+    }
+
+    fn any_conversion(&mut self) -> Conversion<'static> {
+        let clicks: Vec<_> = self.facts.clicks.keys().copied().collect();
+        let click = self.facts.clicks[clicks.choose(&mut self.rng).unwrap()].clone();
+        // Around some click, days later, or before it.
+        let hours = *[-1, 0, 0, 1, 20, 30, 60, 80].choose(&mut self.rng).unwrap();
+        let ms = self.rng.random_range(0..3_600_000_i64) + hours * 3_600_000;
+        let at = click.id.time() + SignedDuration::from_millis(ms);
+        let mut conversion = self.conversion_of_click(&click, 0);
+        let unix_ms = u64::try_from(at.as_millisecond()).unwrap();
+        conversion.conversion_id = ConversionId::generate(unix_ms, &mut self.rng);
+        conversion.event = *EventType::OF_POSTBACKS.choose(&mut self.rng).unwrap();
+        let cents = self.rng.random_range(0..10_000);
+        conversion.revenue = self.rng.random_bool(0.7).then(|| Decimal::new(cents, 2));
+        conversion.currency = if self.rng.random_bool(0.9) {
+            "USD"
+        } else {
+            "EUR"
+        }
+        .into();
+        // Few transactions, so that some are the same.
+        let txn = self.rng.random_range(0..400);
+        conversion.txn_id = self
+            .rng
+            .random_bool(0.7)
+            .then(|| format!("order-{txn}").into());
+        let link = click.link.clone();
+        match self.rng.random_range(0..10) {
+            0..=2 => {}
+            3 => {
+                // A click that never comes.
+                conversion.click_id = Some(ClickId::generate(unix_ms, &mut self.rng));
+                conversion.account_id = self
+                    .rng
+                    .random_bool(0.5)
+                    .then_some(AccountId(link.account_id));
+            }
+            4 => {
+                conversion.source = Source::Offer;
+                conversion.click_id = None;
+                conversion.account_id = Some(AccountId(link.account_id));
+                let offer = link.offer.as_deref().map(|id| OfferId::parse(id).unwrap());
+                let some = self
+                    .links
+                    .iter()
+                    .find(|l| l.account_id == link.account_id && l.offer.is_some());
+                let some = some.and_then(|link| OfferId::parse(link.offer.as_deref()?).ok());
+                conversion.offer_id = offer.or(some);
+                conversion.message_id = link.message.clone().map(Cow::Owned);
+                conversion.txn_id = Some(format!("order-{txn}").into());
+            }
+            n => {
+                conversion.click_id = (n == 5).then_some(click.id);
+                conversion.source = if n == 6 { Source::Pixel } else { Source::Conv };
+                conversion.account_id = Some(AccountId(link.account_id));
+                conversion.link_key = Some(LinkKey(link.key));
+                conversion.link_id = Some(Cow::Owned(ShortId::parse(&link.id).unwrap()));
+                conversion.offer_id = link.offer.as_deref().map(|id| OfferId::parse(id).unwrap());
+                let campaign = link.campaign.as_deref();
+                conversion.campaign_id =
+                    campaign.map(|id| Cow::Owned(CampaignId::parse(id).unwrap()));
+                conversion.message_id = link.message.clone().map(Cow::Owned);
+                conversion.contact_phone = link.contact.clone().map(Cow::Owned);
+                if n == 6 {
+                    // The visitor's own browser asks for the pixel.
+                    conversion.ip = click.ip.into();
+                    conversion.user_agent = Some(click.user_agent.into());
+                }
+            }
+        }
+        conversion
+    }
+
+    pub fn click_line(&self, click: &Click) -> String {
+        let link = &click.link;
+        let mut line = json!({
+            "click_id": click.id, "account_id": link.account_id, "link_key": link.key,
+            "link_id": link.id, "ip": std::net::IpAddr::from(click.ip),
+            "user_agent": click.user_agent, "confirmed": click.confirmed,
+        });
+        for (name, value) in [
+            ("offer_id", json!(link.offer)),
+            ("list_id", json!(link.list)),
+            ("creative_id", json!(link.creative)),
+            ("campaign_id", json!(link.campaign)),
+            ("message_id", json!(link.message)),
+            ("contact_phone", json!(link.contact)),
+            ("country", json!(click.country)),
+        ] {
+            if !value.is_null() {
+                line[name] = value;
+            }
+        }
+        if click.was_bot {
+            line["bot_reasons"] = json!(["ua_bot"]);
+            line["bot_rules"] = json!(["a rule, with a comma"]);
+        }
+        line.to_string()
+    }
+
+    pub fn conversion_line(&self, conversion: &Conversion<'static>) -> String {
+        let mut line = Vec::new();
+        conversion.write_line(&mut line);
+        String::from_utf8(line).unwrap().trim_end().to_owned()
+    }
+
+    pub async fn publish(&self, lines: &[String]) {
+        self.producer.publish(lines).await;
+    }
+
+    /// All that was made, in random order and messages of random size.
+    pub async fn deliver(&mut self) {
+        let mut lines = std::mem::take(&mut self.lines);
+        lines.shuffle(&mut self.rng);
+        while !lines.is_empty() {
+            let n = self.rng.random_range(1..30).min(lines.len());
+            let rest = lines.split_off(n);
+            self.publish(&lines).await;
+            lines = rest;
+        }
+    }
+
+    pub async fn count(&self, sql: &str) -> i64 {
+        self.world.count(sql).await
+    }
+
+    pub async fn wait_until_stored(&self) {
+        let expected = (
+            self.facts.clicks.len() as i64,
+            self.facts.stored().len() as i64,
+            0,
+        );
+        let queue = self.world.topology().clicks_queue;
+        wait_for("clicks, conversions and the queue", expected, async || {
+            (
+                self.count("SELECT count(*) FROM clicks").await,
+                self.count("SELECT count(*) FROM conversions").await,
+                self.world.queue_len(queue.as_str()).await,
+            )
+        })
+        .await;
+    }
+
+    pub async fn wait_for_bursts(&self) {
+        let expected = (self.facts.bursts().len() as i64, 0);
+        wait_for("clicks of bursts, and marks", expected, async || {
+            let sql =
+                "SELECT count(*) FROM clicks WHERE 'burst' = ANY (bot_reasons) AND NOT judged";
+            let marks = "SELECT count(*) FROM burst_marks";
+            (self.count(sql).await, self.count(marks).await)
+        })
+        .await;
+    }
+
+    pub fn key_of(&self, account_id: i64) -> &str {
+        let of = self
+            .tenants
+            .iter()
+            .find(|tenant| tenant.account_id == account_id);
+        &of.unwrap().key
+    }
+
+    pub fn tenant(&self, index: usize) -> &Tenant {
+        &self.tenants[index]
+    }
+
+    pub async fn reclassify_with(&self, key: &str, body: Value) -> (u16, Value) {
+        let path = "/api/v2/clicks/reclassify";
+        self.client.call(key, Method::POST, path, Some(&body)).await
+    }
+
+    /// Verdicts and a rule on what is stored now, for both and for the model.
+    pub async fn reclassify(&mut self, phase: usize) {
+        for tenant in self.tenants.clone() {
+            let account_id = tenant.account_id;
+            let of_account: Vec<_> = self
+                .links
+                .iter()
+                .filter(|link| link.account_id == account_id)
+                .cloned()
+                .collect();
+            let link = of_account.choose(&mut self.rng).unwrap().clone();
+            let network = self.rng.random_range(0..10_u8) * 4;
+            let in_network = |click: &Click| click.ip[3] / 4 == network / 4;
+            let agent = AGENTS[3];
+            let verdicts = [["bot", "human"], ["human", "bot"], ["bot", "human"]][phase];
+            let bodies = [
+                json!({ "filter": { "link_id": link.id }, "verdict": verdicts[0] }),
+                json!({
+                    "filter": { "ip": format!("203.0.113.{network}/30"), "country": "DE" },
+                    "verdict": verdicts[1], "reasons": ["datacenter_ip"],
+                }),
+                json!({
+                    "filter": { "to": "2999-01-01T00:00:00Z" },
+                    "rule": { "name": "new", "reason": "ua_bot", "user_agent": [agent] },
+                }),
+            ];
+            for (index, body) in bodies.into_iter().enumerate() {
+                let (status, answer) = self.reclassify_with(&tenant.key, body).await;
+                assert_eq!(status, 200, "{answer}");
+                let own = self.facts.clicks.values_mut();
+                for click in own.filter(|click| click.link.account_id == account_id) {
+                    match index {
+                        0 if click.link.id == link.id => click.judged = Some(phase != 1),
+                        1 if in_network(click) && click.country == Some("DE") => {
+                            click.judged = Some(phase == 1);
+                        }
+                        2 if click.user_agent == agent => match &mut click.judged {
+                            Some(is_bot) => *is_bot = true,
+                            None => click.is_ruled = true,
+                        },
+                        _ => {}
+                    }
+                }
+            }
+        }
+    }
+
+    pub async fn stored_bots(&self) -> BTreeMap<ClickId, bool> {
+        let rows = self
+            .world
+            .db
+            .query("SELECT click_id, is_bot FROM clicks", &[])
+            .await
+            .unwrap();
+        rows.iter()
+            .map(|row| (click_id(row.get("click_id")), row.get("is_bot")))
+            .collect()
+    }
+
+    pub async fn stored_message_clicks(&self) -> BTreeMap<Key, ClickId> {
+        let sql = "SELECT account_id, message_key, contact_key, click_id FROM message_clicks";
+        let rows = self.world.db.query(sql, &[]).await.unwrap();
+        let keyed = |row: &tokio_postgres::Row| {
+            let key = (
+                row.get("account_id"),
+                row.get("message_key"),
+                row.get("contact_key"),
+            );
+            (key, click_id(row.get("click_id")))
+        };
+        rows.iter().map(keyed).collect()
+    }
+
+    pub async fn stored_credits(&self) -> BTreeMap<ConversionId, Credit> {
+        let sql = "SELECT conversion_id, attribution, credited_click_id FROM conversions";
+        let rows = self.world.db.query(sql, &[]).await.unwrap();
+        let credit = |row: &tokio_postgres::Row| {
+            let click: Option<uuid::Uuid> = row.get("credited_click_id");
+            let credit = match row.get("attribution") {
+                "click" => Some(Some(click_id(click.unwrap()))),
+                "offer" => Some(None),
+                _ => None,
+            };
+            (
+                ConversionId::from_uuid(row.get("conversion_id")).unwrap(),
+                credit,
+            )
+        };
+        rows.iter().map(credit).collect()
+    }
+
+    pub async fn stored_totals(&self) -> BTreeMap<Place, (Counts, Decimal)> {
+        let sql = "
+            SELECT account_id, dimension::text AS dimension, bucket, key::text AS key,
+                   currency::text AS currency, sends, messages, clicks, unique_clicks, bot_clicks,
+                   confirmed_clicks, conversions, revenue::text AS revenue
+            FROM totals
+            UNION ALL
+            SELECT account_id, 'link', bucket, concat_ws('|', link_key, country, device), currency,
+                   sends, messages, clicks, unique_clicks, bot_clicks, confirmed_clicks,
+                   conversions, revenue::text
+            FROM link_totals";
+        let mut totals = BTreeMap::new();
+        for row in self.world.db.query(sql, &[]).await.unwrap() {
+            let count = |name: &str| i64::from(row.get::<_, i32>(name));
+            let counts = [
+                count("sends"),
+                count("messages"),
+                count("clicks"),
+                count("unique_clicks"),
+                count("bot_clicks"),
+                count("confirmed_clicks"),
+                count("conversions"),
+            ];
+            let revenue: Decimal = row.get::<_, &str>("revenue").parse().unwrap();
+            if counts == [0; 7] && revenue.is_zero() {
+                continue;
+            }
+            let bucket: Timestamp = row.get("bucket");
+            let place = (
+                row.get("account_id"),
+                row.get("dimension"),
+                bucket.as_second(),
+                row.get("key"),
+                row.get("currency"),
+            );
+            totals.insert(place, (counts, revenue));
+        }
+        totals
+    }
+
+    /// What `click-worker recount` says, and whether it is content.
+    pub fn recount(&self, args: &[&str]) -> (bool, Value) {
+        let args = [&["recount"], args].concat();
+        let output = command("click-worker", &args, &self.world.env())
+            .output()
+            .unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        let report = serde_json::from_slice(&output.stdout);
+        (
+            output.status.success(),
+            report.unwrap_or_else(|_| panic!("{error}")),
+        )
+    }
+
+    pub fn assert_recount_is_right(&self) {
+        let (is_right, report) = self.recount(&[]);
+        assert!(is_right, "{report:#}");
+    }
+}
+
+fn click_id(id: uuid::Uuid) -> ClickId {
+    ClickId::from_uuid(id).unwrap()
+}

@@ -1,0 +1,519 @@
+//! Conversions over HTTP: postbacks and pixels, to the books.
+
+use e2e::{
+    client::{BROWSER, Client, Tenant, answer, parameter, split},
+    service::Service,
+    wait::wait_for,
+    world::{PLATFORM_CLICK_HOST, World},
+};
+use reqwest::{Method, header};
+use serde_json::{Value, json};
+
+const SECRET: &str = "a-postback-secret";
+
+/// All services, and two tenants with an offer that takes postbacks.
+struct Site {
+    world: World,
+    api: Service,
+    edge: Service,
+    worker: Service,
+    client: Client,
+    tenants: [Tenant; 2],
+    offer: String,
+}
+
+impl Site {
+    async fn start(settings: &[(&str, &str)]) -> Self {
+        let world = World::new().await;
+        let api = world.start_api();
+        let tenants = [
+            Tenant::create(&world, &api, "seller").await,
+            Tenant::create(&world, &api, "other").await,
+        ];
+        let edge = world.start_edge_with(&api, settings);
+        let client = Client::new(&api, Some(&edge));
+        let offer = json!({
+            "name": "An offer", "tracking_url": "https://e.com/?c={click_id}&l={link_id}",
+            "payout": "7.25", "postback_secret": SECRET,
+        });
+        let offer = client
+            .create(&tenants[0].key, "/api/v2/offers", &offer)
+            .await;
+        Self {
+            offer: offer["id"].as_str().unwrap().to_owned(),
+            worker: world.start_worker(),
+            world,
+            api,
+            edge,
+            client,
+            tenants,
+        }
+    }
+
+    /// A link of the offer: its URL and id.
+    async fn link(&self) -> (String, String) {
+        let body = json!({ "offerId": self.offer, "listId": self.tenants[0].list_id });
+        let path = "/api/v2/links/shorten";
+        let link = self.client.create(&self.tenants[0].key, path, &body).await;
+        let text = |name: &str| link[name].as_str().unwrap().to_owned();
+        (text("shortUrl"), text("linkId"))
+    }
+
+    fn host(&self) -> &str {
+        &self.tenants[0].short_host
+    }
+
+    /// Status and JSON of a GET at a host.
+    async fn get(&self, host: &str, path: &str) -> (u16, Value) {
+        answer(self.client.edge_request(Method::GET, host, path)).await
+    }
+
+    /// A postback that must be accepted.
+    async fn accepted(&self, host: &str, path: &str) {
+        let (status, answer) = self.get(host, path).await;
+        assert_eq!(
+            (status, &answer["status"]),
+            (200, &json!("accepted")),
+            "{path}: {answer}"
+        );
+        let id = answer["conversion_id"].as_str().unwrap();
+        assert!(domain::id::ConversionId::parse(id).is_ok(), "{id}");
+    }
+
+    /// Every conversion as `source event attribution amount currency`, sorted;
+    /// waits until there are so many.
+    async fn conversions(&self, n: i64) -> Vec<String> {
+        wait_for("the conversions", n, async || {
+            self.world.count("SELECT count(*) FROM conversions").await
+        })
+        .await;
+        let sql = "SELECT concat_ws(' ', source, event, attribution,
+                          trim_scale(coalesce(revenue, payout)), currency)
+                   FROM conversions";
+        let rows = self.world.db.query(sql, &[]).await.unwrap();
+        let mut found: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        found.sort();
+        found
+    }
+
+    /// Clicks, and waits for the message click; the click's id.
+    async fn click(&self, url: &str) -> String {
+        let before = self
+            .world
+            .count("SELECT count(*) FROM message_clicks")
+            .await;
+        let destination = self.client.click(url, BROWSER).await.to();
+        wait_for("the message click", before + 1, async || {
+            self.world
+                .count("SELECT count(*) FROM message_clicks")
+                .await
+        })
+        .await;
+        parameter(&destination, "c").unwrap()
+    }
+
+    fn stop(self) {
+        self.edge.stop();
+        self.worker.stop();
+        self.api.stop();
+    }
+}
+
+#[tokio::test]
+async fn every_way_to_say_that_something_was_sold() {
+    let site = Site::start(&[]).await;
+    let (url, id) = site.link().await;
+    let click = site.click(&url).await;
+    let host = site.host().to_owned();
+    // At the short domain, the click domain and the platform's host alike.
+    site.accepted(
+        &host,
+        &format!("/conv?link_id={id}&event=sale&revenue=12.50&txn_id=1"),
+    )
+    .await;
+    let click_host = site.tenants[0].click_host.clone();
+    site.accepted(&click_host, &format!("/conv?link_id={id}&txn_id=2"))
+        .await;
+    site.accepted(
+        PLATFORM_CLICK_HOST,
+        &format!("/conv?link_id={id}&txn_id=3&revenue=1&currency=eur"),
+    )
+    .await;
+    site.accepted(
+        PLATFORM_CLICK_HOST,
+        &format!("/conv?click_id={click}&event=lead"),
+    )
+    .await;
+    site.accepted(
+        &host,
+        &format!("/conv?link_id={id}&click_id={click}&event=Refund&revenue=2&txn_id=1"),
+    )
+    .await;
+    let offer = format!(
+        "/conv/offer?offer_id={}&postback_secret={SECRET}&txn_id=4",
+        site.offer
+    );
+    site.accepted(PLATFORM_CLICK_HOST, &offer).await;
+    let pixel = site
+        .client
+        .edge_request(Method::GET, &host, &format!("/pixel/{id}.gif?revenue=3"));
+    let pixel = pixel
+        .header(header::USER_AGENT, BROWSER)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(pixel.status(), 200);
+
+    let post = |path: &str| site.client.edge_request(Method::POST, &host, path);
+    let form = [
+        ("link_id", id.as_str()),
+        ("event", "signup"),
+        ("txn_id", "5"),
+    ];
+    let form: String = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(form)
+        .finish();
+    let request = post("/conv").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    assert_eq!(answer(request.body(form)).await.0, 200);
+    let json = json!({ "link_id": id, "event": "install", "revenue": 0.5, "txn_id": "6" });
+    assert_eq!(answer(post("/conv").json(&json)).await.0, 200);
+    // The query counts before the body.
+    let request = post(&format!("/conv?link_id={id}&event=rebill&txn_id=7"));
+    assert_eq!(answer(request.json(&json)).await.0, 200);
+
+    assert_eq!(
+        site.conversions(10).await,
+        [
+            "conv install click 0.5 USD",
+            "conv lead click 7.25 USD",
+            "conv rebill click 0.5 USD",
+            "conv refund click 2 USD",
+            "conv sale click 1 EUR",
+            "conv sale click 12.5 USD",
+            "conv sale click 7.25 USD",
+            "conv signup click 7.25 USD",
+            "offer sale offer 7.25 USD",
+            "pixel sale click 3 USD",
+        ]
+    );
+    let key = &site.tenants[0].key;
+    let report = "/api/v2/reports/performance?group_by=offer";
+    let (_, report) = site.client.call(key, Method::GET, report, None).await;
+    let row = &report["rows"][0];
+    // 12.50 + 7.25 + 7.25 - 2 + 0.5 + 0.5 + 7.25 + 7.25 + 3
+    assert_eq!(row["revenue"], "43.50", "{row}");
+    assert_eq!(row["conversions"], 9);
+    assert_eq!(report["currencies"], json!(["EUR", "USD"]));
+    site.stop();
+}
+
+#[tokio::test]
+async fn a_bad_postback_is_answered_with_what_is_wrong_and_leaves_nothing() {
+    let site = Site::start(&[]).await;
+    let (url, id) = site.link().await;
+    let link = |more: &str| format!("/conv?link_id={id}{more}");
+    let offer = |more: &str| format!("/conv/offer?offer_id={}{more}", site.offer);
+    let secret = format!("&postback_secret={SECRET}");
+    let other = &site.tenants[1];
+    let body = other.link_body();
+    let theirs = site.client.create(&other.key, "/api/v2/links", &body).await;
+    let theirs = theirs["linkId"].as_str().unwrap();
+    let long = "x".repeat(10_240);
+    for (path, expected) in [
+        ("/conv".to_owned(), "400 missing_link_id"),
+        ("/conv?link_id=&click_id=".to_owned(), "400 missing_link_id"),
+        ("/conv?link_id=Zz9zZz9".to_owned(), "404 link_not_found"),
+        (
+            "/conv?link_id=lnk_Zz9zZz9z".to_owned(),
+            "404 link_not_found",
+        ),
+        (
+            "/conv?link_id=..%2F..%2Fetc".to_owned(),
+            "404 link_not_found",
+        ),
+        (format!("/conv?link_id={theirs}"), "404 link_not_found"),
+        ("/conv?click_id=1".to_owned(), "400 invalid_click_id"),
+        (link("&revenue=NaN"), "400 invalid_revenue"),
+        (link("&revenue=1e400"), "400 invalid_revenue"),
+        (link("&revenue=-1"), "400 invalid_revenue"),
+        (link("&revenue=99999999999999999999"), "400 invalid_revenue"),
+        (link("&revenue=%F0%9F%92%B8"), "400 invalid_revenue"),
+        (link("&event=purchase"), "400 invalid_event"),
+        (link("&currency=dollar"), "400 invalid_currency"),
+        (link(&format!("&txn_id={long}")), "400 invalid_txn_id"),
+        (link("&txn_id=a%00b"), "400 invalid_txn_id"),
+        ("/conv/offer".to_owned(), "400 missing_offer_id"),
+        (
+            format!("/conv/offer?offer_id=1{secret}&txn_id=1"),
+            "404 offer_not_found",
+        ),
+        (
+            format!("/conv/offer?offer_id=0123456789abcdef01234567{secret}&txn_id=1"),
+            "404 offer_not_found",
+        ),
+        (offer("&txn_id=1"), "403 invalid_postback_secret"),
+        (
+            offer("&txn_id=1&postback_secret=wrong"),
+            "403 invalid_postback_secret",
+        ),
+        // A partnership offer without a secret takes none.
+        (
+            format!(
+                "/conv/offer?offer_id={}&txn_id=1&postback_secret=",
+                other.offer_id
+            ),
+            "403 invalid_postback_secret",
+        ),
+        (offer(&secret), "400 missing_txn_id"),
+        (
+            offer(&format!("{secret}&txn_id={long}")),
+            "400 invalid_txn_id",
+        ),
+        (
+            offer(&format!("{secret}&txn_id=1&message_id={long}")),
+            "400 invalid_message_id",
+        ),
+        (
+            offer(&format!("{secret}&txn_id=1&revenue=NaN")),
+            "400 invalid_revenue",
+        ),
+    ] {
+        let (status, answer) = site.get(site.host(), &path).await;
+        let short = &path[..path.len().min(100)];
+        let code = answer["code"].as_str().unwrap_or_default();
+        assert_eq!(format!("{status} {code}"), expected, "{short}: {answer}");
+        assert!(answer["error"].as_str().unwrap().len() > 10, "{answer}");
+        // Nor as a picture.
+        if let Some(query) = path.strip_prefix(&format!("/conv?link_id={id}")) {
+            let path = format!("/pixel/{id}.gif?{}", query.trim_start_matches('&'));
+            let pixel = site.client.edge_request(Method::GET, site.host(), &path);
+            assert_eq!(
+                pixel.send().await.unwrap().headers()["content-type"],
+                "image/gif"
+            );
+        }
+    }
+    let post = |body: Vec<u8>| {
+        site.client
+            .edge_request(Method::POST, site.host(), &link(""))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body)
+    };
+    for (body, expected) in [
+        (b"{".to_vec(), "400 invalid_body"),
+        (b"[]".to_vec(), "400 invalid_body"),
+        (br#"{"revenue": {"a": 1}}"#.to_vec(), "400 invalid_body"),
+        (br#"{"revenue": 1e400}"#.to_vec(), "400 invalid_revenue"),
+        (vec![b' '; 64 * 1024 + 1], "413 payload_too_large"),
+    ] {
+        let (status, answer) = answer(post(body)).await;
+        assert_eq!(
+            format!("{status} {}", answer["code"].as_str().unwrap()),
+            expected
+        );
+    }
+    for (method, path) in [
+        (Method::PUT, "/conv".to_owned()),
+        (Method::POST, format!("/pixel/{id}.gif")),
+        (Method::HEAD, "/conv".to_owned()),
+    ] {
+        let refused = site
+            .client
+            .edge_request(method, site.host(), &path)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(refused.status(), 405, "{path}");
+    }
+    // What comes last is stored, and nothing before it.
+    site.click(&url).await;
+    site.accepted(site.host(), &link("&txn_id=last")).await;
+    assert_eq!(site.conversions(1).await, ["conv sale click 7.25 USD"]);
+    let metrics = site
+        .client
+        .get(&format!("{}/metrics", site.edge.url("admin.address")))
+        .await;
+    let metrics = metrics.text().await.unwrap();
+    let bad = r#"waypost_edge_conversions_total{source="pixel",code="invalid_revenue"}"#;
+    assert!(
+        metrics.lines().any(|line| line.starts_with(bad)),
+        "{metrics}"
+    );
+    site.stop();
+}
+
+#[tokio::test]
+async fn a_conversion_counts_once_by_transaction_click_or_visitor() {
+    let site = Site::start(&[]).await;
+    let (url, id) = site.link().await;
+    let click = site.click(&url).await;
+    let host = site.host().to_owned();
+    for path in [
+        // The same transaction, however it is said; another event is another.
+        format!("/conv?link_id={id}&txn_id=1&revenue=5"),
+        format!("/conv?link_id={id}&txn_id=1&revenue=6"),
+        format!("/conv?click_id={click}&txn_id=1"),
+        format!(
+            "/conv/offer?offer_id={}&postback_secret={SECRET}&txn_id=1",
+            site.offer
+        ),
+        format!("/conv?link_id={id}&txn_id=1&event=lead"),
+        // One of a click and event.
+        format!("/conv?click_id={click}"),
+        format!("/conv?click_id={click}&revenue=9"),
+        // One of a link, event and visitor.
+        format!("/conv?link_id={id}&event=signup"),
+        format!("/conv?link_id={id}&event=signup"),
+    ] {
+        site.accepted(&host, &path).await;
+    }
+    let pixel = |agent: &'static str| {
+        let request = site
+            .client
+            .edge_request(Method::GET, &host, &format!("/pixel/{id}.gif"));
+        request.header(header::USER_AGENT, agent).send()
+    };
+    for agent in ["a visitor", "a visitor", "another visitor"] {
+        assert_eq!(pixel(agent).await.unwrap().status(), 200);
+    }
+    site.accepted(&host, &format!("/conv?link_id={id}&txn_id=last"))
+        .await;
+    wait_for("the last conversion", 1, async || {
+        site.world
+            .count("SELECT count(*) FROM conversions WHERE txn_id = 'last'")
+            .await
+    })
+    .await;
+    assert_eq!(
+        site.conversions(7).await,
+        [
+            "conv lead click 7.25 USD",
+            "conv sale click 5 USD",
+            "conv sale click 7.25 USD",
+            "conv sale click 7.25 USD",
+            "conv signup click 7.25 USD",
+            "pixel sale click 7.25 USD",
+            "pixel sale click 7.25 USD",
+        ]
+    );
+    site.stop();
+}
+
+#[tokio::test]
+async fn a_pixel_is_a_picture_that_nobody_keeps() {
+    let site = Site::start(&[]).await;
+    let (_, id) = site.link().await;
+    for path in [
+        format!("/pixel/{id}.gif"),
+        "/pixel/unknown.gif".to_owned(),
+        "/pixel/..gif".to_owned(),
+    ] {
+        for method in [Method::GET, Method::HEAD] {
+            let pixel = site.client.edge_request(method.clone(), site.host(), &path);
+            let pixel = pixel.send().await.unwrap();
+            assert_eq!(pixel.status(), 200);
+            assert_eq!(pixel.headers()["content-type"], "image/gif");
+            assert_eq!(pixel.headers()["cache-control"], "private, no-store");
+            let bytes = pixel.bytes().await.unwrap();
+            if method == Method::GET {
+                assert_eq!(bytes.len(), 43);
+                assert!(bytes.starts_with(b"GIF89a\x01\x00\x01\x00"));
+            }
+        }
+    }
+    assert_eq!(site.conversions(1).await, ["pixel sale none 7.25 USD"]);
+    site.stop();
+}
+
+/// As for clicks: what was answered is on disk.
+#[tokio::test]
+async fn an_accepted_conversion_survives_the_redirector() {
+    let settings = [("AMQP_URL", "amqp://guest:guest@127.0.0.1:1/%2f")];
+    let mut site = Site::start(&settings).await;
+    site.edge.expect_in_log("publishing begins anew");
+    let (_, id) = site.link().await;
+    for txn in 0..20 {
+        site.accepted(site.host(), &format!("/conv?link_id={id}&txn_id={txn}"))
+            .await;
+    }
+    let Site {
+        world, api, edge, ..
+    } = site;
+    edge.kill();
+    let edge = world.start_edge(&api);
+    wait_for("the conversions", 20, async || {
+        world.count("SELECT count(*) FROM conversions").await
+    })
+    .await;
+    edge.stop();
+}
+
+#[tokio::test]
+async fn a_conversion_that_cannot_be_recorded_or_looked_up_is_to_be_sent_again() {
+    let site = Site::start(&[("SPOOL_MAX_BYTES", "300"), ("SPOOL_SEGMENT_BYTES", "300")]).await;
+    let Site {
+        mut edge,
+        api,
+        client,
+        tenants,
+        ..
+    } = site;
+    edge.expect_in_log("it cannot be recorded");
+    edge.expect_in_log("changes are not heard");
+    edge.expect_in_log("the origin does not answer");
+    let path = "/conv?click_id=";
+    let click = domain::id::ClickId::generate(
+        u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap(),
+        &mut rand::rng(),
+    );
+    let long = format!("{path}{click}&txn_id={}", "x".repeat(250));
+    let request = client.edge_request(Method::GET, &tenants[0].short_host, &long);
+    let refused = request.send().await.unwrap();
+    assert_eq!(refused.status(), 503);
+    assert_eq!(refused.headers()["retry-after"], "10");
+    api.stop();
+    let unknown = "/conv?link_id=Zz9zZz9";
+    wait_for("503", 503, async || {
+        let request = client.edge_request(Method::GET, &tenants[0].short_host, unknown);
+        request.send().await.unwrap().status().as_u16()
+    })
+    .await;
+    edge.stop();
+}
+
+/// The platform's macro in the offer's URL brings the link's id back.
+#[tokio::test]
+async fn a_platforms_postback_finds_the_link_that_it_was_sent() {
+    let site = Site::start(&[]).await;
+    let offer = json!({
+        "name": "Tune", "tracking_url": "https://go.example/aff_c?offer_id=7",
+        "external_platform": "tune", "external_id": "7", "payout": "3",
+    });
+    let key = &site.tenants[0].key;
+    let offer = site.client.create(key, "/api/v2/offers", &offer).await;
+    let body = json!({ "offerId": offer["id"], "listId": site.tenants[0].list_id });
+    let link = site
+        .client
+        .create(key, "/api/v2/links/shorten", &body)
+        .await;
+    let destination = site
+        .client
+        .click(link["shortUrl"].as_str().unwrap(), BROWSER)
+        .await
+        .to();
+    let sent_back = parameter(&destination, "aff_sub").unwrap();
+    site.accepted(
+        PLATFORM_CLICK_HOST,
+        &format!("/conv?link_id={sent_back}&txn_id=1"),
+    )
+    .await;
+    wait_for("the credit", 1, async || {
+        site.world
+            .count("SELECT count(*) FROM conversions WHERE attribution = 'click'")
+            .await
+    })
+    .await;
+    let (host, _) = split(link["shortUrl"].as_str().unwrap());
+    assert_eq!(host, site.host());
+    site.stop();
+}
