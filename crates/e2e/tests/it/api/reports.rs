@@ -4,7 +4,11 @@
 use domain::id::{ClickId, ConversionId};
 use e2e::{client::create_key, producer::Producer, service::Service, wait::wait_for};
 use insta::assert_json_snapshot;
-use jiff::{SignedDuration, Timestamp};
+use jiff::{
+    SignedDuration, Timestamp, ToSpan as _,
+    civil::{Weekday, date},
+    tz::TimeZone,
+};
 use reqwest::{Method, header};
 use serde_json::{Value, json};
 
@@ -20,6 +24,32 @@ const SECRETS: [&str; 6] = [
     "telling.example",
     "telling-sub",
 ];
+
+/// A text about the last day on which New York put its clocks back (`DAY`) and the
+/// day after it (`NEXT`): 25 hours, and none too long ago for a click.
+fn dated(text: &str) -> String {
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    let of = |year: i16| {
+        let november = date(year, 11, 1).nth_weekday_of_month(1, Weekday::Sunday);
+        november.expect("every month has a Sunday")
+    };
+    let this = of(today.year());
+    let day = if this.saturating_add(2.days()) < today {
+        this
+    } else {
+        of(today.year() - 1)
+    };
+    let next = day.saturating_add(1.day());
+    text.replace("DAY", &day.to_string())
+        .replace("NEXT", &next.to_string())
+}
+
+/// The same the other way round, for snapshots.
+fn undated(json: &Value) -> Value {
+    let (day, next) = (dated("DAY"), dated("NEXT"));
+    let text = json.to_string().replace(&day, "DAY").replace(&next, "NEXT");
+    serde_json::from_str(&text).unwrap()
+}
 
 /// A tenant with two messages of two links each, and a worker.
 struct Books {
@@ -84,7 +114,7 @@ impl Books {
 
     /// A click on a link, at a time.
     fn click(&self, link: usize, at: &str, more: Value) -> (ClickId, String) {
-        let at: Timestamp = at.parse().unwrap();
+        let at: Timestamp = dated(at).parse().unwrap();
         let unix_ms = u64::try_from(at.as_millisecond()).unwrap();
         let id = ClickId::generate(unix_ms, &mut rand::rng());
         let mut line = self.links[link].clone();
@@ -96,7 +126,7 @@ impl Books {
     }
 
     fn sale(&self, link: usize, at: &str, more: Value) -> String {
-        let at: Timestamp = at.parse().unwrap();
+        let at: Timestamp = dated(at).parse().unwrap();
         let unix_ms = u64::try_from(at.as_millisecond()).unwrap();
         let mut line = json!({
             "conversion_id": ConversionId::generate(unix_ms, &mut rand::rng()),
@@ -191,42 +221,42 @@ async fn a_report_is_of_what_was_sent_clicked_and_sold() {
     books
         .deliver(&[
             books
-                .click(0, "2026-11-01T05:30:00Z", json!({ "country": "US" }))
+                .click(0, "DAYT05:30:00Z", json!({ "country": "US" }))
                 .1,
             books
-                .click(0, "2026-11-01T06:30:00Z", json!({ "country": "US" }))
+                .click(0, "DAYT06:30:00Z", json!({ "country": "US" }))
                 .1,
             books
                 .click(
                     1,
-                    "2026-11-01T06:31:00Z",
+                    "DAYT06:31:00Z",
                     json!({ "country": "DE", "bot_reasons": ["ua_bot"] }),
                 )
                 .1,
-            books.sale(0, "2026-11-01T07:00:00Z", json!({})),
+            books.sale(0, "DAYT07:00:00Z", json!({})),
             books.sale(
                 1,
-                "2026-11-02T04:59:59Z",
+                "NEXTT04:59:59Z",
                 json!({ "revenue": "0.5", "txn_id": "1" }),
             ),
             books.sale(
                 0,
-                "2026-11-02T05:00:00Z",
+                "NEXTT05:00:00Z",
                 json!({ "event": "refund", "revenue": "1" }),
             ),
         ])
         .await;
     let api = &books.api;
     // The clocks are put back on this day: 25 hours, and 01:30 comes twice.
-    let day = "from=2026-11-01&to=2026-11-01&tz=America/New_York";
+    let day = dated("from=DAY&to=DAY&tz=America/New_York");
     let (_, report) = api.get(&format!("/api/v2/reports/performance?{day}")).await;
-    assert_json_snapshot!(report, @r#"
+    assert_json_snapshot!(undated(&report), @r#"
     {
       "currencies": [
         "USD"
       ],
       "currency": "USD",
-      "from": "2026-11-01T04:00:00Z",
+      "from": "DAYT04:00:00Z",
       "group_by": "date",
       "next_cursor": null,
       "rows": [
@@ -237,7 +267,7 @@ async fn a_report_is_of_what_was_sent_clicked_and_sold() {
           "confirmed_clicks": 0,
           "conversion_rate": 2.0,
           "conversions": 2,
-          "date": "2026-11-01",
+          "date": "DAY",
           "epc": "4.50",
           "epc_total": "1.50",
           "revenue": "4.50",
@@ -246,7 +276,7 @@ async fn a_report_is_of_what_was_sent_clicked_and_sold() {
           "unique_clicks": 1
         }
       ],
-      "to": "2026-11-02T05:00:00Z",
+      "to": "NEXTT05:00:00Z",
       "totals": {
         "bot_clicks": 1,
         "click_rate": 0.0,
@@ -275,15 +305,16 @@ async fn a_report_is_of_what_was_sent_clicked_and_sold() {
         .map(|r| format!("{} {}", r["hour"], r["clicks"]))
         .collect();
     assert_eq!(report["rows"].as_array().unwrap().len(), 25);
-    assert_eq!(
-        hours,
-        [
-            "\"2026-11-01T01:00:00-04:00\" 1",
-            "\"2026-11-01T01:00:00-05:00\" 2"
-        ]
-    );
+    let expected = [
+        dated("\"DAYT01:00:00-04:00\" 1"),
+        dated("\"DAYT01:00:00-05:00\" 2"),
+    ];
+    assert_eq!(hours, expected);
     // Both messages have both offers.
-    let path = format!("/api/v2/reports/performance?group_by=offer&from=2026-11-01&to={today}");
+    let path = format!(
+        "/api/v2/reports/performance?group_by=offer&from={}&to={today}",
+        dated("DAY")
+    );
     let (_, report) = api.get(&path).await;
     let sends = |row: &Value| {
         (
@@ -309,8 +340,10 @@ async fn a_report_is_of_what_was_sent_clicked_and_sold() {
     );
     assert!(csv.starts_with(&expected), "{csv}");
     // A page of messages, and the next.
-    let path =
-        format!("/api/v2/reports/performance?group_by=message&limit=1&from=2026-11-01&to={today}");
+    let path = format!(
+        "/api/v2/reports/performance?group_by=message&limit=1&from={}&to={today}",
+        dated("DAY")
+    );
     let (_, first) = api.get(&path).await;
     assert_eq!(
         (&first["rows"][0]["message_id"], &first["rows"][0]["sends"]),
@@ -388,16 +421,12 @@ async fn raw_clicks_and_conversions_are_exported_in_pages() {
             }
             _ => json!({}),
         };
-        let (id, line) = books.click(0, &format!("2026-11-01T05:3{minute}:00Z"), more);
+        let (id, line) = books.click(0, &format!("DAYT05:3{minute}:00Z"), more);
         ids.push(id.to_string());
         lines.push(line);
     }
-    lines.push(books.sale(
-        0,
-        "2026-11-01T06:00:00Z",
-        json!({ "txn_id": "1", "revenue": "2" }),
-    ));
-    lines.push(books.sale(0, "2026-11-01T06:01:00Z", json!({ "event": "chargeback" })));
+    lines.push(books.sale(0, "DAYT06:00:00Z", json!({ "txn_id": "1", "revenue": "2" })));
+    lines.push(books.sale(0, "DAYT06:01:00Z", json!({ "event": "chargeback" })));
     books.deliver(&lines).await;
     let api = &books.api;
     let mut found = Vec::new();
@@ -426,19 +455,19 @@ async fn raw_clicks_and_conversions_are_exported_in_pages() {
         ("reason=head_method", &ids[1..2]),
         ("ip=2001:db8::/32", &ids[1..2]),
         (
-            "ip=203.0.113.77&verdict=human&from=2026-11-01T05:32:00Z",
+            "ip=203.0.113.77&verdict=human&from=DAYT05:32:00Z",
             &ids[2..],
         ),
-        ("to=2026-11-01T05:31:00Z", &ids[..1]),
+        ("to=DAYT05:31:00Z", &ids[..1]),
         (
-            "message_id=m-1&contact_phone=%2B18005550123&to=2026-11-01T05:31:00Z",
+            "message_id=m-1&contact_phone=%2B18005550123&to=DAYT05:31:00Z",
             &ids[..1],
         ),
         ("message_id=m-2", &[]),
         ("link_id=unknown", &[]),
         ("offer_id=0123456789abcdef01234567", &[]),
     ] {
-        let (_, page) = api.get(&format!("/api/v2/clicks?{filter}")).await;
+        let (_, page) = api.get(&dated(&format!("/api/v2/clicks?{filter}"))).await;
         let found: Vec<_> = page["clicks"]
             .as_array()
             .unwrap()
@@ -448,7 +477,7 @@ async fn raw_clicks_and_conversions_are_exported_in_pages() {
         assert_eq!(found, *expected, "{filter}");
     }
     let (_, page) = api.get("/api/v2/clicks?limit=1").await;
-    assert_json_snapshot!(page["clicks"][0], {
+    assert_json_snapshot!(undated(&page["clicks"][0]), {
         ".click_id" => "[id]", ".link_id" => "[link]", ".offer_id" => "[offer]",
         ".list_id" => "[list]", ".creative_id" => "[creative]", ".visitor" => "[visitor]",
     }, @r#"
@@ -459,7 +488,7 @@ async fn raw_clicks_and_conversions_are_exported_in_pages() {
       "browser": null,
       "campaign_id": null,
       "click_id": "[id]",
-      "clicked_at": "2026-11-01T05:30:00Z",
+      "clicked_at": "DAYT05:30:00Z",
       "confirmed": false,
       "contact_phone": "+18005550123",
       "cost": null,
@@ -499,7 +528,7 @@ async fn raw_clicks_and_conversions_are_exported_in_pages() {
     );
 
     let (_, page) = api.get("/api/v2/conversions").await;
-    assert_json_snapshot!(page["conversions"][0], {
+    assert_json_snapshot!(undated(&page["conversions"][0]), {
         ".conversion_id" => "[id]", ".credited_click_id" => "[click]", ".link_id" => "[link]",
         ".offer_id" => "[offer]", ".credited_link_id" => "[link]", ".credited_list_id" => "[list]",
         ".credited_offer_id" => "[offer]", ".credited_creative_id" => "[creative]",
@@ -509,10 +538,10 @@ async fn raw_clicks_and_conversions_are_exported_in_pages() {
       "attribution": "click",
       "click_id": null,
       "conversion_id": "[id]",
-      "converted_at": "2026-11-01T06:00:00Z",
+      "converted_at": "DAYT06:00:00Z",
       "credited_campaign_id": null,
       "credited_click_id": "[click]",
-      "credited_clicked_at": "2026-11-01T05:30:00Z",
+      "credited_clicked_at": "DAYT05:30:00Z",
       "credited_contact_phone": "+18005550123",
       "credited_country": "US",
       "credited_creative_id": "[creative]",
@@ -549,22 +578,18 @@ async fn what_became_of_a_message_and_its_contact_is_told() {
     let books = Books::start("journey").await;
     books
         .deliver(&[
-            books.click(0, "2026-11-01T05:30:00Z", json!({})).1,
+            books.click(0, "DAYT05:30:00Z", json!({})).1,
             books
-                .click(
-                    1,
-                    "2026-11-01T05:31:00Z",
-                    json!({ "bot_reasons": ["ua_bot"] }),
-                )
+                .click(1, "DAYT05:31:00Z", json!({ "bot_reasons": ["ua_bot"] }))
                 .1,
             books.sale(
                 1,
-                "2026-11-01T06:00:00Z",
+                "DAYT06:00:00Z",
                 json!({ "txn_id": "1", "revenue": "12.5" }),
             ),
             books.sale(
                 1,
-                "2026-11-01T06:01:00Z",
+                "DAYT06:01:00Z",
                 json!({ "event": "refund", "txn_id": "1", "revenue": "2" }),
             ),
         ])
@@ -639,10 +664,10 @@ async fn an_erased_contact_is_nowhere_and_still_counts() {
     let books = Books::start("erasure").await;
     books
         .deliver(&[
-            books.click(0, "2026-11-01T05:30:00Z", json!({
+            books.click(0, "DAYT05:30:00Z", json!({
                 "referrer": "https://telling.example/", "sub1": "telling-sub", "country": "US",
             })).1,
-            books.sale(0, "2026-11-01T06:00:00Z", json!({ "txn_id": "1" })),
+            books.sale(0, "DAYT06:00:00Z", json!({ "txn_id": "1" })),
         ])
         .await;
     let (before, api) = (books.totals().await, &books.api);
@@ -766,8 +791,8 @@ async fn an_account_keeps_as_much_of_an_address_as_it_wants() {
         ("none", [None, None]),
     ] {
         books.change_account(json!({ "ip_storage": storage })).await;
-        let time = format!("2026-11-01T05:3{}:00Z", expected.len());
-        let later = format!("2026-11-01T05:3{}:30Z", expected.len());
+        let time = format!("DAYT05:3{}:00Z", expected.len());
+        let later = format!("DAYT05:3{}:30Z", expected.len());
         let second = json!({ "ip": "2001:db8:1:2::3" });
         books
             .deliver(&[
@@ -832,7 +857,7 @@ async fn a_reclassification_says_what_it_is_of_and_goes_on_where_it_ended() {
         );
     }
     let time = |n: i64| {
-        let at: Timestamp = "2026-11-01T05:30:00Z".parse().unwrap();
+        let at: Timestamp = dated("DAYT05:30:00Z").parse().unwrap();
         (at + SignedDuration::from_millis(n * 700)).to_string()
     };
     let lines: Vec<_> = (0..5_003)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::ToSpan as _;
 use reqwest::Method;
 use rust_decimal::Decimal;
 use serde_json::Value;
@@ -28,10 +29,15 @@ pub async fn assert_reports_are_the_raw_rows(books: &Books, tenant: usize) {
     let wide = format!("from={from}&to={to}");
     for zone in ["UTC", "America/New_York", "Asia/Kolkata", "Asia/Kathmandu"] {
         let local = |time: &str| format!("to_char({time} AT TIME ZONE '{zone}', 'YYYY-MM-DD')");
-        let range = "from=2026-01-01&to=2027-12-31";
-        let query = format!("group_by=date&tz={zone}&{range}");
-        let range =
-            format!("({{t}} AT TIME ZONE '{zone}')::date BETWEEN '2026-01-01' AND '2027-12-31'");
+        let today = jiff::Timestamp::now()
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .date();
+        let (from, to) = (
+            today.saturating_sub(9.days()),
+            today.saturating_sub(1.days()),
+        );
+        let query = format!("group_by=date&tz={zone}&from={from}&to={to}");
+        let range = format!("({{t}} AT TIME ZONE '{zone}')::date BETWEEN '{from}' AND '{to}'");
         assert_report(
             books,
             account,
