@@ -79,11 +79,15 @@ CREATE INDEX conversions_message_key_idx ON conversions (account_id, message_key
 CREATE INDEX conversions_waiting_idx ON conversions (click_id) WHERE message_key IS NULL;
 
 -- Totals by quarter of an hour, since a day in Kolkata begins at half past an
--- hour: one row per value of each dimension, and one per combination of them
--- ('cell'). Written in the transactions of what they count; they name no person.
+-- hour, and by day (UTC), since a quarter's report should not add up thousands of
+-- quarters of an hour: one row per value of each dimension, and one per
+-- combination of them ('cell'). Written in the transactions of what they count;
+-- they name no person.
 -- `messages` counts a message once, `sends` once for each row it belongs to.
 CREATE TABLE totals (
     account_id          bigint NOT NULL,
+    span                text COLLATE "C" NOT NULL
+                        CONSTRAINT totals_span_check CHECK (span IN ('quarter', 'day')),
     dimension           text COLLATE "C" NOT NULL
                         CONSTRAINT totals_dimension_check
                         CHECK (dimension IN ('all', 'offer', 'list', 'creative', 'campaign', 'country', 'device', 'cell')),
@@ -106,7 +110,7 @@ CREATE TABLE totals (
     confirmed_clicks    integer NOT NULL,
     conversions         integer NOT NULL,
     revenue             numeric NOT NULL,
-    CONSTRAINT totals_pkey PRIMARY KEY (account_id, dimension, bucket, key, currency)
+    CONSTRAINT totals_pkey PRIMARY KEY (account_id, span, dimension, bucket, key, currency)
 ) WITH (fillfactor = 80);
 
 -- The same per link. Its message, offer, list, creative and campaign are those of

@@ -286,7 +286,7 @@ struct Table {
 const TOTALS: Table = Table {
     name: "totals",
     wanted: "wanted_totals",
-    key: "account_id, dimension, bucket, key, currency",
+    key: "account_id, span, dimension, bucket, key, currency",
     columns: "offer_id, list_id, creative_id, campaign_id, country, device, ",
 };
 

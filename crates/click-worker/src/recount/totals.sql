@@ -1,6 +1,6 @@
 -- What the totals should be, by the facts alone: every click, message click,
--- credited conversion and sent message, by quarter of an hour, for each dimension
--- and each link. This does not use what the worker counts with.
+-- credited conversion and sent message, by quarter of an hour and by day, for each
+-- dimension and each link. This does not use what the worker counts with.
 sent AS (
     SELECT m.account_id,
            date_bin('15 minutes', m.sent_at, 'epoch'::timestamptz) AS bucket,
@@ -56,7 +56,7 @@ cells AS (
     WHERE is_first_of_offer
 ),
 wanted_totals AS (
-    SELECT account_id, r.dimension, bucket, r.key, currency,
+    SELECT account_id, s.span, r.dimension, s.bucket, r.key, currency,
            r.offer_id, r.list_id, r.creative_id, r.campaign_id, r.country, r.device,
            sum(r.sends)::int AS sends,
            sum(r.messages)::int AS messages,
@@ -67,6 +67,9 @@ wanted_totals AS (
            sum(conversions)::int AS conversions,
            sum(revenue) AS revenue
     FROM cells c
+    CROSS JOIN LATERAL (
+        VALUES ('quarter', c.bucket), ('day', date_trunc('day', c.bucket, 'UTC'))
+    ) AS s (span, bucket)
     CROSS JOIN LATERAL (
         VALUES
             ('all', '', NULL, NULL, NULL, NULL, NULL, NULL, c.messages, c.messages),
@@ -83,7 +86,7 @@ wanted_totals AS (
              c.offer_id, c.list_id, c.creative_id, c.campaign_id, c.country, c.device,
              c.sends, c.messages)
     ) AS r (dimension, key, offer_id, list_id, creative_id, campaign_id, country, device, sends, messages)
-    GROUP BY account_id, r.dimension, bucket, r.key, currency,
+    GROUP BY account_id, s.span, r.dimension, s.bucket, r.key, currency,
              r.offer_id, r.list_id, r.creative_id, r.campaign_id, r.country, r.device
 ),
 wanted_links AS (

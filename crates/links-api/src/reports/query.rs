@@ -1,13 +1,15 @@
 //! The totals, added up.
 
+use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
-use store::pool::GenericClient as _;
+use store::{ledger::totals::day, pool::GenericClient as _};
 use tokio_postgres::types::ToSql;
 
 use super::{
     asked::{Asked, Group, Source},
     names::names,
+    period::Period,
     row::{Counts, Metrics, Row, key_columns},
 };
 use crate::{api::Call, error::ApiError};
@@ -18,14 +20,24 @@ pub struct Found {
 }
 
 /// From `totals`: `$1` to `$10` are account, from, to, currency and the filters
-/// that both tables have, `$11` is the dimension.
+/// that both tables have, `$11` is the dimension, `$12` and `$13` are the first
+/// and the last midnight (UTC) of the whole days in between, which are read as
+/// such. Without them they are the same moment.
 const FROM_TOTALS: &str = "
-    FROM totals t
-    WHERE t.account_id = $1
-      AND t.bucket >= $2
-      AND t.bucket < $3
-      AND t.dimension = $11
-      AND ($5::text IS NULL OR t.offer_id = $5)
+    FROM (
+        SELECT * FROM totals
+        WHERE account_id = $1 AND span = 'quarter' AND dimension = $11
+          AND bucket >= $2 AND bucket < $12
+        UNION ALL
+        SELECT * FROM totals
+        WHERE account_id = $1 AND span = 'day' AND dimension = $11
+          AND bucket >= $12 AND bucket < $13
+        UNION ALL
+        SELECT * FROM totals
+        WHERE account_id = $1 AND span = 'quarter' AND dimension = $11
+          AND bucket >= $13 AND bucket < $3
+    ) AS t
+    WHERE ($5::text IS NULL OR t.offer_id = $5)
       AND ($6::bigint IS NULL OR t.list_id = $6)
       AND ($7::bigint IS NULL OR t.creative_id = $7)
       AND ($8::text IS NULL OR t.campaign_id = $8)
@@ -89,11 +101,13 @@ async fn fetch(
     call: Call<'_>,
     asked: &Asked,
     source: Source,
+    days: Days,
     sql: &str,
     more: &[&(dyn ToSql + Sync)],
 ) -> Result<Vec<tokio_postgres::Row>, ApiError> {
     let account_id = call.caller.account_id.0;
     let filters = &asked.filters;
+    let (first_day, last_day) = days.of(asked);
     let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![
         &account_id,
         &asked.period.from,
@@ -107,7 +121,9 @@ async fn fetch(
         &filters.device,
     ];
     match &source {
-        Source::Dimension(dimension) => parameters.push(dimension),
+        Source::Dimension(dimension) => {
+            parameters.extend([dimension as &(dyn ToSql + Sync), &first_day, &last_day])
+        }
         Source::Links => parameters.extend([
             &filters.link_keys as &(dyn ToSql + Sync),
             &filters.message_id,
@@ -118,9 +134,30 @@ async fn fetch(
     Ok(call.db.query(&statement, &parameters).await?)
 }
 
+/// Whether whole days can be read as such.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Days {
+    Whole,
+    /// They would be torn apart.
+    InQuarters,
+}
+
+impl Days {
+    /// The midnights between which whole days are read.
+    fn of(self, asked: &Asked) -> (Timestamp, Timestamp) {
+        let Period { from, to, .. } = asked.period;
+        let almost_a_day = SignedDuration::from_hours(24) - SignedDuration::from_millis(1);
+        let first = day(from.saturating_add(almost_a_day).unwrap_or(from));
+        match self {
+            Self::Whole if first < day(to) => (first, day(to)),
+            _ => (to, to),
+        }
+    }
+}
+
 fn from(source: Source) -> (&'static str, usize) {
     match source {
-        Source::Dimension(_) => (FROM_TOTALS, 11),
+        Source::Dimension(_) => (FROM_TOTALS, 13),
         Source::Links => (FROM_LINKS, 12),
     }
 }
@@ -134,7 +171,7 @@ pub async fn totals(call: Call<'_>, asked: &Asked) -> Result<(Metrics, Vec<Strin
          {from}",
         measures(asked, source, None)
     );
-    let rows = fetch(call, asked, source, &sql, &[]).await?;
+    let rows = fetch(call, asked, source, Days::Whole, &sql, &[]).await?;
     let currencies: Option<Vec<String>> = rows[0].get("currencies");
     Ok((counts(&rows[0]).into(), currencies.unwrap_or_default()))
 }
@@ -152,7 +189,7 @@ pub async fn rows(call: Call<'_>, asked: &Asked) -> Result<Found, ApiError> {
 async fn in_time(
     call: Call<'_>,
     asked: &Asked,
-    starts: &[(jiff::Timestamp, String)],
+    starts: &[(Timestamp, String)],
 ) -> Result<Found, ApiError> {
     let source = asked.source(None);
     let (from, n) = from(source);
@@ -164,7 +201,13 @@ async fn in_time(
         measures(asked, source, Some(asked.group))
     );
     let times: Vec<_> = starts.iter().map(|(at, _)| *at).collect();
-    let found = fetch(call, asked, source, &sql, &[&times]).await?;
+    // Behind the first, which is the period's start.
+    let is_midnight = |(at, _): &(Timestamp, String)| *at == day(*at);
+    let days = match asked.group {
+        Group::Date if starts.iter().skip(1).all(is_midnight) => Days::Whole,
+        _ => Days::InQuarters,
+    };
+    let found = fetch(call, asked, source, days, &sql, &[&times]).await?;
     let mut all = vec![Counts::default(); starts.len()];
     for row in &found {
         let place: i32 = row.get("place");
@@ -199,7 +242,7 @@ async fn by_dimension(call: Call<'_>, asked: &Asked) -> Result<Found, ApiError> 
          ORDER BY clicks DESC, row_key",
         measures(asked, source, Some(asked.group))
     );
-    let found = fetch(call, asked, source, &sql, &[]).await?;
+    let found = fetch(call, asked, source, Days::Whole, &sql, &[]).await?;
     let keyed = found.iter().map(|row| (row.get("row_key"), counts(row)));
     Ok(Found {
         rows: named(call, asked.group, keyed.collect()).await?,
@@ -241,9 +284,25 @@ async fn pages(call: Call<'_>, asked: &Asked) -> Result<Found, ApiError> {
                     .map_err(|_| ApiError::field("cursor", "it is not one that was answered"))?,
             ),
         };
-        fetch(call, asked, Source::Links, &sql, &[&cursor, &limit]).await?
+        fetch(
+            call,
+            asked,
+            Source::Links,
+            Days::InQuarters,
+            &sql,
+            &[&cursor, &limit],
+        )
+        .await?
     } else {
-        fetch(call, asked, Source::Links, &sql, &[&asked.cursor, &limit]).await?
+        fetch(
+            call,
+            asked,
+            Source::Links,
+            Days::InQuarters,
+            &sql,
+            &[&asked.cursor, &limit],
+        )
+        .await?
     };
     let has_more = found.len() as i64 == limit;
     if has_more {

@@ -16,8 +16,17 @@ pub const BUCKET_S: i64 = 900;
 
 /// The start of the bucket of a time.
 pub fn bucket(time: Timestamp) -> Timestamp {
+    floor(time, BUCKET_S)
+}
+
+/// The start of the day of a time, by UTC.
+pub fn day(time: Timestamp) -> Timestamp {
+    floor(time, 24 * 60 * 60)
+}
+
+fn floor(time: Timestamp, step_s: i64) -> Timestamp {
     let second = time.as_millisecond().div_euclid(1000);
-    Timestamp::from_second(second - second.rem_euclid(BUCKET_S)).expect("as near as the time")
+    Timestamp::from_second(second - second.rem_euclid(step_s)).expect("as near as the time")
 }
 
 /// What is counted.
@@ -195,6 +204,7 @@ impl Deltas {
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Total {
     account_id: i64,
+    span: &'static str,
     dimension: &'static str,
     slot: Slot,
     key: String,
@@ -204,8 +214,18 @@ struct Total {
 /// The rows of every dimension that the cells add to, by key.
 fn rolled_up(cells: HashMap<(Slot, Place), Measures>) -> BTreeMap<Total, Measures> {
     let mut totals = BTreeMap::new();
-    for ((slot, place), measures) in cells {
-        for total in dimensions(&slot, place) {
+    let mut by_day: HashMap<(Slot, Place), Measures> = HashMap::new();
+    for ((slot, place), measures) in &cells {
+        let slot = Slot {
+            bucket: day(slot.bucket),
+            currency: slot.currency.clone(),
+        };
+        *by_day.entry((slot, place.clone())).or_default() += *measures;
+    }
+    let quarters = cells.into_iter().map(|cell| ("quarter", cell));
+    let days = by_day.into_iter().map(|cell| ("day", cell));
+    for (span, ((slot, place), measures)) in quarters.chain(days) {
+        for total in dimensions(span, &slot, place) {
             let measures = Measures {
                 // Nobody is sent anything in a country, on a device, or of a
                 // campaign; and a message counts once but for its offers.
@@ -227,10 +247,11 @@ fn rolled_up(cells: HashMap<(Slot, Place), Measures>) -> BTreeMap<Total, Measure
     totals
 }
 
-fn dimensions(slot: &Slot, place: Place) -> [Total; 8] {
+fn dimensions(span: &'static str, slot: &Slot, place: Place) -> [Total; 8] {
     let account_id = place.account_id;
     let total = |dimension, key: String, place: Place| Total {
         account_id,
+        span,
         dimension,
         slot: slot.clone(),
         key,
@@ -331,15 +352,15 @@ async fn total_add_all(
     }
     let sql = format!(
         "INSERT INTO totals AS t
-                 (account_id, dimension, bucket, key, currency, offer_id, list_id, creative_id,
-                  campaign_id, country, device, sends, messages, clicks, unique_clicks,
-                  bot_clicks, confirmed_clicks, conversions, revenue)
+                 (account_id, span, dimension, bucket, key, currency, offer_id, list_id,
+                  creative_id, campaign_id, country, device, sends, messages, clicks,
+                  unique_clicks, bot_clicks, confirmed_clicks, conversions, revenue)
              SELECT *
              FROM unnest(
-                 $1::bigint[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
-                 $7::bigint[], $8::bigint[], $9::text[], $10::text[], $11::text[], $12::integer[],
+                 $1::bigint[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[],
+                 $7::text[], $8::bigint[], $9::bigint[], $10::text[], $11::text[], $12::text[],
                  $13::integer[], $14::integer[], $15::integer[], $16::integer[], $17::integer[],
-                 $18::integer[], $19::numeric[]
+                 $18::integer[], $19::integer[], $20::numeric[]
              )
              ON CONFLICT ON CONSTRAINT totals_pkey DO UPDATE
              {ADD_MEASURES}"
@@ -351,6 +372,7 @@ async fn total_add_all(
             &statement,
             &[
                 &column(rows, |(total, _)| total.account_id),
+                &column(rows, |(total, _)| total.span),
                 &column(rows, |(total, _)| total.dimension),
                 &column(rows, |(total, _)| total.slot.bucket),
                 &column(rows, |(total, _)| total.key.as_str()),

@@ -79,7 +79,7 @@ pub type Credit = Option<Option<ClickId>>;
 /// Sends, messages, clicks, unique, bot and confirmed clicks, conversions.
 pub type Counts = [i64; 7];
 
-/// Account, dimension (or `link`), bucket in Unix seconds, key, currency.
+/// Account, span and dimension (or `link`), bucket in Unix seconds, key, currency.
 pub type Place = (i64, String, i64, String, String);
 
 impl Click {
@@ -320,16 +320,17 @@ impl Totals {
         counts: Counts,
         amount: Decimal,
     ) {
-        let bucket = bucket(time);
         let mut put = |dimension: &str, key: String| {
-            let place = (
-                account,
-                dimension.to_owned(),
-                bucket,
-                key,
-                currency.to_owned(),
-            );
-            self.put(place, counts, amount);
+            for (span, bucket) in spans(time) {
+                let place = (
+                    account,
+                    format!("{span} {dimension}"),
+                    bucket,
+                    key.clone(),
+                    currency.to_owned(),
+                );
+                self.put(place, counts, amount);
+            }
         };
         put("all", String::new());
         for (dimension, value) in DIMENSIONS.iter().zip(values) {
@@ -380,16 +381,17 @@ impl Totals {
 
     /// A send of each of its offers and links; one message.
     fn add_message(&mut self, message: &Message) {
-        let bucket = bucket(message.sent_at);
         let mut put = |dimension: &str, key: String, sends: i64, messages: i64| {
-            let place = (
-                message.account_id,
-                dimension.to_owned(),
-                bucket,
-                key,
-                String::new(),
-            );
-            self.put(place, [sends, messages, 0, 0, 0, 0, 0], Decimal::ZERO);
+            for (span, bucket) in spans(message.sent_at) {
+                let dimension = match dimension {
+                    "link" if span == "day" => continue,
+                    "link" => "link".to_owned(),
+                    dimension => format!("{span} {dimension}"),
+                };
+                let key = key.clone();
+                let place = (message.account_id, dimension, bucket, key, String::new());
+                self.put(place, [sends, messages, 0, 0, 0, 0, 0], Decimal::ZERO);
+            }
         };
         put("all", String::new(), 1, 1);
         put("list", message.list.to_string(), 1, 1);
@@ -406,6 +408,11 @@ impl Totals {
             }
         }
     }
+}
+
+fn spans(time: Timestamp) -> [(&'static str, i64); 2] {
+    let day = time.as_millisecond().div_euclid(86_400_000) * 86_400;
+    [("quarter", bucket(time)), ("day", day)]
 }
 
 fn bucket(time: Timestamp) -> i64 {

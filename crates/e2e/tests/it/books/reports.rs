@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::ToSpan as _;
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use reqwest::Method;
 use rust_decimal::Decimal;
 use serde_json::Value;
@@ -29,9 +29,7 @@ pub async fn assert_reports_are_the_raw_rows(books: &Books, tenant: usize) {
     let wide = format!("from={from}&to={to}");
     for zone in ["UTC", "America/New_York", "Asia/Kolkata", "Asia/Kathmandu"] {
         let local = |time: &str| format!("to_char({time} AT TIME ZONE '{zone}', 'YYYY-MM-DD')");
-        let today = jiff::Timestamp::now()
-            .to_zoned(jiff::tz::TimeZone::UTC)
-            .date();
+        let today = Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
         let (from, to) = (
             today.saturating_sub(9.days()),
             today.saturating_sub(1.days()),
@@ -77,6 +75,28 @@ pub async fn assert_reports_are_the_raw_rows(books: &Books, tenant: usize) {
             assert_report(books, account, &tenant.key, &query, column, &key, &sql).await;
         }
     }
+    // Neither end at midnight: whole days between quarters of an hour.
+    let noon = midnight() + SignedDuration::from_mins(12 * 60 + 15);
+    for (from, to) in [
+        (
+            noon - SignedDuration::from_hours(24 * 8),
+            noon - SignedDuration::from_hours(24 * 5 + 3),
+        ),
+        (
+            noon - SignedDuration::from_hours(24 * 6),
+            noon - SignedDuration::from_hours(24 * 6 - 4),
+        ),
+    ] {
+        let range = format!("{{t}} >= '{from}' AND {{t}} < '{to}'");
+        for (group, column) in [("offer_id", "{offer_id}"), ("country", "{country}")] {
+            let name = group.trim_end_matches("_id");
+            let query = format!("group_by={name}&from={from}&to={to}");
+            assert_report(books, account, &tenant.key, &query, column, group, &range).await;
+        }
+        let query = format!("group_by=date&from={from}&to={to}");
+        let days = "to_char({t} AT TIME ZONE 'UTC', 'YYYY-MM-DD')";
+        assert_report(books, account, &tenant.key, &query, days, "date", &range).await;
+    }
     for (filter, sql) in [
         (String::new(), "true".to_owned()),
         ("&country=DE".to_owned(), "{country} = 'DE'".to_owned()),
@@ -112,6 +132,12 @@ pub async fn assert_reports_are_the_raw_rows(books: &Books, tenant: usize) {
         )
         .await;
     }
+}
+
+/// Today's midnight.
+fn midnight() -> Timestamp {
+    let second = Timestamp::now().as_second();
+    Timestamp::from_second(second - second.rem_euclid(86_400)).unwrap()
 }
 
 /// One report, on all of its pages. `key` and `filter` are SQL, with the columns

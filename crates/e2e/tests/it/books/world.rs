@@ -559,7 +559,7 @@ impl Books {
 
     pub async fn stored_totals(&self) -> BTreeMap<Place, (Counts, Decimal)> {
         let sql = "
-            SELECT account_id, dimension::text AS dimension, bucket, key::text AS key,
+            SELECT account_id, span || ' ' || dimension AS dimension, bucket, key::text AS key,
                    currency::text AS currency, sends, messages, clicks, unique_clicks, bot_clicks,
                    confirmed_clicks, conversions, revenue::text AS revenue
             FROM totals
