@@ -22,6 +22,16 @@ DROP INDEX message_clicks_clicked_at_idx;
 CREATE INDEX message_clicks_of_links_idx ON message_clicks (account_id, message_key, clicked_at, click_id)
     WHERE message_key LIKE 'l:%';
 
+-- What is there already. Its totals are counted by `click-worker recount --repair`.
+UPDATE clicks c
+SET campaign_id = l.campaign_id
+FROM links l
+WHERE l.id = c.link_key AND l.campaign_id IS NOT NULL;
+UPDATE message_clicks m
+SET campaign_id = c.campaign_id, country = c.country, device = c.device
+FROM clicks c
+WHERE c.clicked_at = m.clicked_at AND c.click_id = m.click_id;
+
 -- Every conversion, once. `account_id` is unknown while nothing but a click id
 -- was sent and that click has not arrived; nobody is shown such a row.
 CREATE TABLE conversions (
@@ -111,7 +121,12 @@ CREATE TABLE totals (
     conversions         integer NOT NULL,
     revenue             numeric NOT NULL,
     CONSTRAINT totals_pkey PRIMARY KEY (account_id, span, dimension, bucket, key, currency)
-) WITH (fillfactor = 80);
+) PARTITION BY LIST (dimension);
+-- The combinations are many: those who read one dimension do not pass by them.
+CREATE TABLE totals_of_dimensions PARTITION OF totals
+    FOR VALUES IN ('all', 'offer', 'list', 'creative', 'campaign', 'country', 'device')
+    WITH (fillfactor = 80);
+CREATE TABLE totals_of_cells PARTITION OF totals FOR VALUES IN ('cell') WITH (fillfactor = 80);
 
 -- The same per link. Its message, offer, list, creative and campaign are those of
 -- its row in `links`.

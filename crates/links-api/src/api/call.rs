@@ -75,6 +75,14 @@ impl Call<'_> {
         })
     }
 
+    /// Has the rest of the transaction's queries planned by what is asked for: many
+    /// of their conditions are about parameters that may be absent.
+    pub async fn plan_by_values(&self) -> Result<(), ApiError> {
+        let sql = "SET LOCAL plan_cache_mode = force_custom_plan";
+        self.db.batch_execute(sql).await?;
+        Ok(())
+    }
+
     /// Puts changed records into the outbox: redirectors have the change
     /// within a second of the commit.
     pub async fn changed(&self, keys: impl IntoIterator<Item = RecordKey>) -> Result<(), ApiError> {

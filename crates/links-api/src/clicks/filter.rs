@@ -230,6 +230,7 @@ impl Checked {
              ORDER BY c.clicked_at, c.click_id
              LIMIT $18"
         );
+        call.plan_by_values().await?;
         let statement = call.db.prepare_cached(&sql).await?;
         let account_id = call.caller.account_id.0;
         let after = cursor.map(|id| id.time());

@@ -123,6 +123,7 @@ async fn list_conversions(call: Call<'_>) -> Result<Answer, ApiError> {
         &link_keys,
         &(export.limit + 1),
     ];
+    call.plan_by_values().await?;
     let statement = call.db.prepare_cached(&sql).await?;
     let rows = call.db.query(&statement, &parameters).await?;
     let mut conversions: Vec<_> = rows.iter().map(ConversionObject::read).collect();

@@ -59,6 +59,21 @@ pub struct Filters {
     pub message_id: Option<String>,
 }
 
+impl Filters {
+    /// The key of the rows of a dimension, where it is what is filtered by.
+    pub fn key_of(&self, dimension: &str) -> Option<String> {
+        match dimension {
+            "offer" => self.offer_id.clone(),
+            "list" => self.list_id.map(|id| id.to_string()),
+            "creative" => self.creative_id.map(|id| id.to_string()),
+            "campaign" => self.campaign_id.clone(),
+            "country" => self.country.clone(),
+            "device" => self.device.clone(),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Asked {
     pub group: Group,

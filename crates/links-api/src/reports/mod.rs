@@ -105,6 +105,7 @@ struct Report {
 async fn get_report(call: Call<'_>) -> Result<Answer, ApiError> {
     let asked = Asked::read(call, jiff::Timestamp::now()).await?;
     let format = call.choice("format", &csv::FORMATS)?.unwrap_or("json");
+    call.plan_by_values().await?;
     let found = query::rows(call, &asked).await?;
     if format == "csv" {
         return Ok(Answer::csv(

@@ -1,5 +1,7 @@
 //! The totals, added up.
 
+use std::collections::HashMap;
+
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
@@ -22,19 +24,23 @@ pub struct Found {
 /// From `totals`: `$1` to `$10` are account, from, to, currency and the filters
 /// that both tables have, `$11` is the dimension, `$12` and `$13` are the first
 /// and the last midnight (UTC) of the whole days in between, which are read as
-/// such. Without them they are the same moment.
+/// such. Without them they are the same moment. `$14` is the key of the rows, where
+/// the filter is on their own dimension.
 const FROM_TOTALS: &str = "
     FROM (
         SELECT * FROM totals
         WHERE account_id = $1 AND span = 'quarter' AND dimension = $11
+          AND ($14::text IS NULL OR key = $14)
           AND bucket >= $2 AND bucket < $12
         UNION ALL
         SELECT * FROM totals
         WHERE account_id = $1 AND span = 'day' AND dimension = $11
+          AND ($14::text IS NULL OR key = $14)
           AND bucket >= $12 AND bucket < $13
         UNION ALL
         SELECT * FROM totals
         WHERE account_id = $1 AND span = 'quarter' AND dimension = $11
+          AND ($14::text IS NULL OR key = $14)
           AND bucket >= $13 AND bucket < $3
     ) AS t
     WHERE ($5::text IS NULL OR t.offer_id = $5)
@@ -108,6 +114,10 @@ async fn fetch(
     let account_id = call.caller.account_id.0;
     let filters = &asked.filters;
     let (first_day, last_day) = days.of(asked);
+    let key = match source {
+        Source::Dimension(dimension) => filters.key_of(dimension),
+        Source::Links => None,
+    };
     let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![
         &account_id,
         &asked.period.from,
@@ -121,9 +131,12 @@ async fn fetch(
         &filters.device,
     ];
     match &source {
-        Source::Dimension(dimension) => {
-            parameters.extend([dimension as &(dyn ToSql + Sync), &first_day, &last_day])
-        }
+        Source::Dimension(dimension) => parameters.extend([
+            dimension as &(dyn ToSql + Sync),
+            &first_day,
+            &last_day,
+            &key,
+        ]),
         Source::Links => parameters.extend([
             &filters.link_keys as &(dyn ToSql + Sync),
             &filters.message_id,
@@ -157,7 +170,7 @@ impl Days {
 
 fn from(source: Source) -> (&'static str, usize) {
     match source {
-        Source::Dimension(_) => (FROM_TOTALS, 13),
+        Source::Dimension(_) => (FROM_TOTALS, 14),
         Source::Links => (FROM_LINKS, 12),
     }
 }
@@ -180,7 +193,7 @@ pub async fn rows(call: Call<'_>, asked: &Asked) -> Result<Found, ApiError> {
     match asked.group {
         Group::Date => in_time(call, asked, &asked.period.days()?).await,
         Group::Hour => in_time(call, asked, &asked.period.hours()?).await,
-        Group::Link | Group::Message => pages(call, asked).await,
+        Group::Link | Group::Message => page(call, asked).await,
         _ => by_dimension(call, asked).await,
     }
 }
@@ -250,73 +263,142 @@ async fn by_dimension(call: Call<'_>, asked: &Asked) -> Result<Found, ApiError> 
     })
 }
 
-/// Links or messages, in the order of their keys.
-async fn pages(call: Call<'_>, asked: &Asked) -> Result<Found, ApiError> {
-    let (from, n) = from(Source::Links);
-    let (column, after) = match asked.group {
-        Group::Link => ("t.link_key", "0::bigint"),
-        _ => ("l.message_id", "''"),
+/// Links or messages, in the order of their keys: first the keys of the page, then
+/// what is added up of them.
+async fn page(call: Call<'_>, asked: &Asked) -> Result<Found, ApiError> {
+    let mut keys = page_keys(call, asked).await?;
+    let limit = usize::try_from(asked.limit).unwrap_or(usize::MAX);
+    let next_cursor = match keys.len() > limit {
+        true => {
+            keys.truncate(limit);
+            keys.last().cloned()
+        }
+        false => None,
     };
+    let (from, n) = from(Source::Links);
+    let (column, of_links) = match asked.group {
+        Group::Link => ("t.link_key", "id"),
+        _ => ("l.message_id", "message_id"),
+    };
+    // By the links' keys, so that only their rows are read.
     let sql = format!(
         "SELECT {column}::text AS row_key, {}
          {from}
-           AND l.{} IS NOT NULL
-           AND {column} > coalesce(${}, {after})
-         GROUP BY {column}
-         HAVING {IS_ANYTHING}
-         ORDER BY {column}
-         LIMIT ${}",
+           AND t.link_key IN (
+               SELECT id FROM links WHERE account_id = $1 AND {of_links} = ANY (${})
+           )
+         GROUP BY {column}",
         measures(asked, Source::Links, Some(asked.group)),
-        if asked.group == Group::Link {
-            "id"
-        } else {
-            "message_id"
-        },
-        n + 1,
-        n + 2
+        n + 1
     );
-    let limit = asked.limit + 1;
-    let mut found = if asked.group == Group::Link {
-        let cursor = match &asked.cursor {
-            None => None,
-            Some(text) => Some(
-                text.parse::<i64>()
-                    .map_err(|_| ApiError::field("cursor", "it is not one that was answered"))?,
-            ),
-        };
-        fetch(
-            call,
-            asked,
-            Source::Links,
-            Days::InQuarters,
-            &sql,
-            &[&cursor, &limit],
-        )
-        .await?
-    } else {
-        fetch(
-            call,
-            asked,
-            Source::Links,
-            Days::InQuarters,
-            &sql,
-            &[&asked.cursor, &limit],
-        )
-        .await?
+    let numbers: Vec<i64> = keys.iter().filter_map(|key| key.parse().ok()).collect();
+    let of_keys: &(dyn ToSql + Sync) = match asked.group {
+        Group::Link => &numbers,
+        _ => &keys,
     };
-    let has_more = found.len() as i64 == limit;
-    if has_more {
-        found.pop();
-    }
-    let next_cursor = found
-        .last()
-        .filter(|_| has_more)
-        .map(|row| row.get("row_key"));
-    let keyed = found.iter().map(|row| (row.get("row_key"), counts(row)));
+    let found = fetch(
+        call,
+        asked,
+        Source::Links,
+        Days::InQuarters,
+        &sql,
+        &[of_keys],
+    )
+    .await?;
+    let mut counted: HashMap<String, Counts> = found
+        .iter()
+        .map(|row| (row.get("row_key"), counts(row)))
+        .collect();
+    let keyed = keys.into_iter().map(|key| {
+        let counts = counted.remove(&key).unwrap_or_default();
+        (Some(key), counts)
+    });
     Ok(Found {
         rows: named(call, asked.group, keyed.collect()).await?,
         next_cursor,
     })
+}
+
+/// The keys of a page, and one more if there are more.
+async fn page_keys(call: Call<'_>, asked: &Asked) -> Result<Vec<String>, ApiError> {
+    let problem = || ApiError::field("cursor", "it is not one that was answered");
+    let after_link: i64 = match (asked.group, &asked.cursor) {
+        (Group::Link, Some(text)) => text.parse().map_err(|_| problem())?,
+        _ => 0,
+    };
+    let after_message = asked.cursor.clone().unwrap_or_default();
+    let after: &(dyn ToSql + Sync) = match asked.group {
+        Group::Link => &after_link,
+        _ => &after_message,
+    };
+    let column = if asked.group == Group::Link {
+        "id"
+    } else {
+        "message_id"
+    };
+    let (from, n) = from(Source::Links);
+    let sql = if is_sparse(call, asked).await? {
+        // The few rows of the range, put in order.
+        format!(
+            "SELECT DISTINCT l.{column} AS row_key
+             {from}
+               AND l.{column} > ${}
+             ORDER BY row_key
+             LIMIT ${}",
+            n + 1,
+            n + 2
+        )
+    } else {
+        // In the order of the index until there are enough: each link is asked
+        // whether it has a row.
+        let of_link = from
+            .replace("JOIN links l ON l.id = t.link_key", "")
+            .replace(
+                "WHERE t.account_id = $1",
+                "WHERE t.account_id = $1 AND t.link_key = l.id",
+            );
+        format!(
+            "SELECT DISTINCT l.{column} AS row_key
+             FROM links l
+             CROSS JOIN LATERAL (SELECT 1 {of_link} LIMIT 1) AS row
+             WHERE l.account_id = $1 AND l.{column} > ${}
+             ORDER BY row_key
+             LIMIT ${}",
+            n + 1,
+            n + 2
+        )
+    };
+    // The currency says nothing here.
+    let sql = format!("SELECT row_key::text FROM ({sql}) AS keys WHERE $4::text IS NOT NULL");
+    let limit = asked.limit + 1;
+    let more: [&(dyn ToSql + Sync); 2] = [after, &limit];
+    let rows = fetch(call, asked, Source::Links, Days::InQuarters, &sql, &more).await?;
+    Ok(rows.iter().map(|row| row.get("row_key")).collect())
+}
+
+/// Whether so little of what happened to the account lies in the range that it is
+/// less to read all of that than to ask one link after the other.
+async fn is_sparse(call: Call<'_>, asked: &Asked) -> Result<bool, ApiError> {
+    let statement = call
+        .db
+        .prepare_cached(
+            "SELECT coalesce(sum(clicks + sends), 0)::bigint AS n_all,
+                    coalesce(sum(clicks + sends) FILTER (WHERE bucket >= $2 AND bucket < $3), 0)::bigint
+                        AS n_in_range
+             FROM totals
+             WHERE account_id = $1 AND span = 'day' AND dimension = 'all'",
+        )
+        .await?;
+    let account_id = call.caller.account_id.0;
+    let (from, to) = (day(asked.period.from), asked.period.to);
+    let row = call
+        .db
+        .query_one(&statement, &[&account_id, &from, &to])
+        .await?;
+    let n_all = u128::try_from(row.get::<_, i64>("n_all")).unwrap_or(0);
+    let n_in_range = u128::try_from(row.get::<_, i64>("n_in_range")).unwrap_or(0);
+    let n_wanted = u128::try_from(asked.limit).unwrap_or(0);
+    Ok(n_in_range * n_in_range < n_wanted * n_all)
 }
 
 async fn named(

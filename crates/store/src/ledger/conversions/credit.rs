@@ -1,0 +1,322 @@
+//! What a conversion is credited to.
+
+use std::collections::BTreeSet;
+
+use domain::{
+    attribution::MessageContact,
+    conversion::{EventType, Source},
+    id::ConversionId,
+};
+use rust_decimal::Decimal;
+use tokio_postgres::Row;
+
+use super::conversion_id;
+use crate::{
+    ledger::{
+        Clicked, column,
+        message_clicks::MessageClick,
+        totals::{Deltas, Measures, Place},
+    },
+    pool::{GenericClient, Transaction},
+};
+
+/// How much later a click may be than the conversion that it led to, as clocks
+/// have it, where the conversion does not name it.
+const CLOCK_SKEW: &str = "interval '1 minute'";
+
+/// The conversions whose credit these message clicks may change, which have
+/// taken a place just now.
+pub async fn conversion_find_affected(
+    transaction: &Transaction<'_>,
+    taken: &[MessageClick],
+) -> Result<BTreeSet<ConversionId>, tokio_postgres::Error> {
+    let sql = format!(
+        "SELECT c.conversion_id
+         FROM unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[])
+              AS k (account_id, message_key, contact_key, clicked_at)
+         JOIN conversions c
+           ON c.account_id = k.account_id
+          AND c.message_key = k.message_key
+          AND (c.contact_key IS NULL OR c.contact_key = k.contact_key)
+          AND (c.click_id IS NOT NULL OR k.clicked_at <= c.converted_at + {CLOCK_SKEW})"
+    );
+    let statement = transaction.prepare_cached(&sql).await?;
+    let rows = transaction
+        .query(
+            &statement,
+            &[
+                &column(taken, |click| click.key.account_id.0),
+                &column(taken, |click| click.key.message_key.as_str()),
+                &column(taken, |click| click.key.contact_key.as_str()),
+                &column(taken, |click| click.clicked.time()),
+            ],
+        )
+        .await?;
+    Ok(rows.iter().map(conversion_id).collect())
+}
+
+/// All conversions that have to do with these messages.
+pub async fn conversion_find_of_messages(
+    transaction: &Transaction<'_>,
+    keys: &[MessageContact],
+) -> Result<BTreeSet<ConversionId>, tokio_postgres::Error> {
+    let statement = transaction
+        .prepare_cached(
+            "SELECT c.conversion_id
+             FROM unnest($1::bigint[], $2::text[]) AS k (account_id, message_key)
+             JOIN conversions c USING (account_id, message_key)",
+        )
+        .await?;
+    let rows = transaction
+        .query(
+            &statement,
+            &[
+                &column(keys, |key| key.account_id.0),
+                &column(keys, |key| key.message_key.as_str()),
+            ],
+        )
+        .await?;
+    Ok(rows.iter().map(conversion_id).collect())
+}
+
+/// The message click that a conversion `c` is credited to, in SQL.
+pub fn credited_message_click() -> String {
+    let within = format!(
+        "m.account_id = c.account_id
+             AND m.message_key = c.message_key
+             AND m.clicked_at >= c.converted_at - make_interval(days => c.click_window_days)
+             AND (c.click_id IS NOT NULL OR m.clicked_at <= c.converted_at + {CLOCK_SKEW})"
+    );
+    // The one that is named; or the visitor's own; or else the earliest, of a link
+    // by its index, of a message among its few.
+    let earliest = |which: &str| {
+        format!(
+            "(SELECT 2, m.*
+              FROM message_clicks m
+              WHERE {within} AND c.contact_key IS NULL AND m.message_key {which} 'l:%'
+              ORDER BY m.clicked_at, m.click_id
+              LIMIT 1)"
+        )
+    };
+    format!(
+        "LATERAL (
+             (SELECT 1 AS preference, m.*
+              FROM message_clicks m
+              WHERE {within} AND m.contact_key = coalesce(c.contact_key, 'v:' || c.visitor))
+             UNION ALL
+             {}
+             UNION ALL
+             {}
+             ORDER BY 1
+             LIMIT 1
+         )",
+        earliest("LIKE"),
+        earliest("NOT LIKE")
+    )
+}
+
+/// Credits conversions anew. Needs [`super::Lock::Exclusive`].
+pub async fn conversion_credit_all(
+    transaction: &Transaction<'_>,
+    ids: &BTreeSet<ConversionId>,
+    deltas: &mut Deltas,
+) -> Result<(), tokio_postgres::Error> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "SELECT c.*, m.click_id AS m_click_id, m.link_key AS m_link_key, m.link_id AS m_link_id,
+                m.list_id AS m_list_id, m.offer_id AS m_offer_id,
+                m.creative_id AS m_creative_id, m.campaign_id AS m_campaign_id,
+                m.message_id AS m_message_id, m.contact_phone AS m_contact_phone,
+                m.country AS m_country, m.device AS m_device
+         FROM conversions c
+         LEFT JOIN {} AS m ON true
+         WHERE c.conversion_id = ANY($1)
+         ORDER BY c.conversion_id",
+        credited_message_click()
+    );
+    let statement = transaction.prepare_cached(&sql).await?;
+    let uuids: Vec<_> = ids.iter().map(ConversionId::as_uuid).collect();
+    let rows = transaction.query(&statement, &[&uuids]).await?;
+    let mut changed = Vec::new();
+    for row in &rows {
+        let was = Credit::read(row);
+        let account_id: Option<i64> = row.get("account_id");
+        let clicked = account_id.and_then(|id| Clicked::read(row, "m_", id));
+        let is = match clicked {
+            Some(clicked) => Credit::Click(clicked),
+            None if row.get::<_, &str>("source") == Source::Offer.as_str() => Credit::offer(row),
+            None => Credit::None,
+        };
+        if was != is {
+            was.count(row, deltas, Sign::Minus);
+            is.count(row, deltas, Sign::Plus);
+            changed.push((conversion_id(row), is));
+        }
+    }
+    conversion_update_credits(transaction, &changed).await
+}
+
+/// Removes conversions, and what they were counted as. Needs
+/// [`super::Lock::Exclusive`].
+pub(super) async fn conversion_delete_all(
+    transaction: &Transaction<'_>,
+    ids: &[ConversionId],
+    deltas: &mut Deltas,
+) -> Result<(), tokio_postgres::Error> {
+    let statement = transaction
+        .prepare_cached("DELETE FROM conversions WHERE conversion_id = ANY($1) RETURNING *")
+        .await?;
+    let uuids: Vec<_> = ids.iter().map(ConversionId::as_uuid).collect();
+    for row in transaction.query(&statement, &[&uuids]).await? {
+        Credit::read(&row).count(&row, deltas, Sign::Minus);
+    }
+    Ok(())
+}
+
+/// What a conversion is credited to.
+#[derive(Debug, PartialEq, Eq)]
+enum Credit {
+    Click(Clicked),
+    /// Its offer: it needs no click.
+    Offer(Place),
+    /// Unattributed.
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sign {
+    Plus,
+    Minus,
+}
+
+impl Credit {
+    /// As a row of `conversions` has it.
+    fn read(row: &Row) -> Self {
+        match row.get("attribution") {
+            "click" => {
+                let account_id: Option<i64> = row.get("account_id");
+                let clicked = account_id.and_then(|id| Clicked::read(row, "credited_", id));
+                clicked.map_or(Self::None, Self::Click)
+            }
+            "offer" => Self::offer(row),
+            _ => Self::None,
+        }
+    }
+
+    fn offer(row: &Row) -> Self {
+        let account_id: Option<i64> = row.get("account_id");
+        Self::Offer(Place {
+            account_id: account_id.unwrap_or_default(),
+            offer_id: row.get("offer_id"),
+            ..Place::default()
+        })
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Click(_) => "click",
+            Self::Offer(_) => "offer",
+            Self::None => "none",
+        }
+    }
+
+    fn clicked(&self) -> Option<&Clicked> {
+        match self {
+            Self::Click(clicked) => Some(clicked),
+            Self::Offer(_) | Self::None => None,
+        }
+    }
+
+    /// Counts the conversion of `row` where it is credited.
+    fn count(&self, row: &Row, deltas: &mut Deltas, sign: Sign) {
+        let place = match self {
+            Self::Click(clicked) => clicked.place(),
+            Self::Offer(place) => place.clone(),
+            Self::None => return,
+        };
+        let event: &str = row.get("event");
+        let is_reversal =
+            EventType::find(event, &EventType::OF_POSTBACKS).is_some_and(EventType::is_reversal);
+        let given: Option<Decimal> = row.get("revenue");
+        let amount = given.or(row.get("payout")).unwrap_or_default();
+        let measures = Measures {
+            conversions: i32::from(!is_reversal),
+            revenue: if is_reversal { -amount } else { amount },
+            ..Measures::default()
+        };
+        let measures = match sign {
+            Sign::Plus => measures,
+            Sign::Minus => -measures,
+        };
+        deltas.add(
+            place,
+            row.get("converted_at"),
+            row.get("currency"),
+            measures,
+        );
+    }
+}
+
+async fn conversion_update_credits(
+    transaction: &Transaction<'_>,
+    changed: &[(ConversionId, Credit)],
+) -> Result<(), tokio_postgres::Error> {
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let statement = transaction
+        .prepare_cached(
+            "UPDATE conversions AS c
+             SET attribution = n.attribution,
+                 credited_click_id = n.click_id,
+                 credited_clicked_at = n.clicked_at,
+                 credited_link_key = n.link_key,
+                 credited_link_id = n.link_id,
+                 credited_list_id = n.list_id,
+                 credited_offer_id = CASE n.attribution WHEN 'offer' THEN c.offer_id ELSE n.offer_id END,
+                 credited_creative_id = n.creative_id,
+                 credited_campaign_id = n.campaign_id,
+                 credited_message_id = n.message_id,
+                 credited_contact_phone = n.contact_phone,
+                 credited_country = n.country,
+                 credited_device = n.device
+             FROM unnest(
+                 $1::uuid[], $2::text[], $3::uuid[], $4::timestamptz[], $5::bigint[], $6::text[],
+                 $7::bigint[], $8::text[], $9::bigint[], $10::text[], $11::text[], $12::text[],
+                 $13::text[], $14::text[]
+             ) AS n
+                 (conversion_id, attribution, click_id, clicked_at, link_key, link_id, list_id,
+                  offer_id, creative_id, campaign_id, message_id, contact_phone, country, device)
+             WHERE c.conversion_id = n.conversion_id",
+        )
+        .await?;
+    let clicks = column(changed, |(_, credit)| credit.clicked());
+    transaction
+        .execute(
+            &statement,
+            &[
+                &column(changed, |(id, _)| id.as_uuid()),
+                &column(changed, |(_, credit)| credit.name()),
+                &column(&clicks, |click| click.map(|c| c.click_id.as_uuid())),
+                &column(&clicks, |click| click.map(Clicked::time)),
+                &column(&clicks, |click| click.map(|c| c.link_key)),
+                &column(&clicks, |click| click.map(|c| c.link_id.as_str())),
+                &column(&clicks, |click| click.and_then(|c| c.list_id)),
+                &column(&clicks, |click| click.and_then(|c| c.offer_id.as_deref())),
+                &column(&clicks, |click| click.and_then(|c| c.creative_id)),
+                &column(&clicks, |click| {
+                    click.and_then(|c| c.campaign_id.as_deref())
+                }),
+                &column(&clicks, |click| click.and_then(|c| c.message_id.as_deref())),
+                &column(&clicks, |click| {
+                    click.and_then(|c| c.contact_phone.as_deref())
+                }),
+                &column(&clicks, |click| click.and_then(|c| c.country.as_deref())),
+                &column(&clicks, |click| click.and_then(|c| c.device.as_deref())),
+            ],
+        )
+        .await?;
+    Ok(())
+}

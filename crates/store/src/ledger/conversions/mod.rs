@@ -1,0 +1,169 @@
+//! Conversions: stored once, and credited.
+
+mod credit;
+mod find;
+mod rows;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::{
+    attribution::{contact_key, message_key},
+    conversion::{EventType, Identity, Source},
+    id::{ClickId, ConversionId, LinkKey},
+};
+use rust_decimal::Decimal;
+use tokio_postgres::Row;
+
+use super::totals::Deltas;
+use crate::pool::{GenericClient, Transaction};
+pub use credit::{
+    conversion_credit_all, conversion_find_affected, conversion_find_of_messages,
+    credited_message_click,
+};
+use find::{earliest_of_each, find_all};
+use rows::{conversion_find_known, conversion_insert_rows, read};
+
+/// A conversion as it is to be stored: the facts.
+#[derive(Debug, Clone)]
+pub struct NewConversion {
+    pub conversion_id: ConversionId,
+    pub source: Source,
+    pub event: EventType,
+    /// `None` where only a click id is known.
+    pub account_id: Option<i64>,
+    pub click_id: Option<ClickId>,
+    pub link_key: Option<i64>,
+    pub link_id: Option<String>,
+    pub offer_id: Option<String>,
+    pub campaign_id: Option<String>,
+    pub message_id: Option<String>,
+    pub contact_phone: Option<String>,
+    pub revenue: Option<Decimal>,
+    pub currency: String,
+    pub txn_id: Option<String>,
+    pub visitor: String,
+    pub customer_email_hash: Option<String>,
+    pub metadata: Option<serde_json::Value>,
+}
+
+/// What is found out about a conversion when it is stored.
+#[derive(Debug, Clone, Default)]
+struct Found {
+    message_key: Option<String>,
+    contact_key: Option<String>,
+    payout: Option<Decimal>,
+    window_days: Option<i32>,
+}
+
+/// What became of some conversions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stored {
+    pub n_new: u64,
+    /// Stored already, or another of their transaction, click or visitor is.
+    pub n_duplicates: u64,
+}
+
+impl NewConversion {
+    fn dedupe_key(&self) -> String {
+        Identity {
+            event: self.event,
+            txn_id: self.txn_id.as_deref(),
+            click_id: self.click_id,
+            link_key: self.link_key.map(LinkKey),
+            visitor: &self.visitor,
+        }
+        .dedupe_key()
+    }
+
+    /// Where its message click is looked for, if no click was named.
+    fn find_by_name(&self) -> Found {
+        let message_key = match (self.click_id, self.link_key, &self.message_id) {
+            (Some(_), _, _) | (None, None, None) => None,
+            (None, Some(link_key), message_id) => {
+                Some(message_key(message_id.as_deref(), LinkKey(link_key)))
+            }
+            (None, None, Some(message_id)) => Some(message_key(Some(message_id), LinkKey(0))),
+        };
+        Found {
+            contact_key: message_key
+                .as_ref()
+                .and(self.contact_phone.as_deref())
+                .map(contact_key),
+            message_key,
+            ..Found::default()
+        }
+    }
+}
+
+/// Stores conversions and credits them. Of those that are the same by
+/// [`Identity`] the earliest is stored, whichever comes first. Needs
+/// [`super::Lock::Exclusive`].
+pub async fn conversion_insert_all(
+    transaction: &Transaction<'_>,
+    conversions: Vec<NewConversion>,
+    deltas: &mut Deltas,
+) -> Result<Stored, tokio_postgres::Error> {
+    let n_given = conversions.len() as u64;
+    let known = conversion_find_known(transaction, &conversions).await?;
+    let mut by_id = BTreeMap::new();
+    for conversion in conversions {
+        if !known.contains(&conversion.conversion_id) {
+            by_id.insert(conversion.conversion_id, conversion);
+        }
+    }
+    let rows = find_all(transaction, by_id.into_values().collect()).await?;
+    let rows = earliest_of_each(transaction, rows, deltas).await?;
+    conversion_insert_rows(transaction, &rows).await?;
+    let ids: BTreeSet<_> = rows.iter().map(|(c, _)| c.conversion_id).collect();
+    conversion_credit_all(transaction, &ids, deltas).await?;
+    Ok(Stored {
+        n_new: ids.len() as u64,
+        n_duplicates: n_given - ids.len() as u64,
+    })
+}
+
+/// Stores and credits anew the conversions that waited for these clicks. Needs
+/// [`super::Lock::Exclusive`].
+pub async fn conversion_resolve_all(
+    transaction: &Transaction<'_>,
+    clicks: &[ClickId],
+    deltas: &mut Deltas,
+) -> Result<(), tokio_postgres::Error> {
+    let statement = transaction
+        .prepare_cached(
+            "DELETE FROM conversions
+             WHERE click_id = ANY($1) AND message_key IS NULL
+             RETURNING *",
+        )
+        .await?;
+    let ids: Vec<_> = clicks.iter().map(ClickId::as_uuid).collect();
+    let rows = transaction.query(&statement, &[&ids]).await?;
+    let waiting: Vec<_> = rows.iter().map(read).collect();
+    if !waiting.is_empty() {
+        conversion_insert_all(transaction, waiting, deltas).await?;
+    }
+    Ok(())
+}
+
+/// Whether conversions wait for any of these clicks.
+pub async fn conversion_is_waiting(
+    transaction: &Transaction<'_>,
+    clicks: &[ClickId],
+) -> Result<bool, tokio_postgres::Error> {
+    let statement = transaction
+        .prepare_cached(
+            "SELECT EXISTS (
+                 SELECT FROM conversions WHERE click_id = ANY($1) AND message_key IS NULL
+             ) AS found",
+        )
+        .await?;
+    let ids: Vec<_> = clicks.iter().map(ClickId::as_uuid).collect();
+    Ok(transaction
+        .query_one(&statement, &[&ids])
+        .await?
+        .get("found"))
+}
+
+fn conversion_id(row: &Row) -> ConversionId {
+    ConversionId::from_uuid(row.get("conversion_id")).expect("only conversion ids are stored")
+}

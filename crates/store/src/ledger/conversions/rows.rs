@@ -1,0 +1,122 @@
+//! The table of conversions.
+
+use std::collections::BTreeSet;
+
+use domain::{
+    conversion::{DEFAULT_WINDOW_DAYS, EventType, Source},
+    id::{ClickId, ConversionId},
+};
+use tokio_postgres::{Row, types::Json};
+
+use super::{Found, NewConversion, conversion_id};
+use crate::{
+    ledger::column,
+    pool::{GenericClient, Transaction},
+};
+
+/// The facts of a stored row.
+pub(super) fn read(row: &Row) -> NewConversion {
+    let click_id: Option<uuid::Uuid> = row.get("click_id");
+    let metadata: Option<Json<serde_json::Value>> = row.get("metadata");
+    let all = [
+        EventType::OF_POSTBACKS.as_slice(),
+        &EventType::OF_AFFILIATES,
+    ]
+    .concat();
+    NewConversion {
+        conversion_id: conversion_id(row),
+        source: match row.get("source") {
+            "conv" => Source::Conv,
+            "offer" => Source::Offer,
+            "pixel" => Source::Pixel,
+            _ => Source::Api,
+        },
+        event: EventType::find(row.get("event"), &all).expect("only events are stored"),
+        account_id: row.get("account_id"),
+        click_id: click_id.and_then(|id| ClickId::from_uuid(id).ok()),
+        link_key: row.get("link_key"),
+        link_id: row.get("link_id"),
+        offer_id: row.get("offer_id"),
+        campaign_id: row.get("campaign_id"),
+        message_id: row.get("message_id"),
+        contact_phone: row.get("contact_phone"),
+        revenue: row.get("revenue"),
+        currency: row.get("currency"),
+        txn_id: row.get("txn_id"),
+        visitor: row.get("visitor"),
+        customer_email_hash: row.get("customer_email_hash"),
+        metadata: metadata.map(|Json(value)| value),
+    }
+}
+
+/// Those whose id is stored already.
+pub(super) async fn conversion_find_known(
+    transaction: &Transaction<'_>,
+    conversions: &[NewConversion],
+) -> Result<BTreeSet<ConversionId>, tokio_postgres::Error> {
+    let statement = transaction
+        .prepare_cached("SELECT conversion_id FROM conversions WHERE conversion_id = ANY($1)")
+        .await?;
+    let ids = column(conversions, |c| c.conversion_id.as_uuid());
+    let rows = transaction.query(&statement, &[&ids]).await?;
+    Ok(rows.iter().map(conversion_id).collect())
+}
+
+/// Inserts what is not there.
+pub(super) async fn conversion_insert_rows(
+    transaction: &Transaction<'_>,
+    rows: &[(NewConversion, Found)],
+) -> Result<(), tokio_postgres::Error> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let statement = transaction
+        .prepare_cached(
+            "INSERT INTO conversions
+                 (conversion_id, converted_at, account_id, source, event, txn_id, dedupe_key,
+                  visitor, click_id, link_key, link_id, offer_id, campaign_id, message_id,
+                  contact_phone, message_key, contact_key, revenue, currency, payout,
+                  click_window_days, customer_email_hash, metadata)
+             SELECT *
+             FROM unnest(
+                 $1::uuid[], $2::timestamptz[], $3::bigint[], $4::text[], $5::text[], $6::text[],
+                 $7::text[], $8::text[], $9::uuid[], $10::bigint[], $11::text[], $12::text[],
+                 $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::numeric[],
+                 $19::text[], $20::numeric[], $21::integer[], $22::text[], $23::jsonb[]
+             )",
+        )
+        .await?;
+    transaction
+        .execute(
+            &statement,
+            &[
+                &column(rows, |(c, _)| c.conversion_id.as_uuid()),
+                &column(rows, |(c, _)| c.conversion_id.time()),
+                &column(rows, |(c, _)| c.account_id),
+                &column(rows, |(c, _)| c.source.as_str()),
+                &column(rows, |(c, _)| c.event.as_str()),
+                &column(rows, |(c, _)| c.txn_id.as_deref()),
+                &column(rows, |(c, _)| c.dedupe_key()),
+                &column(rows, |(c, _)| c.visitor.as_str()),
+                &column(rows, |(c, _)| c.click_id.map(|id| id.as_uuid())),
+                &column(rows, |(c, _)| c.link_key),
+                &column(rows, |(c, _)| c.link_id.as_deref()),
+                &column(rows, |(c, _)| c.offer_id.as_deref()),
+                &column(rows, |(c, _)| c.campaign_id.as_deref()),
+                &column(rows, |(c, _)| c.message_id.as_deref()),
+                &column(rows, |(c, _)| c.contact_phone.as_deref()),
+                &column(rows, |(_, found)| found.message_key.as_deref()),
+                &column(rows, |(_, found)| found.contact_key.as_deref()),
+                &column(rows, |(c, _)| c.revenue),
+                &column(rows, |(c, _)| c.currency.as_str()),
+                &column(rows, |(_, found)| found.payout),
+                &column(rows, |(_, found)| {
+                    found.window_days.unwrap_or(DEFAULT_WINDOW_DAYS)
+                }),
+                &column(rows, |(c, _)| c.customer_email_hash.as_deref()),
+                &column(rows, |(c, _)| c.metadata.as_ref().map(Json)),
+            ],
+        )
+        .await?;
+    Ok(())
+}
