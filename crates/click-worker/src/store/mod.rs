@@ -71,11 +71,12 @@ impl StoreError {
     }
 }
 
-/// SQLSTATE class 22 is data exceptions, 23 integrity constraints. A missing
+/// SQLSTATE class 21 is two rows for one place in a statement, 22 data exceptions,
+/// 23 integrity constraints. A missing
 /// partition is a check violation, and is made good by trying again.
 fn is_about_the_data(state: &SqlState) -> bool {
     let class = state.code().get(..2);
-    matches!(class, Some("22" | "23")) && *state != SqlState::CHECK_VIOLATION
+    matches!(class, Some("21" | "22" | "23")) && *state != SqlState::CHECK_VIOLATION
 }
 
 /// Stores batches.

@@ -7,6 +7,7 @@ use std::{
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
+use tokio_postgres::types::ToSql;
 
 use super::column;
 use crate::pool::{GenericClient, Transaction};
@@ -342,6 +343,45 @@ const ADD_MEASURES: &str = "
         revenue = t.revenue + excluded.revenue
 ";
 
+/// The columns of measures, in the order of the statements.
+struct MeasureColumns {
+    counts: [Vec<i32>; 7],
+    revenue: Vec<Decimal>,
+}
+
+impl MeasureColumns {
+    fn of<'m>(rows: impl Iterator<Item = &'m Measures>) -> Self {
+        let mut columns = Self {
+            counts: Default::default(),
+            revenue: Vec::new(),
+        };
+        for row in rows {
+            let counts = [
+                row.sends,
+                row.messages,
+                row.clicks,
+                row.unique_clicks,
+                row.bot_clicks,
+                row.confirmed_clicks,
+                row.conversions,
+            ];
+            for (column, count) in columns.counts.iter_mut().zip(counts) {
+                column.push(count);
+            }
+            columns.revenue.push(row.revenue);
+        }
+        columns
+    }
+
+    fn parameters(&self) -> impl Iterator<Item = &(dyn ToSql + Sync)> {
+        let counts = self
+            .counts
+            .iter()
+            .map(|column| column as &(dyn ToSql + Sync));
+        counts.chain([&self.revenue as &(dyn ToSql + Sync)])
+    }
+}
+
 /// `rows` by key, so that transactions wait for each other in one order.
 async fn total_add_all(
     transaction: &Transaction<'_>,
@@ -366,34 +406,23 @@ async fn total_add_all(
              {ADD_MEASURES}"
     );
     let statement = transaction.prepare_cached(&sql).await?;
-    let m = |value: fn(&Measures) -> i32| column(rows, move |(_, measures)| value(measures));
-    transaction
-        .execute(
-            &statement,
-            &[
-                &column(rows, |(total, _)| total.account_id),
-                &column(rows, |(total, _)| total.span),
-                &column(rows, |(total, _)| total.dimension),
-                &column(rows, |(total, _)| total.slot.bucket),
-                &column(rows, |(total, _)| total.key.as_str()),
-                &column(rows, |(total, _)| total.slot.currency.as_str()),
-                &column(rows, |(total, _)| total.place.offer_id.as_deref()),
-                &column(rows, |(total, _)| total.place.list_id),
-                &column(rows, |(total, _)| total.place.creative_id),
-                &column(rows, |(total, _)| total.place.campaign_id.as_deref()),
-                &column(rows, |(total, _)| total.place.country.as_deref()),
-                &column(rows, |(total, _)| total.place.device.as_deref()),
-                &m(|m| m.sends),
-                &m(|m| m.messages),
-                &m(|m| m.clicks),
-                &m(|m| m.unique_clicks),
-                &m(|m| m.bot_clicks),
-                &m(|m| m.confirmed_clicks),
-                &m(|m| m.conversions),
-                &column(rows, |(_, measures)| measures.revenue),
-            ],
-        )
-        .await?;
+    let measures = MeasureColumns::of(rows.iter().map(|(_, measures)| measures));
+    let keys: [&(dyn ToSql + Sync); 12] = [
+        &column(rows, |(total, _)| total.account_id),
+        &column(rows, |(total, _)| total.span),
+        &column(rows, |(total, _)| total.dimension),
+        &column(rows, |(total, _)| total.slot.bucket),
+        &column(rows, |(total, _)| total.key.as_str()),
+        &column(rows, |(total, _)| total.slot.currency.as_str()),
+        &column(rows, |(total, _)| total.place.offer_id.as_deref()),
+        &column(rows, |(total, _)| total.place.list_id),
+        &column(rows, |(total, _)| total.place.creative_id),
+        &column(rows, |(total, _)| total.place.campaign_id.as_deref()),
+        &column(rows, |(total, _)| total.place.country.as_deref()),
+        &column(rows, |(total, _)| total.place.device.as_deref()),
+    ];
+    let parameters: Vec<_> = keys.into_iter().chain(measures.parameters()).collect();
+    transaction.execute(&statement, &parameters).await?;
     Ok(())
 }
 
@@ -419,27 +448,16 @@ async fn link_total_add_all(
              {ADD_MEASURES}"
     );
     let statement = transaction.prepare_cached(&sql).await?;
-    let m = |value: fn(&Measures) -> i32| column(rows, move |(_, measures)| value(measures));
-    transaction
-        .execute(
-            &statement,
-            &[
-                &column(rows, |(slot, _)| slot.account_id),
-                &column(rows, |(slot, _)| slot.key),
-                &column(rows, |(slot, _)| slot.bucket),
-                &column(rows, |(slot, _)| slot.country.as_str()),
-                &column(rows, |(slot, _)| slot.device.as_str()),
-                &column(rows, |(slot, _)| slot.currency.as_str()),
-                &m(|m| m.sends),
-                &m(|m| m.messages),
-                &m(|m| m.clicks),
-                &m(|m| m.unique_clicks),
-                &m(|m| m.bot_clicks),
-                &m(|m| m.confirmed_clicks),
-                &m(|m| m.conversions),
-                &column(rows, |(_, measures)| measures.revenue),
-            ],
-        )
-        .await?;
+    let measures = MeasureColumns::of(rows.iter().map(|(_, measures)| measures));
+    let keys: [&(dyn ToSql + Sync); 6] = [
+        &column(rows, |(slot, _)| slot.account_id),
+        &column(rows, |(slot, _)| slot.key),
+        &column(rows, |(slot, _)| slot.bucket),
+        &column(rows, |(slot, _)| slot.country.as_str()),
+        &column(rows, |(slot, _)| slot.device.as_str()),
+        &column(rows, |(slot, _)| slot.currency.as_str()),
+    ];
+    let parameters: Vec<_> = keys.into_iter().chain(measures.parameters()).collect();
+    transaction.execute(&statement, &parameters).await?;
     Ok(())
 }
