@@ -114,6 +114,8 @@ FROM facts
 GROUP BY 1, 2, 3, 4, 5, 6, 7;
 
 INSERT INTO totals
+    (account_id, span, dimension, bucket, key, currency, offer_id, list_id, creative_id, campaign_id, country,
+     device, sends, messages, clicks, unique_clicks, bot_clicks, confirmed_clicks, conversions, revenue)
 SELECT :account, s.span, r.dimension, s.bucket, r.key, c.currency, r.offer_id, r.list_id, r.creative_id, NULL,
        r.country, r.device, 0, 0, sum(clicks), sum(unique_clicks), sum(bot_clicks), 0, sum(conversions), sum(revenue)
 FROM cells c
@@ -127,6 +129,8 @@ CROSS JOIN LATERAL (
         ('campaign', '', NULL, NULL, NULL, NULL, NULL),
         ('country', c.country, NULL, NULL, NULL, c.country, NULL),
         ('device', c.device, NULL, NULL, NULL, NULL, c.device),
+        ('content', concat_ws('|', c.offer_id, c.list_id, c.creative_id, ''), c.offer_id, c.list_id, c.creative_id, NULL, NULL),
+        ('audience', concat_ws('|', c.country, c.device), NULL, NULL, NULL, c.country, c.device),
         ('cell', concat_ws('|', c.offer_id, c.list_id, c.creative_id, '', c.country, c.device),
          c.offer_id, c.list_id, c.creative_id, c.country, c.device)
 ) AS r (dimension, key, offer_id, list_id, creative_id, country, device)

@@ -90,28 +90,14 @@ CREATE INDEX conversions_waiting_idx ON conversions (click_id) WHERE message_key
 
 -- Totals by quarter of an hour, since a day in Kolkata begins at half past an
 -- hour, and by day (UTC), since a quarter's report should not add up thousands of
--- quarters of an hour: one row per value of each dimension, and one per
--- combination of them ('cell'). Written in the transactions of what they count;
--- they name no person.
+-- quarters of an hour: one row per value of each dimension, one per combination of
+-- offer, list, creative and campaign ('content') and of country and device
+-- ('audience'), and one per combination of all ('cell'). Written in the transactions
+-- of what they count; they name no person. What is read most stands first.
 -- `messages` counts a message once, `sends` once for each row it belongs to.
 CREATE TABLE totals (
     account_id          bigint NOT NULL,
-    span                text COLLATE "C" NOT NULL
-                        CONSTRAINT totals_span_check CHECK (span IN ('quarter', 'day')),
-    dimension           text COLLATE "C" NOT NULL
-                        CONSTRAINT totals_dimension_check
-                        CHECK (dimension IN ('all', 'offer', 'list', 'creative', 'campaign', 'country', 'device', 'cell')),
     bucket              timestamptz NOT NULL,
-    -- The values of the dimensions, the empty text for none.
-    key                 text COLLATE "C" NOT NULL,
-    -- Of the revenue; the empty text for what is not money.
-    currency            text COLLATE "C" NOT NULL,
-    offer_id            text,
-    list_id             bigint,
-    creative_id         bigint,
-    campaign_id         text,
-    country             text,
-    device              text,
     sends               integer NOT NULL,
     messages            integer NOT NULL,
     clicks              integer NOT NULL,
@@ -120,11 +106,27 @@ CREATE TABLE totals (
     confirmed_clicks    integer NOT NULL,
     conversions         integer NOT NULL,
     revenue             numeric NOT NULL,
+    -- Of the revenue; the empty text for what is not money.
+    currency            text COLLATE "C" NOT NULL,
+    list_id             bigint,
+    creative_id         bigint,
+    country             text,
+    device              text,
+    offer_id            text,
+    campaign_id         text,
+    span                text COLLATE "C" NOT NULL
+                        CONSTRAINT totals_span_check CHECK (span IN ('quarter', 'day')),
+    dimension           text COLLATE "C" NOT NULL
+                        CONSTRAINT totals_dimension_check
+                        CHECK (dimension IN ('all', 'offer', 'list', 'creative', 'campaign', 'content',
+                                             'country', 'device', 'audience', 'cell')),
+    -- The values of the dimensions, the empty text for none.
+    key                 text COLLATE "C" NOT NULL,
     CONSTRAINT totals_pkey PRIMARY KEY (account_id, span, dimension, bucket, key, currency)
 ) PARTITION BY LIST (dimension);
 -- The combinations are many: those who read one dimension do not pass by them.
 CREATE TABLE totals_of_dimensions PARTITION OF totals
-    FOR VALUES IN ('all', 'offer', 'list', 'creative', 'campaign', 'country', 'device')
+    FOR VALUES IN ('all', 'offer', 'list', 'creative', 'campaign', 'content', 'country', 'device', 'audience')
     WITH (fillfactor = 80);
 CREATE TABLE totals_of_cells PARTITION OF totals FOR VALUES IN ('cell') WITH (fillfactor = 80);
 

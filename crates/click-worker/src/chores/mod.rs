@@ -50,6 +50,7 @@ impl Chores {
     /// Until stopping.
     pub async fn run(self) -> anyhow::Result<()> {
         let mut retention_at = tokio::time::Instant::now();
+        let mut done = retention::Done::default();
         loop {
             match bursts::judge_bursts(&self.pool, self.burst, self.quiet).await {
                 Ok(n_clicks) => {
@@ -58,7 +59,7 @@ impl Chores {
                 Err(error) => self.failed("looking for bursts", &error),
             }
             if retention_at <= tokio::time::Instant::now() {
-                match retention::remove_old(&self.pool).await {
+                match retention::remove_old(&self.pool, &mut done).await {
                     Ok(()) => retention_at = tokio::time::Instant::now() + RETENTION_INTERVAL,
                     Err(error) => self.failed("removing what is too old", &error),
                 }

@@ -22,7 +22,10 @@ const MAX_ROWS: i64 = 5_000;
 /// A conversion of which nothing is known but the id of a click that never came.
 const WAITING_DAYS: i32 = 30;
 
-pub async fn remove_old(pool: &Pool) -> Result<(), StoreError> {
+/// What has been done already: the first day that is left of each account.
+pub type Done = BTreeMap<i64, Date>;
+
+pub async fn remove_old(pool: &Pool, done: &mut Done) -> Result<(), StoreError> {
     let mut client = pool.get().await?;
     let Some(alone) = alone(&mut client, LOCK).await? else {
         return Ok(());
@@ -30,14 +33,20 @@ pub async fn remove_old(pool: &Pool) -> Result<(), StoreError> {
     let mut client = pool.get().await?;
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     let horizons = account_raise_raw_since(&client, today).await?;
-    if !horizons.is_empty() {
+    let is_done = horizons
+        .iter()
+        .all(|(id, horizon)| done.get(id) == Some(horizon));
+    if !is_done {
         remove_clicks(&mut client, &horizons).await?;
     }
     for (account_id, horizon) in horizons {
-        let horizon = midnight(horizon);
-        for sql in [CONVERSIONS, MESSAGE_CLICKS, MESSAGES] {
-            remove_rows(&mut client, sql, account_id, horizon).await?;
+        if done.get(&account_id) == Some(&horizon) {
+            continue;
         }
+        for old in [CONVERSIONS, MESSAGE_CLICKS, MESSAGES] {
+            remove_rows(&mut client, old, account_id, midnight(horizon)).await?;
+        }
+        done.insert(account_id, horizon);
     }
     let waiting_since = midnight(today.saturating_sub(WAITING_DAYS.days()));
     remove_rows(&mut client, WAITING, 0, waiting_since).await?;
@@ -81,9 +90,7 @@ async fn remove_clicks(
         if day >= latest {
             continue;
         }
-        let sql = format!("SELECT DISTINCT account_id FROM {partition}");
-        let rows = client.query(&sql, &[]).await?;
-        let accounts: Vec<i64> = rows.iter().map(|row| row.get("account_id")).collect();
+        let accounts = account_list(client, &partition).await?;
         let is_old = |account: &i64| horizons.get(account).is_some_and(|horizon| day < *horizon);
         let old: Vec<i64> = accounts.iter().copied().filter(is_old).collect();
         if old.len() == accounts.len() {
@@ -96,9 +103,26 @@ async fn remove_clicks(
                  SELECT ctid FROM {partition} WHERE account_id = ANY ($1) LIMIT {MAX_ROWS}
              ))"
         );
-        while client.execute(&sql, &[&old]).await? > 0 {}
+        while !old.is_empty() && client.execute(&sql, &[&old]).await? > 0 {}
     }
     Ok(())
+}
+
+/// The accounts that have clicks in a partition: by its index from one to the next,
+/// since days that are kept for ever are looked at again and again.
+async fn account_list(client: &Object, partition: &str) -> Result<Vec<i64>, StoreError> {
+    let sql = format!(
+        "WITH RECURSIVE found AS (
+             SELECT min(account_id) AS account_id FROM {partition}
+             UNION ALL
+             SELECT (SELECT min(c.account_id) FROM {partition} c WHERE c.account_id > found.account_id)
+             FROM found
+             WHERE found.account_id IS NOT NULL
+         )
+         SELECT account_id FROM found WHERE account_id IS NOT NULL"
+    );
+    let rows = client.query(&sql, &[]).await?;
+    Ok(rows.iter().map(|row| row.get("account_id")).collect())
 }
 
 /// Somebody who reads clicks must not be waited for while others wait for us.
@@ -131,67 +155,84 @@ async fn partition_list(client: &Object) -> Result<Vec<(String, Date)>, StoreErr
     Ok(rows.iter().filter_map(named).collect())
 }
 
-const CONVERSIONS: &str = "
-    SELECT ctid FROM conversions WHERE account_id = $1 AND converted_at < $2 LIMIT $3
-";
+/// What is old in a table `m`: of account `$1`, before `$2`.
+#[derive(Clone, Copy)]
+struct Old {
+    table: &'static str,
+    is_old: &'static str,
+}
 
-const MESSAGES: &str = "SELECT ctid FROM messages WHERE account_id = $1 AND sent_at < $2 LIMIT $3";
+const CONVERSIONS: Old = Old {
+    table: "conversions",
+    is_old: "m.account_id = $1 AND m.converted_at < $2",
+};
+
+const MESSAGES: Old = Old {
+    table: "messages",
+    is_old: "m.account_id = $1 AND m.sent_at < $2",
+};
 
 /// A message click stays while later clicks of its contact do, which would
 /// otherwise take its place, and while later conversions are credited to it.
-const MESSAGE_CLICKS: &str = "
-    SELECT m.ctid
-    FROM message_clicks m
-    WHERE m.account_id = $1
-      AND m.clicked_at < $2
-      AND (m.contact_phone IS NULL OR NOT EXISTS (
-          SELECT
-          FROM links l
-          JOIN clicks c ON c.link_key = l.id AND c.contact_phone = m.contact_phone
-          WHERE l.id = m.link_key
-             OR (l.account_id = m.account_id AND l.message_id = m.message_id)
-      ))
-      AND NOT EXISTS (
-          SELECT
-          FROM conversions c
-          WHERE c.account_id = m.account_id
-            AND c.message_key = m.message_key
-            AND c.credited_click_id = m.click_id
-      )
-    LIMIT $3
-";
+const MESSAGE_CLICKS: Old = Old {
+    table: "message_clicks",
+    is_old: "
+        m.account_id = $1
+        AND m.clicked_at < $2
+        AND (m.contact_phone IS NULL OR NOT EXISTS (
+            SELECT
+            FROM links l
+            JOIN clicks c ON c.link_key = l.id AND c.contact_phone = m.contact_phone
+            WHERE l.id = m.link_key
+               OR (l.account_id = m.account_id AND l.message_id = m.message_id)
+        ))
+        AND NOT EXISTS (
+            SELECT
+            FROM conversions c
+            WHERE c.account_id = m.account_id
+              AND c.message_key = m.message_key
+              AND c.credited_click_id = m.click_id
+        )",
+};
 
-const WAITING: &str = "
-    SELECT ctid
-    FROM conversions
-    WHERE account_id IS NULL AND $1::bigint = 0 AND converted_at < $2
-    LIMIT $3
-";
+const WAITING: Old = Old {
+    table: "conversions",
+    is_old: "m.account_id IS NULL AND $1::bigint = 0 AND m.converted_at < $2",
+};
 
-/// Deletes the rows that `which` finds, some at a time. Alone with the books:
-/// what is removed must not be counted anew meanwhile.
+/// Deletes what is old, some rows at a time. They are looked for beside others, and
+/// deleted alone with the books: what is removed must not be counted anew
+/// meanwhile.
 async fn remove_rows(
     client: &mut Object,
-    which: &str,
+    Old { table, is_old }: Old,
     account_id: i64,
     horizon: Timestamp,
 ) -> Result<(), StoreError> {
-    let table = match which {
-        MESSAGE_CLICKS => "message_clicks",
-        MESSAGES => "messages",
-        _ => "conversions",
-    };
-    let sql = format!("DELETE FROM {table} WHERE ctid = ANY (ARRAY({which}))");
+    let find = format!("SELECT m.ctid::text AS place FROM {table} m WHERE {is_old} LIMIT $3");
+    let delete =
+        format!("DELETE FROM {table} m WHERE m.ctid = ANY ($3::text[]::tid[]) AND {is_old}");
     loop {
         let transaction = client.transaction().await?;
-        ledger::lock(&transaction, Lock::Exclusive).await?;
-        let statement = transaction.prepare_cached(&sql).await?;
-        let n_removed = transaction
-            .execute(&statement, &[&account_id, &horizon, &MAX_ROWS])
+        // As long as it takes: nobody waits for it.
+        transaction
+            .batch_execute("SET LOCAL statement_timeout = 0")
+            .await?;
+        let statement = transaction.prepare_cached(&find).await?;
+        let found = transaction
+            .query(&statement, &[&account_id, &horizon, &MAX_ROWS])
             .await?;
         transaction.commit().await?;
-        if n_removed == 0 {
+        if found.is_empty() {
             return Ok(());
         }
+        let places: Vec<String> = found.iter().map(|row| row.get("place")).collect();
+        let transaction = client.transaction().await?;
+        ledger::lock(&transaction, Lock::Exclusive).await?;
+        let statement = transaction.prepare_cached(&delete).await?;
+        transaction
+            .execute(&statement, &[&account_id, &horizon, &places])
+            .await?;
+        transaction.commit().await?;
     }
 }

@@ -7,6 +7,10 @@ pub const GROUPS: [&str; 10] = [
     "date", "hour", "message", "creative", "offer", "list", "link", "campaign", "country", "device",
 ];
 
+/// The dimensions whose combinations have rows of their own.
+const CONTENT: [&str; 4] = ["offer", "list", "creative", "campaign"];
+const AUDIENCE: [&str; 2] = ["country", "device"];
+
 /// What a row is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {
@@ -71,6 +75,12 @@ impl Filters {
             "device" => self.device.clone(),
             _ => None,
         }
+    }
+
+    /// The offer with which the keys of a dimension start, where it is filtered by.
+    pub fn key_start_of(&self, dimension: &str) -> Option<String> {
+        let starts_with_offer = ["content", "cell"].contains(&dimension);
+        self.offer_id.clone().filter(|_| starts_with_offer)
     }
 }
 
@@ -143,6 +153,12 @@ impl Asked {
         match dimensions[..] {
             [] => Source::Dimension("all"),
             [one] => Source::Dimension(one),
+            _ if dimensions.iter().all(|name| CONTENT.contains(name)) => {
+                Source::Dimension("content")
+            }
+            _ if dimensions.iter().all(|name| AUDIENCE.contains(name)) => {
+                Source::Dimension("audience")
+            }
             _ => Source::Dimension("cell"),
         }
     }

@@ -25,22 +25,25 @@ pub struct Found {
 /// that both tables have, `$11` is the dimension, `$12` and `$13` are the first
 /// and the last midnight (UTC) of the whole days in between, which are read as
 /// such. Without them they are the same moment. `$14` is the key of the rows, where
-/// the filter is on their own dimension.
+/// the filter is on their own dimension, `$15` the offer that it starts with.
 const FROM_TOTALS: &str = "
     FROM (
         SELECT * FROM totals
         WHERE account_id = $1 AND span = 'quarter' AND dimension = $11
           AND ($14::text IS NULL OR key = $14)
+          AND ($15::text IS NULL OR (key > $15 || '|' AND key < $15 || '}'))
           AND bucket >= $2 AND bucket < $12
         UNION ALL
         SELECT * FROM totals
         WHERE account_id = $1 AND span = 'day' AND dimension = $11
           AND ($14::text IS NULL OR key = $14)
+          AND ($15::text IS NULL OR (key > $15 || '|' AND key < $15 || '}'))
           AND bucket >= $12 AND bucket < $13
         UNION ALL
         SELECT * FROM totals
         WHERE account_id = $1 AND span = 'quarter' AND dimension = $11
           AND ($14::text IS NULL OR key = $14)
+          AND ($15::text IS NULL OR (key > $15 || '|' AND key < $15 || '}'))
           AND bucket >= $13 AND bucket < $3
     ) AS t
     WHERE ($5::text IS NULL OR t.offer_id = $5)
@@ -97,11 +100,6 @@ fn measures(asked: &Asked, source: Source, group: Option<Group>) -> String {
     )
 }
 
-const IS_ANYTHING: &str = "
-    sum(t.sends) <> 0 OR sum(t.messages) <> 0 OR sum(t.clicks) <> 0
-    OR sum(t.unique_clicks) <> 0 OR sum(t.conversions) <> 0 OR bool_or(t.revenue <> 0)
-";
-
 /// Runs a query with the parameters of its source, and more.
 async fn fetch(
     call: Call<'_>,
@@ -114,9 +112,11 @@ async fn fetch(
     let account_id = call.caller.account_id.0;
     let filters = &asked.filters;
     let (first_day, last_day) = days.of(asked);
-    let key = match source {
-        Source::Dimension(dimension) => filters.key_of(dimension),
-        Source::Links => None,
+    let (key, key_start) = match source {
+        Source::Dimension(dimension) => {
+            (filters.key_of(dimension), filters.key_start_of(dimension))
+        }
+        Source::Links => (None, None),
     };
     let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![
         &account_id,
@@ -136,6 +136,7 @@ async fn fetch(
             &first_day,
             &last_day,
             &key,
+            &key_start,
         ]),
         Source::Links => parameters.extend([
             &filters.link_keys as &(dyn ToSql + Sync),
@@ -170,7 +171,7 @@ impl Days {
 
 fn from(source: Source) -> (&'static str, usize) {
     match source {
-        Source::Dimension(_) => (FROM_TOTALS, 14),
+        Source::Dimension(_) => (FROM_TOTALS, 15),
         Source::Links => (FROM_LINKS, 12),
     }
 }
@@ -251,12 +252,13 @@ async fn by_dimension(call: Call<'_>, asked: &Asked) -> Result<Found, ApiError> 
         "SELECT nullif({table}.{column}::text, '') AS row_key, {}
          {from}
          GROUP BY row_key
-         HAVING {IS_ANYTHING}
          ORDER BY clicks DESC, row_key",
         measures(asked, source, Some(asked.group))
     );
     let found = fetch(call, asked, source, Days::Whole, &sql, &[]).await?;
     let keyed = found.iter().map(|row| (row.get("row_key"), counts(row)));
+    // What was there and is not any more counts as nothing.
+    let keyed = keyed.filter(|(_, counts)| *counts != Counts::default());
     Ok(Found {
         rows: named(call, asked.group, keyed.collect()).await?,
         next_cursor: None,

@@ -10,7 +10,7 @@ use super::asked::Group;
 use crate::{csv, error::ApiError};
 
 /// What is counted.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     pub sends: i64,
     pub clicks: i64,

@@ -231,12 +231,12 @@ fn rolled_up(cells: HashMap<(Slot, Place), Measures>) -> BTreeMap<Total, Measure
                 // Nobody is sent anything in a country, on a device, or of a
                 // campaign; and a message counts once but for its offers.
                 sends: match total.dimension {
-                    "cell" | "offer" => measures.sends,
+                    "cell" | "content" | "offer" => measures.sends,
                     "all" | "list" | "creative" => measures.messages,
                     _ => 0,
                 },
                 messages: match total.dimension {
-                    "cell" | "all" | "list" | "creative" => measures.messages,
+                    "cell" | "content" | "all" | "list" | "creative" => measures.messages,
                     "offer" => measures.sends,
                     _ => 0,
                 },
@@ -248,7 +248,7 @@ fn rolled_up(cells: HashMap<(Slot, Place), Measures>) -> BTreeMap<Total, Measure
     totals
 }
 
-fn dimensions(span: &'static str, slot: &Slot, place: Place) -> [Total; 8] {
+fn dimensions(span: &'static str, slot: &Slot, place: Place) -> [Total; 10] {
     let account_id = place.account_id;
     let total = |dimension, key: String, place: Place| Total {
         account_id,
@@ -314,11 +314,33 @@ fn dimensions(span: &'static str, slot: &Slot, place: Place) -> [Total; 8] {
                 ..none()
             },
         ),
-        total("cell", cell_key(&place), place),
+        total(
+            "content",
+            content_key(&place),
+            Place {
+                country: None,
+                device: None,
+                ..place.clone()
+            },
+        ),
+        total(
+            "audience",
+            audience_key(&place),
+            Place {
+                country: place.country.clone(),
+                device: place.device.clone(),
+                ..none()
+            },
+        ),
+        total(
+            "cell",
+            format!("{}|{}", content_key(&place), audience_key(&place)),
+            place,
+        ),
     ]
 }
 
-fn cell_key(place: &Place) -> String {
+fn content_key(place: &Place) -> String {
     let number = |value: Option<i64>| value.map(|n| n.to_string()).unwrap_or_default();
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     [
@@ -326,10 +348,13 @@ fn cell_key(place: &Place) -> String {
         number(place.list_id),
         number(place.creative_id),
         text(&place.campaign_id),
-        text(&place.country),
-        text(&place.device),
     ]
     .join("|")
+}
+
+fn audience_key(place: &Place) -> String {
+    let text = |value: &Option<String>| value.as_deref().unwrap_or_default().to_owned();
+    [text(&place.country), text(&place.device)].join("|")
 }
 
 const ADD_MEASURES: &str = "

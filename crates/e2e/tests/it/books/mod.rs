@@ -122,8 +122,10 @@ async fn a_recount_finds_what_is_wrong_and_repairs_it() {
         "DELETE FROM message_clicks WHERE ctid IN (SELECT ctid FROM message_clicks LIMIT 20)",
         "UPDATE conversions SET attribution = 'none', credited_click_id = NULL",
         "UPDATE message_clicks SET click_id = '01a11d5c-1e7b-7123-8123-456789abcdef'",
-        "INSERT INTO totals SELECT account_id, span, dimension, bucket - interval '1 year', key, currency,
-             offer_id, list_id, creative_id, campaign_id, country, device, 1, 1, 1, 1, 1, 1, 1, 1
+        "INSERT INTO totals (account_id, bucket, sends, messages, clicks, unique_clicks, bot_clicks,
+             confirmed_clicks, conversions, revenue, currency, span, dimension, key)
+         SELECT account_id, bucket - interval '1 year', 1, 1, 1, 1, 1, 1, 1, 1, currency, span,
+             dimension, key
          FROM totals",
     ] {
         books.world.db.batch_execute(wrong).await.unwrap();

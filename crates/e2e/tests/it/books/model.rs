@@ -340,6 +340,8 @@ impl Totals {
             .iter()
             .map(|v| v.clone().unwrap_or_default())
             .collect();
+        put("content", cell[..4].join("|"));
+        put("audience", cell[4..].join("|"));
         put("cell", cell.join("|"));
     }
 
@@ -403,7 +405,9 @@ impl Totals {
                 let key = offer.clone().unwrap_or_default();
                 let cell = format!("{key}|{}|{}|||", message.list, message.creative);
                 put("offer", key, 1, 1);
-                put("cell", cell, 1, i64::from(offers.is_empty()));
+                put("cell", cell.clone(), 1, i64::from(offers.is_empty()));
+                let content = cell.trim_end_matches("||").to_owned();
+                put("content", content, 1, i64::from(offers.is_empty()));
                 offers.push(offer);
             }
         }
