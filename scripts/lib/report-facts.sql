@@ -62,10 +62,10 @@ JOIN of_creative f ON f.place = (click.link + 1) % 100;
 
 INSERT INTO message_clicks
     (account_id, message_key, contact_key, click_id, clicked_at, link_key, link_id, list_id, offer_id,
-     creative_id, message_id, contact_phone, visitor, country, device)
+     creative_id, message_id, contact_phone, country, device)
 SELECT DISTINCT ON (link_key)
        account_id, 'm:' || message_id, 'c:' || contact_phone, click_id, clicked_at, link_key, link_id,
-       list_id, offer_id, creative_id, message_id, contact_phone, visitor, country, device
+       list_id, offer_id, creative_id, message_id, contact_phone, country, device
 FROM clicks
 WHERE account_id = :account AND NOT is_bot
 ORDER BY link_key, clicked_at, click_id;

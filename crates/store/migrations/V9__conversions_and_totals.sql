@@ -14,6 +14,8 @@ ALTER TABLE message_clicks
     ADD COLUMN campaign_id text,
     ADD COLUMN country text,
     ADD COLUMN device text,
+    -- Not written any more: it is in the key where it matters.
+    ALTER COLUMN visitor DROP NOT NULL,
     -- Keys are compared byte by byte, whatever language the database speaks.
     ALTER COLUMN message_key TYPE text COLLATE "C",
     ALTER COLUMN contact_key TYPE text COLLATE "C";

@@ -275,7 +275,6 @@ impl Row<'_> {
         MessageClick {
             key,
             clicked: self.clicked(),
-            visitor: self.visitor.to_string(),
         }
     }
 }

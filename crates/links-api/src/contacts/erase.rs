@@ -132,7 +132,7 @@ impl Eraser<'_> {
     async fn message_clicks(&self) -> Result<u64, ApiError> {
         let sql = "
             UPDATE message_clicks
-            SET contact_phone = $3, contact_key = $4, visitor = 'erased'
+            SET contact_phone = $3, contact_key = $4, visitor = NULL
             WHERE account_id = $1
               AND contact_key = $2
               AND message_key IN (

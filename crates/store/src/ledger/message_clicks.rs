@@ -17,7 +17,6 @@ use crate::pool::{GenericClient, Transaction};
 pub struct MessageClick {
     pub key: MessageContact,
     pub clicked: Clicked,
-    pub visitor: String,
 }
 
 impl MessageClick {
@@ -27,7 +26,6 @@ impl MessageClick {
         Some(Self {
             key: key(row),
             clicked: Clicked::read(row, "", account_id)?,
-            visitor: row.get("visitor"),
         })
     }
 
@@ -50,7 +48,7 @@ fn key(row: &Row) -> MessageContact {
 
 const COLUMNS: &str = "
     account_id, message_key, contact_key, click_id, link_key, link_id, list_id, offer_id,
-    creative_id, campaign_id, message_id, contact_phone, visitor, country, device
+    creative_id, campaign_id, message_id, contact_phone, country, device
 ";
 
 /// Merges new clicks, of each key the earliest, into what is there: an earlier
@@ -64,24 +62,22 @@ pub async fn message_click_merge_all(
     let clicks: Vec<_> = candidates.values().collect();
     let inserted = message_click_insert_all(transaction, &clicks).await?;
     let mut taken = Vec::with_capacity(clicks.len());
-    let mut others = BTreeSet::new();
+    let mut others = Vec::new();
     for click in clicks {
         if inserted.contains(&click.clicked.click_id.as_uuid()) {
             click.count(deltas, 1);
             taken.push(click.clone());
         } else {
-            others.insert(click.key.clone());
+            others.push(click);
         }
     }
     let mut earlier = Vec::new();
-    for current in message_click_lock_all(transaction, &others).await? {
+    for current in message_click_lock_later(transaction, &others).await? {
         let candidate = &candidates[&current.key];
-        if candidate.clicked.click_id < current.clicked.click_id {
-            current.count(deltas, -1);
-            candidate.count(deltas, 1);
-            earlier.push(candidate);
-            taken.push(candidate.clone());
-        }
+        current.count(deltas, -1);
+        candidate.count(deltas, 1);
+        earlier.push(candidate);
+        taken.push(candidate.clone());
     }
     message_click_update_all(transaction, &earlier).await?;
     Ok(taken)
@@ -141,13 +137,13 @@ async fn message_click_insert_all(
         .prepare_cached(
             "INSERT INTO message_clicks
                  (account_id, message_key, contact_key, click_id, clicked_at, link_key, link_id,
-                  list_id, offer_id, creative_id, campaign_id, message_id, contact_phone, visitor,
-                  country, device)
+                  list_id, offer_id, creative_id, campaign_id, message_id, contact_phone, country,
+                  device)
              SELECT *
              FROM unnest(
                  $1::bigint[], $2::text[], $3::text[], $4::uuid[], $5::timestamptz[],
                  $6::bigint[], $7::text[], $8::bigint[], $9::text[], $10::bigint[], $11::text[],
-                 $12::text[], $13::text[], $14::text[], $15::text[], $16::text[]
+                 $12::text[], $13::text[], $14::text[], $15::text[]
              )
              ON CONFLICT DO NOTHING
              RETURNING click_id",
@@ -177,17 +173,16 @@ async fn message_click_update_all(
                  campaign_id = n.campaign_id,
                  message_id = n.message_id,
                  contact_phone = n.contact_phone,
-                 visitor = n.visitor,
                  country = n.country,
                  device = n.device
              FROM unnest(
                  $1::bigint[], $2::text[], $3::text[], $4::uuid[], $5::timestamptz[],
                  $6::bigint[], $7::text[], $8::bigint[], $9::text[], $10::bigint[], $11::text[],
-                 $12::text[], $13::text[], $14::text[], $15::text[], $16::text[]
+                 $12::text[], $13::text[], $14::text[], $15::text[]
              ) AS n
                  (account_id, message_key, contact_key, click_id, clicked_at, link_key, link_id,
-                  list_id, offer_id, creative_id, campaign_id, message_id, contact_phone, visitor,
-                  country, device)
+                  list_id, offer_id, creative_id, campaign_id, message_id, contact_phone, country,
+                  device)
              WHERE (m.account_id, m.message_key, m.contact_key)
                  = (n.account_id, n.message_key, n.contact_key)
              RETURNING m.click_id",
@@ -220,7 +215,6 @@ async fn with_columns(
                 &column(clicks, |click| click.clicked.campaign_id.as_deref()),
                 &column(clicks, |click| click.clicked.message_id.as_deref()),
                 &column(clicks, |click| click.clicked.contact_phone.as_deref()),
-                &column(clicks, |click| click.visitor.as_str()),
                 &column(clicks, |click| click.clicked.country.as_deref()),
                 &column(clicks, |click| click.clicked.device.as_deref()),
             ],
@@ -249,6 +243,41 @@ async fn with_keys(
             ],
         )
         .await
+}
+
+/// Those that are later than these clicks of the same keys, locked in the order of
+/// their keys. The others stay: while clicks are added a message click becomes
+/// earlier and never later.
+async fn message_click_lock_later(
+    transaction: &Transaction<'_>,
+    clicks: &[&MessageClick],
+) -> Result<Vec<MessageClick>, tokio_postgres::Error> {
+    if clicks.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT {COLUMNS}
+         FROM unnest($1::bigint[], $2::text[], $3::text[], $4::uuid[], $5::timestamptz[])
+              AS k (account_id, message_key, contact_key, earlier_id, earlier_at)
+         JOIN message_clicks m USING (account_id, message_key, contact_key)
+         WHERE (k.earlier_at, k.earlier_id) < (m.clicked_at, m.click_id)
+         ORDER BY account_id, message_key, contact_key
+         FOR UPDATE OF m"
+    );
+    let statement = transaction.prepare_cached(&sql).await?;
+    let rows = transaction
+        .query(
+            &statement,
+            &[
+                &column(clicks, |click| click.key.account_id.0),
+                &column(clicks, |click| click.key.message_key.as_str()),
+                &column(clicks, |click| click.key.contact_key.as_str()),
+                &column(clicks, |click| click.clicked.click_id.as_uuid()),
+                &column(clicks, |click| click.clicked.time()),
+            ],
+        )
+        .await?;
+    Ok(rows.iter().filter_map(MessageClick::read).collect())
 }
 
 /// In the order of their keys, locked in that order.
@@ -281,7 +310,7 @@ async fn message_click_find_all(
         "SELECT DISTINCT ON (k.account_id, k.message_key, k.contact_key)
                 k.account_id, k.message_key, k.contact_key, c.click_id, c.link_key, c.link_id,
                 c.list_id, c.offer_id, c.creative_id, c.campaign_id, c.message_id,
-                c.contact_phone, c.visitor, c.country, c.device
+                c.contact_phone, c.country, c.device
          FROM {KEYS}
          CROSS JOIN LATERAL (
              SELECT l.id
