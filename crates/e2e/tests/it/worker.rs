@@ -291,6 +291,7 @@ async fn an_outage_of_postgres_is_waited_for() {
     );
     let mut worker = queue.world.start_worker_with(&[("DATABASE_URL", &url)]);
     worker.expect_in_log("storing is tried again");
+    worker.expect_in_log("a chore failed");
     queue.publish(&[event(click_id(0, 1)).to_string()]).await;
     queue.wait_for_clicks(1).await;
     proxy.cut();
@@ -307,6 +308,7 @@ async fn a_dropped_partition_is_made_again() {
     let queue = Queue::new().await;
     let mut worker = queue.world.start_worker();
     worker.expect_in_log("storing is tried again");
+    worker.expect_in_log("a chore failed");
     queue.publish(&[event(click_id(0, 1)).to_string()]).await;
     queue.wait_for_clicks(1).await;
     let sql =
