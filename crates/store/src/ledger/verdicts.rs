@@ -28,7 +28,7 @@ pub struct Verdict {
 
 /// Writes verdicts; answers how many clicks changed sides. Message clicks,
 /// credits and totals are afterwards what they would be had the verdicts been
-/// these from the start. Needs [`super::Lock::Exclusive`].
+/// these from the start. Needs [`crate::ledger::Lock::Exclusive`].
 pub async fn click_judge_all(
     transaction: &Transaction<'_>,
     verdicts: &[Verdict],

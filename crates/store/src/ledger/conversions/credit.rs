@@ -115,7 +115,7 @@ pub fn credited_message_click() -> String {
     )
 }
 
-/// Credits conversions anew. Needs [`super::Lock::Exclusive`].
+/// Credits conversions anew. Needs [`crate::ledger::Lock::Exclusive`].
 pub async fn conversion_credit_all(
     transaction: &Transaction<'_>,
     ids: &BTreeSet<ConversionId>,
@@ -159,7 +159,7 @@ pub async fn conversion_credit_all(
 }
 
 /// Removes conversions, and what they were counted as. Needs
-/// [`super::Lock::Exclusive`].
+/// [`crate::ledger::Lock::Exclusive`].
 pub(super) async fn conversion_delete_all(
     transaction: &Transaction<'_>,
     ids: &[ConversionId],

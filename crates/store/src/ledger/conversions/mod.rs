@@ -97,7 +97,7 @@ impl NewConversion {
 
 /// Stores conversions and credits them. Of those that are the same by
 /// [`Identity`] the earliest is stored, whichever comes first. Needs
-/// [`super::Lock::Exclusive`].
+/// [`crate::ledger::Lock::Exclusive`].
 pub async fn conversion_insert_all(
     transaction: &Transaction<'_>,
     conversions: Vec<NewConversion>,
@@ -123,7 +123,7 @@ pub async fn conversion_insert_all(
 }
 
 /// Stores and credits anew the conversions that waited for these clicks. Needs
-/// [`super::Lock::Exclusive`].
+/// [`crate::ledger::Lock::Exclusive`].
 pub async fn conversion_resolve_all(
     transaction: &Transaction<'_>,
     clicks: &[ClickId],
