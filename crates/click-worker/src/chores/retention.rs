@@ -92,11 +92,10 @@ async fn remove_clicks(
         }
         let accounts = account_list(client, &partition).await?;
         let is_old = |account: &i64| horizons.get(account).is_some_and(|horizon| day < *horizon);
-        let old: Vec<i64> = accounts.iter().copied().filter(is_old).collect();
-        if old.len() == accounts.len() {
-            drop_partition(client, &partition).await?;
+        if accounts.iter().all(is_old) && drop_partition(client, &partition, is_old).await? {
             continue;
         }
+        let old: Vec<i64> = accounts.into_iter().filter(is_old).collect();
         let sql = format!(
             "DELETE FROM {partition}
              WHERE ctid = ANY (ARRAY(
@@ -110,7 +109,10 @@ async fn remove_clicks(
 
 /// The accounts that have clicks in a partition: by its index from one to the next,
 /// since days that are kept for ever are looked at again and again.
-async fn account_list(client: &Object, partition: &str) -> Result<Vec<i64>, StoreError> {
+async fn account_list(
+    client: &impl GenericClient,
+    partition: &str,
+) -> Result<Vec<i64>, StoreError> {
     let sql = format!(
         "WITH RECURSIVE found AS (
              SELECT min(account_id) AS account_id FROM {partition}
@@ -125,14 +127,27 @@ async fn account_list(client: &Object, partition: &str) -> Result<Vec<i64>, Stor
     Ok(rows.iter().map(|row| row.get("account_id")).collect())
 }
 
-/// Somebody who reads clicks must not be waited for while others wait for us.
-async fn drop_partition(client: &mut Object, partition: &str) -> Result<(), StoreError> {
+/// Drops a partition if all that is in it is old: asked again once nobody can add
+/// to it, since a late click of another account may have come meanwhile. Somebody
+/// who reads clicks must not be waited for while others wait for us.
+async fn drop_partition(
+    client: &mut Object,
+    partition: &str,
+    is_old: impl Fn(&i64) -> bool,
+) -> Result<bool, StoreError> {
     let transaction = client.transaction().await?;
-    let sql = format!("SET LOCAL lock_timeout = '2s'; DROP TABLE {partition}");
+    // What dropping it would lock, and in that order.
+    let sql = "SET LOCAL lock_timeout = '2s'; LOCK TABLE ONLY clicks IN ACCESS EXCLUSIVE MODE";
+    transaction.batch_execute(sql).await?;
+    let accounts = account_list(&transaction, partition).await?;
+    if !accounts.iter().all(is_old) {
+        return Ok(false);
+    }
+    let sql = format!("DROP TABLE {partition}");
     transaction.batch_execute(&sql).await?;
     transaction.commit().await?;
     tracing::info!(partition, "dropped a partition that nobody wants to keep");
-    Ok(())
+    Ok(true)
 }
 
 /// The partitions of clicks with their days.

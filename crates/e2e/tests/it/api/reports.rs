@@ -780,6 +780,46 @@ async fn what_is_too_old_goes_and_the_totals_stay() {
     books.worker.stop();
 }
 
+/// A click of another account that is stored while its day is about to be dropped.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_late_click_of_another_account_keeps_its_day() {
+    let books = Books::start("lateday").await;
+    let old = (Timestamp::now() - SignedDuration::from_hours(24 * 30)).to_string();
+    books.deliver(&[books.click(0, &old, json!({})).1]).await;
+    books.change_account(json!({ "retention_days": 7 })).await;
+    let world = &books.api.world;
+    world
+        .db
+        .batch_execute(
+            "BEGIN;
+             INSERT INTO clicks (click_id, clicked_at, account_id, link_key, link_id, visitor, is_bot,
+                                 bot_reasons)
+             SELECT '01a11d5c-1e7b-7123-8123-456789abcdef', clicked_at, 999, 1, 'Ab3kX9q', 'v', false, '{}'
+             FROM clicks",
+        )
+        .await
+        .unwrap();
+    let mut again = world.start_worker();
+    again.expect_in_log("a chore failed");
+    let waits = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND NOT granted
+                   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    wait_for("the lock", true, async || world.count(waits).await > 0).await;
+    world.db.batch_execute("COMMIT").await.unwrap();
+    wait_for("what is left", (1, 0), async || {
+        (
+            world
+                .count("SELECT count(*) FROM clicks WHERE account_id = 999")
+                .await,
+            world
+                .count("SELECT count(*) FROM clicks WHERE account_id <> 999")
+                .await,
+        )
+    })
+    .await;
+    again.stop();
+    books.worker.stop();
+}
+
 #[tokio::test]
 async fn an_account_keeps_as_much_of_an_address_as_it_wants() {
     let books = Books::start("addresses").await;
