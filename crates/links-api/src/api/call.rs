@@ -61,6 +61,15 @@ impl Call<'_> {
         })
     }
 
+    /// A time by RFC 3339.
+    pub fn time(&self, name: &str) -> Result<Option<jiff::Timestamp>, ApiError> {
+        let problem = "it is not a time as in 2026-03-01T00:00:00Z";
+        let time = self
+            .text(name)?
+            .map(|text| text.parse().map_err(|_| ApiError::field(name, problem)));
+        time.transpose()
+    }
+
     pub fn choice(
         &self,
         name: &str,

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{
     filter::{self, ClickFilter},
-    object::{COLUMNS, CSV_COLUMNS, ClickObject},
+    object::{CSV_COLUMNS, ClickObject, columns},
 };
 use crate::{
     api::{Answer, Call, Content, Export, Operation},
@@ -47,7 +47,7 @@ async fn list_clicks(call: Call<'_>) -> Result<Answer, ApiError> {
     let export = Export::<ClickId>::read(call)?;
     let filter = ClickFilter::read(call)?.check(call, "").await?;
     let rows = filter
-        .fetch(call, COLUMNS, export.cursor, export.limit + 1)
+        .fetch(call, &columns(), export.cursor, export.limit + 1)
         .await?;
     let mut clicks: Vec<_> = rows.iter().map(ClickObject::read).collect();
     let next_cursor = export.cut(&mut clicks, |click| click.click_id.clone());

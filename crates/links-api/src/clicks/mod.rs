@@ -7,7 +7,7 @@ mod reclassify;
 
 use crate::api::Operation;
 
-pub use object::{COLUMNS, ClickObject};
+pub use object::{ClickObject, columns};
 
 pub fn operations() -> Vec<Operation> {
     vec![list::operation(), reclassify::operation()]

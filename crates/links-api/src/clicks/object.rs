@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
+use store::ledger::{CLICK_CONTACT_KEY, CLICK_MESSAGE_KEY};
 use tokio_postgres::Row;
 
 use crate::api::Timestamp;
@@ -48,20 +49,23 @@ pub struct ClickObject {
 }
 
 /// What [`ClickObject::read`] reads, of clicks `c`.
-pub const COLUMNS: &str = "
-    c.click_id::text AS click_id, c.clicked_at, c.link_id, c.list_id, c.offer_id, c.creative_id,
-    c.campaign_id, c.message_id, c.contact_phone, c.visitor, host(c.ip) AS ip, c.user_agent,
-    c.referrer, c.country, c.asn, c.device, c.os, c.browser, c.sub1, c.sub2, c.sub3, c.sub4,
-    c.sub5, c.source, c.creative, c.cost, c.is_bot, c.bot_reasons, c.bot_rules, c.confirmed,
-    EXISTS (
-        SELECT
-        FROM message_clicks m
-        WHERE m.account_id = c.account_id
-          AND m.message_key = CASE WHEN c.message_id IS NULL THEN 'l:' || c.link_key ELSE 'm:' || c.message_id END
-          AND m.contact_key = CASE WHEN c.contact_phone IS NULL THEN 'v:' || c.visitor ELSE 'c:' || c.contact_phone END
-          AND m.click_id = c.click_id
-    ) AS is_message_click
-";
+pub fn columns() -> String {
+    format!(
+        "c.click_id::text AS click_id, c.clicked_at, c.link_id, c.list_id, c.offer_id,
+         c.creative_id, c.campaign_id, c.message_id, c.contact_phone, c.visitor,
+         host(c.ip) AS ip, c.user_agent, c.referrer, c.country, c.asn, c.device, c.os, c.browser,
+         c.sub1, c.sub2, c.sub3, c.sub4, c.sub5, c.source, c.creative, c.cost, c.is_bot,
+         c.bot_reasons, c.bot_rules, c.confirmed,
+         EXISTS (
+             SELECT
+             FROM message_clicks m
+             WHERE m.account_id = c.account_id
+               AND m.message_key = {CLICK_MESSAGE_KEY}
+               AND m.contact_key = {CLICK_CONTACT_KEY}
+               AND m.click_id = c.click_id
+         ) AS is_message_click"
+    )
+}
 
 /// In the order of the object.
 pub const CSV_COLUMNS: [&str; 31] = [

@@ -81,12 +81,7 @@ pub fn phone(call: Call<'_>) -> Result<PhoneNumber, ApiError> {
 async fn get_journey(call: Call<'_>) -> Result<Answer, ApiError> {
     let phone = phone(call)?;
     let limit = call.integer("limit", 1..=MAX_EVENTS)?.unwrap_or(100);
-    let before: Option<jiff::Timestamp> = match call.text("before")? {
-        None => None,
-        Some(text) => Some(text.parse().map_err(|_| {
-            ApiError::field("before", "it is not a time as in 2026-03-01T00:00:00Z")
-        })?),
-    };
+    let before = call.time("before")?;
     let statement = call.db.prepare_cached(include_str!("journey.sql")).await?;
     let account_id = call.caller.account_id.0;
     let rows = call

@@ -187,7 +187,7 @@ async fn message_clicks(call: Call<'_>, message_id: &str) -> Result<Vec<ClickObj
          WHERE m.account_id = $1 AND m.message_key = $2
          ORDER BY m.clicked_at, m.click_id
          LIMIT 100",
-        crate::clicks::COLUMNS
+        crate::clicks::columns()
     );
     let statement = call.db.prepare_cached(&sql).await?;
     let account_id = call.caller.account_id.0;

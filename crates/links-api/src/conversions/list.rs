@@ -74,14 +74,6 @@ struct Conversions {
     next_cursor: Option<String>,
 }
 
-fn time(call: Call<'_>, name: &'static str) -> Result<Option<Timestamp>, ApiError> {
-    let problem = "it is not a time as in 2026-03-01T00:00:00Z";
-    let parsed = call
-        .text(name)?
-        .map(|text| text.parse().map_err(|_| ApiError::field(name, problem)));
-    parsed.transpose()
-}
-
 async fn list_conversions(call: Call<'_>) -> Result<Answer, ApiError> {
     let export = Export::<ConversionId>::read(call)?;
     let sql = format!(
@@ -102,7 +94,7 @@ async fn list_conversions(call: Call<'_>) -> Result<Answer, ApiError> {
          LIMIT $12"
     );
     let account_id = call.caller.account_id.0;
-    let from = time(call, "from")?.unwrap_or(Timestamp::UNIX_EPOCH);
+    let from = call.time("from")?.unwrap_or(Timestamp::UNIX_EPOCH);
     let after = export.cursor.filter(|id| id.time() >= from);
     let from = after.map_or(from, |id| id.time());
     let link_keys = match call.text("link_id")? {
@@ -113,7 +105,7 @@ async fn list_conversions(call: Call<'_>) -> Result<Answer, ApiError> {
         &account_id,
         &from,
         &after.map(|id| id.as_uuid()),
-        &time(call, "to")?,
+        &call.time("to")?,
         &call.text("event")?,
         &call.choice("attribution", &ATTRIBUTIONS)?,
         &call.text("txn_id")?,
