@@ -5,6 +5,7 @@ mod dead_letter;
 mod decode;
 mod metrics;
 mod part;
+mod receipts;
 mod recount;
 mod serve;
 mod session;

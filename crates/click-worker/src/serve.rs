@@ -13,7 +13,12 @@ use platform::{
 use prometheus_client::registry::Registry;
 use tokio::task::JoinSet;
 
-use crate::{chores::Chores, metrics::Metrics, session::Worker, settings::Settings, store::Store};
+use crate::{
+    chores::Chores, metrics::Metrics, receipts, session::Worker, settings::Settings, store::Store,
+};
+
+/// How long the last receipts may take.
+const RECEIPTS_AT_STOP: Duration = Duration::from_secs(2);
 
 pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     let pool = ::store::pool::build(&settings.pool, "click-worker")?;
@@ -26,9 +31,12 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     shutdown.watch(postgres, pool.clone(), ::store::pool::ping);
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
+    let topology = Topology::new(&settings.amqp.amqp_prefix);
+    let (receipts, sender) = receipts::channel(settings.amqp.amqp_url.clone(), topology.clone());
     let worker = || Worker {
         uri: settings.amqp.amqp_url.clone(),
-        topology: Topology::new(&settings.amqp.amqp_prefix),
+        topology: topology.clone(),
+        receipts: receipts.clone(),
         prefetch: settings.prefetch,
         batch_max_events: usize::try_from(settings.batch_max_events).unwrap_or(usize::MAX),
         linger: settings.linger(),
@@ -39,6 +47,8 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
         drain_timeout: Duration::from_secs(settings.drain_timeout_s),
     };
     let workers: Vec<_> = (0..settings.consumers).map(|_| worker()).collect();
+    drop(receipts);
+    let sender = tokio::spawn(sender.run());
     let chores = Chores::new(
         pool.clone(),
         metrics.clone(),
@@ -53,5 +63,7 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     while let Some(ended) = consumers.join_next().await {
         ended.context("a consumer panicked")??;
     }
+    // Receipts may be lost: a broker that takes none holds nobody up.
+    drop(tokio::time::timeout(RECEIPTS_AT_STOP, sender).await);
     Ok(())
 }

@@ -31,6 +31,7 @@ use crate::{
     decode::{Decoded, Message, Poison},
     metrics::Metrics,
     part::{Part, poison},
+    receipts::Receipts,
     store::Store,
 };
 
@@ -44,6 +45,7 @@ pub struct Worker {
     pub batch_max_events: usize,
     pub linger: Duration,
     pub store: Store,
+    pub receipts: Receipts,
     pub metrics: Metrics,
     pub amqp_health: DependencyHealth,
     pub stopping: CancellationToken,
@@ -206,6 +208,7 @@ impl Worker {
             // One consumer, one channel: everything up to here is settled.
             let options = BasicAckOptions { multiple: true };
             channel.basic_ack(last.delivery_tag, options).await?;
+            self.receipts.settled(&deliveries);
         }
         Ok(())
     }

@@ -78,6 +78,7 @@ pub struct Metrics {
     pub spool_damaged: Counter,
     pub published_events: Counter,
     pub published_messages: Counter,
+    pub resent_events: Counter,
     publisher_failures: Family<ReasonLabels, Counter>,
     pub broker_blocked: Gauge,
 }
@@ -106,6 +107,7 @@ impl Metrics {
             spool_damaged: Counter::default(),
             published_events: Counter::default(),
             published_messages: Counter::default(),
+            resent_events: Counter::default(),
             publisher_failures: Family::default(),
             broker_blocked: Gauge::default(),
         };
@@ -154,6 +156,11 @@ impl Metrics {
             "waypost_edge_published_messages",
             "Messages the broker has confirmed",
             m.published_messages,
+        );
+        registry.register(
+            "waypost_edge_resent_events",
+            "Events sent again because the broker had confirmed them and no worker stored them",
+            m.resent_events,
         );
         registry.register(
             "waypost_edge_publisher_failures",

@@ -117,6 +117,13 @@ pub struct Settings {
     /// clicks are not recorded: 1 GiB holds some 2.5 million.
     #[arg(long, env = "SPOOL_MAX_BYTES", default_value = "1073741824")]
     pub spool_max_bytes: u64,
+    /// Bytes of the spool up to which clicks stay in it until a worker has stored
+    /// them; over that, until the broker has confirmed them. 0: never longer than
+    /// that; half of SPOOL_MAX_BYTES if it is not set. Too low: what a broker
+    /// confirmed and lost may be gone. Too high: less room for an outage of the
+    /// broker after one of the workers.
+    #[arg(long, env = "SPOOL_KEEP_BYTES")]
+    pub spool_keep_bytes: Option<u64>,
     /// Bytes after which a segment is closed. Too low: many files. Too high:
     /// more is sent again after a crash.
     #[arg(long, env = "SPOOL_SEGMENT_BYTES", default_value = "16777216")]
@@ -130,6 +137,12 @@ pub struct Settings {
     #[arg(long, env = "CONFIRM_TIMEOUT_MS", default_value = "30000",
           value_parser = clap::value_parser!(u64).range(100..))]
     pub confirm_timeout_ms: u64,
+    /// How long clicks may be unstored when later ones are stored, in
+    /// milliseconds: then the broker has lost them, and they are sent again. Too
+    /// low: work done twice. Too high: they are missing for longer.
+    #[arg(long, env = "RESEND_AFTER_MS", default_value = "30000",
+          value_parser = clap::value_parser!(u64).range(100..=86_400_000))]
+    pub resend_after_ms: u64,
 
     /// How long requests in flight, and then the publisher, may take after
     /// the signal to stop, in seconds. What is not published by then is

@@ -3,7 +3,11 @@
 //! ```text
 //! exchange <prefix>.clicks --> queue <prefix>.clicks --(dead letter)-->
 //! exchange <prefix>.dead   --> queue <prefix>.clicks.dead
+//! default exchange         --> queue <prefix>.receipts.<a redirector's process>
 //! ```
+//!
+//! A receipt goes the other way: a worker names the messages of a redirector that
+//! are stored.
 //!
 //! Whoever connects declares all of it, so services start in any order and a
 //! deleted queue comes back. Connections are not repaired: on any failure all
@@ -45,7 +49,11 @@ pub struct Topology {
     pub clicks_queue: ShortString,
     pub dead_exchange: ShortString,
     pub dead_queue: ShortString,
+    receipts_prefix: String,
 }
+
+/// A queue of receipts is deleted when nobody has consumed from it for an hour.
+const RECEIPTS_EXPIRE_MS: i32 = 3_600_000;
 
 impl Topology {
     /// The routing key of clicks, in both exchanges.
@@ -57,6 +65,7 @@ impl Topology {
             clicks_queue: format!("{prefix}.clicks").into(),
             dead_exchange: format!("{prefix}.dead").into(),
             dead_queue: format!("{prefix}.clicks.dead").into(),
+            receipts_prefix: format!("{prefix}.receipts."),
         }
     }
 
@@ -105,6 +114,31 @@ impl Topology {
             arguments,
         )
         .await
+    }
+
+    /// The queue of the receipts for one process of a redirector.
+    pub fn receipts_queue(&self, process: &str) -> ShortString {
+        format!("{}{process}", self.receipts_prefix).into()
+    }
+
+    /// Whether receipts may be sent to a queue that a message names.
+    pub fn is_receipts_queue(&self, name: &str) -> bool {
+        name.starts_with(&self.receipts_prefix)
+    }
+
+    /// Declares a queue of receipts: they may be lost, and are then asked for by
+    /// sending the message again.
+    pub async fn declare_receipts(channel: &Channel, queue: &ShortString) -> lapin::Result<()> {
+        let mut arguments = FieldTable::default();
+        arguments.insert("x-expires".into(), AMQPValue::LongInt(RECEIPTS_EXPIRE_MS));
+        let options = QueueDeclareOptions {
+            durable: true,
+            ..Default::default()
+        };
+        channel
+            .queue_declare(queue.clone(), options, arguments)
+            .await?;
+        Ok(())
     }
 
     async fn declare_queue(

@@ -3,11 +3,16 @@
 //! A session connects, declares the topology, and sends what is durable with a
 //! window of unconfirmed messages. Whatever goes wrong (connection or channel
 //! lost, a nack, a returned message, no confirm in time) ends the session; the
-//! next one begins at the first record that was not released (see `releases`). A broker that blocks
-//! publishers is waited for. Consumers see duplicates and know them by their
-//! click ids.
+//! next one begins at the first record that was not confirmed (see `releases`). A
+//! broker that blocks publishers is waited for. Consumers see duplicates and know
+//! them by their click ids.
+//!
+//! What is confirmed stays in the spool until a worker's receipt says that it is
+//! stored (see `unstored`), or until the spool needs the room.
 
+mod receipts;
 mod releases;
+mod unstored;
 
 use std::{
     collections::VecDeque,
@@ -35,7 +40,9 @@ use crate::{
     metrics::Metrics,
     spool::{Batch, Position, Reader, Spool},
 };
+use receipts::Receipts;
 use releases::{Released, Releases};
+use unstored::{Range, Unstored};
 
 /// How long the first event of a message waits for more.
 const LINGER: Duration = Duration::from_millis(5);
@@ -49,12 +56,19 @@ const IDLE: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(250);
 /// Persistent, as queues are.
 const PERSISTENT: u8 = 2;
+/// How long a stop waits for receipts. Without them, a confirm has to do.
+const RECEIPTS_AT_STOP: Duration = Duration::from_secs(1);
 
 pub struct PublisherSettings {
     pub uri: lapin::uri::AMQPUri,
     pub topology: Topology,
     pub confirm_timeout: Duration,
     pub drain_timeout: Duration,
+    /// How long something may be unstored when something later is stored.
+    pub resend_after: Duration,
+    /// Bytes of the spool up to which it keeps what is confirmed and not known to
+    /// be stored.
+    pub keep_bytes: u64,
 }
 
 pub struct Publisher {
@@ -77,6 +91,8 @@ enum SessionEnd {
     NotPublished(#[from] lapin::Error),
     #[error("the spool cannot be read: {0}")]
     Spool(#[from] std::io::Error),
+    #[error("RabbitMQ ended the consumer of receipts: its queue is gone")]
+    NoReceipts,
 }
 
 impl SessionEnd {
@@ -89,6 +105,7 @@ impl SessionEnd {
             Self::Unconfirmed(Unconfirmed::Ended(_)) | Self::NotPublished(_) => "connection_lost",
             Self::Unconfirmed(Unconfirmed::TimedOut(_)) => "confirm_timeout",
             Self::Spool(_) => "spool_unreadable",
+            Self::NoReceipts => "receipts_queue_gone",
         }
     }
 }
@@ -98,13 +115,17 @@ impl Publisher {
     /// drain timeout. What is left stays in the spool.
     pub async fn run(self) -> anyhow::Result<()> {
         let mut reader = self.spool.reader();
-        let mut delivered = Position::default();
+        let mut progress = Progress {
+            process: format!("{:016x}", rand::random::<u64>()),
+            confirmed: Position::default(),
+            unstored: Unstored::new(self.settings.resend_after, Instant::now()),
+        };
         let mut backoff = Backoff::default();
         let deadline = Deadline::after(&self.stopping, self.settings.drain_timeout);
         loop {
-            reader.seek(delivered);
-            let before = delivered;
-            let session = self.session(&mut reader, &mut delivered);
+            reader.seek(progress.confirmed);
+            let before = progress.confirmed;
+            let session = self.session(&mut reader, &mut progress);
             let end = tokio::select! {
                 end = session => end,
                 () = deadline.passed() => {
@@ -116,7 +137,7 @@ impl Publisher {
                 tracing::info!("all clicks are published");
                 return Ok(());
             };
-            if delivered != before {
+            if progress.confirmed != before {
                 backoff.reset();
             }
             self.metrics.publisher_failure(end.reason());
@@ -135,7 +156,7 @@ impl Publisher {
     async fn session(
         &self,
         reader: &mut Reader,
-        delivered: &mut Position,
+        progress: &mut Progress,
     ) -> Result<(), SessionEnd> {
         let settings = &self.settings;
         let (connection, channel) =
@@ -143,6 +164,8 @@ impl Publisher {
         channel
             .confirm_select(ConfirmSelectOptions::default())
             .await?;
+        let queue = settings.topology.receipts_queue(&progress.process);
+        let receipts = Receipts::open(&connection, queue).await?;
         self.health.up();
         tracing::info!("connected to RabbitMQ");
         let mut session = Session {
@@ -151,16 +174,30 @@ impl Publisher {
             channel,
             window: VecDeque::with_capacity(WINDOW),
             releases: Releases::default(),
+            receipts,
+            again: None,
+            again_reader: self.spool.reader(),
             durable: self.spool.durable(),
             is_blocked: false,
         };
-        let result = session.run(reader, delivered).await;
+        let result = session.run(reader, progress).await;
         self.metrics.broker_blocked.set(0);
         if result.is_ok() {
+            session.receipts.delete().await;
             amqp::close(&connection).await;
         }
         result
     }
+}
+
+/// How far publishing has come, whatever happens to sessions.
+struct Progress {
+    /// Names this process in receipts: those for an earlier one, which may have
+    /// used the same positions, are not its own.
+    process: String,
+    /// Everything before it is on a queue.
+    confirmed: Position,
+    unstored: Unstored,
 }
 
 struct Session<'p> {
@@ -171,13 +208,18 @@ struct Session<'p> {
     window: VecDeque<Published>,
     /// Confirmed and not released.
     releases: Releases,
+    receipts: Receipts,
+    /// What is being sent again, and its reader.
+    again: Option<Range>,
+    again_reader: Reader,
     durable: watch::Receiver<Position>,
     is_blocked: bool,
 }
 
 struct Published {
     confirm: PublisherConfirm,
-    end: Position,
+    /// As in [`Released`].
+    end: Option<Position>,
     n_events: usize,
     since: Instant,
 }
@@ -186,13 +228,15 @@ impl Session<'_> {
     async fn run(
         &mut self,
         reader: &mut Reader,
-        delivered: &mut Position,
+        progress: &mut Progress,
     ) -> Result<(), SessionEnd> {
         let mut idle_since = Instant::now();
+        let mut all_confirmed_since = None;
         loop {
             let is_stopping = self.publisher.stopping.is_cancelled();
             self.durable.mark_unchanged();
-            let sent_all = self.fill_window(reader).await?;
+            self.take_receipts(progress)?;
+            let sent_all = self.fill_window(reader, progress).await?;
             let spool_bytes = i64::try_from(self.publisher.spool.bytes()).unwrap_or(i64::MAX);
             self.publisher.metrics.spool_bytes.set(spool_bytes);
             if let Some(oldest) = self.window.front_mut() {
@@ -201,7 +245,7 @@ impl Session<'_> {
                 tokio::select! {
                     result = confirm => {
                         amqp::confirmed(result)?;
-                        self.confirm_oldest(delivered)?;
+                        self.confirm_oldest(progress)?;
                     }
                     _ = more, if sent_all => tokio::time::sleep(LINGER).await,
                     () = tokio::time::sleep(TICK) => {}
@@ -213,11 +257,15 @@ impl Session<'_> {
             if !sent_all {
                 continue;
             }
+            let all_are_stored = progress.unstored.first().is_none();
             if is_stopping {
-                self.publisher.spool.release(reader.position())?;
-                return Ok(());
+                let since = all_confirmed_since.get_or_insert_with(Instant::now);
+                if all_are_stored || since.elapsed() >= RECEIPTS_AT_STOP {
+                    self.publisher.spool.release(reader.position())?;
+                    return Ok(());
+                }
             }
-            if idle_since.elapsed() >= IDLE && self.publisher.spool.bytes() > 0 {
+            if idle_since.elapsed() >= IDLE && all_are_stored && self.publisher.spool.bytes() > 0 {
                 self.publisher.spool.close_segment(reader.position());
                 self.publisher.spool.release(reader.position())?;
             }
@@ -227,13 +275,19 @@ impl Session<'_> {
                     tokio::time::sleep(LINGER).await;
                 }
                 () = self.publisher.stopping.cancelled(), if !is_stopping => {}
+                () = self.receipts.wait() => {}
                 () = tokio::time::sleep(TICK) => self.check_broker()?,
             }
         }
     }
 
     /// Publishes until the window is full or all is sent; true if the latter.
-    async fn fill_window(&mut self, reader: &mut Reader) -> Result<bool, SessionEnd> {
+    async fn fill_window(
+        &mut self,
+        reader: &mut Reader,
+        progress: &mut Progress,
+    ) -> Result<bool, SessionEnd> {
+        self.send_again(progress).await?;
         while self.window.len() < WINDOW {
             let Some(batch) = reader.next_batch(MAX_EVENTS_PER_MESSAGE, MAX_MESSAGE_BYTES)? else {
                 return Ok(true);
@@ -243,15 +297,61 @@ impl Session<'_> {
                 self.publisher.metrics.spool_damaged.inc_by(n_damaged);
             }
             if batch.n_records > 0 {
-                let published = self.publish(&batch).await?;
-                self.window.push_back(published);
-                self.releases.published();
+                self.publish(&batch, Some(batch.end), progress).await?;
             }
         }
         Ok(false)
     }
 
-    async fn publish(&mut self, batch: &Batch) -> Result<Published, SessionEnd> {
+    /// A message of what seems to be lost, if there is such and the window has
+    /// room: what is new does not wait for all of what is old.
+    async fn send_again(&mut self, progress: &mut Progress) -> Result<(), SessionEnd> {
+        if self.window.len() >= WINDOW {
+            return Ok(());
+        }
+        if self.again.is_none() {
+            self.again = progress.unstored.due(Instant::now());
+            let Some(range) = self.again else {
+                return Ok(());
+            };
+            self.again_reader.seek(range.start);
+            tracing::warn!(
+                segment = range.start.segment,
+                bytes = range.end.offset - range.start.offset,
+                "sending again what was confirmed and then not stored"
+            );
+        }
+        let batch = self
+            .again_reader
+            .next_batch(MAX_EVENTS_PER_MESSAGE, MAX_MESSAGE_BYTES)?;
+        match (self.again, batch) {
+            // Of a segment that was deleted meanwhile nothing is left to send.
+            (Some(range), Some(batch)) if batch.start < range.end => {
+                if batch.end >= range.end {
+                    self.again = None;
+                }
+                if batch.n_records > 0 {
+                    let n_events = u64::try_from(batch.n_records).unwrap_or(u64::MAX);
+                    self.publisher.metrics.resent_events.inc_by(n_events);
+                    self.publish(&batch, None, progress).await?;
+                }
+            }
+            _ => self.again = None,
+        }
+        Ok(())
+    }
+
+    /// Publishes a message into the window.
+    async fn publish(
+        &mut self,
+        batch: &Batch,
+        end: Option<Position>,
+        progress: &mut Progress,
+    ) -> Result<(), SessionEnd> {
+        let range = Range {
+            start: batch.start,
+            end: batch.end,
+        };
         let span = tracing::info_span!(
             "edge-redirector.clicks.publish",
             otel.kind = "producer",
@@ -268,6 +368,8 @@ impl Session<'_> {
         let properties = BasicProperties::default()
             .with_content_type(CONTENT_TYPE.into())
             .with_delivery_mode(PERSISTENT)
+            .with_reply_to(self.receipts.queue())
+            .with_correlation_id(receipts::correlation_id(&progress.process, range))
             .with_headers(headers);
         let options = BasicPublishOptions {
             // Unroutable is to be returned, not dropped and confirmed.
@@ -289,15 +391,45 @@ impl Session<'_> {
                 () = tokio::time::sleep(TICK) => self.check_timeout(since)?,
             }
         };
-        Ok(Published {
+        self.window.push_back(Published {
             confirm,
-            end: batch.end,
+            end,
             n_events: batch.n_records,
             since: Instant::now(),
-        })
+        });
+        self.releases.published();
+        progress.unstored.published(range, Instant::now());
+        Ok(())
     }
 
-    fn confirm_oldest(&mut self, delivered: &mut Position) -> Result<(), SessionEnd> {
+    fn take_receipts(&mut self, progress: &mut Progress) -> Result<(), SessionEnd> {
+        let mut is_news = false;
+        while let Some(stored) = self.receipts.take(&progress.process)? {
+            for range in stored {
+                progress.unstored.stored(range, Instant::now());
+                is_news = true;
+            }
+        }
+        if is_news {
+            self.release(progress)?;
+        }
+        Ok(())
+    }
+
+    /// Frees the spool of what is stored, and of the oldest of what is confirmed
+    /// if it is too much.
+    fn release(&self, progress: &mut Progress) -> Result<(), SessionEnd> {
+        let spool = &self.publisher.spool;
+        let first = progress.unstored.first().unwrap_or(progress.confirmed);
+        spool.release(first.min(progress.confirmed))?;
+        let keep_bytes = self.publisher.settings.keep_bytes;
+        if let Some(start) = spool.release_over(progress.confirmed, keep_bytes)? {
+            progress.unstored.forget_before(start);
+        }
+        Ok(())
+    }
+
+    fn confirm_oldest(&mut self, progress: &mut Progress) -> Result<(), SessionEnd> {
         if let Some(oldest) = self.window.pop_front() {
             self.releases.confirmed(Released {
                 end: oldest.end,
@@ -308,10 +440,9 @@ impl Session<'_> {
             let n_events = u64::try_from(released.n_events).unwrap_or(u64::MAX);
             self.publisher.metrics.published_messages.inc();
             self.publisher.metrics.published_events.inc_by(n_events);
-            *delivered = released.end;
-            self.publisher.spool.release(released.end)?;
+            progress.confirmed = released.end.unwrap_or(progress.confirmed);
         }
-        Ok(())
+        self.release(progress)
     }
 
     fn check_broker(&mut self) -> Result<(), SessionEnd> {
@@ -359,10 +490,19 @@ pub fn settings(settings: &crate::settings::Settings) -> anyhow::Result<Publishe
         settings.spool_segment_bytes <= settings.spool_max_bytes,
         "SPOOL_SEGMENT_BYTES is larger than SPOOL_MAX_BYTES"
     );
+    let keep_bytes = settings
+        .spool_keep_bytes
+        .unwrap_or(settings.spool_max_bytes / 2);
+    anyhow::ensure!(
+        keep_bytes <= settings.spool_max_bytes,
+        "SPOOL_KEEP_BYTES is larger than SPOOL_MAX_BYTES"
+    );
     Ok(PublisherSettings {
         uri: settings.amqp.amqp_url.clone(),
         topology: Topology::new(&settings.amqp.amqp_prefix),
         confirm_timeout: Duration::from_millis(settings.confirm_timeout_ms),
         drain_timeout: settings.drain_timeout(),
+        resend_after: Duration::from_millis(settings.resend_after_ms),
+        keep_bytes,
     })
 }

@@ -29,7 +29,8 @@ struct Held {
 /// A message that is on a queue for certain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Released {
-    pub end: Position,
+    /// Where its records end; `None` if they were sent again.
+    pub end: Option<Position>,
     pub n_events: usize,
 }
 
@@ -59,7 +60,7 @@ mod tests {
     use super::*;
 
     fn message(offset: u64) -> Released {
-        let end = Position { segment: 1, offset };
+        let end = Some(Position { segment: 1, offset });
         Released { end, n_events: 1 }
     }
 

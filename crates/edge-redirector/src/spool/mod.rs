@@ -217,14 +217,28 @@ impl Spool {
     /// Everything before `position` is delivered: segments that end there or
     /// before are deleted.
     pub fn release(&self, position: Position) -> io::Result<()> {
-        while let Some((sequence, segment)) = self.first_delivered(position) {
+        self.release_over(position, 0).map(drop)
+    }
+
+    /// As [`release`](Self::release), the oldest segments first and only while
+    /// the spool has more bytes than these. Answers where it begins then, if
+    /// something was deleted.
+    pub fn release_over(&self, position: Position, bytes: u64) -> io::Result<Option<Position>> {
+        let mut start = None;
+        while self.bytes() > bytes
+            && let Some((sequence, segment)) = self.first_delivered(position)
+        {
             // Not under the lock, which the writer needs: a delete can take
             // long, and every click would wait for it.
             fs::remove_file(self.0.path(sequence))?;
             lock_of(&self.0.segments).remove(&sequence);
             self.0.bytes.fetch_sub(segment.bytes, Ordering::Relaxed);
+            start = Some(Position {
+                segment: sequence + 1,
+                offset: 0,
+            });
         }
-        Ok(())
+        Ok(start)
     }
 
     fn first_delivered(&self, position: Position) -> Option<(u64, Segment)> {

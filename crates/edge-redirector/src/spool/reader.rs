@@ -16,6 +16,8 @@ pub struct Batch {
     /// The payloads, one behind the other.
     pub bytes: Vec<u8>,
     pub n_records: usize,
+    /// Where they begin; in the segment in which they end.
+    pub start: Position,
     /// Release this once they are delivered.
     pub end: Position,
     /// Damaged stretches that were skipped on the way.
@@ -63,6 +65,7 @@ impl Reader {
             if self.position.offset >= segment_len {
                 break;
             }
+            batch.start = self.position;
             self.read_chunk(segment_len)?;
             let full = self.take_records(&mut batch, segment_len, max_records, max_bytes);
             if full || batch.n_records > 0 {

@@ -1,0 +1,296 @@
+//! What is published and not known to be stored.
+//!
+//! A confirm says that a message is on a queue. Queues can be deleted, purged and
+//! lost with their broker. So a worker says with a receipt what is in Postgres, and
+//! until then a record stays in the spool. What no receipt came for, though one
+//! came for something later, is a gap; a gap that lasts is sent again. When nothing
+//! comes after it, the last message is sent again in the place of something later.
+//! Storing is idempotent, so what was sent again for nothing costs a look.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use crate::spool::Position;
+
+/// A gap is waited for twice as long each time, up to this many doublings.
+const MAX_DOUBLINGS: u32 = 5;
+
+/// From a position up to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    pub start: Position,
+    pub end: Position,
+}
+
+#[derive(Debug)]
+pub struct Unstored {
+    /// By their starts; they neither overlap nor touch.
+    ranges: BTreeMap<Position, Rest>,
+    /// The furthest end that a receipt named.
+    furthest: Position,
+    /// The furthest message.
+    last: Option<Range>,
+    /// Since when nothing was published or receipted, and how often the last
+    /// message was sent again since then.
+    quiet: Waiting,
+    patience: Duration,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Rest {
+    end: Position,
+    /// Since when something later is stored.
+    gap: Option<Waiting>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
+    since: Instant,
+    tries: u32,
+}
+
+impl Waiting {
+    fn since(since: Instant) -> Self {
+        Self { since, tries: 0 }
+    }
+
+    /// Whether it is time to try, which begins another wait.
+    fn is_over(&mut self, patience: Duration, now: Instant) -> bool {
+        let wait = patience * 2_u32.pow(self.tries.min(MAX_DOUBLINGS));
+        let is_over = now.saturating_duration_since(self.since) >= wait;
+        if is_over {
+            *self = Self {
+                since: now,
+                tries: self.tries + 1,
+            };
+        }
+        is_over
+    }
+}
+
+impl Unstored {
+    /// `patience` is how long a gap may last.
+    pub fn new(patience: Duration, now: Instant) -> Self {
+        Self {
+            ranges: BTreeMap::new(),
+            furthest: Position::default(),
+            last: None,
+            quiet: Waiting::since(now),
+            patience,
+        }
+    }
+
+    /// A message with these records was published, for the first time or again.
+    pub fn published(&mut self, message: Range, now: Instant) {
+        if self.last.is_none_or(|last| last.end < message.end) {
+            self.last = Some(message);
+            self.quiet = Waiting::since(now);
+        }
+        let Range { mut start, end } = message;
+        let mut rest = Rest { end, gap: None };
+        for (other, range) in self.take_touching(message) {
+            start = start.min(other);
+            rest.end = rest.end.max(range.end);
+            rest.gap = rest.gap.or(range.gap);
+        }
+        self.ranges.insert(start, rest);
+    }
+
+    /// A worker has stored these records, or dead-lettered them.
+    pub fn stored(&mut self, stored: Range, now: Instant) {
+        for (start, range) in self.take_touching(stored) {
+            if start < stored.start {
+                let end = range.end.min(stored.start);
+                self.ranges.insert(start, Rest { end, ..range });
+            }
+            if stored.end < range.end {
+                self.ranges.insert(start.max(stored.end), range);
+            }
+        }
+        self.furthest = self.furthest.max(stored.end);
+        self.quiet = Waiting::since(now);
+        for range in self.ranges.values_mut() {
+            if range.end <= self.furthest {
+                range.gap.get_or_insert(Waiting::since(now));
+            }
+        }
+    }
+
+    /// Takes out the ranges that overlap or touch one.
+    fn take_touching(&mut self, range: Range) -> Vec<(Position, Rest)> {
+        let touching = self.ranges.range(..=range.end).rev();
+        let touching: Vec<_> = touching
+            .take_while(|(_, rest)| rest.end >= range.start)
+            .map(|(&start, &rest)| (start, rest))
+            .collect();
+        for (start, _) in &touching {
+            self.ranges.remove(start);
+        }
+        touching
+    }
+
+    /// The first record that is not known to be stored.
+    pub fn first(&self) -> Option<Position> {
+        self.ranges.first_key_value().map(|(&start, _)| start)
+    }
+
+    /// What is to be sent again now; `None` if there is nothing, or not yet.
+    pub fn due(&mut self, now: Instant) -> Option<Range> {
+        for (&start, rest) in &mut self.ranges {
+            if let Some(gap) = &mut rest.gap
+                && gap.is_over(self.patience, now)
+            {
+                return Some(Range {
+                    start,
+                    end: rest.end,
+                });
+            }
+        }
+        let last = self.last?;
+        let (_, tail) = self.ranges.last_key_value()?;
+        // If the last one is stored, the others are gaps.
+        (tail.end == last.end && self.quiet.is_over(self.patience, now)).then_some(last)
+    }
+
+    /// What is before a position is not in the spool any more.
+    pub fn forget_before(&mut self, position: Position) {
+        while let Some(entry) = self.ranges.first_entry()
+            && *entry.key() < position
+        {
+            let rest = entry.remove();
+            if position < rest.end {
+                self.ranges.insert(position, rest);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    fn range(start: u64, end: u64) -> Range {
+        let position = |offset| Position { segment: 1, offset };
+        Range {
+            start: position(start),
+            end: position(end),
+        }
+    }
+
+    fn offset(position: Option<Position>) -> Option<u64> {
+        position.map(|position| position.offset)
+    }
+
+    /// A clock that a test moves.
+    struct Clock(Instant);
+
+    impl Clock {
+        fn after(&mut self, seconds: u64) -> Instant {
+            self.0 += Duration::from_secs(seconds);
+            self.0
+        }
+    }
+
+    fn start() -> (Clock, Unstored) {
+        let clock = Clock(Instant::now());
+        let unstored = Unstored::new(PATIENCE, clock.0);
+        (clock, unstored)
+    }
+
+    #[test]
+    fn what_is_stored_in_order_is_gone() {
+        let (mut clock, mut unstored) = start();
+        for at in 0..10 {
+            unstored.published(range(at * 10, at * 10 + 10), clock.after(1));
+        }
+        for at in 0..10 {
+            assert_eq!(offset(unstored.first()), Some(at * 10));
+            unstored.stored(range(at * 10, at * 10 + 10), clock.after(1));
+        }
+        assert_eq!(unstored.first(), None);
+        assert_eq!(unstored.due(clock.after(1000)), None);
+    }
+
+    #[test]
+    fn a_gap_that_lasts_is_sent_again_and_again_after_twice_as_long() {
+        let (mut clock, mut unstored) = start();
+        unstored.published(range(0, 10), clock.after(0));
+        unstored.published(range(10, 20), clock.after(0));
+        unstored.stored(range(10, 20), clock.after(1));
+        assert_eq!(unstored.due(clock.after(29)), None);
+        assert_eq!(unstored.due(clock.after(1)), Some(range(0, 10)));
+        unstored.published(range(0, 10), clock.after(0));
+        assert_eq!(unstored.due(clock.after(59)), None);
+        assert_eq!(unstored.due(clock.after(1)), Some(range(0, 10)));
+        unstored.stored(range(0, 10), clock.after(1));
+        assert_eq!(unstored.first(), None);
+    }
+
+    #[test]
+    fn a_late_receipt_is_no_gap() {
+        let (mut clock, mut unstored) = start();
+        unstored.published(range(0, 20), clock.after(0));
+        unstored.stored(range(10, 20), clock.after(0));
+        unstored.stored(range(0, 10), clock.after(1));
+        assert_eq!(unstored.due(clock.after(1000)), None);
+    }
+
+    #[test]
+    fn when_nothing_comes_after_it_the_last_message_is_sent_again() {
+        let (mut clock, mut unstored) = start();
+        unstored.published(range(0, 10), clock.after(0));
+        unstored.published(range(10, 20), clock.after(0));
+        assert_eq!(unstored.due(clock.after(30)), Some(range(10, 20)));
+        assert_eq!(unstored.due(clock.after(59)), None);
+        assert_eq!(unstored.due(clock.after(1)), Some(range(10, 20)));
+        // Its receipt makes a gap of the first.
+        unstored.stored(range(10, 20), clock.after(0));
+        assert_eq!(unstored.due(clock.after(30)), Some(range(0, 10)));
+    }
+
+    #[test]
+    fn what_left_the_spool_is_forgotten() {
+        let (mut clock, mut unstored) = start();
+        unstored.published(range(0, 10), clock.after(0));
+        unstored.published(range(20, 40), clock.after(0));
+        unstored.forget_before(range(30, 30).start);
+        assert_eq!(offset(unstored.first()), Some(30));
+        unstored.forget_before(range(40, 40).start);
+        assert_eq!(unstored.first(), None);
+    }
+
+    proptest! {
+        /// Against a set of bytes.
+        #[test]
+        fn it_is_the_published_less_the_stored(
+            steps in proptest::collection::vec((any::<bool>(), 0_u64..60, 1_u64..20), 0..60)
+        ) {
+            let (clock, mut unstored) = start();
+            let mut bytes = BTreeSet::new();
+            for (is_published, at, len) in steps {
+                if is_published {
+                    unstored.published(range(at, at + len), clock.0);
+                    bytes.extend(at..at + len);
+                } else {
+                    unstored.stored(range(at, at + len), clock.0);
+                    bytes.retain(|byte| !(at..at + len).contains(byte));
+                }
+                let found: BTreeSet<u64> = unstored
+                    .ranges
+                    .iter()
+                    .flat_map(|(start, rest)| start.offset..rest.end.offset)
+                    .collect();
+                prop_assert_eq!(&found, &bytes);
+                prop_assert_eq!(offset(unstored.first()), bytes.first().copied());
+            }
+        }
+    }
+}
