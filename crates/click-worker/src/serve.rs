@@ -57,7 +57,7 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     );
     shutdown.spawn("chores", chores.run());
     let admin = admin::serve(settings.admin_bind, health.clone(), registry)?;
-    shutdown.drains(&health);
+    shutdown.drains(&health, Duration::ZERO);
     tracing::info!(admin.address = %admin, "listening");
     let mut consumers: JoinSet<_> = workers.into_iter().map(Worker::run).collect();
     while let Some(ended) = consumers.join_next().await {

@@ -51,6 +51,7 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
             settings.edge_max_requests_for_pages as usize,
         ),
         client_timeout: Duration::from_millis(settings.edge_client_timeout_ms),
+        leaving: shutdown.signalled().clone(),
         metrics: metrics.clone(),
     });
     let admin = admin::serve(settings.admin_bind, health.clone(), registry)?;
@@ -67,7 +68,7 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
         stopping: spool_is_closed.clone(),
     };
     shutdown.spawn("publisher", publisher.run());
-    shutdown.drains(&health);
+    shutdown.drains(&health, Duration::from_millis(settings.shutdown_delay_ms));
     tracing::info!(edge.address = %address, admin.address = %admin, "listening");
     let served = server.await.context("the server failed");
     spool.stop();

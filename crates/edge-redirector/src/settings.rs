@@ -149,6 +149,12 @@ pub struct Settings {
     /// published after the next start.
     #[arg(long, env = "DRAIN_TIMEOUT_S", default_value = "20")]
     pub drain_timeout_s: u64,
+    /// How long to go on serving after the signal to stop, in milliseconds, while
+    /// /ready says no already: as long as the balancer in front takes to notice. Too
+    /// low: it sends requests to a closed port. Too high: stops take longer.
+    #[arg(long, env = "SHUTDOWN_DELAY_MS", default_value = "0",
+          value_parser = clap::value_parser!(u64).range(0..=600_000))]
+    pub shutdown_delay_ms: u64,
     #[command(flatten)]
     pub telemetry: TelemetrySettings,
 }

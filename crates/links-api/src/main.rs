@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         Command::Serve(settings) => {
             let telemetry = settings.telemetry.clone();
             platform::service::main("links-api", &telemetry, |shutdown| {
-                serve::run(settings, shutdown)
+                serve::run(*settings, shutdown)
             })
         }
         Command::Migrate(settings) => admin::main(|| admin::migrate(settings)),

@@ -124,7 +124,7 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
         admin.address = %admin,
         "listening"
     );
-    shutdown.drains(&health);
+    shutdown.drains(&health, Duration::from_millis(settings.shutdown_delay_ms));
     tokio::try_join!(api.run(), origin.run()).context("a server failed")?;
     Ok(())
 }

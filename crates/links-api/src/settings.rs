@@ -19,7 +19,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve the API, the internal origin and the admin port.
-    Serve(ServeSettings),
+    Serve(Box<ServeSettings>),
     /// Bring the database's schema up to date; prints what was applied.
     Migrate(PoolSettings),
     /// Create the first accounts and keys; prints JSON. All else, and these
@@ -69,6 +69,12 @@ pub struct ServeSettings {
     /// seconds.
     #[arg(long, env = "DRAIN_TIMEOUT_S", default_value = "20")]
     pub drain_timeout_s: u64,
+    /// How long to go on serving after the signal to stop, in milliseconds, while
+    /// /ready says no already: as long as the balancer in front takes to notice. Too
+    /// low: it sends requests to a closed port. Too high: stops take longer.
+    #[arg(long, env = "SHUTDOWN_DELAY_MS", default_value = "0",
+          value_parser = clap::value_parser!(u64).range(0..=600_000))]
+    pub shutdown_delay_ms: u64,
     #[command(flatten)]
     pub telemetry: TelemetrySettings,
 }

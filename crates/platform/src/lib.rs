@@ -5,6 +5,7 @@ pub mod amqp;
 pub mod backoff;
 pub mod cache;
 pub mod health;
+pub mod occasional;
 pub mod service;
 pub mod settings;
 pub mod telemetry;

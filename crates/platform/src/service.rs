@@ -19,13 +19,19 @@ const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 /// What ends a service, and what must end with it.
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
+    signalled: CancellationToken,
     stopping: CancellationToken,
     tasks: TaskTracker,
     failed: CancellationToken,
 }
 
 impl Shutdown {
-    /// Cancelled by the first signal, or by the failure of a task.
+    /// Cancelled by the first signal: `stopping` comes after it.
+    pub fn signalled(&self) -> &CancellationToken {
+        &self.signalled
+    }
+
+    /// Cancelled after the first signal, or by the failure of a task.
     pub fn stopping(&self) -> &CancellationToken {
         &self.stopping
     }
@@ -78,12 +84,22 @@ impl Shutdown {
         });
     }
 
-    /// Not ready any more from the moment the service is stopping.
-    pub fn drains(&self, health: &Health) {
-        let (stopping, health) = (self.stopping.clone(), health.clone());
+    /// Not ready any more from the first signal on, and stopping after a delay,
+    /// in which balancers can look elsewhere.
+    pub fn drains(&self, health: &Health, delay: Duration) {
+        let (shutdown, health) = (self.clone(), health.clone());
         tokio::spawn(async move {
-            stopping.cancelled().await;
-            health.drain();
+            tokio::select! {
+                () = shutdown.signalled.cancelled() => {
+                    health.drain();
+                    tokio::select! {
+                        () = tokio::time::sleep(delay) => {}
+                        () = shutdown.stopping.cancelled() => {}
+                    }
+                    shutdown.stopping.cancel();
+                }
+                () = shutdown.stopping.cancelled() => health.drain(),
+            }
         });
     }
 
@@ -160,7 +176,7 @@ where
         .context("cannot start the async runtime")?;
     runtime.block_on(async {
         let shutdown = Shutdown::default();
-        watch_signals(shutdown.stopping.clone())?;
+        watch_signals(shutdown.signalled.clone())?;
         run(shutdown.clone()).await?;
         shutdown.stopping.cancel();
         shutdown.finished().await;
@@ -170,7 +186,7 @@ where
     })
 }
 
-fn watch_signals(stopping: CancellationToken) -> anyhow::Result<()> {
+fn watch_signals(signalled: CancellationToken) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot handle SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot handle SIGINT")?;
     tokio::spawn(async move {
@@ -181,7 +197,7 @@ fn watch_signals(stopping: CancellationToken) -> anyhow::Result<()> {
             };
             if first {
                 tracing::info!(signal = name, "draining: a second signal aborts");
-                stopping.cancel();
+                signalled.cancel();
             }
         }
         tracing::warn!("aborted by a second signal");

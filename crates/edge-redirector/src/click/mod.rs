@@ -9,7 +9,7 @@ mod visitor;
 use std::{sync::Arc, time::Duration};
 
 use actix_http::{
-    Method, Request, StatusCode,
+    ConnectionType, Method, Request, StatusCode,
     header::{HeaderValue, LOCATION},
 };
 use domain::{
@@ -18,6 +18,7 @@ use domain::{
     query,
     record::Tracker,
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     conversion::{self, Endpoint},
@@ -39,11 +40,23 @@ pub struct Edge {
     pub load: Load,
     /// How long a body may take to arrive.
     pub client_timeout: Duration,
+    /// Cancelled once this process is asked to end: who comes is to look for
+    /// another one with the next request.
+    pub leaving: CancellationToken,
     pub metrics: Metrics,
 }
 
-/// Answers any request. Few fixed forms of path need no router.
+/// Answers any request.
 pub async fn handle(request: Request, edge: &Edge) -> Page {
+    let mut page = answer(request, edge).await;
+    if edge.leaving.is_cancelled() {
+        page.head_mut().set_connection_type(ConnectionType::Close);
+    }
+    page
+}
+
+/// Few fixed forms of path need no router.
+async fn answer(request: Request, edge: &Edge) -> Page {
     let Some(_answering) = edge.load.enter() else {
         edge.metrics.request(Outcome::Shed);
         return pages::shed();

@@ -11,7 +11,10 @@ use domain::{
     macros::{ClickContext, Macro, Template, VisitorFacts},
     query::{self, ClickQuery},
 };
-use platform::telemetry::{self, TRACEPARENT};
+use platform::{
+    occasional::Occasional,
+    telemetry::{self, TRACEPARENT},
+};
 use tracing::{Instrument as _, Span};
 
 use super::{
@@ -119,7 +122,10 @@ impl Recorder {
             Err(reason) => {
                 edge.metrics.request(Outcome::Unrecorded);
                 edge.metrics.not_recorded(reason);
-                tracing::error!(reason = %reason, "a click was redirected without a record");
+                static SAID: Occasional = Occasional::new();
+                if let Some(left_out) = SAID.now() {
+                    tracing::error!(reason = %reason, left_out, "a click was redirected without a record");
+                }
             }
         }
         edge.metrics

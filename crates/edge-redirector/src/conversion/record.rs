@@ -9,6 +9,7 @@ use domain::{
     id::ConversionId,
     postback::{Details, Refused},
 };
+use platform::occasional::Occasional;
 
 use super::Subject;
 use crate::click::{Edge, request};
@@ -27,7 +28,10 @@ pub(super) async fn record(
     let recorded = edge.recorder.spool.append(&line).await;
     recorded.map_err(|reason| {
         edge.metrics.not_recorded(reason);
-        tracing::error!(reason = %reason, "a conversion was refused: it cannot be recorded");
+        static SAID: Occasional = Occasional::new();
+        if let Some(left_out) = SAID.now() {
+            tracing::error!(reason = %reason, left_out, "a conversion was refused: it cannot be recorded");
+        }
         Refused::Unavailable
     })?;
     Ok(conversion_id)

@@ -422,7 +422,11 @@ impl Session<'_> {
         let spool = &self.publisher.spool;
         let first = progress.unstored.first().unwrap_or(progress.confirmed);
         spool.release(first.min(progress.confirmed))?;
-        let keep_bytes = self.publisher.settings.keep_bytes;
+        // A full disk needs the room at once.
+        let keep_bytes = match spool.is_failing() {
+            true => 0,
+            false => self.publisher.settings.keep_bytes,
+        };
         if let Some(start) = spool.release_over(progress.confirmed, keep_bytes)? {
             progress.unstored.forget_before(start);
         }

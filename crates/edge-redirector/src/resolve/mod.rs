@@ -15,12 +15,16 @@ use domain::{
     macros::Template,
     record::{AccountRecord, CampaignRecord, LinkRecord, ListRecord, OfferRecord, RecordKey},
 };
-use platform::cache::{Cache, CacheUnavailable};
+use platform::{
+    cache::{Cache, CacheUnavailable},
+    occasional::Occasional,
+};
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
 pub use changes::follow;
 pub use origin::Origin;
+use origin::OriginUnavailable;
 pub use route::Route;
 use tier::Tier;
 use trust::Trust;
@@ -216,7 +220,7 @@ impl Remote {
             }
             Err(error) => {
                 self.metrics.miss(Source::Failed);
-                tracing::warn!(error = %error, "the origin does not answer");
+                origin_failed(&error);
                 Err(Unresolved(error.to_string()))
             }
         }
@@ -230,7 +234,7 @@ impl Remote {
         let hosts = self.origin.hosts_of(host, id).await;
         hosts.map_err(|error| {
             self.metrics.miss(Source::Failed);
-            tracing::warn!(error = %error, "the origin does not answer");
+            origin_failed(&error);
             Unresolved(error.to_string())
         })
     }
@@ -240,15 +244,28 @@ impl Remote {
     async fn find_in_cache<R: DeserializeOwned>(&self, key: &RecordKey) -> Option<R> {
         match self.cache.get(&key.to_string()).await {
             Ok(json) => serde_json::from_slice(&json?)
-                .inspect_err(
-                    |error| tracing::warn!(error = %error, "a record in Redis cannot be read"),
-                )
+                .inspect_err(|error| {
+                    static SAID: Occasional = Occasional::new();
+                    if let Some(left_out) = SAID.now() {
+                        tracing::warn!(error = %error, left_out, "a record in Redis cannot be read");
+                    }
+                })
                 .ok(),
             Err(CacheUnavailable::LeftAlone) => None,
             Err(error) => {
-                tracing::warn!(error = %error, "Redis does not answer");
+                static SAID: Occasional = Occasional::new();
+                if let Some(left_out) = SAID.now() {
+                    tracing::warn!(error = %error, left_out, "Redis does not answer");
+                }
                 None
             }
         }
+    }
+}
+
+fn origin_failed(error: &OriginUnavailable) {
+    static SAID: Occasional = Occasional::new();
+    if let Some(left_out) = SAID.now() {
+        tracing::warn!(error = %error, left_out, "the origin does not answer");
     }
 }

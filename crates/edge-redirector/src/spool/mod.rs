@@ -60,7 +60,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Condvar, Mutex, MutexGuard,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::JoinHandle,
     time::Duration,
@@ -124,6 +124,8 @@ struct Shared {
     segments: Mutex<BTreeMap<u64, Segment>>,
     /// Bytes of all segments on disk.
     bytes: AtomicU64,
+    /// The last group could not be written.
+    is_failing: AtomicBool,
     /// The end of what is durable.
     durable: watch::Sender<Position>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -168,6 +170,7 @@ impl Spool {
             writer_wakes: Condvar::new(),
             segments: Mutex::new(segments),
             bytes: AtomicU64::new(bytes),
+            is_failing: AtomicBool::new(false),
             durable: watch::Sender::new(start),
             writer: Mutex::default(),
             _lock: lock,
@@ -256,6 +259,11 @@ impl Spool {
     pub fn close_segment(&self, position: Position) {
         lock_of(&self.0.queue).close_at = Some(position);
         self.0.writer_wakes.notify_one();
+    }
+
+    /// Whether the last write failed: the disk may be full.
+    pub fn is_failing(&self) -> bool {
+        self.0.is_failing.load(Ordering::Relaxed)
     }
 
     /// Bytes on disk.

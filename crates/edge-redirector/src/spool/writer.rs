@@ -8,6 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use platform::occasional::Occasional;
+
 use super::{
     NotRecorded, Position, Segment, Shared, SyncPolicy, append::Group, format::SEGMENT_MAGIC,
     lock_of,
@@ -81,8 +83,14 @@ impl Writer {
                 Work::Write { group, n_records } => {
                     self.last_group = Some((Instant::now(), n_records));
                     let result = self.write(&buffer);
+                    self.shared
+                        .is_failing
+                        .store(result.is_err(), Ordering::Relaxed);
                     group.complete(result.map_err(|error| {
-                        tracing::error!(error = %error, "the spool could not be written");
+                        static SAID: Occasional = Occasional::new();
+                        if let Some(left_out) = SAID.now() {
+                            tracing::error!(error = %error, left_out, "the spool could not be written");
+                        }
                         NotRecorded::Failed
                     }));
                 }
