@@ -1,7 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+pub mod accounting;
+pub mod balancer;
 pub mod browser;
 pub mod client;
+pub mod faults;
 pub mod geoip;
 pub mod openapi;
 pub mod producer;

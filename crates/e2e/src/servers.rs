@@ -65,6 +65,10 @@ impl PrivateServer {
 
     /// Stops it; its data stays.
     pub fn stop(&self) {
+        if self.kind == "postgres" {
+            // Fast: it does not wait for its clients.
+            self.signal_one(self.pid(), "INT");
+        }
         scripts_services(&["stop-one", path(self.folder.path())]);
     }
 
@@ -89,29 +93,73 @@ impl PrivateServer {
         self.start_again();
     }
 
-    fn signal(&self, name: &str) {
+    fn pid(&self) -> u32 {
         let pid = std::fs::read_to_string(self.folder.path().join("pid")).expect("its pid");
-        let sent = Command::new("kill").args(["-s", name, pid.trim()]).status();
-        assert!(sent.expect("kill runs").success());
+        pid.trim().parse().expect("a number")
     }
 
-    /// Where its files are, such as what its management commands need.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
+    /// To all of its processes, the parent first.
+    fn signal(&self, name: &str) {
+        let mut pids = vec![self.pid()];
+        let mut i = 0;
+        while let Some(&pid) = pids.get(i) {
+            if self.signal_one(pid, name) {
+                pids.extend(children(pid));
+            }
+            i += 1;
+        }
+    }
+
+    /// False if there is no such process any more.
+    fn signal_one(&self, pid: u32, name: &str) -> bool {
+        let kill = Command::new("kill")
+            .args(["-s", name, &pid.to_string()])
+            .output();
+        let sent = kill.expect("kill runs").status.success();
+        assert!(sent || pid != self.pid(), "{} is not running", self.kind);
+        sent
+    }
+
+    /// Runs rabbitmqctl on a RabbitMQ; its node listens to its own cookie and port
+    /// mapper.
+    pub fn rabbitmqctl(&self, args: &[&str]) {
+        let read = |name: &str| {
+            let text = std::fs::read_to_string(self.folder.path().join(name));
+            text.expect("scripts/services wrote it").trim().to_owned()
+        };
+        let output = Command::new("/usr/lib/rabbitmq/bin/rabbitmqctl")
+            .args(["-n", &read("node")])
+            .args(args)
+            .env("HOME", self.folder.path())
+            .env("ERL_EPMD_PORT", read("epmd.port"))
+            .output()
+            .expect("rabbitmqctl runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "rabbitmqctl {args:?}: {said}");
     }
 }
 
 impl Drop for PrivateServer {
     fn drop(&mut self) {
         // What is frozen does not end; it may be gone already.
-        let pid = std::fs::read_to_string(self.folder.path().join("pid")).unwrap_or_default();
-        drop(
-            Command::new("kill")
-                .args(["-s", "CONT", pid.trim()])
-                .output(),
-        );
+        if self.folder.path().join("pid").exists() {
+            self.thaw();
+        }
         scripts_services(&["remove", path(self.folder.path())]);
     }
+}
+
+/// The processes whose parent it is.
+fn children(parent: u32) -> Vec<u32> {
+    let pids = std::fs::read_dir("/proc").expect("this is Linux");
+    let pids = pids.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    pids.filter(|pid: &u32| {
+        // pid (name) state ppid ...: the name may have anything in it.
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+        rest.split_whitespace().nth(1) == Some(&parent.to_string())
+    })
+    .collect()
 }
 
 fn path(path: &Path) -> &str {

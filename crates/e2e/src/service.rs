@@ -34,7 +34,12 @@ struct Log {
 impl Service {
     /// Starts a binary and waits until it listens.
     pub fn start(name: &'static str, args: &[&str], env: &Env) -> Self {
-        let mut child = command(name, args, env)
+        Self::start_command(name, command(name, args, env))
+    }
+
+    /// As [`start`](Self::start), by a command that becomes the binary.
+    pub fn start_command(name: &'static str, mut command: Command) -> Self {
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
@@ -143,6 +148,10 @@ impl Service {
         }
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn lines(&self) -> Vec<Value> {
         self.log.lines.lock().expect("not poisoned").clone()
     }
@@ -183,11 +192,16 @@ pub fn command(name: &str, args: &[&str], env: &Env) -> Command {
     command
 }
 
-/// The workspace's binary, built once per test run: a stale one would test
-/// yesterday's code.
-fn binary(name: &str) -> PathBuf {
+/// The workspace's binary. For a test it is built, once per run: a stale one would
+/// test yesterday's code. A program uses those that are beside it.
+pub fn binary(name: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let folder = BUILT.get_or_init(|| {
+        let program = std::env::current_exe().expect("this program");
+        let folder = program.parent().expect("a file is in a folder");
+        if !folder.ends_with("deps") {
+            return folder.to_owned();
+        }
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
         let status = Command::new(cargo)
             .args(["build", "--quiet", "--workspace", "--bins"])
@@ -197,9 +211,8 @@ fn binary(name: &str) -> PathBuf {
             status.expect("cargo runs").success(),
             "the binaries do not build"
         );
-        let test = std::env::current_exe().expect("a test is a program");
-        let folder = test.ancestors().nth(2).expect("target/debug/deps/<test>");
-        folder.to_owned()
+        let profile = folder.parent().expect("target/debug/deps");
+        profile.to_owned()
     });
     folder.join(name)
 }

@@ -155,6 +155,11 @@ impl World {
         serde_json::from_slice(&output.stdout).expect("it prints JSON")
     }
 
+    /// A new connection to the database.
+    pub async fn connect(&self) -> Client {
+        connect(&database_url(&self.servers, &self.name)).await
+    }
+
     /// The number that a query answers in its first column.
     pub async fn count(&self, sql: &str) -> i64 {
         self.db.query_one(sql, &[]).await.expect(sql).get(0)

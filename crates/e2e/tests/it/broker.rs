@@ -1,8 +1,6 @@
 //! The publisher and its broker: every way in which a confirm can fail to
 //! come. Each click is in Postgres once, and redirects never stop.
 
-use std::process::Command;
-
 use e2e::{
     client::{BROWSER, Client, Tenant},
     proxy::Proxy,
@@ -170,17 +168,14 @@ async fn nacks_alarms_and_restarts_of_the_broker_lose_nothing() {
     let queue = Topology::new(&world.name).clicks_queue.to_string();
     let policy = "{\"max-length\": 1, \"overflow\": \"reject-publish\"}";
     let pattern = format!("^{queue}$");
-    rabbitmqctl(
-        &broker,
-        &[
-            "set_policy",
-            "full",
-            &pattern,
-            policy,
-            "--apply-to",
-            "queues",
-        ],
-    );
+    broker.rabbitmqctl(&[
+        "set_policy",
+        "full",
+        &pattern,
+        policy,
+        "--apply-to",
+        "queues",
+    ]);
     for _ in 0..100 {
         clicker.click(5).await;
         if clicker.metric(&edge, &failures("nacked")).await >= 1.0 {
@@ -191,7 +186,7 @@ async fn nacks_alarms_and_restarts_of_the_broker_lose_nothing() {
         clicker.metric(&edge, &failures("nacked")).await >= 1.0,
         "a full queue nacks"
     );
-    rabbitmqctl(&broker, &["clear_policy", "full"]);
+    broker.rabbitmqctl(&["clear_policy", "full"]);
     let n_clicks = f64::from(u32::try_from(clicker.n_clicks).unwrap());
     clicker
         .wait_for_metric(&edge, "waypost_edge_published_events_total", n_clicks)
@@ -199,12 +194,12 @@ async fn nacks_alarms_and_restarts_of_the_broker_lose_nothing() {
 
     // A broker short of memory blocks publishers, for longer than a confirm
     // may take.
-    rabbitmqctl(&broker, &["set_vm_memory_high_watermark", "absolute", "1"]);
+    broker.rabbitmqctl(&["set_vm_memory_high_watermark", "absolute", "1"]);
     clicker.click(20).await;
     clicker.wait_until_blocked_is(&edge, 1.0).await;
     let failures_before = clicker.metric(&edge, &failures("confirm_timeout")).await;
     clicker.click(20).await;
-    rabbitmqctl(&broker, &["set_vm_memory_high_watermark", "0.8"]);
+    broker.rabbitmqctl(&["set_vm_memory_high_watermark", "0.8"]);
     clicker.wait_until_blocked_is(&edge, 0.0).await;
     assert_eq!(
         clicker.metric(&edge, &failures("confirm_timeout")).await,
@@ -227,25 +222,4 @@ async fn proxied(servers: &Servers) -> (Proxy, String) {
     let proxy = Proxy::start(server).await;
     let url = format!("{user}@{}/{vhost}", proxy.address());
     (proxy, url)
-}
-
-/// Runs a command on a private broker; its node listens to its own cookie and
-/// port mapper.
-fn rabbitmqctl(broker: &PrivateServer, args: &[&str]) {
-    let folder = broker.folder();
-    let read = |name: &str| {
-        std::fs::read_to_string(folder.join(name))
-            .unwrap()
-            .trim()
-            .to_owned()
-    };
-    let output = Command::new("/usr/lib/rabbitmq/bin/rabbitmqctl")
-        .args(["-n", &read("node")])
-        .args(args)
-        .env("HOME", folder)
-        .env("ERL_EPMD_PORT", read("epmd.port"))
-        .output()
-        .expect("rabbitmqctl runs");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "rabbitmqctl {args:?}: {said}");
 }

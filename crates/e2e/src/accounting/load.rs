@@ -1,0 +1,373 @@
+//! Requests at a fixed rate, whatever the answers: what waits for an answer does not
+//! keep the next one from coming, and its time counts from when it was due.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use rand::RngExt as _;
+use reqwest::{RequestBuilder, Response, header, redirect};
+use serde_json::{Value, json};
+use tokio::{sync::Semaphore, task::JoinHandle};
+
+use super::{Book, Bought, Clicked, Failure, Link, Sample};
+use crate::client::{BROWSER, parameter, split};
+
+/// A request that takes longer has failed.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Requests under way at once; more wait, and their time runs.
+const MAX_UNDER_WAY: usize = 512;
+/// How often it is looked which requests are due.
+const TICK: Duration = Duration::from_millis(5);
+/// What the accounting client's conversions bring.
+const REVENUE: &str = "1.25";
+
+/// Whom to ask for what.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// `http://address` of the redirector, or of the balancer before several.
+    pub edge: String,
+    pub api: String,
+    pub key: String,
+    pub short_host: String,
+    pub list_id: i64,
+    /// An SMS offer with `{click_id}` as `clickid` and `{sub1}` as `s1`.
+    pub offer_id: String,
+}
+
+/// Of how many requests in a hundred are what. The rest are clicks.
+#[derive(Debug, Clone, Copy)]
+pub struct Traffic {
+    pub requests_per_second: u32,
+    pub per_cent_conversions: u64,
+    pub per_cent_mints: u64,
+    pub per_cent_deactivations: u64,
+}
+
+impl Traffic {
+    pub fn clicks_and_more(requests_per_second: u32) -> Self {
+        Self {
+            requests_per_second,
+            per_cent_conversions: 10,
+            per_cent_mints: 5,
+            per_cent_deactivations: 0,
+        }
+    }
+}
+
+pub struct Load {
+    client: Arc<LoadClient>,
+    stopping: Arc<AtomicBool>,
+    driver: JoinHandle<()>,
+}
+
+impl Load {
+    /// Mints links and begins to click.
+    pub async fn start(target: Target, traffic: Traffic, n_links: usize) -> Self {
+        let client = Arc::new(LoadClient::new(target, traffic));
+        client.mint_in_bulk(n_links).await;
+        let stopping = Arc::new(AtomicBool::new(false));
+        let driver = tokio::spawn(drive(client.clone(), stopping.clone()));
+        Self {
+            client,
+            stopping,
+            driver,
+        }
+    }
+
+    pub fn book(&self) -> MutexGuard<'_, Book> {
+        self.client.book()
+    }
+
+    /// No request any more from now on; those under way are waited for.
+    pub async fn stop(&mut self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        (&mut self.driver).await.expect("the load runs");
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+}
+
+async fn drive(client: Arc<LoadClient>, stopping: Arc<AtomicBool>) {
+    let rate = f64::from(client.traffic.requests_per_second);
+    let start = Instant::now();
+    let mut number = 0_u32;
+    let under_way = Arc::new(Semaphore::new(MAX_UNDER_WAY));
+    let mut requests = tokio::task::JoinSet::new();
+    while !stopping.load(Ordering::Relaxed) {
+        tokio::time::sleep(TICK).await;
+        loop {
+            let due = start + Duration::from_secs_f64(f64::from(number) / rate);
+            if due > Instant::now() {
+                break;
+            }
+            number += 1;
+            let (client, under_way) = (client.clone(), under_way.clone());
+            requests.spawn(async move {
+                let _permit = under_way.acquire().await.expect("it is never closed");
+                client.request(u64::from(number), due).await;
+            });
+        }
+        while let Some(done) = requests.try_join_next() {
+            done.expect("a request does not panic");
+        }
+    }
+    while let Some(done) = requests.join_next().await {
+        done.expect("a request does not panic");
+    }
+}
+
+struct LoadClient {
+    http: reqwest::Client,
+    target: Target,
+    traffic: Traffic,
+    links: RwLock<Vec<Link>>,
+    book: Mutex<Book>,
+}
+
+impl LoadClient {
+    fn new(target: Target, traffic: Traffic) -> Self {
+        let http = reqwest::Client::builder()
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .timeout(TIMEOUT)
+            .build();
+        Self {
+            http: http.expect("a client"),
+            target,
+            traffic,
+            links: RwLock::default(),
+            book: Mutex::default(),
+        }
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().expect("nobody panics with it")
+    }
+
+    async fn request(&self, number: u64, due: Instant) {
+        let traffic = self.traffic;
+        let kinds = [
+            traffic.per_cent_conversions,
+            traffic.per_cent_mints,
+            traffic.per_cent_deactivations,
+        ];
+        // Spread over the hundred, not one kind after the other.
+        let mut kind = number * 37 % 100;
+        for (i, per_cent) in kinds.into_iter().enumerate() {
+            if kind < per_cent {
+                return match i {
+                    0 => self.buy(number, due).await,
+                    1 => self.mint(number, due).await,
+                    _ => self.deactivate(due).await,
+                };
+            }
+            kind -= per_cent;
+        }
+        self.click(number, due).await;
+    }
+
+    fn any_link(&self) -> Link {
+        let links = self.links.read().expect("nobody panics with it");
+        links[rand::rng().random_range(0..links.len())].clone()
+    }
+
+    /// A request to the redirector, from one of very many people.
+    fn edge_request(&self, path: &str) -> RequestBuilder {
+        let [a, b, c]: [u8; 3] = rand::rng().random();
+        self.http
+            .get(format!("{}{path}", self.target.edge))
+            .header(header::HOST, &self.target.short_host)
+            .header(header::USER_AGENT, BROWSER)
+            .header(header::ACCEPT_LANGUAGE, "en-US")
+            .header("X-Forwarded-For", format!("100.{a}.{b}.{c}"))
+    }
+
+    async fn click(&self, number: u64, due: Instant) {
+        let link = self.any_link();
+        let request = self.edge_request(&format!("{}?sub1=n{number}", link.path));
+        let answer = send(request, 302).await;
+        let sample = sample(due, answer.as_ref().err());
+        let mut book = self.book();
+        book.redirects.push(sample);
+        let Ok(response) = answer else { return };
+        let location = response.headers().get(header::LOCATION);
+        let location = location.and_then(|location| location.to_str().ok());
+        let location = location.unwrap_or_default();
+        let number = format!("n{number}");
+        match parameter(location, "clickid") {
+            Some(click_id) if parameter(location, "s1").as_ref() == Some(&number) => {
+                let clicked = Clicked {
+                    number,
+                    link_id: link.id,
+                    message_id: link.message_id,
+                    answered: Instant::now(),
+                };
+                if book.clicks.insert(click_id, clicked).is_some() {
+                    book.wrong
+                        .push(format!("{location}: two clicks have this id"));
+                }
+            }
+            _ => book
+                .wrong
+                .push(format!("click {number} was sent to {location:?}")),
+        }
+    }
+
+    async fn buy(&self, number: u64, due: Instant) {
+        let link = self.any_link();
+        let txn_id = format!("t{number}");
+        let path = format!(
+            "/conv?link_id={}&event=sale&revenue={REVENUE}&txn_id={txn_id}",
+            link.id
+        );
+        let answer = send(self.edge_request(&path), 200).await;
+        let sample = sample(due, answer.as_ref().err());
+        let body = match answer {
+            Ok(response) => response.json().await.unwrap_or(Value::Null),
+            Err(_) => Value::Null,
+        };
+        let mut book = self.book();
+        let accepted = sample.failure.is_none();
+        book.conversion_requests.push(sample);
+        if !accepted {
+            return;
+        }
+        match body["conversion_id"].as_str() {
+            Some(id) => {
+                let bought = Bought {
+                    conversion_id: id.to_owned(),
+                    revenue: REVENUE.to_owned(),
+                };
+                book.conversions.insert(txn_id, bought);
+            }
+            None => book
+                .wrong
+                .push(format!("conversion {number} was answered {body}")),
+        }
+    }
+
+    fn api_request(&self, method: reqwest::Method, path: &str) -> RequestBuilder {
+        self.http
+            .request(method, format!("{}{path}", self.target.api))
+            .header("X-Api-Key", &self.target.key)
+    }
+
+    /// A link of a message to somebody.
+    fn wanted(&self, number: u64) -> Value {
+        json!({
+            "offerId": self.target.offer_id,
+            "listId": self.target.list_id,
+            "messageId": format!("m-{number}"),
+            "contactPhone": format!("+1202555{:04}", number % 10_000),
+        })
+    }
+
+    fn keep(&self, created: &Value, number: u64) -> bool {
+        let Some(id) = created["linkId"].as_str() else {
+            return false;
+        };
+        let short_url = created["shortUrl"].as_str().unwrap_or_default();
+        let link = Link {
+            id: id.to_owned(),
+            path: split(short_url).1.to_owned(),
+            message_id: Some(format!("m-{number}")),
+        };
+        self.book().links.insert(id.to_owned());
+        self.links
+            .write()
+            .expect("nobody panics with it")
+            .push(link);
+        true
+    }
+
+    /// The links to begin with. Panics if they cannot be made.
+    async fn mint_in_bulk(&self, n_links: usize) {
+        // Far from the numbers of requests, which are messages too.
+        const FIRST: u64 = 1 << 40;
+        let mut numbers = (FIRST..).take(n_links).peekable();
+        while numbers.peek().is_some() {
+            let numbers: Vec<_> = numbers.by_ref().take(1000).collect();
+            let links: Vec<_> = numbers.iter().map(|&number| self.wanted(number)).collect();
+            let request = self
+                .api_request(reqwest::Method::POST, "/api/v2/links/bulk")
+                .json(&json!({ "links": links }));
+            let response = send(request, 201).await.expect("links to click");
+            let body: Value = response.json().await.expect("JSON");
+            let created = body["links"].as_array().expect("links");
+            for (link, number) in created.iter().zip(numbers) {
+                assert!(self.keep(link, number), "{link}");
+            }
+        }
+    }
+
+    async fn mint(&self, number: u64, due: Instant) {
+        let request = self
+            .api_request(reqwest::Method::POST, "/api/v2/links/shorten")
+            .json(&self.wanted(number));
+        let answer = send(request, 201).await;
+        let sample = sample(due, answer.as_ref().err());
+        self.book().api_requests.push(sample);
+        if let Ok(response) = answer {
+            let body = response.json().await.unwrap_or(Value::Null);
+            if !self.keep(&body, number) {
+                let wrong = format!("mint {number} was answered {body}");
+                self.book().wrong.push(wrong);
+            }
+        }
+    }
+
+    /// Takes one of the links out of the traffic.
+    async fn deactivate(&self, due: Instant) {
+        let link = {
+            let mut links = self.links.write().expect("nobody panics with it");
+            let at = rand::rng().random_range(0..links.len());
+            links.swap_remove(at)
+        };
+        let request = self
+            .api_request(
+                reqwest::Method::PATCH,
+                &format!("/api/v2/links/{}", link.id),
+            )
+            .json(&json!({ "status": "deactivated" }));
+        let answer = send(request, 200).await;
+        let sample = sample(due, answer.as_ref().err());
+        let mut book = self.book();
+        book.api_requests.push(sample);
+        if answer.is_ok() {
+            book.deactivated.insert(link.id);
+        }
+    }
+}
+
+/// The answer, if it has the status that it should have.
+async fn send(request: RequestBuilder, expected: u16) -> Result<Response, Failure> {
+    match request.send().await {
+        Ok(response) if response.status() == expected => Ok(response),
+        Ok(response) => Err(Failure::Status(response.status().as_u16())),
+        Err(error) if error.is_connect() => Err(Failure::Refused),
+        Err(error) => {
+            let mut cause: &dyn std::error::Error = &error;
+            while let Some(source) = cause.source() {
+                cause = source;
+            }
+            Err(Failure::Broken(cause.to_string()))
+        }
+    }
+}
+
+fn sample(due: Instant, failure: Option<&Failure>) -> Sample {
+    Sample {
+        due,
+        took: due.elapsed(),
+        failure: failure.cloned(),
+    }
+}

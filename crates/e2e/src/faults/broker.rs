@@ -1,0 +1,156 @@
+//! Faults of RabbitMQ, and of what is in its queues.
+
+use std::time::Duration;
+
+use domain::click::{CONTENT_TYPE, SCHEMA_VERSION};
+use futures_util::StreamExt as _;
+use lapin::{
+    options::{
+        BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, QueueBindOptions,
+        QueueDeclareOptions,
+    },
+    types::FieldTable,
+};
+use platform::amqp::Topology;
+
+use super::{Expected, Stage};
+use crate::producer::Producer;
+
+pub async fn stopped(stage: &mut Stage) -> Expected {
+    let rabbitmq = &stage.servers.rabbitmq;
+    tokio::task::block_in_place(|| rabbitmq.stop());
+    tokio::time::sleep(stage.form.outage).await;
+    tokio::task::block_in_place(|| rabbitmq.start_again());
+    Expected::default()
+}
+
+pub async fn frozen(stage: &mut Stage) -> Expected {
+    stage.servers.rabbitmq.freeze();
+    tokio::time::sleep(stage.form.outage).await;
+    stage.servers.rabbitmq.thaw();
+    Expected::default()
+}
+
+pub async fn memory_alarm(stage: &mut Stage) -> Expected {
+    let rabbitmq = &stage.servers.rabbitmq;
+    let set = |mark: &[&str]| {
+        let args = [&["set_vm_memory_high_watermark"], mark].concat();
+        tokio::task::block_in_place(|| rabbitmq.rabbitmqctl(&args));
+    };
+    set(&["absolute", "1"]);
+    tokio::time::sleep(stage.form.fault).await;
+    let mut expected = Expected::default();
+    if stage.edge_metric("waypost_edge_broker_blocked").await < 1.0 {
+        expected.wrong.push("the alarm blocked nobody".to_owned());
+    }
+    set(&["0.8"]);
+    expected
+}
+
+/// The first time while its worker is away, so that there is something in it.
+pub async fn queue_deleted(stage: &mut Stage) -> Expected {
+    let (_connection, channel) = stage.world.amqp().await;
+    let queue = stage.world.topology().clicks_queue;
+    let n_times = 3;
+    let mut n_deleted = 0;
+    for i in 0..n_times {
+        if i == 0 {
+            stage.workers[0].kill();
+        }
+        tokio::time::sleep(stage.form.fault / n_times).await;
+        let deleted = channel.queue_delete(queue.clone(), Default::default());
+        n_deleted += deleted.await.expect("the queue is there");
+        stage.workers[0].start();
+    }
+    let mut expected = Expected::default();
+    if n_deleted == 0 {
+        expected
+            .wrong
+            .push("the queue was empty each time".to_owned());
+    }
+    expected
+}
+
+/// A second queue gets a copy of every message, which is put into the first.
+pub async fn delivered_twice(stage: &mut Stage) -> Expected {
+    let (_connection, channel) = stage.world.amqp().await;
+    let topology = stage.world.topology();
+    let copies = channel
+        .queue_declare(
+            "".into(),
+            QueueDeclareOptions {
+                exclusive: true,
+                ..Default::default()
+            },
+            FieldTable::default(),
+        )
+        .await
+        .expect("a queue");
+    let name = copies.name().clone();
+    channel
+        .queue_bind(
+            name.clone(),
+            topology.clicks_exchange.clone(),
+            Topology::CLICKS_KEY.into(),
+            QueueBindOptions::default(),
+            FieldTable::default(),
+        )
+        .await
+        .expect("a binding");
+    let mut consumer = channel
+        .basic_consume(
+            name.clone(),
+            "".into(),
+            BasicConsumeOptions::default(),
+            FieldTable::default(),
+        )
+        .await
+        .expect("a consumer");
+    let mut n_copies = 0;
+    let end = tokio::time::sleep(stage.form.fault);
+    let mut end = std::pin::pin!(end);
+    loop {
+        let delivery = tokio::select! {
+            delivery = consumer.next() => delivery.expect("it goes on").expect("a message"),
+            () = &mut end => break,
+        };
+        channel
+            .basic_publish(
+                "".into(),
+                topology.clicks_queue.clone(),
+                BasicPublishOptions::default(),
+                &delivery.data,
+                delivery.properties.clone(),
+            )
+            .await
+            .expect("a copy");
+        let acked = delivery.acker.ack(BasicAckOptions::default());
+        acked.await.expect("an ack");
+        n_copies += 1;
+    }
+    let mut expected = Expected::default();
+    if n_copies == 0 {
+        expected.wrong.push("no message was copied".to_owned());
+    }
+    expected
+}
+
+pub async fn poison(stage: &mut Stage) -> Expected {
+    let producer = Producer::open(&stage.world).await;
+    let mut expected = Expected::default();
+    let end = tokio::time::Instant::now() + stage.form.fault;
+    while tokio::time::Instant::now() < end {
+        // Of one line, of two, and of a type that nobody reads.
+        let lines = [r#"{"click_id":"no"}"#.to_owned(), "no JSON".to_owned()];
+        producer.publish(&lines).await;
+        producer
+            .publish_as(CONTENT_TYPE, SCHEMA_VERSION, b"\xff\xfe")
+            .await;
+        producer
+            .publish_as("text/plain", SCHEMA_VERSION, b"hello")
+            .await;
+        expected.n_dead_letters += 4;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    expected
+}

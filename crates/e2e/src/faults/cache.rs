@@ -1,0 +1,68 @@
+//! Faults of Redis.
+
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+
+use super::{Expected, Stage};
+
+pub async fn stopped(stage: &mut Stage) -> Expected {
+    let redis = &stage.servers.redis;
+    tokio::task::block_in_place(|| redis.stop());
+    tokio::time::sleep(stage.form.fault).await;
+    tokio::task::block_in_place(|| redis.start_again());
+    Expected::default()
+}
+
+pub async fn frozen(stage: &mut Stage) -> Expected {
+    stage.servers.redis.freeze();
+    tokio::time::sleep(stage.form.fault).await;
+    stage.servers.redis.thaw();
+    Expected::default()
+}
+
+pub async fn emptied(stage: &mut Stage) -> Expected {
+    let mut redis = stage.world.redis().await;
+    let end = tokio::time::Instant::now() + stage.form.fault;
+    while tokio::time::Instant::now() < end {
+        let emptied: Result<(), _> = redis::cmd("FLUSHALL").query_async(&mut redis).await;
+        emptied.expect("Redis");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    Expected::default()
+}
+
+/// Half of the time it evicts whatever it likes, the other half it refuses writes.
+pub async fn full(stage: &mut Stage) -> Expected {
+    let mut redis = stage.world.redis().await;
+    let before = info(&mut redis, "used_memory:").await;
+    let limit = (before / 10 * 8).to_string();
+    set(&mut redis, "maxmemory-policy", "allkeys-lru").await;
+    set(&mut redis, "maxmemory", &limit).await;
+    tokio::time::sleep(stage.form.fault / 2).await;
+    let mut expected = Expected::default();
+    if info(&mut redis, "evicted_keys:").await == 0 {
+        expected.wrong.push("nothing was evicted".to_owned());
+    }
+    set(&mut redis, "maxmemory-policy", "noeviction").await;
+    set(&mut redis, "maxmemory", "1").await;
+    tokio::time::sleep(stage.form.fault / 2).await;
+    set(&mut redis, "maxmemory", "0").await;
+    expected
+}
+
+async fn set(redis: &mut MultiplexedConnection, name: &str, value: &str) {
+    let mut command = redis::cmd("CONFIG");
+    command.arg("SET").arg(name).arg(value);
+    let set: Result<(), _> = command.query_async(redis).await;
+    set.expect("Redis");
+}
+
+/// A number that INFO tells.
+async fn info(redis: &mut MultiplexedConnection, name: &str) -> u64 {
+    let info: Result<String, _> = redis::cmd("INFO").query_async(redis).await;
+    let info = info.expect("Redis");
+    let line = info.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|value| value.trim().parse().ok())
+        .expect("INFO has it")
+}

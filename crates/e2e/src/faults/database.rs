@@ -1,0 +1,54 @@
+//! Faults of PostgreSQL.
+
+use std::time::Duration;
+
+use tokio_postgres::{Client, NoTls};
+
+use super::{Expected, Stage};
+
+pub async fn stopped(stage: &mut Stage) -> Expected {
+    let postgres = &stage.servers.postgres;
+    tokio::task::block_in_place(|| postgres.stop());
+    tokio::time::sleep(stage.form.outage).await;
+    tokio::task::block_in_place(|| postgres.start_again());
+    Expected::default()
+}
+
+pub async fn frozen(stage: &mut Stage) -> Expected {
+    stage.servers.postgres.freeze();
+    tokio::time::sleep(stage.form.fault).await;
+    stage.servers.postgres.thaw();
+    Expected::default()
+}
+
+/// Strangers take every connection there is; ours are ended, and their places
+/// taken as well.
+pub async fn out_of_connections(stage: &mut Stage) -> Expected {
+    let url = &stage.servers.postgres.url.clone();
+    let first = connect(url).await.expect("PostgreSQL");
+    let mut strangers = Vec::new();
+    let end = tokio::time::Instant::now() + stage.form.fault;
+    let mut n_ended = 0;
+    while tokio::time::Instant::now() < end {
+        while let Some(stranger) = connect(url).await {
+            strangers.push(stranger);
+        }
+        let sql =
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1";
+        let ended = first.query_one(sql, &[&stage.world.name]).await;
+        n_ended += ended.expect("PostgreSQL").get::<_, i64>(0);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let mut expected = Expected::default();
+    if n_ended == 0 {
+        expected.wrong.push("nobody lost a connection".to_owned());
+    }
+    expected
+}
+
+/// `None` if there is no room.
+async fn connect(url: &str) -> Option<Client> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.ok()?;
+    tokio::spawn(connection);
+    Some(client)
+}

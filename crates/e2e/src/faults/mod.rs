@@ -1,0 +1,382 @@
+//! What goes wrong in production, done on purpose under load, and the accounts
+//! afterwards. `scripts/faults` runs them.
+
+mod broker;
+mod cache;
+mod database;
+mod processes;
+mod spool;
+mod stage;
+
+use std::{
+    collections::BTreeSet,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::accounting::{Audit, Sample, Summary};
+pub use stage::{Plan, PrivateServers, Stage};
+
+/// How long and how hard.
+#[derive(Debug, Clone, Copy)]
+pub struct Form {
+    pub requests_per_second: u32,
+    pub n_links: usize,
+    /// How long an outage lasts.
+    pub outage: Duration,
+    /// How long anything else lasts.
+    pub fault: Duration,
+    /// Before and after it.
+    pub calm: Duration,
+    /// What the 99th percentile of redirects may be where they keep answering, if
+    /// that is looked at.
+    pub max_p99_ms: Option<f64>,
+}
+
+impl Form {
+    pub const FULL: Self = Self {
+        requests_per_second: 1000,
+        n_links: 5000,
+        outage: Duration::from_secs(60),
+        fault: Duration::from_secs(15),
+        calm: Duration::from_secs(3),
+        max_p99_ms: Some(250.0),
+    };
+    /// For tests: no wall-clock time is judged.
+    pub const SHORT: Self = Self {
+        requests_per_second: 150,
+        n_links: 500,
+        outage: Duration::from_secs(3),
+        fault: Duration::from_secs(2),
+        calm: Duration::from_millis(500),
+        max_p99_ms: None,
+    };
+}
+
+/// What a fault destroys by its nature, and what it leaves behind.
+#[derive(Debug, Default)]
+pub struct Expected {
+    /// Click ids whose records were destroyed on the disk.
+    pub lost: BTreeSet<String>,
+    pub n_dead_letters: u32,
+    /// What did not happen that should have.
+    pub wrong: Vec<String>,
+}
+
+type Doing<'a> = Pin<Box<dyn Future<Output = Expected> + 'a>>;
+
+pub struct Fault {
+    pub name: &'static str,
+    /// What happens, in a few words.
+    pub what: &'static str,
+    plan: Plan,
+    redirects: Redirects,
+    act: for<'a> fn(&'a mut Stage) -> Doing<'a>,
+}
+
+/// What may happen to redirects meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Redirects {
+    /// None fails.
+    Answer,
+    /// Nobody listens for a while: no request is broken off.
+    MayBeRefused,
+    /// What was under way on a killed process breaks off.
+    MayFail,
+}
+
+/// One doubled, or with a disk or a clock of its own.
+const ONE: Plan = Plan {
+    is_doubled: false,
+    spool_disk: None,
+    has_own_clock: false,
+};
+const TWO: Plan = Plan {
+    is_doubled: true,
+    ..ONE
+};
+
+/// All of them, in the order in which they run.
+pub const FAULTS: &[Fault] = &[
+    Fault {
+        name: "redirector-killed",
+        what: "kill -9 of one redirector of two, again and again",
+        plan: TWO,
+        redirects: Redirects::MayFail,
+        act: |stage| Box::pin(processes::redirector_killed(stage)),
+    },
+    Fault {
+        name: "worker-killed",
+        what: "kill -9 of the worker in mid-batch, again and again",
+        plan: ONE,
+        redirects: Redirects::Answer,
+        act: |stage| Box::pin(processes::worker_killed(stage)),
+    },
+    Fault {
+        name: "api-killed",
+        what: "kill -9 of links-api, again and again",
+        plan: ONE,
+        redirects: Redirects::Answer,
+        act: |stage| Box::pin(processes::api_killed(stage)),
+    },
+    Fault {
+        name: "rabbitmq-stopped",
+        what: "RabbitMQ is stopped",
+        plan: ONE,
+        redirects: Redirects::Answer,
+        act: |stage| Box::pin(broker::stopped(stage)),
+    },
+    Fault {
+        name: "rabbitmq-frozen",
+        what: "RabbitMQ is frozen (SIGSTOP)",
+        plan: ONE,
+        redirects: Redirects::Answer,
+        act: |stage| Box::pin(broker::frozen(stage)),
+    },
+    Fault {
+        name: "rabbitmq-memory",
+        what: "RabbitMQ's memory alarm blocks publishers",
+        plan: ONE,
+        redirects: Redirects::Answer,
+        act: |stage| Box::pin(broker::memory_alarm(stage)),
+    },
+    Fault {
+        name: "queue-deleted",
+        what: "the queue is deleted with what is in it, and declared again",
+        plan: ONE,
+        redirects: Redirects::Answer,
+        act: |stage| Box::pin(broker::queue_deleted(stage)),
+    },
+    Fault {
+        name: "redis-stopped",
+        what: "Redis is stopped",
+        plan: ONE,
+        redirects: Redirects::Answer,
+        act: |stage| Box::pin(cache::stopped(stage)),
+    },
+    Fault {
+        name: "redis-frozen",
+        what: "Redis is frozen (SIGSTOP)",
+        plan: ONE,
+        redirects: Redirects::Answer,
+        act: |stage| Box::pin(cache::frozen(stage)),
+    },
+    Fault {
+        name: "redis-emptied",
+        what: "Redis is emptied, every half second",
+        plan: ONE,
+        redirects: Redirects::Answer,
+        act: |stage| Box::pin(cache::emptied(stage)),
+    },
+    Fault {
+        name: "redis-full",
+        what: "Redis is full: it evicts, and then refuses writes",
+        plan: ONE,
+        redirects: Redirects::Answer,
+        act: |stage| Box::pin(cache::full(stage)),
+    },
+    Fault {
+        name: "postgres-stopped",
+        what: "PostgreSQL is stopped",
+        plan: ONE,
+        redirects: Redirects::Answer,
+        act: |stage| Box::pin(database::stopped(stage)),
+    },
+    Fault {
+        name: "postgres-frozen",
+        what: "PostgreSQL is frozen (SIGSTOP)",
+        plan: ONE,
+        redirects: Redirects::Answer,
+        act: |stage| Box::pin(database::frozen(stage)),
+    },
+    Fault {
+        name: "postgres-connections",
+        what: "PostgreSQL has no connection left for anybody",
+        plan: ONE,
+        redirects: Redirects::Answer,
+        act: |stage| Box::pin(database::out_of_connections(stage)),
+    },
+    Fault {
+        name: "disk-full",
+        what: "the spool's disk is full while RabbitMQ is frozen",
+        plan: Plan {
+            spool_disk: Some("1m"),
+            ..ONE
+        },
+        redirects: Redirects::Answer,
+        act: |stage| Box::pin(spool::disk_full(stage)),
+    },
+    Fault {
+        name: "spool-corrupt",
+        what: "a byte of a spooled click is flipped and the last record is torn",
+        plan: ONE,
+        redirects: Redirects::MayFail,
+        act: |stage| Box::pin(spool::corrupted(stage)),
+    },
+    Fault {
+        name: "delivered-twice",
+        what: "every message is delivered twice",
+        plan: ONE,
+        redirects: Redirects::Answer,
+        act: |stage| Box::pin(broker::delivered_twice(stage)),
+    },
+    Fault {
+        name: "poison",
+        what: "messages that cannot be read stand among the good ones",
+        plan: ONE,
+        redirects: Redirects::Answer,
+        act: |stage| Box::pin(broker::poison(stage)),
+    },
+    Fault {
+        name: "rolling-restart",
+        what: "2 redirectors and 2 workers are restarted, one after the other",
+        plan: TWO,
+        redirects: Redirects::Answer,
+        act: |stage| Box::pin(processes::rolling_restart(stage)),
+    },
+    Fault {
+        name: "clock-back",
+        what: "the redirector's clock is stepped back by a minute",
+        plan: Plan {
+            has_own_clock: true,
+            ..ONE
+        },
+        redirects: Redirects::Answer,
+        act: |stage| Box::pin(processes::clock_back(stage)),
+    },
+    Fault {
+        name: "sigterm",
+        what: "SIGTERM of each service under load, and its start",
+        plan: ONE,
+        redirects: Redirects::MayBeRefused,
+        act: |stage| Box::pin(processes::sigterm(stage)),
+    },
+];
+
+/// How it went.
+pub struct Outcome {
+    pub redirects: Summary,
+    pub conversions: Summary,
+    pub mints: Summary,
+    /// Clicks that were said not to be recorded.
+    pub n_unrecorded: usize,
+    pub audit: Audit,
+    /// From the end of the fault until everything promised by then was stored.
+    pub recovery: Option<Duration>,
+    pub is_passed: bool,
+}
+
+impl Fault {
+    pub async fn run(&self, servers: Arc<PrivateServers>, form: Form) -> Outcome {
+        let mut stage = Stage::set(servers, &self.plan, form).await;
+        tokio::time::sleep(form.calm).await;
+        let begin = Instant::now();
+        let expected = (self.act)(&mut stage).await;
+        let end = Instant::now();
+        let promised = stage.promised();
+        let promised = promised.difference(&expected.lost).cloned().collect();
+        let db = stage.db().await;
+        let n_unrecorded = stage.n_unrecorded().await;
+        let recovery = Audit::wait_for_clicks(&db, promised, n_unrecorded).await;
+        tokio::time::sleep(form.calm).await;
+        stage.load.stop().await;
+        let n_unrecorded = stage.n_unrecorded().await;
+        let promised = stage.promised();
+        let promised = promised.difference(&expected.lost).cloned().collect();
+        Audit::wait_for_clicks(&db, promised, n_unrecorded).await;
+        wait_for_conversions(&stage, &db).await;
+
+        let dead_queue = stage.world.topology().dead_queue.to_string();
+        let n_dead_letters = stage.world.queue_len(&dead_queue).await;
+        let mut audit = {
+            let book = std::mem::take(&mut *stage.load.book());
+            let audit = Audit::of(&book, &stage.world, &expected.lost, n_unrecorded).await;
+            *stage.load.book() = book;
+            audit
+        };
+        audit.wrong.extend(expected.wrong);
+        if n_dead_letters != expected.n_dead_letters {
+            audit.wrong.push(format!(
+                "{n_dead_letters} dead letters, not {}",
+                expected.n_dead_letters
+            ));
+        }
+        let (redirects, conversions, mints) = {
+            let book = stage.load.book();
+            let during = |samples: &[Sample]| {
+                Summary::of(
+                    samples
+                        .iter()
+                        .filter(|sample| (begin..=end).contains(&sample.due)),
+                )
+            };
+            // What fails outside of the fault fails as well.
+            let mut redirects = during(&book.redirects);
+            let all = Summary::of(&book.redirects);
+            redirects.failures = all.failures;
+            (
+                redirects,
+                during(&book.conversion_requests),
+                during(&book.api_requests),
+            )
+        };
+        audit.wrong.extend(stage.clear(false).await);
+        let mut outcome = Outcome {
+            redirects,
+            conversions,
+            mints,
+            n_unrecorded,
+            audit,
+            recovery,
+            is_passed: false,
+        };
+        outcome.judge(self.redirects, form);
+        outcome
+    }
+}
+
+/// Conversions take the way of clicks: what the audit then misses is lost.
+async fn wait_for_conversions(stage: &Stage, db: &tokio_postgres::Client) {
+    let expected = stage.load.book().conversions.len();
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(60) {
+        let count = db.query_one("SELECT count(*) FROM conversions", &[]).await;
+        let count: i64 = count.map_or(0, |row| row.get(0));
+        if usize::try_from(count).is_ok_and(|count| count >= expected) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+impl Outcome {
+    fn judge(&mut self, allowed: Redirects, form: Form) {
+        let (failed, broken) = (self.redirects.n_failed(), self.redirects.n_broken());
+        let is_allowed = match allowed {
+            Redirects::Answer => failed == 0,
+            Redirects::MayBeRefused => broken == 0,
+            Redirects::MayFail => true,
+        };
+        if !is_allowed {
+            let failures = format!("redirects failed: {:?}", self.redirects.failures);
+            self.audit.wrong.push(failures);
+        }
+        if self.redirects.n == 0 {
+            self.audit.wrong.push("there was no load".to_owned());
+        }
+        let p99_ms = self.redirects.p99_ms;
+        if allowed == Redirects::Answer
+            && let Some(max_ms) = form.max_p99_ms
+            && p99_ms > max_ms
+        {
+            self.audit
+                .wrong
+                .push(format!("p99 is {p99_ms:.1} ms, more than {max_ms} ms"));
+        }
+        if self.recovery.is_none() {
+            self.audit.wrong.push("it did not recover".to_owned());
+        }
+        self.is_passed = self.audit.is_clean();
+    }
+}

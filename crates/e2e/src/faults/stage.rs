@@ -1,0 +1,408 @@
+//! The system that a fault happens to: private servers, services on fixed ports, a
+//! load, and the ways to hurt them.
+
+use std::{
+    collections::BTreeSet,
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    process::Command,
+    sync::Arc,
+    time::Duration,
+};
+
+use serde_json::json;
+use tokio_postgres::Client as Db;
+
+use super::Form;
+use crate::{
+    accounting::{Load, Target, Traffic},
+    balancer::Balancer,
+    client::{Client, Tenant},
+    servers::{PrivateServer, Servers},
+    service::{Env, Service, binary},
+    wait::wait_for,
+    world::World,
+};
+
+/// Private servers, for one fault after the other.
+pub struct PrivateServers {
+    pub postgres: PrivateServer,
+    pub redis: PrivateServer,
+    pub rabbitmq: PrivateServer,
+}
+
+impl PrivateServers {
+    pub fn start() -> Self {
+        Self {
+            postgres: PrivateServer::start("postgres"),
+            redis: PrivateServer::start("redis"),
+            rabbitmq: PrivateServer::start("rabbitmq"),
+        }
+    }
+
+    /// After a fault that did not come to its end.
+    pub fn thaw(&self) {
+        for server in [&self.postgres, &self.redis, &self.rabbitmq] {
+            server.thaw();
+        }
+    }
+
+    fn addresses(&self) -> Servers {
+        Servers {
+            database_url: self.postgres.url.clone(),
+            redis_url: self.redis.url.clone(),
+            amqp_url: self.rabbitmq.url.clone(),
+        }
+    }
+}
+
+/// What a fault needs.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// Two redirectors behind a balancer and two workers, or one of each.
+    pub is_doubled: bool,
+    /// A file system of this size in memory holds the spool.
+    pub spool_disk: Option<&'static str>,
+    /// The redirector's clock is libfaketime's.
+    pub has_own_clock: bool,
+}
+
+/// A process that is ended and started again as it was.
+pub struct Restartable {
+    name: &'static str,
+    args: &'static [&'static str],
+    env: Env,
+    wrapper: Vec<String>,
+    service: Option<Service>,
+}
+
+impl Restartable {
+    fn start_new(name: &'static str, args: &'static [&'static str], env: Env) -> Self {
+        let mut restartable = Self {
+            name,
+            args,
+            env,
+            wrapper: Vec::new(),
+            service: None,
+        };
+        restartable.start();
+        restartable
+    }
+
+    /// Starts it if it does not run.
+    pub fn start(&mut self) {
+        if self.service.is_some() {
+            return;
+        }
+        let program = binary(self.name);
+        let mut words = self.wrapper.iter().map(std::ffi::OsString::from);
+        let mut command = match words.next() {
+            None => Command::new(program),
+            Some(wrapper) => {
+                let mut command = Command::new(wrapper);
+                command.args(words).arg(program);
+                command
+            }
+        };
+        command.args(self.args).env_clear().envs(&self.env);
+        self.service = Some(Service::start_command(self.name, command));
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        self.service = None;
+    }
+
+    /// SIGTERM, and its end: what is wrong with that.
+    pub async fn stop(&mut self) -> Option<String> {
+        let mut service = self.service.take()?;
+        service.signal("TERM");
+        // The load goes on meanwhile.
+        let ended = tokio::task::spawn_blocking(move || service.wait());
+        let status = ended.await.expect("it ends");
+        (!status.success()).then(|| format!("{} ended with {status}", self.name))
+    }
+
+    pub fn service(&self) -> &Service {
+        self.service.as_ref().expect("it runs")
+    }
+
+    fn logged_a_panic(&self) -> bool {
+        let lines = self.service.as_ref().map(Service::lines);
+        lines.is_some_and(|lines| {
+            lines
+                .iter()
+                .any(|line| line.to_string().contains("panicked"))
+        })
+    }
+}
+
+pub struct Stage {
+    pub form: Form,
+    pub servers: Arc<PrivateServers>,
+    pub world: World,
+    pub api: Restartable,
+    pub edges: Vec<Restartable>,
+    pub workers: Vec<Restartable>,
+    pub load: Load,
+    edge_admins: Vec<String>,
+    _balancer: Option<Balancer>,
+}
+
+/// A port that nobody listens on just now.
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("it is bound")
+}
+
+impl Stage {
+    pub async fn set(servers: Arc<PrivateServers>, plan: &Plan, form: Form) -> Self {
+        let world = World::on(servers.addresses()).await;
+        let mut env = world.env_with(&[
+            ("TRUSTED_PROXIES", "127.0.0.1/32"),
+            ("RESEND_AFTER_MS", "2000"),
+            ("CONFIRM_TIMEOUT_MS", "5000"),
+            ("SHUTDOWN_DELAY_MS", "1000"),
+            // As in production, where tests are in more of a hurry.
+            ("LOCAL_CACHE_TTL_MS", "60000"),
+            ("LOCAL_CACHE_NEGATIVE_TTL_MS", "1000"),
+            ("REDIS_TIMEOUT_MS", "100"),
+        ]);
+        let addresses = ["API_BIND", "ORIGIN_BIND"].map(|name| (name, free_address()));
+        for (name, address) in addresses {
+            env.insert(name.to_owned(), address.to_string());
+        }
+        let [(_, api_address), (_, origin)] = addresses;
+        let api = Restartable::start_new("links-api", &["serve"], env.clone());
+        let tenant = Tenant::create(&world, api.service(), "faults").await;
+        let offer_id = sms_offer(api.service(), &tenant).await;
+
+        env.insert("ORIGIN_URL".to_owned(), format!("http://{origin}"));
+        let n = if plan.is_doubled { 2 } else { 1 };
+        let mut edges = Vec::new();
+        let mut edge_addresses = Vec::new();
+        for i in 0..n {
+            let (address, admin) = (free_address(), free_address());
+            let mut edge = Restartable {
+                name: "edge-redirector",
+                args: &[],
+                env: edge_env(&env, &world, i, address, admin),
+                wrapper: Vec::new(),
+                service: None,
+            };
+            if let Some(size) = plan.spool_disk {
+                edge.wrapper = on_small_disk(size);
+                // Small segments, so that room is given back soon.
+                edge.env
+                    .insert("SPOOL_SEGMENT_BYTES".to_owned(), "65536".to_owned());
+                // Its own home for programs: unshare, sh and mount.
+                edge.env
+                    .insert("PATH".to_owned(), std::env::var("PATH").unwrap_or_default());
+            }
+            if plan.has_own_clock {
+                edge.env.extend(own_clock(&clock_file(&world)));
+            }
+            edge.start();
+            edges.push(edge);
+            edge_addresses.push((address, admin));
+        }
+        let worker = || Restartable::start_new("click-worker", &["serve"], env.clone());
+        let workers = (0..n).map(|_| worker()).collect();
+        let balancer = match edge_addresses[..] {
+            [(one, one_admin), (two, two_admin)] => {
+                let edges = [(one, one_admin.port()), (two, two_admin.port())];
+                Some(Balancer::start(free_address(), edges).await)
+            }
+            _ => None,
+        };
+        let target = Target {
+            edge: balancer
+                .as_ref()
+                .map_or_else(|| format!("http://{}", edge_addresses[0].0), Balancer::url),
+            api: format!("http://{api_address}"),
+            key: tenant.key,
+            short_host: tenant.short_host,
+            list_id: tenant.list_id,
+            offer_id,
+        };
+        let traffic = Traffic::clicks_and_more(form.requests_per_second);
+        Self {
+            load: Load::start(target, traffic, form.n_links).await,
+            form,
+            servers,
+            world,
+            api,
+            edges,
+            workers,
+            edge_admins: edge_addresses
+                .iter()
+                .map(|(_, admin)| format!("http://{admin}"))
+                .collect(),
+            _balancer: balancer,
+        }
+    }
+
+    /// A new connection to the database of the fault.
+    pub async fn db(&self) -> Db {
+        self.world.connect().await
+    }
+
+    /// The click ids that were promised so far.
+    pub fn promised(&self) -> BTreeSet<String> {
+        self.load.book().clicks.keys().cloned().collect()
+    }
+
+    /// A counter of all redirectors, of one label or summed over all. 0 while it
+    /// cannot be asked.
+    pub async fn edge_metric(&self, name: &str) -> f64 {
+        let mut sum = 0.0;
+        for admin in &self.edge_admins {
+            let Ok(response) = reqwest::get(format!("{admin}/metrics")).await else {
+                continue;
+            };
+            let text = response.text().await.unwrap_or_default();
+            let lines = text.lines().filter(|line| line.starts_with(name));
+            sum += lines
+                .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+                .sum::<f64>();
+        }
+        sum
+    }
+
+    /// Clicks that redirectors said that they could not record.
+    pub async fn n_unrecorded(&self) -> usize {
+        let name = "waypost_edge_requests_total{outcome=\"Unrecorded\"}";
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a count"
+        )]
+        let n = self.edge_metric(name).await as usize;
+        n
+    }
+
+    /// Until a redirector is ready, and its balancer has seen it.
+    pub async fn wait_until_ready(&self, edge: usize) {
+        let url = format!("{}/ready", self.edge_admins[edge]);
+        wait_for("the redirector to be ready", true, async || {
+            let answer = reqwest::get(&url).await;
+            answer.is_ok_and(|answer| answer.status() == 200)
+        })
+        .await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+
+    pub fn spool_dir(&self, edge: usize) -> PathBuf {
+        spool_dir(&self.world, edge)
+    }
+
+    /// Sets the redirector's clock off, in seconds.
+    pub fn set_clock(&self, seconds: i32) {
+        std::fs::write(clock_file(&self.world), format!("{seconds:+}")).expect("the clock is ours");
+    }
+
+    /// Ends everything in good order: what is wrong with that.
+    pub async fn clear(mut self, spools_may_be_left: bool) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let services = || {
+            let some = std::iter::once(&self.api).chain(&self.edges);
+            some.chain(&self.workers)
+        };
+        for service in services().filter(|service| service.logged_a_panic()) {
+            wrong.push(format!("{} panicked", service.name));
+        }
+        for edge in &mut self.edges {
+            wrong.extend(edge.stop().await);
+        }
+        for worker in &mut self.workers {
+            wrong.extend(worker.stop().await);
+        }
+        wrong.extend(self.api.stop().await);
+        for i in 0..self.edges.len() {
+            let files = std::fs::read_dir(self.spool_dir(i)).into_iter().flatten();
+            let left = files
+                .filter_map(Result::ok)
+                .filter(|file| file.path().extension().is_some_and(|name| name == "seg"))
+                .count();
+            if left > 0 && !spools_may_be_left {
+                wrong.push(format!("{left} segments are left in spool {i}"));
+            }
+        }
+        wrong
+    }
+}
+
+fn spool_dir(world: &World, edge: usize) -> PathBuf {
+    world.folder.path().join(format!("spool-{edge}"))
+}
+
+fn clock_file(world: &World) -> PathBuf {
+    world.folder.path().join("clock")
+}
+
+fn edge_env(env: &Env, world: &World, i: usize, address: SocketAddr, admin: SocketAddr) -> Env {
+    let spool = spool_dir(world, i);
+    std::fs::create_dir_all(&spool).expect("a folder for the spool");
+    let mut env = env.clone();
+    env.extend([
+        ("EDGE_BIND".to_owned(), address.to_string()),
+        ("ADMIN_BIND".to_owned(), admin.to_string()),
+        ("SPOOL_DIR".to_owned(), spool.display().to_string()),
+    ]);
+    env
+}
+
+/// A command that mounts a small file system over `SPOOL_DIR`, which nobody else
+/// sees and which ends with the process.
+fn on_small_disk(size: &str) -> Vec<String> {
+    let script = format!("mount -t tmpfs -o size={size} tmpfs \"$SPOOL_DIR\" && exec \"$0\"");
+    ["unshare", "--map-root-user", "--mount", "sh", "-c", &script]
+        .map(str::to_owned)
+        .into()
+}
+
+/// What makes libfaketime the clock of a process; the time it waits by stays.
+fn own_clock(file: &std::path::Path) -> Vec<(String, String)> {
+    std::fs::write(file, "+0").expect("a file for the clock");
+    let library = ["/usr/lib", "/usr/lib64"]
+        .iter()
+        .flat_map(|folder| find(folder.as_ref(), "libfaketimeMT.so.1", 3))
+        .next()
+        .expect("libfaketime is installed");
+    [
+        ("LD_PRELOAD", library.display().to_string()),
+        ("FAKETIME_TIMESTAMP_FILE", file.display().to_string()),
+        ("FAKETIME_CACHE_DURATION", "1".to_owned()),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+        ("DONT_FAKE_MONOTONIC", "1".to_owned()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+fn find(folder: &std::path::Path, name: &str, depth: usize) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    paths
+        .flat_map(|path| {
+            if path.file_name().is_some_and(|found| found == name) {
+                vec![path]
+            } else if depth > 0 && path.is_dir() && !path.is_symlink() {
+                find(&path, name, depth - 1)
+            } else {
+                Vec::new()
+            }
+        })
+        .collect()
+}
+
+/// An offer whose destination shows the click's id and what it was asked with.
+async fn sms_offer(api: &Service, tenant: &Tenant) -> String {
+    let offer = json!({
+        "name": "faults",
+        "tracking_url": "https://example.com/lp?clickid={click_id}&s1={sub1}",
+    });
+    let client = Client::new(api, None);
+    let offer = client.create(&tenant.key, "/api/v2/offers", &offer).await;
+    offer["id"].as_str().expect("an id").to_owned()
+}
