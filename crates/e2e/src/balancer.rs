@@ -18,7 +18,7 @@ impl Balancer {
     pub async fn start(address: SocketAddr, edges: [(SocketAddr, u16); 2]) -> Self {
         let mut command = Command::new("haproxy");
         command
-            .arg("-db")
+            .args(["-db", "-q"])
             .arg("-f")
             .arg(workspace().join("deploy/haproxy.cfg"))
             .env("BIND", address.to_string());

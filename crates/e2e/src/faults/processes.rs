@@ -45,9 +45,9 @@ pub async fn worker_killed(stage: &mut Stage) -> Expected {
 pub async fn api_killed(stage: &mut Stage) -> Expected {
     let pause = stage.form.fault / (2 * N_KILLS);
     for _ in 0..N_KILLS {
-        any_time(pause).await;
+        any_time(2 * pause).await;
         stage.api.kill();
-        tokio::time::sleep(pause).await;
+        tokio::time::sleep(pause / 2).await;
         tokio::task::block_in_place(|| stage.api.start());
     }
     Expected::default()

@@ -161,6 +161,8 @@ impl Stage {
         let mut env = world.env_with(&[
             ("TRUSTED_PROXIES", "127.0.0.1/32"),
             ("RESEND_AFTER_MS", "2000"),
+            // Small, so that many come and go.
+            ("SPOOL_SEGMENT_BYTES", "262144"),
             ("CONFIRM_TIMEOUT_MS", "5000"),
             ("SHUTDOWN_DELAY_MS", "1000"),
             // As in production, where tests are in more of a hurry.
