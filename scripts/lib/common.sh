@@ -73,3 +73,27 @@ need_cargo() {
 
 # field NAME: the values of a field in JSON, one line each.
 field() { sed -n "s/.*\"$1\": *\"\{0,1\}\([^\",}]*\).*/\1/p"; }
+
+# build_bins [BIN...]: builds the services and these, in the profile WAYPOST_PROFILE
+# (release); prints the folder they are in.
+build_bins() {
+    local profile=${WAYPOST_PROFILE:-release} bins=() bin
+    for bin in links-api edge-redirector click-worker "$@"; do bins+=(--bin "$bin"); done
+    say "building ($profile)"
+    cargo build --quiet --locked --profile "$profile" "${bins[@]}"
+    echo "${CARGO_TARGET_DIR:-$PWD/target}/$([ "$profile" = dev ] && echo debug || echo "$profile")"
+}
+
+# python_env DIR REQUIREMENT: a Python environment with one program,
+# made anew when another version of it is asked for.
+python_env() {
+    local dir=$1 requirement=$2
+    [ "$(cat "$dir/requirement" 2>/dev/null)" != "$requirement" ] || return 0
+    say "installing ${requirement%% *}"
+    python3 -c 'import venv, ensurepip' 2>/dev/null || apt_install python3-venv
+    rm -rf "$dir"
+    python3 -m venv "$dir"
+    echo "$requirement" >"$dir/requirements.txt"
+    "$dir/bin/pip" install --quiet --disable-pip-version-check --requirement "$dir/requirements.txt"
+    echo "$requirement" >"$dir/requirement"
+}

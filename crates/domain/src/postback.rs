@@ -48,6 +48,8 @@ pub enum Refused {
     InvalidBody,
     #[error("The body is larger than 64 KiB, or did not arrive in time.")]
     UnreadableBody,
+    #[error("Too many wrong links, offers or secrets came from this address. Retry in a minute.")]
+    TooManyAttempts,
     #[error("The conversion cannot be recorded just now. Retry the request.")]
     Unavailable,
 }
@@ -70,6 +72,7 @@ impl Refused {
             Self::InvalidMessageId => (400, "invalid_message_id"),
             Self::InvalidBody => (400, "invalid_body"),
             Self::UnreadableBody => (413, "payload_too_large"),
+            Self::TooManyAttempts => (429, "too_many_attempts"),
             Self::Unavailable => (503, "unavailable"),
         }
     }

@@ -248,6 +248,12 @@ pub fn split(url: &str) -> (&str, &str) {
     rest.split_at(rest.find('/').expect("links have a path"))
 }
 
+/// A path with these parameters, encoded.
+pub fn with_query(path: &str, parameters: &[(&str, &str)]) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    format!("{path}?{}", query.extend_pairs(parameters).finish())
+}
+
 /// A parameter of a URL's query.
 pub fn parameter(url: &str, name: &str) -> Option<String> {
     let url = reqwest::Url::parse(url).expect("a URL");

@@ -100,6 +100,8 @@ impl World {
             // Tests see changes at once.
             ("LOCAL_CACHE_TTL_MS", "50".to_owned()),
             ("LOCAL_CACHE_NEGATIVE_TTL_MS", "50".to_owned()),
+            // They wait for links by asking for them, all from one address.
+            ("EDGE_MAX_MISSES_PER_MINUTE", "0".to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into()
@@ -130,6 +132,11 @@ impl World {
         env.entry("ORIGIN_URL".to_owned())
             .or_insert_with(|| api.url("origin.address"));
         Service::start("edge-redirector", &[], &env)
+    }
+
+    /// One whose `ORIGIN_URL` is in the settings.
+    pub fn start_edge_without_api(&self, settings: &[(&str, &str)]) -> Service {
+        Service::start("edge-redirector", &[], &self.env_with(settings))
     }
 
     pub fn env_with(&self, settings: &[(&str, &str)]) -> Env {

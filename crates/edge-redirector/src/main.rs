@@ -3,6 +3,7 @@
 mod click;
 mod conversion;
 mod geo;
+mod guard;
 mod load;
 mod metrics;
 mod pages;

@@ -29,6 +29,8 @@ pub enum Outcome {
     Unavailable,
     /// Too much at once: refused before anything was done.
     Shed,
+    /// From an address that had guessed too often: refused.
+    Guessing,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -68,7 +70,7 @@ struct SourceLabels {
 
 #[derive(Debug, Clone)]
 pub struct Metrics {
-    outcomes: [Counter; 7],
+    outcomes: [Counter; 8],
     conversions: Family<ConversionOutcome, Counter>,
     not_recorded: Family<ReasonLabels, Counter>,
     misses: Family<SourceLabels, Counter>,
@@ -85,7 +87,7 @@ pub struct Metrics {
 
 impl Metrics {
     pub fn register(registry: &mut Registry) -> Self {
-        use Outcome::{Click, Fallback, Hop, NotFound, Shed, Unavailable, Unrecorded};
+        use Outcome::{Click, Fallback, Guessing, Hop, NotFound, Shed, Unavailable, Unrecorded};
         let requests = Family::<OutcomeLabels, Counter>::default();
         let outcomes = [
             Hop,
@@ -95,6 +97,7 @@ impl Metrics {
             NotFound,
             Unavailable,
             Shed,
+            Guessing,
         ]
         .map(|outcome| requests.get_or_create(&OutcomeLabels { outcome }).clone());
         let metrics = Self {

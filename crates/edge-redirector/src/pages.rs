@@ -108,6 +108,21 @@ pub fn shed() -> Page {
     response
 }
 
+/// 429: somebody at this address guesses.
+pub fn too_many_misses(seconds: u64) -> Page {
+    let mut response = notice(
+        StatusCode::TOO_MANY_REQUESTS,
+        "One moment, please",
+        "Too many links that do not exist were asked for from your network. Please try again in \
+         a minute.",
+        "",
+    );
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    response
+}
+
 /// 405: links are for GET and HEAD, the button of the preview page for POST.
 pub fn method_not_allowed(allow: &'static str) -> Page {
     let mut response = notice(

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     click::{self, Edge, Proof, Recorder, Visitors},
     geo::Geo,
+    guard::Guard,
     load::Load,
     metrics::Metrics,
     publisher::{self, Publisher},
@@ -50,6 +51,7 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
             settings.edge_max_requests as usize,
             settings.edge_max_requests_for_pages as usize,
         ),
+        guard: Guard::new(settings.edge_max_misses_per_minute),
         client_timeout: Duration::from_millis(settings.edge_client_timeout_ms),
         leaving: shutdown.signalled().clone(),
         metrics: metrics.clone(),

@@ -74,6 +74,12 @@ pub struct Settings {
     #[arg(long, env = "EDGE_MAX_REQUESTS", default_value = "16000",
           value_parser = clap::value_parser!(u32).range(1..))]
     pub edge_max_requests: u32,
+    /// How often an address may ask for links that do not exist or show a wrong
+    /// postback secret, in a minute, and once more for each time it did better. Then
+    /// it is refused for the rest of that minute. 0: never. Too low: people behind one
+    /// gateway are refused. Too high: ids and secrets can be guessed faster.
+    #[arg(long, env = "EDGE_MAX_MISSES_PER_MINUTE", default_value = "60")]
+    pub edge_max_misses_per_minute: u32,
 
     /// The origin: links-api's ORIGIN_BIND, as in http://127.0.0.1:8081.
     #[arg(long, env = "ORIGIN_URL", value_parser = http_url)]

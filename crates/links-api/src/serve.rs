@@ -2,7 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use actix_web::{App, HttpServer, middleware::from_fn, web};
+use actix_web::{
+    App, HttpServer,
+    http::header,
+    middleware::{DefaultHeaders, from_fn},
+    web,
+};
 use anyhow::Context as _;
 use platform::{
     admin,
@@ -37,6 +42,17 @@ pub struct Services {
 
 /// Longer than a balancer keeps idle connections, so that it closes them first.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// For the browser that shows the reference, or an answer where it should not: what
+/// is no page is none, and the page runs and loads nothing but its own files.
+fn browser_headers() -> DefaultHeaders {
+    const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; \
+        img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
+    DefaultHeaders::new()
+        .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .add((header::CONTENT_SECURITY_POLICY, POLICY))
+        .add((header::REFERRER_POLICY, "no-referrer"))
+}
 
 pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<()> {
     let pool = store::pool::build(&settings.pool, "links-api")?;
@@ -93,6 +109,7 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
             App::new()
                 .app_data(web::Data::from(services.clone()))
                 .wrap(from_fn(observe::request))
+                .wrap(browser_headers())
                 .configure(|config| api::configure(operations(), config))
                 .configure(reference::configure)
                 .default_service(web::to(api::default_service))

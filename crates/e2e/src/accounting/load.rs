@@ -49,7 +49,7 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    pub fn clicks_and_more(requests_per_second: u32) -> Self {
+    pub const fn clicks_and_more(requests_per_second: u32) -> Self {
         Self {
             requests_per_second,
             per_cent_conversions: 10,
@@ -167,7 +167,7 @@ impl LoadClient {
                 return match i {
                     0 => self.buy(number, due).await,
                     1 => self.mint(number, due).await,
-                    _ => self.deactivate(due).await,
+                    _ => self.deactivate().await,
                 };
             }
             kind -= per_cent;
@@ -326,12 +326,15 @@ impl LoadClient {
     }
 
     /// Takes one of the links out of the traffic.
-    async fn deactivate(&self, due: Instant) {
+    async fn deactivate(&self) {
         let link = {
             let mut links = self.links.write().expect("nobody panics with it");
             let at = rand::rng().random_range(0..links.len());
             links.swap_remove(at)
         };
+        // Who chose it before has clicked by then.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let due = Instant::now();
         let request = self
             .api_request(
                 reqwest::Method::PATCH,
@@ -340,11 +343,21 @@ impl LoadClient {
             .json(&json!({ "status": "deactivated" }));
         let answer = send(request, 200).await;
         let sample = sample(due, answer.as_ref().err());
-        let mut book = self.book();
-        book.api_requests.push(sample);
-        if answer.is_ok() {
-            book.deactivated.insert(link.id);
+        self.book().api_requests.push(sample);
+        if answer.is_err() {
+            return;
         }
+        // It is in effect within a second.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let answer = send(self.edge_request(&link.path), 404).await;
+        let mut book = self.book();
+        if let Err(failure) = answer {
+            book.wrong.push(format!(
+                "{} is deactivated and answers {failure:?}",
+                link.id
+            ));
+        }
+        book.deactivated.insert(link.id);
     }
 }
 

@@ -15,13 +15,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::accounting::{Audit, Sample, Summary};
+use crate::accounting::{Audit, Sample, Summary, Traffic};
 pub use stage::{Plan, PrivateServers, Stage};
 
 /// How long and how hard.
 #[derive(Debug, Clone, Copy)]
 pub struct Form {
-    pub requests_per_second: u32,
+    pub traffic: Traffic,
     pub n_links: usize,
     /// How long an outage lasts.
     pub outage: Duration,
@@ -36,7 +36,7 @@ pub struct Form {
 
 impl Form {
     pub const FULL: Self = Self {
-        requests_per_second: 1000,
+        traffic: Traffic::clicks_and_more(1000),
         n_links: 5000,
         outage: Duration::from_secs(60),
         fault: Duration::from_secs(15),
@@ -45,7 +45,7 @@ impl Form {
     };
     /// For tests: no wall-clock time is judged.
     pub const SHORT: Self = Self {
-        requests_per_second: 150,
+        traffic: Traffic::clicks_and_more(150),
         n_links: 500,
         outage: Duration::from_secs(3),
         fault: Duration::from_secs(2),
@@ -285,7 +285,7 @@ impl Fault {
         let promised = stage.promised();
         let promised = promised.difference(&expected.lost).cloned().collect();
         Audit::wait_for_clicks(&db, promised, n_unrecorded).await;
-        wait_for_conversions(&stage, &db).await;
+        stage.wait_for_conversions(&db).await;
 
         let dead_queue = stage.world.topology().dead_queue.to_string();
         let n_dead_letters = stage.world.queue_len(&dead_queue).await;
@@ -321,7 +321,7 @@ impl Fault {
                 during(&book.api_requests),
             )
         };
-        audit.wrong.extend(stage.clear(false).await);
+        audit.wrong.extend(stage.clear().await);
         let mut outcome = Outcome {
             redirects,
             conversions,
@@ -333,20 +333,6 @@ impl Fault {
         };
         outcome.judge(self.redirects, form);
         outcome
-    }
-}
-
-/// Conversions take the way of clicks: what the audit then misses is lost.
-async fn wait_for_conversions(stage: &Stage, db: &tokio_postgres::Client) {
-    let expected = stage.load.book().conversions.len();
-    let start = Instant::now();
-    while start.elapsed() < Duration::from_secs(60) {
-        let count = db.query_one("SELECT count(*) FROM conversions", &[]).await;
-        let count: i64 = count.map_or(0, |row| row.get(0));
-        if usize::try_from(count).is_ok_and(|count| count >= expected) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     path::PathBuf,
     process::Command,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::json;
@@ -15,7 +15,7 @@ use tokio_postgres::Client as Db;
 
 use super::Form;
 use crate::{
-    accounting::{Load, Target, Traffic},
+    accounting::{Load, Target},
     balancer::Balancer,
     client::{Client, Tenant},
     servers::{PrivateServer, Servers},
@@ -227,9 +227,8 @@ impl Stage {
             list_id: tenant.list_id,
             offer_id,
         };
-        let traffic = Traffic::clicks_and_more(form.requests_per_second);
         Self {
-            load: Load::start(target, traffic, form.n_links).await,
+            load: Load::start(target, form.traffic, form.n_links).await,
             form,
             servers,
             world,
@@ -249,9 +248,56 @@ impl Stage {
         self.world.connect().await
     }
 
+    /// The services that run, by their names.
+    pub fn pids(&self) -> Vec<(&'static str, u32)> {
+        let services = std::iter::once(&self.api).chain(&self.edges);
+        let services = services.chain(&self.workers);
+        services
+            .map(|service| (service.name, service.service().pid()))
+            .collect()
+    }
+
+    /// Waits until nothing is in a spool any more; whether that came to pass.
+    pub async fn wait_for_empty_spools(&self) -> bool {
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(60) {
+            let n_files: usize = (0..self.edges.len()).map(|i| self.n_segments(i)).sum();
+            if n_files == 0 {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        false
+    }
+
+    fn n_segments(&self, edge: usize) -> usize {
+        let files = std::fs::read_dir(self.spool_dir(edge))
+            .into_iter()
+            .flatten();
+        files
+            .filter_map(Result::ok)
+            .filter(|file| file.path().extension().is_some_and(|name| name == "seg"))
+            .count()
+    }
+
     /// The click ids that were promised so far.
     pub fn promised(&self) -> BTreeSet<String> {
         self.load.book().clicks.keys().cloned().collect()
+    }
+
+    /// Conversions take the way of clicks, a moment later; what an audit then misses
+    /// is lost.
+    pub async fn wait_for_conversions(&self, db: &Db) {
+        let expected = self.load.book().conversions.len();
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(60) {
+            let count = db.query_one("SELECT count(*) FROM conversions", &[]).await;
+            let count: i64 = count.map_or(0, |row| row.get(0));
+            if usize::try_from(count).is_ok_and(|count| count >= expected) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// A counter of all redirectors, of one label or summed over all. 0 while it
@@ -304,7 +350,7 @@ impl Stage {
     }
 
     /// Ends everything in good order: what is wrong with that.
-    pub async fn clear(mut self, spools_may_be_left: bool) -> Vec<String> {
+    pub async fn clear(mut self) -> Vec<String> {
         let mut wrong = Vec::new();
         let services = || {
             let some = std::iter::once(&self.api).chain(&self.edges);
@@ -321,12 +367,8 @@ impl Stage {
         }
         wrong.extend(self.api.stop().await);
         for i in 0..self.edges.len() {
-            let files = std::fs::read_dir(self.spool_dir(i)).into_iter().flatten();
-            let left = files
-                .filter_map(Result::ok)
-                .filter(|file| file.path().extension().is_some_and(|name| name == "seg"))
-                .count();
-            if left > 0 && !spools_may_be_left {
+            let left = self.n_segments(i);
+            if left > 0 {
                 wrong.push(format!("{left} segments are left in spool {i}"));
             }
         }

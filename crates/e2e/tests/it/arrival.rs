@@ -127,7 +127,11 @@ impl Site {
         clicks
     }
 
-    async fn stop(self) {
+    pub fn offer(&self) -> &str {
+        &self.offer
+    }
+
+    pub async fn stop(self) {
         self.edge.stop();
         self.worker.stop();
         self.api.stop();
@@ -144,7 +148,7 @@ fn merge(target: &mut Value, with: Value) {
 pub struct Opened {
     pub status: u16,
     location: Option<String>,
-    policy: String,
+    pub policy: String,
     pub html: String,
 }
 

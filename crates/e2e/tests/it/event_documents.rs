@@ -104,6 +104,11 @@ fn the_asyncapi_document_names_what_the_code_uses() {
         assert_eq!(channel["bindings"]["amqp"]["exchange"]["type"], "direct");
         assert_eq!(channel["x-queue"]["name"], queue.as_str());
     }
+    let receipts = &channels["receipts"];
+    assert_eq!(
+        receipts["address"],
+        topology.receipts_queue("{process}").as_str()
+    );
     let message = &document["components"]["messages"]["clicks"];
     assert_eq!(message["contentType"], CONTENT_TYPE);
     assert_eq!(
@@ -150,6 +155,11 @@ async fn a_published_message_is_what_the_documents_say() {
         CONTENT_TYPE
     );
     assert_eq!(*properties.delivery_mode(), Some(2), "persistent");
+    let reply_to = properties.reply_to().as_ref().unwrap().as_str();
+    assert!(world.topology().is_receipts_queue(reply_to), "{reply_to}");
+    let process = reply_to.rsplit('.').next().unwrap();
+    let id = properties.correlation_id().as_ref().unwrap().as_str();
+    assert!(id.starts_with(&format!("{process}:")), "{id}");
     let headers = properties.headers().as_ref().unwrap().inner();
     assert_eq!(
         headers.get("schema-version"),

@@ -13,5 +13,6 @@ mod edge;
 mod event_documents;
 mod limits;
 mod operations;
+mod security;
 mod whole_path;
 mod worker;

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     conversion::{self, Endpoint},
+    guard::Guard,
     load::Load,
     metrics::{Metrics, Outcome},
     pages::{self, Page},
@@ -38,6 +39,7 @@ pub struct Edge {
     pub resolver: Arc<Resolver>,
     pub recorder: Recorder,
     pub load: Load,
+    pub guard: Guard,
     /// How long a body may take to arrive.
     pub client_timeout: Duration,
     /// Cancelled once this process is asked to end: who comes is to look for
@@ -82,6 +84,11 @@ async fn answer(request: Request, edge: &Edge) -> Page {
         Some(_) if is_read => return found(edge, &with_query(path, &request)),
         Some(_) => return pages::method_not_allowed("POST"),
     };
+    let address = edge.recorder.visitors.address(&request);
+    if let Some(seconds) = edge.guard.refuses(address) {
+        edge.metrics.request(Outcome::Guessing);
+        return pages::too_many_misses(seconds);
+    }
     let visit = Visit {
         request: &request,
         edge,
@@ -93,7 +100,13 @@ async fn answer(request: Request, edge: &Edge) -> Page {
         Name::Code(code) => campaign_link(visit, code).await,
         Name::Short(id) => short_link(visit, id).await,
     };
-    answer.unwrap_or_else(|error| unavailable(edge, &error))
+    let page = answer.unwrap_or_else(|error| unavailable(edge, &error));
+    match page.status() {
+        StatusCode::NOT_FOUND => edge.guard.miss(address),
+        StatusCode::OK | StatusCode::FOUND => edge.guard.hit(address),
+        _ => {}
+    }
+    page
 }
 
 /// Between a link's path and the proof that its preview page was shown.

@@ -58,8 +58,12 @@ pub struct Visitor<'c> {
 }
 
 impl Visitors {
+    pub fn address(&self, request: &Request) -> IpAddr {
+        request::client_ip(request, &self.trusted_proxies)
+    }
+
     pub fn of<'c>(&self, request: &'c Request) -> Visitor<'c> {
-        let ip = request::client_ip(request, &self.trusted_proxies);
+        let ip = self.address(request);
         let user_agent = request::text(request, header::USER_AGENT, MAX_USER_AGENT_BYTES);
         let rules = self.rules.get();
         Visitor {

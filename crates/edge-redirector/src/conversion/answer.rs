@@ -22,14 +22,14 @@ pub fn accepted(id: ConversionId) -> Page {
 pub fn refused(refused: Refused) -> Page {
     let (status, code) = refused.row();
     let status = StatusCode::from_u16(status).expect("they are statuses");
-    let mut answer = with_json(
-        status,
-        &json!({ "error": refused.to_string(), "code": code }),
-    );
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        let retry = HeaderValue::from_static("10");
-        answer.headers_mut().insert(header::RETRY_AFTER, retry);
-    }
+    let body = json!({ "error": refused.to_string(), "code": code });
+    let mut answer = with_json(status, &body);
+    let retry = match refused {
+        Refused::Unavailable => HeaderValue::from_static("10"),
+        Refused::TooManyAttempts => HeaderValue::from_static("60"),
+        _ => return answer,
+    };
+    answer.headers_mut().insert(header::RETRY_AFTER, retry);
     answer
 }
 

@@ -58,7 +58,11 @@ pub async fn handle(mut request: Request, endpoint: Endpoint, edge: &Edge) -> Pa
     if method == Method::HEAD {
         return answer::pixel();
     }
+    let address = edge.recorder.visitors.address(&request);
     let recorded = async {
+        if edge.guard.refuses(address).is_some() {
+            return Err(Refused::TooManyAttempts);
+        }
         let body = match method == Method::POST {
             true => body::read(&mut request, edge.client_timeout).await?,
             false => Vec::new(),
@@ -68,6 +72,13 @@ pub async fn handle(mut request: Request, endpoint: Endpoint, edge: &Edge) -> Pa
         record::record(&request, subject, edge).await
     };
     let recorded = recorded.await;
+    match recorded {
+        Ok(_) => edge.guard.hit(address),
+        Err(Refused::LinkNotFound | Refused::OfferNotFound | Refused::InvalidPostbackSecret) => {
+            edge.guard.miss(address)
+        }
+        Err(_) => {}
+    }
     let source = match endpoint {
         Endpoint::Conv => "conv",
         Endpoint::Offer => "offer",

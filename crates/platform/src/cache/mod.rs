@@ -85,15 +85,16 @@ pub struct Cache {
     connection: ConnectionManager,
     prefix: Arc<str>,
     timeout: Duration,
-    pause: Duration,
+    is_insistent: bool,
     started: Instant,
-    /// Milliseconds after `started` until which Redis is left alone.
+    /// Milliseconds after `started` until which Redis is left alone; 0 if its last
+    /// answer was good.
     left_alone_until_ms: Arc<AtomicU64>,
 }
 
 impl Cache {
     /// How long Redis is left alone after it failed.
-    const PAUSE: Duration = Duration::from_millis(500);
+    const PAUSE_MS: u64 = 500;
 
     /// Connects on first use. Fails on a URL that is none. Must be called in
     /// an async runtime.
@@ -110,7 +111,7 @@ impl Cache {
             client,
             prefix: settings.redis_prefix.as_str().into(),
             timeout,
-            pause: Self::PAUSE,
+            is_insistent: false,
             started: Instant::now(),
             left_alone_until_ms: Arc::default(),
         })
@@ -118,7 +119,7 @@ impl Cache {
 
     /// For a caller that has a pace of its own: it does not leave Redis alone.
     pub fn insistent(mut self) -> Self {
-        self.pause = Duration::ZERO;
+        self.is_insistent = true;
         self
     }
 
@@ -226,8 +227,7 @@ impl Cache {
         &self,
         call: impl AsyncFnOnce(&mut ConnectionManager) -> redis::RedisResult<T>,
     ) -> Result<T, CacheUnavailable> {
-        let now_ms = || u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        if now_ms() < self.left_alone_until_ms.load(Ordering::Relaxed) {
+        if !self.is_insistent && !self.may_ask() {
             return Err(CacheUnavailable::LeftAlone);
         }
         let mut connection = self.connection.clone();
@@ -235,12 +235,36 @@ impl Cache {
             Ok(result) => result.map_err(CacheUnavailable::from),
             Err(_) => Err(CacheUnavailable::TimedOut),
         };
-        if result.is_err() {
-            let pause_ms = u64::try_from(self.pause.as_millis()).unwrap_or(u64::MAX);
-            self.left_alone_until_ms
-                .store(now_ms().saturating_add(pause_ms), Ordering::Relaxed);
+        match result {
+            Ok(_) => self.left_alone_until_ms.store(0, Ordering::Relaxed),
+            Err(_) if self.is_insistent => {}
+            Err(_) => self
+                .left_alone_until_ms
+                .store(self.next_ms(), Ordering::Relaxed),
         }
         result
+    }
+
+    /// When Redis may be asked again, if it fails now.
+    fn next_ms(&self) -> u64 {
+        let now_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        now_ms.saturating_add(Self::PAUSE_MS)
+    }
+
+    /// After a failure and a pause one caller finds out how Redis is, and the others
+    /// go on without it: they would all wait for a frozen one.
+    fn may_ask(&self) -> bool {
+        let until_ms = self.left_alone_until_ms.load(Ordering::Relaxed);
+        if until_ms == 0 {
+            return true;
+        }
+        let (next_ms, order) = (self.next_ms(), Ordering::Relaxed);
+        let is_over = until_ms.saturating_add(Self::PAUSE_MS) <= next_ms;
+        let until = &self.left_alone_until_ms;
+        is_over
+            && until
+                .compare_exchange(until_ms, next_ms, order, order)
+                .is_ok()
     }
 }
 

@@ -8,6 +8,7 @@ mod changes;
 mod conventions;
 mod create_link;
 mod creatives;
+mod injection;
 mod isolation;
 mod links;
 mod managed;
