@@ -4,6 +4,7 @@ pub mod accounting;
 pub mod balancer;
 pub mod browser;
 pub mod client;
+pub mod console;
 pub mod faults;
 pub mod geoip;
 pub mod openapi;

@@ -24,8 +24,7 @@ pub struct Guard {
     /// Misses in a minute; 0: nobody is refused.
     max_misses: u32,
     start: Instant,
-    /// Somebody has missed in this minute or before: while nobody has, it costs
-    /// nothing to ask.
+    /// Somebody has missed in this minute.
     is_watching: AtomicBool,
     window: Mutex<Window>,
 }
@@ -52,6 +51,12 @@ impl Guard {
         }
     }
 
+    /// Whether there is anything to ask or tell: while nobody misses, it costs
+    /// nothing.
+    pub fn is_watching(&self) -> bool {
+        self.is_watching.load(Ordering::Relaxed)
+    }
+
     /// Whether an address is refused, and for how many seconds.
     pub fn refuses(&self, address: IpAddr) -> Option<u64> {
         self.refuses_at(address, self.start.elapsed())
@@ -59,7 +64,7 @@ impl Guard {
 
     /// It found something.
     pub fn hit(&self, address: IpAddr) {
-        if !self.is_watching.load(Ordering::Relaxed) {
+        if !self.is_watching() {
             return;
         }
         let mut window = self.window(self.start.elapsed());
@@ -74,7 +79,7 @@ impl Guard {
     }
 
     fn refuses_at(&self, address: IpAddr, now: Duration) -> Option<u64> {
-        if !self.is_watching.load(Ordering::Relaxed) {
+        if !self.is_watching() {
             return None;
         }
         let window = self.window(now);
@@ -88,8 +93,8 @@ impl Guard {
         if self.max_misses == 0 {
             return;
         }
-        self.is_watching.store(true, Ordering::Relaxed);
         let mut window = self.window(now);
+        self.is_watching.store(true, Ordering::Relaxed);
         let address = network(address);
         if window.counts.len() < MAX_ADDRESSES || window.counts.contains_key(&address) {
             let counts = window.counts.entry(address).or_default();
@@ -105,6 +110,7 @@ impl Guard {
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         let number = now.as_secs() / WINDOW.as_secs();
         if window.number != number {
+            self.is_watching.store(false, Ordering::Relaxed);
             *window = Window {
                 number,
                 counts: HashMap::new(),
@@ -148,7 +154,9 @@ mod tests {
         }
         assert_eq!(guard.refuses_at(guesser, NOW), Some(50));
         assert_eq!(guard.refuses_at(address("192.0.2.2"), NOW), None);
+        assert!(guard.is_watching());
         assert_eq!(guard.refuses_at(guesser, Duration::from_secs(60)), None);
+        assert!(!guard.is_watching());
     }
 
     #[test]

@@ -131,14 +131,7 @@ impl Topology {
     pub async fn declare_receipts(channel: &Channel, queue: &ShortString) -> lapin::Result<()> {
         let mut arguments = FieldTable::default();
         arguments.insert("x-expires".into(), AMQPValue::LongInt(RECEIPTS_EXPIRE_MS));
-        let options = QueueDeclareOptions {
-            durable: true,
-            ..Default::default()
-        };
-        channel
-            .queue_declare(queue.clone(), options, arguments)
-            .await?;
-        Ok(())
+        declare_durable(channel, queue, arguments).await
     }
 
     async fn declare_queue(
@@ -150,13 +143,7 @@ impl Topology {
     ) -> lapin::Result<()> {
         // Replicated, and on disk before it is confirmed.
         insert(&mut arguments, "x-queue-type", &"quorum".into());
-        let options = QueueDeclareOptions {
-            durable: true,
-            ..Default::default()
-        };
-        channel
-            .queue_declare(queue.clone(), options, arguments)
-            .await?;
+        declare_durable(channel, queue, arguments).await?;
         channel
             .queue_bind(
                 queue.clone(),
@@ -167,6 +154,21 @@ impl Topology {
             )
             .await
     }
+}
+
+async fn declare_durable(
+    channel: &Channel,
+    queue: &ShortString,
+    arguments: FieldTable,
+) -> lapin::Result<()> {
+    let options = QueueDeclareOptions {
+        durable: true,
+        ..Default::default()
+    };
+    channel
+        .queue_declare(queue.clone(), options, arguments)
+        .await?;
+    Ok(())
 }
 
 fn insert(arguments: &mut FieldTable, key: &str, value: &ShortString) {

@@ -21,6 +21,8 @@ pub struct Audit {
     pub lost: usize,
     /// Requests that are there more than once: rows that are too many.
     pub duplicated: usize,
+    /// Clicks that are there and whose answer did not come.
+    pub n_unanswered: usize,
     /// All else that should not be, in words; and what is lost or duplicated.
     pub wrong: Vec<String>,
 }
@@ -114,6 +116,10 @@ impl Audit {
             );
             self.wrong.push(said);
         }
+        self.n_unanswered = ids
+            .iter()
+            .filter(|id| !book.clicks.contains_key(*id))
+            .count();
         let spared: Vec<_> = expected_lost.intersection(&ids).collect();
         self.wrong
             .extend(named("destroyed, and yet there", spared.iter()));

@@ -109,13 +109,4 @@ impl Summary {
     pub fn n_failed(&self) -> usize {
         self.failures.values().sum()
     }
-
-    /// Those that were neither answered nor refused at the door.
-    pub fn n_broken(&self) -> usize {
-        let broken = self.failures.iter();
-        broken
-            .filter(|(failure, _)| matches!(failure, Failure::Broken(_)))
-            .map(|(_, n)| n)
-            .sum()
-    }
 }

@@ -3,9 +3,11 @@
 
 use std::{panic::AssertUnwindSafe, process::ExitCode, sync::Arc};
 
-use e2e::faults::{FAULTS, Fault, Form, Outcome, PrivateServers};
+use e2e::{
+    console::{print, say, until_ended},
+    faults::{FAULTS, Fault, Form, Outcome, PrivateServers},
+};
 use futures_util::FutureExt as _;
-use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 4)]
 async fn main() -> ExitCode {
@@ -29,13 +31,7 @@ async fn main() -> ExitCode {
     }
     let wanted = |fault: &&Fault| names.is_empty() || names.iter().any(|name| *name == fault.name);
     let faults = FAULTS.iter().filter(wanted).collect();
-    let mut terminate = signal(SignalKind::terminate()).expect("a handler");
-    // What it started ends with it, whoever ends it.
-    tokio::select! {
-        code = run(faults, form) => code,
-        _ = tokio::signal::ctrl_c() => ExitCode::from(130),
-        _ = terminate.recv() => ExitCode::from(143),
-    }
+    until_ended(run(faults, form)).await
 }
 
 async fn run(faults: Vec<&'static Fault>, form: Form) -> ExitCode {
@@ -125,14 +121,4 @@ fn table(rows: &[(&Fault, Option<Outcome>)]) -> String {
         ));
     }
     table
-}
-
-#[expect(clippy::print_stdout, reason = "it is what this program is for")]
-fn print(text: &str) {
-    println!("{text}");
-}
-
-#[expect(clippy::print_stderr, reason = "progress is not the result")]
-fn say(text: &str) {
-    eprintln!("{text}");
 }

@@ -11,13 +11,13 @@ use std::{
 
 use e2e::{
     accounting::{Audit, Summary, Traffic},
+    console::{print, say, until_ended},
     faults::{Form, Plan, PrivateServers, Stage},
 };
 use plotters::prelude::{
     ChartBuilder, Color as _, IntoDrawingArea as _, LineSeries, PathElement, RGBColor, SVGBackend,
     WHITE,
 };
-use tokio::signal::unix::{SignalKind, signal};
 
 const TRAFFIC: Traffic = Traffic {
     requests_per_second: 300,
@@ -53,13 +53,7 @@ async fn main() -> ExitCode {
         say("SECONDS is a number from 30 to 7200");
         return ExitCode::from(2);
     };
-    let mut terminate = signal(SignalKind::terminate()).expect("a handler");
-    // What it started ends with it, whoever ends it.
-    tokio::select! {
-        code = run(Duration::from_secs(seconds), svg.as_ref()) => code,
-        _ = tokio::signal::ctrl_c() => ExitCode::from(130),
-        _ = terminate.recv() => ExitCode::from(143),
-    }
+    until_ended(run(Duration::from_secs(seconds), svg.as_ref())).await
 }
 
 async fn run(time: Duration, svg: &Path) -> ExitCode {
@@ -92,12 +86,11 @@ async fn run(time: Duration, svg: &Path) -> ExitCode {
         }
     }
     stage.load.stop().await;
-    let db = stage.db().await;
-    let n_unrecorded = stage.n_unrecorded().await;
-    let recovery = Audit::wait_for_clicks(&db, stage.promised(), n_unrecorded).await;
-    stage.wait_for_conversions(&db).await;
+    let recovery = stage.wait_for_clicks(&Default::default()).await;
+    stage.wait_for_conversions().await;
     let empty = stage.wait_for_empty_spools().await;
     let book = std::mem::take(&mut *stage.load.book());
+    let n_unrecorded = stage.n_unrecorded().await;
     let mut audit = Audit::of(&book, &stage.world, &Default::default(), n_unrecorded).await;
     if recovery.is_none() {
         audit.wrong.push("not all was stored".to_owned());
@@ -232,14 +225,4 @@ fn draw(
         .draw()?;
     area.present()?;
     Ok(())
-}
-
-#[expect(clippy::print_stdout, reason = "it is what this program is for")]
-fn print(text: &str) {
-    println!("{text}");
-}
-
-#[expect(clippy::print_stderr, reason = "progress is not the result")]
-fn say(text: &str) {
-    eprintln!("{text}");
 }

@@ -6,21 +6,6 @@ use redis::aio::MultiplexedConnection;
 
 use super::{Expected, Stage};
 
-pub async fn stopped(stage: &mut Stage) -> Expected {
-    let redis = &stage.servers.redis;
-    tokio::task::block_in_place(|| redis.stop());
-    tokio::time::sleep(stage.form.fault).await;
-    tokio::task::block_in_place(|| redis.start_again());
-    Expected::default()
-}
-
-pub async fn frozen(stage: &mut Stage) -> Expected {
-    stage.servers.redis.freeze();
-    tokio::time::sleep(stage.form.fault).await;
-    stage.servers.redis.thaw();
-    Expected::default()
-}
-
 pub async fn emptied(stage: &mut Stage) -> Expected {
     let mut redis = stage.world.redis().await;
     let end = tokio::time::Instant::now() + stage.form.fault;

@@ -6,21 +6,6 @@ use tokio_postgres::{Client, NoTls};
 
 use super::{Expected, Stage};
 
-pub async fn stopped(stage: &mut Stage) -> Expected {
-    let postgres = &stage.servers.postgres;
-    tokio::task::block_in_place(|| postgres.stop());
-    tokio::time::sleep(stage.form.outage).await;
-    tokio::task::block_in_place(|| postgres.start_again());
-    Expected::default()
-}
-
-pub async fn frozen(stage: &mut Stage) -> Expected {
-    stage.servers.postgres.freeze();
-    tokio::time::sleep(stage.form.fault).await;
-    stage.servers.postgres.thaw();
-    Expected::default()
-}
-
 /// Strangers take every connection there is; ours are ended, and their places
 /// taken as well.
 pub async fn out_of_connections(stage: &mut Stage) -> Expected {

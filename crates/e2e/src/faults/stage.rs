@@ -11,11 +11,10 @@ use std::{
 };
 
 use serde_json::json;
-use tokio_postgres::Client as Db;
 
 use super::Form;
 use crate::{
-    accounting::{Load, Target},
+    accounting::{Audit, Load, Target},
     balancer::Balancer,
     client::{Client, Tenant},
     servers::{PrivateServer, Servers},
@@ -243,11 +242,6 @@ impl Stage {
         }
     }
 
-    /// A new connection to the database of the fault.
-    pub async fn db(&self) -> Db {
-        self.world.connect().await
-    }
-
     /// The services that run, by their names.
     pub fn pids(&self) -> Vec<(&'static str, u32)> {
         let services = std::iter::once(&self.api).chain(&self.edges);
@@ -285,9 +279,21 @@ impl Stage {
         self.load.book().clicks.keys().cloned().collect()
     }
 
+    /// Waits until every click that was promised so far is in Postgres, but for those
+    /// that a fault destroyed and those that were said not to be recorded: how long
+    /// that took, `None` if it does not come to pass.
+    pub async fn wait_for_clicks(&self, destroyed: &BTreeSet<String>) -> Option<Duration> {
+        let db = self.world.connect().await;
+        let n_unrecorded = self.n_unrecorded().await;
+        let promised = self.promised();
+        let expected = promised.difference(destroyed).cloned().collect();
+        Audit::wait_for_clicks(&db, expected, n_unrecorded).await
+    }
+
     /// Conversions take the way of clicks, a moment later; what an audit then misses
     /// is lost.
-    pub async fn wait_for_conversions(&self, db: &Db) {
+    pub async fn wait_for_conversions(&self) {
+        let db = self.world.connect().await;
         let expected = self.load.book().conversions.len();
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(60) {

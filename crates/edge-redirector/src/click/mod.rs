@@ -84,8 +84,10 @@ async fn answer(request: Request, edge: &Edge) -> Page {
         Some(_) if is_read => return found(edge, &with_query(path, &request)),
         Some(_) => return pages::method_not_allowed("POST"),
     };
-    let address = edge.recorder.visitors.address(&request);
-    if let Some(seconds) = edge.guard.refuses(address) {
+    let address = || edge.recorder.visitors.address(&request);
+    if edge.guard.is_watching()
+        && let Some(seconds) = edge.guard.refuses(address())
+    {
         edge.metrics.request(Outcome::Guessing);
         return pages::too_many_misses(seconds);
     }
@@ -102,8 +104,10 @@ async fn answer(request: Request, edge: &Edge) -> Page {
     };
     let page = answer.unwrap_or_else(|error| unavailable(edge, &error));
     match page.status() {
-        StatusCode::NOT_FOUND => edge.guard.miss(address),
-        StatusCode::OK | StatusCode::FOUND => edge.guard.hit(address),
+        StatusCode::NOT_FOUND => edge.guard.miss(address()),
+        StatusCode::OK | StatusCode::FOUND if edge.guard.is_watching() => {
+            edge.guard.hit(address());
+        }
         _ => {}
     }
     page
