@@ -190,6 +190,7 @@ impl Metrics {
         let reason = match reason {
             NotRecorded::Full => "spool_full",
             NotRecorded::Failed => "disk_failed",
+            NotRecorded::TimedOut => "disk_slow",
             NotRecorded::TooLarge => "too_large",
             NotRecorded::Stopped => "stopped",
         };

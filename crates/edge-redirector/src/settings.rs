@@ -138,6 +138,12 @@ pub struct Settings {
     /// number of milliseconds between syncs, which is what a power cut loses.
     #[arg(long, env = "SPOOL_SYNC", default_value = "always", value_parser = sync_policy)]
     pub spool_sync: SyncPolicy,
+    /// How long the disk may take to record a click, in milliseconds: then the redirect
+    /// goes on, and the click counts as not recorded. Too low: a busy disk costs
+    /// clicks. Too high: people wait for a disk that hangs.
+    #[arg(long, env = "SPOOL_TIMEOUT_MS", default_value = "2000",
+          value_parser = clap::value_parser!(u64).range(10..=60_000))]
+    pub spool_timeout_ms: u64,
     /// How long the broker may take to confirm a message, in milliseconds,
     /// unless it says that it is blocked. Then everything is sent again.
     #[arg(long, env = "CONFIRM_TIMEOUT_MS", default_value = "30000",
@@ -172,6 +178,7 @@ impl Settings {
             max_bytes: self.spool_max_bytes,
             segment_bytes: self.spool_segment_bytes,
             sync: self.spool_sync,
+            timeout: Duration::from_millis(self.spool_timeout_ms),
         }
     }
 

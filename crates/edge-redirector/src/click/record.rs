@@ -112,10 +112,10 @@ impl Recorder {
         let mut line = Vec::with_capacity(1024);
         let url = describe(click, visitor, record, &span, &mut line);
         let recorded = if span.is_none() {
-            self.spool.append(&line).await
+            self.spool.record(&line).await
         } else {
             // Boxed: a click that is not traced should not make room for it.
-            Box::pin(self.spool.append(&line).instrument(span)).await
+            Box::pin(self.spool.record(&line).instrument(span)).await
         };
         match recorded {
             Ok(()) => edge.metrics.request(Outcome::Click),

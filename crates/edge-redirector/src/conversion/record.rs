@@ -25,7 +25,7 @@ pub(super) async fn record(
     let conversion_id = ConversionId::generate(unix_ms, &mut rand::rng());
     let mut line = Vec::with_capacity(512);
     conversion(request, conversion_id, &subject, edge).write_line(&mut line);
-    let recorded = edge.recorder.spool.append(&line).await;
+    let recorded = edge.recorder.spool.record(&line).await;
     recorded.map_err(|reason| {
         edge.metrics.not_recorded(reason);
         static SAID: Occasional = Occasional::new();

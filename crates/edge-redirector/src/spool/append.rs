@@ -16,6 +16,8 @@ pub enum NotRecorded {
     Full,
     #[error("the disk failed")]
     Failed,
+    #[error("the disk does not answer in time")]
+    TimedOut,
     #[error("the record is too large")]
     TooLarge,
     #[error("the spool is stopped")]

@@ -91,7 +91,12 @@ pub struct SpoolSettings {
     /// Bytes after which the next segment begins.
     pub segment_bytes: u64,
     pub sync: SyncPolicy,
+    /// How long [`Spool::record`] waits.
+    pub timeout: Duration,
 }
+
+/// What waits for a disk that does not answer, in memory. More is refused.
+const MAX_WAITING_BYTES: usize = 64 << 20;
 
 /// Why the spool cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -181,6 +186,14 @@ impl Spool {
         Ok(Self(shared))
     }
 
+    /// Appends a record, and waits until it is recorded, though not for ever: a disk
+    /// that hangs must not keep people from their destination. Then it may be
+    /// recorded later all the same.
+    pub async fn record(&self, record: &[u8]) -> Result<(), NotRecorded> {
+        let recorded = tokio::time::timeout(self.0.settings.timeout, self.append(record));
+        recorded.await.unwrap_or(Err(NotRecorded::TimedOut))
+    }
+
     /// Appends a record. The future resolves when it is recorded, by the
     /// [`SyncPolicy`]; the record is on its way even if the future is dropped.
     pub fn append(&self, record: &[u8]) -> Append {
@@ -192,6 +205,9 @@ impl Spool {
         let bytes = shared.bytes.load(Ordering::Relaxed) + queue.buffer.len() as u64;
         if bytes + format::framed_len(record) > shared.settings.max_bytes {
             return Append::refused(NotRecorded::Full);
+        }
+        if queue.buffer.len() > MAX_WAITING_BYTES {
+            return Append::refused(NotRecorded::TimedOut);
         }
         if queue.stopping {
             return Append::refused(NotRecorded::Stopped);

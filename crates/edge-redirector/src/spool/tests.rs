@@ -14,6 +14,7 @@ fn settings(folder: &TempDir) -> SpoolSettings {
         max_bytes: 1 << 20,
         segment_bytes: 256,
         sync: SyncPolicy::Always,
+        timeout: Duration::from_secs(60),
     }
 }
 
@@ -432,4 +433,42 @@ proptest! {
         let kept: Vec<_> = left.iter().filter(|record| expected.contains(record)).collect();
         prop_assert_eq!(kept, expected);
     }
+}
+
+/// Whoever holds what the writer needs is a disk that hangs.
+#[test]
+fn a_disk_that_hangs_holds_nobody_up_and_fills_no_memory() {
+    let folder = folder();
+    let spool = Spool::open(SpoolSettings {
+        timeout: Duration::from_millis(20),
+        max_bytes: 1 << 30,
+        ..settings(&folder)
+    })
+    .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let disk = lock_of(&spool.0.segments);
+    let recorded = runtime.block_on(spool.record(b"late\n"));
+    assert_eq!(recorded, Err(NotRecorded::TimedOut));
+    wait_until("the writer has it", || {
+        lock_of(&spool.0.queue).buffer.is_empty()
+    });
+    let large = [vec![b'x'; MAX_RECORD_BYTES - 1], vec![b'\n']].concat();
+    let n_waiting = (0..2000)
+        .take_while(|_| {
+            let mut append = std::pin::pin!(spool.append(&large));
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            append.as_mut().poll(&mut context).is_pending()
+        })
+        .count();
+    let framed_len = usize::try_from(format::framed_len(&large)).unwrap();
+    assert_eq!(n_waiting, MAX_WAITING_BYTES / framed_len + 1);
+    drop(disk);
+    wait_until("the disk is back", || {
+        runtime.block_on(spool.append(b"after\n")).is_ok()
+    });
+    let (records, _) = read_all(&mut spool.reader());
+    assert_eq!(records.first().map(String::as_str), Some("late"));
 }
