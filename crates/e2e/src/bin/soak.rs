@@ -19,11 +19,13 @@ use plotters::prelude::{
     WHITE,
 };
 
+/// As many links end as begin: what is clicked does not grow, and so what grows is no
+/// cache of it.
 const TRAFFIC: Traffic = Traffic {
     requests_per_second: 300,
     per_cent_conversions: 10,
     per_cent_mints: 5,
-    per_cent_deactivations: 2,
+    per_cent_deactivations: 5,
 };
 /// Between two looks.
 const INTERVAL: Duration = Duration::from_secs(5);
