@@ -86,6 +86,14 @@ impl PrivateServer {
         self.signal("CONT");
     }
 
+    /// It runs and answers, whatever was done to it.
+    pub fn mend(&self) {
+        match self.folder.path().join("pid").exists() {
+            true => self.thaw(),
+            false => self.start_again(),
+        }
+    }
+
     /// A crash, and a start with what is on disk.
     pub fn kill_and_start_again(&self) {
         self.signal("KILL");

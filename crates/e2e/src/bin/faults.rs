@@ -40,7 +40,7 @@ async fn run(faults: Vec<&'static Fault>, form: Form) -> ExitCode {
     let mut rows = Vec::new();
     for fault in faults {
         say(&format!("{}: {}", fault.name, fault.what));
-        servers.thaw();
+        servers.mend();
         // A fault that panics has failed, and the others go on.
         let run = AssertUnwindSafe(fault.run(servers.clone(), form));
         let outcome = run.catch_unwind().await.ok();

@@ -40,9 +40,9 @@ impl PrivateServers {
     }
 
     /// After a fault that did not come to its end.
-    pub fn thaw(&self) {
+    pub fn mend(&self) {
         for server in [&self.postgres, &self.redis, &self.rabbitmq] {
-            server.thaw();
+            server.mend();
         }
     }
 
