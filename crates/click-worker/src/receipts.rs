@@ -7,10 +7,13 @@
 use std::collections::BTreeMap;
 
 use lapin::{
-    BasicProperties, Channel, Connection, ConnectionProperties, message::Delivery,
-    options::BasicPublishOptions, types::ShortString, uri::AMQPUri,
+    BasicProperties, Channel, Connection, message::Delivery, options::BasicPublishOptions,
+    types::ShortString, uri::AMQPUri,
 };
-use platform::{amqp::Topology, backoff::Backoff};
+use platform::{
+    amqp::{self, Topology},
+    backoff::Backoff,
+};
 use tokio::sync::mpsc;
 
 /// Receipts that wait to be sent.
@@ -31,16 +34,22 @@ pub struct Receipts {
 
 pub struct Sender {
     uri: AMQPUri,
+    topology: Topology,
     waiting: mpsc::Receiver<Receipt>,
 }
 
 pub fn channel(uri: AMQPUri, topology: Topology) -> (Receipts, Sender) {
     let (sender, waiting) = mpsc::channel(MAX_WAITING);
     let receipts = Receipts {
-        topology,
+        topology: topology.clone(),
         waiting: sender,
     };
-    (receipts, Sender { uri, waiting })
+    let sender = Sender {
+        uri,
+        topology,
+        waiting,
+    };
+    (receipts, sender)
 }
 
 impl Receipts {
@@ -84,7 +93,7 @@ impl Sender {
             }
         }
         if let Some((connection, _)) = channel {
-            platform::amqp::close(&connection).await;
+            amqp::close(&connection).await;
         }
     }
 
@@ -92,10 +101,13 @@ impl Sender {
         &self,
         channel: &mut Option<(Connection, Channel)>,
         receipt: &Receipt,
-    ) -> lapin::Result<()> {
+    ) -> anyhow::Result<()> {
         let (_, channel) = match channel {
             Some(open) => open,
-            none => none.insert(self.connect().await?),
+            none => {
+                let connecting = amqp::connect(&self.uri, &self.topology, "click-worker receipts");
+                none.insert(connecting.await?)
+            }
         };
         channel
             .basic_publish(
@@ -108,13 +120,5 @@ impl Sender {
             )
             .await?;
         Ok(())
-    }
-
-    async fn connect(&self) -> lapin::Result<(Connection, Channel)> {
-        let properties =
-            ConnectionProperties::default().with_connection_name("click-worker receipts".into());
-        let connection = Connection::connect_uri(self.uri.clone(), properties).await?;
-        let channel = connection.create_channel().await?;
-        Ok((connection, channel))
     }
 }
