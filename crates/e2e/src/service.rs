@@ -148,6 +148,16 @@ impl Service {
         }
     }
 
+    /// The first value of a metric, 0 if there is none.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let url = format!("{}/metrics", self.url("admin.address"));
+        let response = reqwest::get(url).await.expect("the admin port answers");
+        let text = response.text().await.expect("text");
+        let line = text.lines().find(|line| line.starts_with(name));
+        let value = line.and_then(|line| line.rsplit(' ').next());
+        value.map_or(0.0, |value| value.parse().expect("a number"))
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.id()
     }

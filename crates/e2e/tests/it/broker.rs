@@ -55,22 +55,13 @@ impl Clicker {
         worker.stop();
     }
 
-    async fn metric(&self, edge: &Service, name: &str) -> f64 {
-        let url = format!("{}/metrics", edge.url("admin.address"));
-        let text = self.client.get(&url).await.text().await.unwrap();
-        let line = text.lines().find(|line| line.starts_with(name));
-        line.map_or(0.0, |line| {
-            line.rsplit(' ').next().unwrap().parse().unwrap()
-        })
-    }
-
     async fn wait_for_metric(&self, edge: &Service, name: &str, least: f64) {
-        wait_for(name, true, async || self.metric(edge, name).await >= least).await;
+        wait_for(name, true, async || edge.metric(name).await >= least).await;
     }
 
     async fn wait_until_blocked_is(&self, edge: &Service, blocked: f64) {
         let name = "waypost_edge_broker_blocked";
-        wait_for(name, blocked, async || self.metric(edge, name).await).await;
+        wait_for(name, blocked, async || edge.metric(name).await).await;
     }
 }
 
@@ -178,12 +169,12 @@ async fn nacks_alarms_and_restarts_of_the_broker_lose_nothing() {
     ]);
     for _ in 0..100 {
         clicker.click(5).await;
-        if clicker.metric(&edge, &failures("nacked")).await >= 1.0 {
+        if edge.metric(&failures("nacked")).await >= 1.0 {
             break;
         }
     }
     assert!(
-        clicker.metric(&edge, &failures("nacked")).await >= 1.0,
+        edge.metric(&failures("nacked")).await >= 1.0,
         "a full queue nacks"
     );
     broker.rabbitmqctl(&["clear_policy", "full"]);
@@ -197,12 +188,12 @@ async fn nacks_alarms_and_restarts_of_the_broker_lose_nothing() {
     broker.rabbitmqctl(&["set_vm_memory_high_watermark", "absolute", "1"]);
     clicker.click(20).await;
     clicker.wait_until_blocked_is(&edge, 1.0).await;
-    let failures_before = clicker.metric(&edge, &failures("confirm_timeout")).await;
+    let failures_before = edge.metric(&failures("confirm_timeout")).await;
     clicker.click(20).await;
     broker.rabbitmqctl(&["set_vm_memory_high_watermark", "0.8"]);
     clicker.wait_until_blocked_is(&edge, 0.0).await;
     assert_eq!(
-        clicker.metric(&edge, &failures("confirm_timeout")).await,
+        edge.metric(&failures("confirm_timeout")).await,
         failures_before
     );
 

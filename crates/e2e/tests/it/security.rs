@@ -557,15 +557,6 @@ async fn nothing_that_is_stored_runs_on_a_page() {
     site.stop().await;
 }
 
-async fn metric(service: &Service, name: &str) -> f64 {
-    let url = format!("{}/metrics", service.url("admin.address"));
-    let text = reqwest::get(url).await.unwrap().text().await.unwrap();
-    let line = text.lines().find(|line| line.starts_with(name));
-    line.map_or(0.0, |line| {
-        line.rsplit(' ').next().unwrap().parse().unwrap()
-    })
-}
-
 #[tokio::test]
 async fn guessing_ids_and_secrets_is_slow_and_seen() {
     let settings = [
@@ -610,11 +601,10 @@ async fn guessing_ids_and_secrets_is_slow_and_seen() {
     let seconds: u64 = retry.unwrap().to_str().unwrap().parse().unwrap();
     assert!((1..=60).contains(&seconds));
     assert_eq!(from("192.0.2.2", path).await.status(), 302);
-    let seen = metric(
-        &site.edge,
-        "waypost_edge_requests_total{outcome=\"Guessing\"}",
-    )
-    .await;
+    let seen = site
+        .edge
+        .metric("waypost_edge_requests_total{outcome=\"Guessing\"}")
+        .await;
     assert!(seen >= 20.0, "{seen}");
 
     let offer_id = site.offer();
@@ -642,10 +632,10 @@ async fn guessing_ids_and_secrets_is_slow_and_seen() {
     .await;
     assert_eq!(secret("192.0.2.4", "a-secret-of-an-offer", 1).await.0, 200);
     let name = "waypost_edge_conversions_total{source=\"offer\",code=\"too_many_attempts\"}";
-    let seen = metric(&site.edge, name).await;
+    let seen = site.edge.metric(name).await;
     assert!(seen >= 20.0, "{seen}");
     let name = "waypost_edge_conversions_total{source=\"offer\",code=\"invalid_postback_secret\"}";
-    assert!(metric(&site.edge, name).await >= 20.0);
+    assert!(site.edge.metric(name).await >= 20.0);
 
     // Who finds what they ask for may miss as often again.
     for i in 0..60 {
