@@ -7,13 +7,22 @@ use std::{
 
 use tokio_postgres::Client;
 
-use super::Book;
+use super::{Book, Bought};
 use crate::{service::command, world::World};
 
 /// How long what was promised may take to be in Postgres once all is well.
 const SETTLE_LIMIT: Duration = Duration::from_secs(180);
 /// How many of a kind are named.
 const NAMED: usize = 3;
+
+/// What a fault destroyed on the disk after it was answered.
+#[derive(Debug, Default)]
+pub struct Destroyed {
+    /// Click ids.
+    pub clicks: BTreeSet<String>,
+    /// Conversion ids.
+    pub conversions: BTreeSet<String>,
+}
 
 #[derive(Debug, Default)]
 pub struct Audit {
@@ -55,19 +64,20 @@ impl Audit {
         None
     }
 
-    /// `expected_lost` are clicks that a fault destroyed on the disk; `n_unrecorded`
-    /// is how many the redirector said that it could not record.
+    /// `n_unrecorded` is how many clicks the redirector said that it could not record.
     pub async fn of(
         book: &Book,
         world: &World,
-        expected_lost: &BTreeSet<String>,
+        destroyed: &Destroyed,
         n_unrecorded: usize,
     ) -> Self {
         let db = world.connect().await;
         let mut audit = Self::default();
         audit.wrong.extend(named("answers", book.wrong.iter()));
-        audit.clicks(book, &db, expected_lost, n_unrecorded).await;
-        audit.conversions(book, &db).await;
+        audit
+            .clicks(book, &db, &destroyed.clicks, n_unrecorded)
+            .await;
+        audit.conversions(book, &db, &destroyed.conversions).await;
         audit.links(book, &db).await;
         audit.totals(world);
         audit
@@ -130,7 +140,7 @@ impl Audit {
         self.wrong.extend(named("wrong clicks", wrong.iter()));
     }
 
-    async fn conversions(&mut self, book: &Book, db: &Client) {
+    async fn conversions(&mut self, book: &Book, db: &Client, expected_lost: &BTreeSet<String>) {
         let sql = "SELECT txn_id, conversion_id::text, revenue::text FROM conversions";
         let rows = db.query(sql, &[]).await.expect(sql);
         let mut by_txn: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
@@ -140,11 +150,21 @@ impl Audit {
                 .or_default()
                 .push((row.get(1), row.get(2)));
         }
+        let is_expected = |bought: &Bought| expected_lost.contains(&bought.conversion_id);
         let lost: Vec<_> = book
             .conversions
-            .keys()
-            .filter(|txn_id| !by_txn.contains_key(txn_id.as_str()))
+            .iter()
+            .filter(|(txn_id, bought)| {
+                !by_txn.contains_key(txn_id.as_str()) && !is_expected(bought)
+            })
             .collect();
+        let spared: Vec<_> = rows
+            .iter()
+            .map(|row| row.get::<_, &str>(1))
+            .filter(|id| expected_lost.contains(*id))
+            .collect();
+        let what = "conversions destroyed, and yet there";
+        self.wrong.extend(named(what, spared.iter()));
         self.lost += lost.len();
         self.wrong.extend(named("lost conversions", lost.iter()));
         let twice: Vec<_> = by_txn.iter().filter(|(_, rows)| rows.len() > 1).collect();

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use audit::Audit;
+pub use audit::{Audit, Destroyed};
 pub use load::{Load, Target, Traffic};
 
 /// A link that is clicked.

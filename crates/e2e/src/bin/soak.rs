@@ -89,7 +89,7 @@ async fn run(time: Duration, svg: &Path) -> ExitCode {
     }
     stage.load.stop().await;
     let recovery = stage.wait_for_clicks(&Default::default()).await;
-    stage.wait_for_conversions().await;
+    stage.wait_for_conversions(&Default::default()).await;
     let empty = stage.wait_for_empty_spools().await;
     let book = std::mem::take(&mut *stage.load.book());
     let n_unrecorded = stage.n_unrecorded().await;

@@ -10,13 +10,12 @@ mod spool;
 mod stage;
 
 use std::{
-    collections::BTreeSet,
     pin::Pin,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use crate::accounting::{Audit, Sample, Summary, Traffic};
+use crate::accounting::{Audit, Destroyed, Sample, Summary, Traffic};
 pub use stage::{Plan, PrivateServers, Stage};
 
 /// How long and how hard.
@@ -58,8 +57,7 @@ impl Form {
 /// What a fault destroys by its nature, and what it leaves behind.
 #[derive(Debug, Default)]
 pub struct Expected {
-    /// Click ids whose records were destroyed on the disk.
-    pub lost: BTreeSet<String>,
+    pub destroyed: Destroyed,
     pub n_dead_letters: u32,
     /// What did not happen that should have.
     pub wrong: Vec<String>,
@@ -275,15 +273,17 @@ impl Fault {
         let begin = Instant::now();
         let expected = (self.act)(&mut stage).await;
         let end = Instant::now();
-        let recovery = stage.wait_for_clicks(&expected.lost).await;
+        let recovery = stage.wait_for_clicks(&expected.destroyed.clicks).await;
         tokio::time::sleep(form.calm).await;
         stage.load.stop().await;
-        stage.wait_for_clicks(&expected.lost).await;
-        stage.wait_for_conversions().await;
+        stage.wait_for_clicks(&expected.destroyed.clicks).await;
+        stage
+            .wait_for_conversions(&expected.destroyed.conversions)
+            .await;
 
         let book = std::mem::take(&mut *stage.load.book());
         let n_unrecorded = stage.n_unrecorded().await;
-        let mut audit = Audit::of(&book, &stage.world, &expected.lost, n_unrecorded).await;
+        let mut audit = Audit::of(&book, &stage.world, &expected.destroyed, n_unrecorded).await;
         audit.wrong.extend(expected.wrong);
         let dead_queue = stage.world.topology().dead_queue.to_string();
         let n_dead_letters = stage.world.queue_len(&dead_queue).await;

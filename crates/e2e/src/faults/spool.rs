@@ -1,9 +1,10 @@
 //! Faults of the disk under the spool.
 
 use std::{
-    fs::{File, OpenOptions},
+    collections::BTreeSet,
+    fs::OpenOptions,
     os::unix::fs::FileExt as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -40,16 +41,26 @@ pub async fn disk_full(stage: &mut Stage) -> Expected {
     expected
 }
 
-/// Of the clicks that RabbitMQ has not seen, one has a byte flipped, and the last
-/// is torn.
+/// Of the clicks that RabbitMQ has not seen, one has a byte flipped; and the last
+/// click is torn, with all that was written behind it.
 pub async fn corrupted(stage: &mut Stage) -> Expected {
     stage.servers.rabbitmq.freeze();
     // What is confirmed and stored by now may be destroyed and is not lost.
     tokio::time::sleep(Duration::from_millis(500)).await;
     let before = stage.promised();
     tokio::time::sleep(stage.form.fault).await;
+    let spool_dir = stage.spool_dir(0);
+    wait_for("two clicks in the last segment", true, async || {
+        let segment = read_records(&last_segment(&spool_dir));
+        segment
+            .iter()
+            .filter(|record| record.is_new_click(&before))
+            .count()
+            >= 2
+    })
+    .await;
     stage.edges[0].kill();
-    let (flipped, torn) = tokio::task::block_in_place(|| destroy(stage, &before));
+    let destroyed = tokio::task::block_in_place(|| destroy(stage, &before));
     stage.servers.rabbitmq.thaw();
     tokio::task::block_in_place(|| stage.edges[0].start());
     let mut expected = Expected::default();
@@ -63,51 +74,93 @@ pub async fn corrupted(stage: &mut Stage) -> Expected {
     stage.edges[0]
         .service()
         .wait_for_log("the torn tail of a spool segment was skipped");
-    // The torn one was perhaps not answered any more.
+    // Those that were torn were perhaps not answered any more.
     let promised = stage.promised();
-    expected.lost.extend(
-        [flipped, torn]
-            .into_iter()
-            .filter(|id| promised.contains(id)),
-    );
+    let promised_conversions = stage.promised_conversions();
+    for record in destroyed {
+        match record.kind {
+            RecordKind::Click if promised.contains(&record.id) => {
+                expected.destroyed.clicks.insert(record.id);
+            }
+            RecordKind::Conversion if promised_conversions.contains(&record.id) => {
+                expected.destroyed.conversions.insert(record.id);
+            }
+            RecordKind::Click | RecordKind::Conversion => {}
+        }
+    }
     expected
 }
 
-/// Destroys two records in the last segment: their click ids.
-fn destroy(stage: &Stage, before: &std::collections::BTreeSet<String>) -> (String, String) {
-    const KEY: &[u8] = b"{\"click_id\":\"";
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RecordKind {
+    Click,
+    Conversion,
+}
+
+/// A record of a segment: where its JSON begins, and its click or conversion id.
+#[derive(Debug, Clone)]
+struct Record {
+    kind: RecordKind,
+    json_at: usize,
+    id: String,
+}
+
+impl Record {
     const ID_LEN: usize = 36;
-    let path = last_segment(stage.spool_dir(0));
-    let bytes = std::fs::read(&path).expect("a segment");
-    let ids = bytes.windows(KEY.len()).enumerate();
-    let ids = ids.filter(|(_, window)| *window == KEY).map(|(at, _)| {
-        let id = &bytes[at + KEY.len()..][..ID_LEN];
-        (at, String::from_utf8_lossy(id).into_owned())
-    });
-    let ids: Vec<_> = ids.filter(|(_, id)| !before.contains(id)).collect();
-    let promised = stage.promised();
-    // One in the middle that was answered.
-    let middle = ids[ids.len() / 2..].iter();
-    let (at, flipped) = middle
-        .clone()
-        .find(|(_, id)| promised.contains(id))
-        .expect("clicks were answered")
-        .clone();
-    let file = OpenOptions::new().write(true).open(&path).expect("it");
-    let inside = at + KEY.len() + ID_LEN + 10;
-    let byte = bytes[inside] ^ 0xff;
-    file.write_all_at(&[byte], inside as u64).expect("a write");
-    let (torn_at, torn) = ids.last().expect("clicks").clone();
-    cut(&file, torn_at + KEY.len() + ID_LEN + 10);
-    (flipped, torn)
+    const KEYS: [(RecordKind, &[u8]); 2] = [
+        (RecordKind::Click, b"{\"click_id\":\""),
+        (RecordKind::Conversion, b"{\"conversion_id\":\""),
+    ];
+
+    /// The record whose JSON begins at a place, if one does.
+    fn at(bytes: &[u8], json_at: usize) -> Option<Self> {
+        Self::KEYS.into_iter().find_map(|(kind, key)| {
+            let id = bytes[json_at..].strip_prefix(key)?.get(..Self::ID_LEN)?;
+            let id = String::from_utf8_lossy(id).into_owned();
+            Some(Self { kind, json_at, id })
+        })
+    }
+
+    fn is_new_click(&self, before: &BTreeSet<String>) -> bool {
+        self.kind == RecordKind::Click && !before.contains(&self.id)
+    }
+
+    /// A place in the middle of its JSON.
+    fn inside(&self) -> usize {
+        self.json_at + 60
+    }
 }
 
-/// What comes after the last click, a conversion perhaps, goes with it.
-fn cut(file: &File, len: usize) {
-    file.set_len(len as u64).expect("a cut");
+fn read_records(segment: &Path) -> Vec<Record> {
+    let bytes = std::fs::read(segment).expect("a segment");
+    let places = 0..bytes.len();
+    places.filter_map(|at| Record::at(&bytes, at)).collect()
 }
 
-fn last_segment(folder: PathBuf) -> PathBuf {
+/// Flips a byte of one click of the last segment, and cuts the segment inside of its
+/// last click; answers all records that are destroyed by that.
+fn destroy(stage: &Stage, before: &BTreeSet<String>) -> Vec<Record> {
+    let path = last_segment(&stage.spool_dir(0));
+    let records = read_records(&path);
+    let clicks = records.iter().filter(|record| record.is_new_click(before));
+    let clicks: Vec<_> = clicks.collect();
+    let (torn, others) = clicks.split_last().expect("clicks in the last segment");
+    let flipped = others[others.len() / 2];
+    let file = OpenOptions::new().read(true).write(true).open(&path);
+    let file = file.expect("the segment is ours");
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, flipped.inside() as u64)
+        .expect("a byte");
+    file.write_all_at(&[byte[0] ^ 0xff], flipped.inside() as u64)
+        .expect("a write");
+    file.set_len(torn.inside() as u64).expect("a cut");
+    let cut_off = records
+        .iter()
+        .filter(|record| record.json_at >= torn.json_at);
+    cut_off.chain([flipped]).cloned().collect()
+}
+
+fn last_segment(folder: &Path) -> PathBuf {
     let files = std::fs::read_dir(folder).expect("the spool");
     let files = files.map(|file| file.expect("a file").path());
     let segments = files.filter(|path| path.extension().is_some_and(|name| name == "seg"));

@@ -279,6 +279,15 @@ impl Stage {
         self.load.book().clicks.keys().cloned().collect()
     }
 
+    /// The ids of the conversions that were accepted so far.
+    pub fn promised_conversions(&self) -> BTreeSet<String> {
+        let book = self.load.book();
+        let accepted = book.conversions.values();
+        accepted
+            .map(|bought| bought.conversion_id.clone())
+            .collect()
+    }
+
     /// Waits until every click that was promised so far is in Postgres, but for those
     /// that a fault destroyed and those that were said not to be recorded: how long
     /// that took, `None` if it does not come to pass.
@@ -292,9 +301,9 @@ impl Stage {
 
     /// Conversions take the way of clicks, a moment later; what an audit then misses
     /// is lost.
-    pub async fn wait_for_conversions(&self) {
+    pub async fn wait_for_conversions(&self, destroyed: &BTreeSet<String>) {
         let db = self.world.connect().await;
-        let expected = self.load.book().conversions.len();
+        let expected = self.promised_conversions().difference(destroyed).count();
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(60) {
             let count = db.query_one("SELECT count(*) FROM conversions", &[]).await;
