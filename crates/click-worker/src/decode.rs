@@ -7,6 +7,8 @@ use domain::{
 };
 use jiff::Timestamp;
 
+use crate::event::Event;
+
 /// A message as it came.
 #[derive(Debug, Clone, Copy)]
 pub struct Message<'m> {
@@ -27,8 +29,7 @@ pub struct Poison {
 
 #[derive(Debug, Default)]
 pub struct Decoded {
-    pub clicks: Vec<ClickEvent<'static>>,
-    pub conversions: Vec<Conversion<'static>>,
+    pub events: Vec<Event>,
     pub poison: Vec<Poison>,
 }
 
@@ -60,12 +61,37 @@ impl Decoded {
 
     fn add_line(&mut self, line: &[u8], now: Timestamp) -> Result<(), InvalidEvent> {
         if is_conversion(line) {
-            self.conversions.push(Conversion::parse_line(line, now)?);
+            let conversion = Conversion::parse_line(line, now)?;
+            self.events.push(Event::Conversion(conversion));
         } else {
-            self.clicks.push(ClickEvent::parse_line(line, now)?);
+            let click = ClickEvent::parse_line(line, now)?;
+            self.events.push(Event::Click(click));
         }
         Ok(())
     }
+}
+
+/// Reads a line that was decoded before. Its time is not judged again: it may have
+/// waited for long.
+pub fn read_line(line: &[u8]) -> Result<Event, InvalidEvent> {
+    #[derive(serde::Deserialize)]
+    #[serde(untagged)]
+    enum Id {
+        Conversion {
+            conversion_id: domain::id::ConversionId,
+        },
+        Click {
+            click_id: domain::id::ClickId,
+        },
+    }
+    let time = match serde_json::from_slice(line)? {
+        Id::Conversion { conversion_id } => conversion_id.time(),
+        Id::Click { click_id } => click_id.time(),
+    };
+    Ok(match is_conversion(line) {
+        true => Event::Conversion(Conversion::parse_line(line, time)?),
+        false => Event::Click(ClickEvent::parse_line(line, time)?),
+    })
 }
 
 /// Whether a line says that it is a conversion: its id is what it has first when
@@ -137,16 +163,33 @@ mod tests {
         decoded
     }
 
+    fn link_keys(decoded: &Decoded) -> Vec<i64> {
+        let clicks = decoded.events.iter().filter_map(|event| match event {
+            Event::Click(click) => Some(click.link_key.0),
+            Event::Conversion(_) => None,
+        });
+        clicks.collect()
+    }
+
+    #[test]
+    fn a_line_that_was_decoded_is_read_again_whatever_its_age() {
+        let click = line(1);
+        let conversion = click.replace("click_id", "conversion_id").replace(
+            "\"account_id\"",
+            "\"source\":\"conv\",\"event\":\"sale\",\"currency\":\"USD\",\"account_id\"",
+        );
+        for text in [click, conversion] {
+            let event = read_line(text.as_bytes()).unwrap();
+            assert_eq!(read_line(&event.line()).unwrap(), event);
+            assert_eq!(event.account_id(), Some(1));
+        }
+    }
+
     #[test]
     fn a_poison_line_among_good_ones_is_the_only_one_refused() {
         let body = format!("{}\nnot json\n\n{}\n", line(1), line(2));
         let decoded = decoded(Some(CONTENT_TYPE), Some(1), &body);
-        let keys: Vec<_> = decoded
-            .clicks
-            .iter()
-            .map(|event| event.link_key.0)
-            .collect();
-        assert_eq!(keys, [1, 2]);
+        assert_eq!(link_keys(&decoded), [1, 2]);
         assert_eq!(decoded.poison.len(), 1);
         assert_eq!(decoded.poison[0].body, b"not json");
         assert_eq!(decoded.poison[0].reason, "not_an_event");
@@ -161,8 +204,8 @@ mod tests {
         let broken = format!(r#"{{"conversion_id":"{id}"}}"#);
         let body = [line(1), ours, others, broken].join("\n");
         let decoded = decoded(Some(CONTENT_TYPE), Some(1), &body);
-        assert_eq!(decoded.clicks.len(), 1);
-        assert_eq!(decoded.conversions.len(), 2);
+        assert_eq!(link_keys(&decoded), [1]);
+        assert_eq!(decoded.events.len(), 3);
         let details: Vec<_> = decoded.poison.iter().map(|p| p.detail.as_str()).collect();
         assert_eq!(
             details,
@@ -179,7 +222,7 @@ mod tests {
             (Some(CONTENT_TYPE), Some(2), "schema_version"),
         ] {
             let decoded = decoded(content_type, version, &line(1));
-            assert_eq!(decoded.clicks, []);
+            assert_eq!(decoded.events, []);
             assert_eq!(decoded.poison[0].reason, reason);
             assert_eq!(decoded.poison[0].body, line(1).as_bytes());
         }

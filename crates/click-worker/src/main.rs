@@ -1,10 +1,15 @@
 #![doc = include_str!("../README.md")]
 
 mod chores;
+mod command;
+mod consumer;
 mod dead_letter;
 mod decode;
+mod event;
+mod leases;
 mod metrics;
-mod part;
+mod parked;
+mod progress;
 mod receipts;
 mod recount;
 mod serve;
@@ -25,5 +30,6 @@ fn main() -> ExitCode {
             })
         }
         Command::Recount(settings) => recount::main(*settings),
+        Command::Parked(settings) => parked::main(*settings),
     }
 }

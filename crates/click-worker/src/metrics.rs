@@ -6,12 +6,14 @@ use prometheus_client::{
     metrics::{
         counter::Counter,
         family::Family,
+        gauge::Gauge,
         histogram::{Histogram, exponential_buckets},
     },
     registry::Registry,
 };
 
-use crate::{part::Part, store::Stored};
+use crate::{event::Event, store::Outcome};
+use std::sync::atomic::AtomicU64;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReasonLabels {
@@ -24,6 +26,19 @@ pub struct Metrics {
     duplicates: Counter,
     stored_conversions: Counter,
     duplicate_conversions: Counter,
+    too_old: Counter,
+    /// Accounts that were left out of a batch, since somebody else had their lock.
+    pub held_accounts: Counter,
+    /// Events that were parked.
+    parked: Family<ReasonLabels, Counter>,
+    /// Events that are parked now, of all workers.
+    pub parked_events: Gauge,
+    /// Seconds since the oldest event happened that is in hand and not stored.
+    pub oldest_unstored: Gauge<f64, AtomicU64>,
+    /// Seconds since this worker committed events.
+    pub since_commit: Gauge<f64, AtomicU64>,
+    /// Queues that this worker consumes from.
+    pub queues: Gauge,
     /// Clicks that were found to be of a burst.
     pub burst_clicks: Counter,
     pub chore_failures: Counter,
@@ -43,6 +58,13 @@ impl Metrics {
             duplicates: Counter::default(),
             stored_conversions: Counter::default(),
             duplicate_conversions: Counter::default(),
+            too_old: Counter::default(),
+            held_accounts: Counter::default(),
+            parked: Family::default(),
+            parked_events: Gauge::default(),
+            oldest_unstored: Gauge::default(),
+            since_commit: Gauge::default(),
+            queues: Gauge::default(),
             burst_clicks: Counter::default(),
             chore_failures: Counter::default(),
             dead_lettered: Family::default(),
@@ -67,6 +89,41 @@ impl Metrics {
             "waypost_worker_conversion_duplicates",
             "Conversions that were stored already, or another of the same transaction, click or visitor",
             m.duplicate_conversions,
+        );
+        registry.register(
+            "waypost_worker_too_old",
+            "Events from before what their account keeps, which are not stored",
+            m.too_old,
+        );
+        registry.register(
+            "waypost_worker_held_accounts",
+            "Times that an account was left out of a batch, since its lock was not free",
+            m.held_accounts,
+        );
+        registry.register(
+            "waypost_worker_parked",
+            "Events that fail by themselves and were parked, by reason",
+            m.parked,
+        );
+        registry.register(
+            "waypost_worker_parked_events",
+            "Events that are parked now, of all workers",
+            m.parked_events,
+        );
+        registry.register(
+            "waypost_worker_oldest_unstored_seconds",
+            "Age of the oldest event that this worker has and has not stored; 0 without one",
+            m.oldest_unstored,
+        );
+        registry.register(
+            "waypost_worker_since_commit_seconds",
+            "Time since this worker last committed events, or started",
+            m.since_commit,
+        );
+        registry.register(
+            "waypost_worker_queues",
+            "Queues that this worker consumes from",
+            m.queues,
         );
         registry.register(
             "waypost_worker_burst_clicks",
@@ -106,25 +163,38 @@ impl Metrics {
         metrics
     }
 
-    /// A part was committed at `now`.
-    pub fn stored(&self, part: Part<'_>, stored: Stored, now: Timestamp) {
-        let (new, duplicates) = match part {
-            Part::Clicks(_) => (&self.stored, &self.duplicates),
-            Part::Conversions(_) => (&self.stored_conversions, &self.duplicate_conversions),
-        };
-        new.inc_by(stored.n_new);
-        duplicates.inc_by(stored.n_duplicates);
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a histogram has no use for more"
-        )]
-        if let Part::Clicks(clicks) = part {
-            for click in clicks {
+    /// A batch was committed at `now`: these of its events were stored.
+    pub fn stored<'e>(
+        &self,
+        events: impl Iterator<Item = &'e Event>,
+        outcome: &Outcome,
+        now: Timestamp,
+    ) {
+        self.stored.inc_by(outcome.clicks.n_new);
+        self.duplicates.inc_by(outcome.clicks.n_duplicates);
+        self.stored_conversions.inc_by(outcome.conversions.n_new);
+        self.duplicate_conversions
+            .inc_by(outcome.conversions.n_duplicates);
+        self.too_old.inc_by(outcome.n_too_old);
+        self.held_accounts
+            .inc_by(outcome.held_accounts.len() as u64);
+        let mut n_events = 0_u32;
+        for event in events {
+            n_events += 1;
+            if let Event::Click(click) = event {
                 let lag_ms = (now.as_millisecond() - click.click_id.unix_ms()).max(0);
+                #[expect(
+                    clippy::cast_precision_loss,
+                    reason = "a histogram has no use for more"
+                )]
                 self.lag.observe(lag_ms as f64 / 1000.0);
             }
-            self.batch_events.observe(clicks.len() as f64);
         }
+        self.batch_events.observe(n_events.into());
+    }
+
+    pub fn parked(&self, reason: &'static str) {
+        self.parked.get_or_create(&ReasonLabels { reason }).inc();
     }
 
     pub fn dead_lettered(&self, reason: &'static str) {

@@ -19,10 +19,14 @@ use tokio::sync::mpsc;
 /// Receipts that wait to be sent.
 const MAX_WAITING: usize = 4096;
 
+/// Receipts that are sent together: those for a redirector are one message, with the
+/// correlation ids a line each.
+const MAX_AT_ONCE: usize = 512;
+
 struct Receipt {
     queue: ShortString,
-    /// Correlation ids, a line each.
-    ids: String,
+    /// The correlation id of the message that is settled.
+    id: ShortString,
 }
 
 /// A handle to send by; when all of them are dropped, [`Sender::run`] ends.
@@ -53,26 +57,21 @@ pub fn channel(uri: AMQPUri, topology: Topology) -> (Receipts, Sender) {
 }
 
 impl Receipts {
-    /// These are settled. Does not wait, and does not fail.
-    pub fn settled(&self, deliveries: &[Delivery]) {
-        let mut by_queue: BTreeMap<&str, String> = BTreeMap::new();
-        for delivery in deliveries {
-            let properties = &delivery.properties;
-            let (Some(queue), Some(id)) = (properties.reply_to(), properties.correlation_id())
-            else {
-                continue;
-            };
-            if self.topology.is_receipts_queue(queue.as_str()) {
-                let ids = by_queue.entry(queue.as_str()).or_default();
-                ids.push_str(id.as_str());
-                ids.push('\n');
-            }
+    /// A message is settled. Does not wait, and does not fail.
+    pub fn settled(&self, delivery: &Delivery) {
+        let properties = &delivery.properties;
+        let (Some(queue), Some(id)) = (properties.reply_to(), properties.correlation_id()) else {
+            return;
+        };
+        if !self.topology.is_receipts_queue(queue.as_str()) {
+            return;
         }
-        for (queue, ids) in by_queue {
-            let queue = queue.into();
-            if self.waiting.try_send(Receipt { queue, ids }).is_err() {
-                tracing::debug!("a receipt was dropped: too many wait");
-            }
+        let receipt = Receipt {
+            queue: queue.clone(),
+            id: id.clone(),
+        };
+        if self.waiting.try_send(receipt).is_err() {
+            tracing::debug!("a receipt was dropped: too many wait");
         }
     }
 }
@@ -82,13 +81,22 @@ impl Sender {
     pub async fn run(mut self) {
         let mut channel = None;
         let mut backoff = Backoff::default();
-        while let Some(receipt) = self.waiting.recv().await {
-            match self.send(&mut channel, &receipt).await {
-                Ok(()) => backoff.reset(),
-                Err(error) => {
-                    channel = None;
-                    tracing::info!(error = %error, "a receipt was not sent: its messages may come again");
-                    tokio::time::sleep(backoff.next_wait()).await;
+        let mut receipts = Vec::new();
+        while self.waiting.recv_many(&mut receipts, MAX_AT_ONCE).await > 0 {
+            let mut by_queue: BTreeMap<ShortString, String> = BTreeMap::new();
+            for receipt in receipts.drain(..) {
+                let ids = by_queue.entry(receipt.queue).or_default();
+                ids.push_str(receipt.id.as_str());
+                ids.push('\n');
+            }
+            for (queue, ids) in by_queue {
+                match self.send(&mut channel, queue, &ids).await {
+                    Ok(()) => backoff.reset(),
+                    Err(error) => {
+                        channel = None;
+                        tracing::info!(error = %error, "a receipt was not sent: its messages may come again");
+                        tokio::time::sleep(backoff.next_wait()).await;
+                    }
                 }
             }
         }
@@ -100,7 +108,8 @@ impl Sender {
     async fn send(
         &self,
         channel: &mut Option<(Connection, Channel)>,
-        receipt: &Receipt,
+        queue: ShortString,
+        ids: &str,
     ) -> anyhow::Result<()> {
         let (_, channel) = match channel {
             Some(open) => open,
@@ -113,9 +122,9 @@ impl Sender {
             .basic_publish(
                 // The default exchange: to the queue of that name, if there is one.
                 "".into(),
-                receipt.queue.clone(),
+                queue,
                 BasicPublishOptions::default(),
-                receipt.ids.as_bytes(),
+                ids.as_bytes(),
                 BasicProperties::default().with_content_type("text/plain".into()),
             )
             .await?;

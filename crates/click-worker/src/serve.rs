@@ -1,68 +1,103 @@
 //! Wires the service: what it depends on, its admin port, and its end.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use ::store::migrations;
+use ::store::{migrations, pool::Pool};
 use anyhow::Context as _;
 use platform::{
     admin,
-    amqp::Topology,
     health::{Health, Need},
     service::Shutdown,
 };
 use prometheus_client::registry::Registry;
-use tokio::task::JoinSet;
+use tokio::sync::Semaphore;
 
 use crate::{
-    chores::Chores, metrics::Metrics, receipts, session::Worker, settings::Settings, store::Store,
+    chores::{self, Chores},
+    consumer::ConsumerSettings,
+    leases::Leases,
+    metrics::Metrics,
+    progress::Progress,
+    receipts,
+    session::Worker,
+    settings::Settings,
+    store::Store,
 };
 
 /// How long the last receipts may take.
 const RECEIPTS_AT_STOP: Duration = Duration::from_secs(2);
+/// Connections for leases, and for what looks for work without storing.
+const LEASE_CONNECTIONS: u16 = 2;
+/// Connections of the periodic tasks: each of them has one, and one that it works on.
+const CHORE_CONNECTIONS: u16 = 8;
 
 pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
-    let pool = ::store::pool::build(&settings.pool, "click-worker")?;
-    let client = pool.get().await.context("Postgres cannot be reached")?;
+    let pool = |application: &str, connections: u16| -> anyhow::Result<Pool> {
+        let settings = settings.pool.with_size(connections);
+        Ok(::store::pool::build(&settings, application)?)
+    };
+    // A pool for each purpose: what is slow takes no connection from another.
+    let storing_pool = pool("click-worker", settings.pool.database_pool_size)?;
+    let lease_pool = pool("click-worker leases", LEASE_CONNECTIONS)?;
+    let chore_pool = pool("click-worker chores", CHORE_CONNECTIONS)?;
+    let client = storing_pool.get().await;
+    let client = client.context("Postgres cannot be reached")?;
     migrations::check(&client).await?;
     drop(client);
 
     let health = Health::default();
     let postgres = health.dependency("postgres", Need::Required);
-    shutdown.watch(postgres, pool.clone(), ::store::pool::ping);
+    shutdown.watch(postgres, lease_pool.clone(), ::store::pool::ping);
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
-    let topology = Topology::new(&settings.amqp.amqp_prefix);
+    let topology = settings.amqp.topology();
+    let progress = Progress::new();
+    shutdown.spawn(
+        "progress",
+        progress
+            .clone()
+            .run(metrics.clone(), shutdown.stopping().clone()),
+    );
+    let leases = Leases::new(lease_pool);
+    let new_store = {
+        let pool = storing_pool.clone();
+        let (visitor_key, limit) = (settings.visitor_key.clone(), settings.pool.answer_limit());
+        move || Store::new(pool.clone(), visitor_key.clone(), limit)
+    };
+    let chores = Chores {
+        pool: chore_pool,
+        leases: leases.clone(),
+        metrics: metrics.clone(),
+        stopping: shutdown.stopping().clone(),
+    };
+    for chore in chores::all(&settings, new_store()) {
+        shutdown.spawn(chore.name, chores.clone().repeat(chore));
+    }
     let (receipts, sender) = receipts::channel(settings.amqp.amqp_url.clone(), topology.clone());
-    let worker = || Worker {
+    let worker = Worker {
         uri: settings.amqp.amqp_url.clone(),
-        topology: topology.clone(),
-        receipts: receipts.clone(),
-        prefetch: settings.prefetch,
-        batch_max_events: usize::try_from(settings.batch_max_events).unwrap_or(usize::MAX),
-        linger: settings.linger(),
-        store: Store::new(pool.clone(), settings.visitor_key.clone()),
+        topology,
+        leases,
+        consumer_settings: ConsumerSettings {
+            prefetch: settings.prefetch,
+            batch_max_events: usize::try_from(settings.batch_max_events).unwrap_or(usize::MAX),
+            linger: settings.linger(),
+        },
+        new_store: Box::new(new_store),
+        storing: Arc::new(Semaphore::new(settings.consumers.into())),
+        pool: storing_pool,
+        receipts,
+        progress,
         metrics: metrics.clone(),
         amqp_health: health.dependency("rabbitmq", Need::Required),
         stopping: shutdown.stopping().clone(),
         drain_timeout: Duration::from_secs(settings.drain_timeout_s),
     };
-    let workers: Vec<_> = (0..settings.consumers).map(|_| worker()).collect();
-    drop(receipts);
     let sender = tokio::spawn(sender.run());
-    let chores = Chores::new(
-        pool.clone(),
-        metrics.clone(),
-        &settings,
-        shutdown.stopping().clone(),
-    );
-    shutdown.spawn("chores", chores.run());
     let admin = admin::serve(settings.admin_bind, health.clone(), registry)?;
     shutdown.drains(&health, Duration::ZERO);
     tracing::info!(admin.address = %admin, "listening");
-    let mut consumers: JoinSet<_> = workers.into_iter().map(Worker::run).collect();
-    while let Some(ended) = consumers.join_next().await {
-        ended.context("a consumer panicked")??;
-    }
+    worker.run().await?;
     // Receipts may be lost: a broker that takes none holds nobody up.
     drop(tokio::time::timeout(RECEIPTS_AT_STOP, sender).await);
     Ok(())

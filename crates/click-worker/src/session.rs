@@ -1,51 +1,59 @@
-//! A connection's life: gather a batch, store it, acknowledge it.
+//! A connection's life: it consumes from the queues that this worker has leases of.
 //!
 //! What cannot be stored now is held and tried again, not requeued: the broker
 //! counts redeliveries, and an outage of Postgres is not the messages' fault.
 //! What can never be stored goes to the dead letters. Whatever goes wrong with
 //! RabbitMQ ends the session; what was not acknowledged comes again.
 
-use std::time::{Duration, Instant};
-
-use futures_util::StreamExt as _;
-use jiff::Timestamp;
-use lapin::{
-    Channel, Connection, Consumer,
-    message::Delivery,
-    options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions},
-    types::{AMQPValue, FieldTable},
+use std::{
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    sync::Arc,
+    time::{Duration, Instant},
 };
+
+use lapin::Connection;
 use platform::{
     amqp::{self, ConnectError, Topology, Unconfirmed},
     backoff::Backoff,
     health::DependencyHealth,
     service::Deadline,
-    telemetry::{self, TRACEPARENT},
+};
+use tokio::{
+    sync::Semaphore,
+    task::{JoinError, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument as _;
-use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::{
-    dead_letter::DeadLetters,
-    decode::{Decoded, Message, Poison},
+    consumer::{Consumer, ConsumerSettings},
+    leases::{Leases, RENEWAL_INTERVAL},
     metrics::Metrics,
-    part::{Part, poison},
+    progress::Progress,
     receipts::Receipts,
-    store::Store,
+    store::{Store, StoreError},
 };
 
-/// How often a waiting session looks at its connection.
-const TICK: Duration = Duration::from_secs(1);
+/// How often it is looked for queues beyond this worker's own setting.
+const FURTHER_QUEUES_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Seconds of silence after which the broker and a worker take each other for gone, two
+/// or three times over: what a frozen worker has in hand is then delivered to another.
+const HEARTBEAT_S: u16 = 1;
+
+/// The leases of queues begin with this.
+const QUEUE_LEASE_PREFIX: &str = "queue:";
 
 pub struct Worker {
     pub uri: lapin::uri::AMQPUri,
     pub topology: Topology,
-    pub prefetch: u16,
-    pub batch_max_events: usize,
-    pub linger: Duration,
-    pub store: Store,
+    pub leases: Leases,
+    pub consumer_settings: ConsumerSettings,
+    pub new_store: Box<dyn Fn() -> Store + Send + Sync>,
+    /// Batches that are stored at once.
+    pub storing: Arc<Semaphore>,
+    pub pool: ::store::pool::Pool,
     pub receipts: Receipts,
+    pub progress: Progress,
     pub metrics: Metrics,
     pub amqp_health: DependencyHealth,
     pub stopping: CancellationToken,
@@ -54,24 +62,26 @@ pub struct Worker {
 
 /// Why a session ended.
 #[derive(Debug, thiserror::Error)]
-enum SessionEnd {
+pub enum SessionEnd {
     #[error(transparent)]
     NotConnected(#[from] ConnectError),
     #[error("the connection to RabbitMQ failed: {0}")]
     Lost(#[from] lapin::Error),
-    #[error("RabbitMQ ended the consumer: its queue is gone")]
-    Cancelled,
+    #[error("RabbitMQ ended the consumer of {0}: the queue is gone")]
+    Cancelled(String),
     #[error("a dead letter was not confirmed: {0}")]
     DeadLetter(#[from] Unconfirmed),
+    #[error("a consumer panicked: {0}")]
+    Panicked(#[from] JoinError),
     #[error("stopping")]
     Stopping,
 }
 
 impl Worker {
-    /// Consumes until stopping; a batch under way is finished first, if that
+    /// Consumes until stopping; batches under way are finished first, if that
     /// takes no longer than the drain timeout. What is not acknowledged comes
     /// again.
-    pub async fn run(mut self) -> anyhow::Result<()> {
+    pub async fn run(self) -> anyhow::Result<()> {
         let mut backoff = Backoff::default();
         let deadline = Deadline::after(&self.stopping, self.drain_timeout);
         loop {
@@ -83,7 +93,11 @@ impl Worker {
                     return Ok(());
                 }
             };
+            if let SessionEnd::Panicked(panic) = end {
+                return Err(anyhow::Error::new(panic).context("a consumer panicked"));
+            }
             if matches!(end, SessionEnd::Stopping) {
+                self.give_leases_back().await;
                 return Ok(());
             }
             self.metrics.session_failures.inc();
@@ -101,27 +115,17 @@ impl Worker {
         }
     }
 
-    async fn session(&mut self) -> Result<std::convert::Infallible, SessionEnd> {
-        let connecting = amqp::connect(&self.uri, &self.topology, "click-worker");
-        let (connection, channel) = tokio::select! {
+    async fn session(&self) -> Result<std::convert::Infallible, SessionEnd> {
+        let mut uri = self.uri.clone();
+        uri.query.heartbeat = uri.query.heartbeat.map(|given| given.min(HEARTBEAT_S));
+        let connecting = amqp::connect(&uri, &self.topology, "click-worker");
+        let (connection, _channel) = tokio::select! {
             connected = connecting => connected?,
             () = self.stopping.cancelled() => return Err(SessionEnd::Stopping),
         };
-        let dead_letters = DeadLetters::open(&connection, &self.topology).await?;
-        let mut consumer = self.consume(&channel).await?;
-        self.amqp_health.up();
-        tracing::info!("consuming from RabbitMQ");
-        let end = loop {
-            let deliveries = match self.gather(&connection, &mut consumer).await {
-                Ok(deliveries) => deliveries,
-                Err(end) => break end,
-            };
-            if let Err(end) = self
-                .settle(&connection, &channel, &dead_letters, deliveries)
-                .await
-            {
-                break end;
-            }
+        let end = match self.consume_leased(&connection).await {
+            Ok(never) => match never {},
+            Err(end) => end,
         };
         if matches!(end, SessionEnd::Stopping) {
             amqp::close(&connection).await;
@@ -129,194 +133,153 @@ impl Worker {
         Err(end)
     }
 
-    async fn consume(&self, channel: &Channel) -> lapin::Result<Consumer> {
-        channel
-            .basic_qos(self.prefetch, BasicQosOptions::default())
-            .await?;
-        channel
-            .basic_consume(
-                self.topology.clicks_queue.clone(),
-                // The broker makes up a tag.
-                "".into(),
-                // Acknowledgements are wanted: no_ack stays off.
-                BasicConsumeOptions::default(),
-                FieldTable::default(),
-            )
-            .await
-    }
-
-    /// Waits for a message, and then for more of them until the batch is
-    /// large enough or the first has waited long enough.
-    async fn gather(
+    /// Starts a consumer for each queue that a lease is held of, and ends those of
+    /// others.
+    async fn consume_leased(
         &self,
         connection: &Connection,
-        consumer: &mut Consumer,
-    ) -> Result<Vec<Delivery>, SessionEnd> {
-        let first = loop {
-            tokio::select! {
-                next = consumer.next() => break next.ok_or(SessionEnd::Cancelled)??,
-                () = self.stopping.cancelled() => return Err(SessionEnd::Stopping),
-                () = tokio::time::sleep(TICK) => amqp::ensure_connected(connection)?,
-            }
-        };
-        let mut n_events = n_lines(&first);
-        let mut deliveries = vec![first];
-        let linger = tokio::time::sleep(self.linger);
-        let mut linger = std::pin::pin!(linger);
-        while n_events < self.batch_max_events && deliveries.len() < usize::from(self.prefetch) {
-            tokio::select! {
-                // What is there already is taken before the time is looked at.
-                biased;
-                next = consumer.next() => {
-                    let delivery = next.ok_or(SessionEnd::Cancelled)??;
-                    n_events += n_lines(&delivery);
-                    deliveries.push(delivery);
+    ) -> Result<std::convert::Infallible, SessionEnd> {
+        let mut consumers = Consumers::default();
+        let mut queues = Queues::new(self.topology.clone());
+        loop {
+            queues.find_further(connection).await?;
+            let leased = match self.share(&queues.names).await {
+                Ok(leased) => leased,
+                // Leases are for speed: without Postgres all stays as it is.
+                Err(error) => {
+                    tracing::debug!(error = %error, "leases were not renewed");
+                    consumers.running.keys().cloned().collect()
                 }
-                () = &mut linger => break,
+            };
+            consumers.end_all_but(&leased);
+            for queue in leased {
+                if let Entry::Vacant(vacant) = consumers.running.entry(queue) {
+                    let queue = vacant.key();
+                    let stop = self.stopping.child_token();
+                    let consumer = self.open_consumer(connection, queue, &stop).await?;
+                    tracing::info!(queue, "consuming from RabbitMQ");
+                    vacant.insert(stop);
+                    consumers.tasks.spawn(consumer.run());
+                }
             }
+            self.amqp_health.up();
+            let n_queues = i64::try_from(consumers.running.len()).unwrap_or(i64::MAX);
+            self.metrics.queues.set(n_queues);
+            let renewal = tokio::time::sleep(RENEWAL_INTERVAL);
+            tokio::pin!(renewal);
+            loop {
+                tokio::select! {
+                    () = &mut renewal => break,
+                    Some(ended) = consumers.tasks.join_next() => ended??,
+                    () = self.stopping.cancelled() => {
+                        while let Some(ended) = consumers.tasks.join_next().await {
+                            ended??;
+                        }
+                        return Err(SessionEnd::Stopping);
+                    }
+                }
+            }
+            amqp::ensure_connected(connection)?;
         }
-        Ok(deliveries)
     }
 
-    /// Stores and dead-letters all of a batch, and then acknowledges it.
-    async fn settle(
-        &mut self,
+    async fn open_consumer(
+        &self,
         connection: &Connection,
-        channel: &Channel,
-        dead_letters: &DeadLetters,
-        deliveries: Vec<Delivery>,
-    ) -> Result<(), SessionEnd> {
-        let mut decoded = Decoded::default();
-        for delivery in &deliveries {
-            decoded.add(message(delivery), Timestamp::now());
+        queue: &str,
+        stop: &CancellationToken,
+    ) -> Result<Consumer, SessionEnd> {
+        Consumer::open(
+            connection,
+            queue,
+            crate::consumer::Parts {
+                settings: self.consumer_settings,
+                topology: self.topology.clone(),
+                store: (self.new_store)(),
+                storing: self.storing.clone(),
+                pool: self.pool.clone(),
+                receipts: self.receipts.clone(),
+                in_hand: self.progress.consumer(),
+                progress: self.progress.clone(),
+                metrics: self.metrics.clone(),
+                stop: stop.clone(),
+            },
+        )
+        .await
+    }
+
+    /// The queues, of these, that this worker has leases of.
+    async fn share(&self, queues: &[String]) -> Result<BTreeSet<String>, StoreError> {
+        let names: Vec<_> = queues
+            .iter()
+            .map(|queue| format!("{QUEUE_LEASE_PREFIX}{queue}"))
+            .collect();
+        let held = match tokio::time::timeout(RENEWAL_INTERVAL, self.leases.share(&names)).await {
+            Ok(held) => held?,
+            Err(_) => return Err(StoreError::NoAnswer),
+        };
+        let queues = held
+            .iter()
+            .filter_map(|name| name.strip_prefix(QUEUE_LEASE_PREFIX));
+        Ok(queues.map(str::to_owned).collect())
+    }
+
+    async fn give_leases_back(&self) {
+        let giving = self.leases.give_all_back();
+        match tokio::time::timeout(RENEWAL_INTERVAL, giving).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => tracing::info!("leases were not given back: they expire soon"),
         }
-        let span = span(&deliveries, &decoded);
-        let refused = self
-            .store_all(connection, &decoded)
-            .instrument(span)
-            .await?;
-        for poison in decoded.poison.iter().chain(&refused) {
-            dead_letters.publish(poison).await?;
-            self.metrics.dead_lettered(poison.reason);
-            tracing::error!(
-                reason = poison.reason,
-                detail = poison.detail,
-                "dead-lettered what cannot be stored"
-            );
+    }
+}
+
+/// The queues that can be consumed from.
+struct Queues {
+    topology: Topology,
+    names: Vec<String>,
+    looked_at: Option<Instant>,
+}
+
+impl Queues {
+    fn new(topology: Topology) -> Self {
+        Self {
+            topology,
+            names: Vec::new(),
+            looked_at: None,
         }
-        if let Some(last) = deliveries.last() {
-            // One consumer, one channel: everything up to here is settled.
-            let options = BasicAckOptions { multiple: true };
-            channel.basic_ack(last.delivery_tag, options).await?;
-            self.receipts.settled(&deliveries);
+    }
+
+    /// Looks for queues of redirectors that are set to more partitions, now and then.
+    async fn find_further(&mut self, connection: &Connection) -> Result<(), SessionEnd> {
+        let is_due = |at: Instant| at.elapsed() >= FURTHER_QUEUES_INTERVAL;
+        if self.looked_at.is_none_or(is_due) {
+            let own = self.topology.event_queues();
+            let further = self.topology.find_further_queues(connection).await?;
+            let queues = own.into_iter().chain(further);
+            self.names = queues.map(|queue| queue.to_string()).collect();
+            self.looked_at = Some(Instant::now());
         }
         Ok(())
     }
+}
 
-    /// Stores events, waiting for Postgres as long as it takes. Answers those
-    /// that Postgres refuses for good.
-    async fn store_all(
-        &mut self,
-        connection: &Connection,
-        decoded: &Decoded,
-    ) -> Result<Vec<Poison>, SessionEnd> {
-        let mut refused = Vec::new();
-        // From the last: conversions are credited to clicks that are there.
-        let mut parts = vec![
-            Part::Conversions(&decoded.conversions),
-            Part::Clicks(&decoded.clicks),
-        ];
-        let mut backoff = Backoff::default();
-        while let Some(part) = parts.pop() {
-            if part.len() == 0 {
-                continue;
+/// The consumers of a session. Dropped, they end at once.
+#[derive(Default)]
+struct Consumers {
+    /// By queue: what ends it after the batch under way.
+    running: BTreeMap<String, CancellationToken>,
+    tasks: JoinSet<Result<(), SessionEnd>>,
+}
+
+impl Consumers {
+    fn end_all_but(&mut self, leased: &BTreeSet<String>) {
+        self.running.retain(|queue, stop| {
+            let is_leased = leased.contains(queue);
+            if !is_leased {
+                tracing::info!(queue, "another worker consumes from this queue");
+                stop.cancel();
             }
-            let stored = match part {
-                Part::Clicks(clicks) => self.store.store_clicks(clicks).await,
-                Part::Conversions(conversions) => self.store.store_conversions(conversions).await,
-            };
-            match stored {
-                Ok(stored) => {
-                    self.metrics.stored(part, stored, Timestamp::now());
-                    backoff.reset();
-                }
-                Err(error) if error.is_about_the_data() => match part.halves() {
-                    Ok([left, right]) => parts.extend([right, left]),
-                    Err(line) => refused.push(poison(line, &error)),
-                },
-                Err(error) => {
-                    self.metrics.store_failures.inc();
-                    let wait = backoff.next_wait();
-                    let wait_ms = wait.as_millis();
-                    tracing::warn!(error = %error, events = part.len(), wait_ms, "storing is tried again");
-                    parts.push(part);
-                    tokio::select! {
-                        () = tokio::time::sleep(wait) => {}
-                        () = self.stopping.cancelled() => return Err(SessionEnd::Stopping),
-                    }
-                    amqp::ensure_connected(connection)?;
-                }
-            }
-        }
-        Ok(refused)
+            is_leased
+        });
     }
-}
-
-fn n_lines(delivery: &Delivery) -> usize {
-    delivery
-        .data
-        .iter()
-        .filter(|&&byte| byte == b'\n')
-        .count()
-        .max(1)
-}
-
-fn message(delivery: &Delivery) -> Message<'_> {
-    let header = |name| delivery.properties.headers().as_ref()?.inner().get(name);
-    Message {
-        content_type: delivery
-            .properties
-            .content_type()
-            .as_ref()
-            .map(|name| name.as_str()),
-        schema_version: header("schema-version")
-            .and_then(AMQPValue::as_long_int)
-            .map(i64::from),
-        body: &delivery.data,
-    }
-}
-
-/// A span that goes on with the trace of the first message and names those of
-/// the others and of the traced clicks.
-fn span(deliveries: &[Delivery], decoded: &Decoded) -> tracing::Span {
-    let span = tracing::info_span!(
-        "click-worker.clicks.store",
-        otel.kind = "consumer",
-        messaging.batch.message_count = decoded.clicks.len() + decoded.conversions.len(),
-    );
-    let traceparent = |delivery: &Delivery| match delivery
-        .properties
-        .headers()
-        .as_ref()?
-        .inner()
-        .get(TRACEPARENT)?
-    {
-        AMQPValue::LongString(text) => Some(text.to_string()),
-        _ => None,
-    };
-    let mut messages = deliveries.iter().filter_map(traceparent);
-    if let Some(first) = messages.next() {
-        telemetry::continue_trace(&span, &first);
-    }
-    let clicks = decoded
-        .clicks
-        .iter()
-        .filter_map(|event| event.traceparent.as_deref().map(str::to_owned));
-    for context in messages
-        .chain(clicks)
-        .filter_map(|text| telemetry::remote_span(&text))
-    {
-        span.add_link(context);
-    }
-    span
 }

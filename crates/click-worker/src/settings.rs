@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use domain::attribution::VisitorKey;
 use platform::{amqp::AmqpSettings, telemetry::TelemetrySettings};
 
-use crate::recount::RecountSettings;
+use crate::{parked::ParkedSettings, recount::RecountSettings};
 
 /// Waypost's worker: clicks and conversions from RabbitMQ into Postgres.
 #[derive(Debug, Parser)]
@@ -24,6 +24,9 @@ pub enum Command {
     /// Compare message clicks, credits and totals with the raw rows; prints JSON,
     /// and fails if they differ.
     Recount(Box<RecountSettings>),
+    /// Show events that fail by themselves and are tried again apart, have them tried
+    /// now, or remove them.
+    Parked(Box<ParkedSettings>),
 }
 
 #[derive(Debug, Args)]
@@ -39,13 +42,13 @@ pub struct Settings {
     /// all workers. Changing it makes every visitor a new one.
     #[arg(long, env = "VISITOR_KEY", hide_env_values = true, value_parser = visitor_key)]
     pub visitor_key: VisitorKey,
-    /// Batches that are stored at once, each by a consumer of its own. Too low:
-    /// Postgres waits for the worker and the worker for Postgres. Too high:
-    /// connections, and transactions that wait for each other.
+    /// Batches that are stored at once, each of another queue. Too low: Postgres waits
+    /// for the worker and the worker for Postgres. Too high: connections, and a Postgres
+    /// with more to do at once than it has processors.
     #[arg(long, env = "CONSUMERS", default_value = "2",
           value_parser = clap::value_parser!(u16).range(1..=64))]
     pub consumers: u16,
-    /// Messages that a consumer takes from the queue before the first of them is
+    /// Messages that are taken from each queue before the first of them is
     /// acknowledged. Too low: small batches. Too high: one worker holds what
     /// another could store.
     #[arg(long, env = "PREFETCH", default_value = "64",

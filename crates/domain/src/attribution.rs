@@ -41,6 +41,15 @@ impl MessageContact {
     }
 }
 
+impl MessageContact {
+    /// Whether the contact is a visitor, who is another one every day (UTC).
+    pub fn is_of_visitor(&self) -> bool {
+        self.contact_key.starts_with(VISITOR_PREFIX)
+    }
+}
+
+const VISITOR_PREFIX: &str = "v:";
+
 /// `m:<message id>`, or `l:<link key>`.
 pub fn message_key(message_id: Option<&str>, link_key: LinkKey) -> String {
     match message_id {
@@ -56,7 +65,7 @@ pub fn contact_key(phone: &str) -> String {
 
 /// `v:<hash>`
 pub fn visitor_key(visitor: &impl fmt::Display) -> String {
-    format!("v:{visitor}")
+    format!("{VISITOR_PREFIX}{visitor}")
 }
 
 /// The secret behind every visitor hash: without it, addresses could be

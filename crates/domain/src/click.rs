@@ -157,6 +157,57 @@ impl ClickEvent<'static> {
     }
 }
 
+/// Which of `n_partitions` queues the event of a line goes to: all events of an account
+/// go to the same one. A conversion of which only a click id is known goes by that.
+///
+/// `line` is one that [`ClickEvent::write_line`] or
+/// [`crate::conversion::Conversion::write_line`] wrote: their names of fields are not
+/// escaped, and quotes inside of values are.
+pub fn partition_of_line(line: &[u8], n_partitions: u16) -> u16 {
+    let key = match number_after(line, b"\"account_id\":") {
+        Some(account_id) => account_id,
+        None => {
+            let click_id = position_after(line, b"\"click_id\":\"");
+            let id = click_id.map_or(&[][..], |at| &line[at..]);
+            // The end of the id: its beginning is the time.
+            id.iter().take(36).fold(0, |sum: u64, byte| {
+                sum.wrapping_mul(31).wrapping_add(u64::from(*byte))
+            })
+        }
+    };
+    partition(key, n_partitions)
+}
+
+/// Which of `n_partitions` queues an account's events go to.
+pub fn partition_of_account(account_id: AccountId, n_partitions: u16) -> u16 {
+    partition(account_id.0.unsigned_abs(), n_partitions)
+}
+
+/// Spreads keys evenly that may follow each other: the finisher of SplitMix64
+/// (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
+fn partition(key: u64, n_partitions: u16) -> u16 {
+    let mut mixed = key;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^= mixed >> 31;
+    let partition = mixed % u64::from(n_partitions.max(1));
+    u16::try_from(partition).expect("it is less than a u16")
+}
+
+fn position_after(line: &[u8], name: &[u8]) -> Option<usize> {
+    let at = line.windows(name.len()).position(|window| window == name)?;
+    Some(at + name.len())
+}
+
+fn number_after(line: &[u8], name: &[u8]) -> Option<u64> {
+    let digits = &line[position_after(line, name)?..];
+    let digits = digits.iter().take_while(|byte| byte.is_ascii_digit());
+    digits.fold(None, |number: Option<u64>, digit| {
+        let number = number.unwrap_or(0).wrapping_mul(10);
+        Some(number.wrapping_add(u64::from(digit - b'0')))
+    })
+}
+
 /// Whether an event's time can be believed.
 pub(crate) fn near(time: Timestamp, now: Timestamp) -> Result<(), InvalidEvent> {
     let age = now.duration_since(time);
@@ -179,6 +230,47 @@ mod tests {
 
     fn now() -> Timestamp {
         "2026-03-10T08:15:00Z".parse().unwrap()
+    }
+
+    #[test]
+    fn the_partition_of_a_line_is_that_of_its_account() {
+        let mut event = event_at(now());
+        event.sub1 = Some(r#"","account_id":7,""#.into());
+        for account_id in [1, 2, 3, 1000, i64::MAX] {
+            event.account_id = AccountId(account_id);
+            let mut line = Vec::new();
+            event.write_line(&mut line);
+            for n_partitions in [1, 2, 8, 64] {
+                let expected = partition_of_account(AccountId(account_id), n_partitions);
+                assert_eq!(partition_of_line(&line, n_partitions), expected);
+                assert!(expected < n_partitions);
+            }
+        }
+    }
+
+    #[test]
+    fn conversions_of_unknown_accounts_are_spread_by_click_id() {
+        let partitions: std::collections::BTreeSet<u16> = (0..200)
+            .map(|seed| {
+                let mut rng = StdRng::seed_from_u64(seed);
+                let click_id = ClickId::generate(1_700_000_000_000, &mut rng);
+                let line = format!(r#"{{"conversion_id":"x","click_id":"{click_id}"}}"#);
+                partition_of_line(line.as_bytes(), 8)
+            })
+            .collect();
+        assert_eq!(partitions.len(), 8);
+    }
+
+    #[test]
+    fn accounts_that_follow_each_other_are_spread_evenly() {
+        let mut counts = [0; 8];
+        for account_id in 1..=8000 {
+            counts[usize::from(partition_of_account(AccountId(account_id), 8))] += 1;
+        }
+        assert!(
+            counts.iter().all(|count| (850..1150).contains(count)),
+            "{counts:?}"
+        );
     }
 
     fn event_at(time: Timestamp) -> ClickEvent<'static> {

@@ -1,10 +1,12 @@
 //! A producer of a test's own, beside a redirector.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use domain::click::{CONTENT_TYPE, SCHEMA_VERSION};
 use lapin::{
     BasicProperties, Channel, Connection,
     options::{BasicPublishOptions, ConfirmSelectOptions},
-    types::{AMQPValue, FieldTable},
+    types::{AMQPValue, FieldTable, ShortString},
 };
 use platform::amqp::{Topology, confirmed};
 
@@ -12,6 +14,7 @@ use crate::{wait::wait_for, world::World};
 
 pub struct Producer {
     topology: Topology,
+    n_published: AtomicU64,
     _connection: Connection,
     channel: Channel,
 }
@@ -25,6 +28,7 @@ impl Producer {
         confirms.await.expect("confirms");
         Self {
             topology,
+            n_published: AtomicU64::new(0),
             _connection: connection,
             channel,
         }
@@ -33,6 +37,19 @@ impl Producer {
     pub async fn publish(&self, lines: &[String]) {
         self.publish_as(CONTENT_TYPE, SCHEMA_VERSION, lines.join("\n").as_bytes())
             .await;
+    }
+
+    /// The routing keys of all queues in turn: workers may not rely on an account being
+    /// in one of them.
+    fn next_key(&self) -> ShortString {
+        let n_keys = u64::from(self.topology.n_partitions) + 1;
+        let key = self.n_published.fetch_add(1, Ordering::Relaxed) % n_keys;
+        match u16::try_from(key) {
+            Ok(partition) if partition < self.topology.n_partitions => {
+                Topology::partition_key(partition)
+            }
+            _ => Topology::CLICKS_KEY.into(),
+        }
     }
 
     /// Until it is on the queue: one that is being declared anew is bound a
@@ -47,10 +64,11 @@ impl Producer {
             mandatory: true,
             ..Default::default()
         };
+        let key = self.next_key();
         wait_for("the message on its queue", true, async || {
             let publishing = self.channel.basic_publish(
                 self.topology.clicks_exchange.clone(),
-                Topology::CLICKS_KEY.into(),
+                key.clone(),
                 options,
                 body,
                 properties.clone(),

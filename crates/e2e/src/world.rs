@@ -25,6 +25,9 @@ const ORIGIN_TOKEN: &str = "an-origin-token-for-tests";
 pub const CONTINUE_SECRET: &str = "a-continue-secret-for-tests";
 /// What visitor hashes are made with.
 pub const VISITOR_KEY: &str = "a-visitor-key-for-tests";
+/// Queues that accounts are spread over: several, and few for a broker that many tests
+/// share.
+pub const N_PARTITIONS: u16 = 3;
 /// The host of the click tracker for lists without one.
 pub const PLATFORM_CLICK_HOST: &str = "click.waypost.example";
 /// Tests' databases start with this, and their queues and keys too.
@@ -70,7 +73,7 @@ impl World {
     }
 
     pub fn topology(&self) -> Topology {
-        Topology::new(&self.name)
+        Topology::new(&self.name, N_PARTITIONS)
     }
 
     pub fn redis_prefix(&self) -> String {
@@ -88,6 +91,7 @@ impl World {
             ("REDIS_TIMEOUT_MS", "2000".to_owned()),
             ("AMQP_URL", self.servers.amqp_url.clone()),
             ("AMQP_PREFIX", self.name.clone()),
+            ("AMQP_PARTITIONS", N_PARTITIONS.to_string()),
             ("ORIGIN_TOKEN", ORIGIN_TOKEN.to_owned()),
             ("CONTINUE_SECRET", CONTINUE_SECRET.to_owned()),
             ("VISITOR_KEY", VISITOR_KEY.to_owned()),
@@ -212,6 +216,15 @@ impl World {
         }
     }
 
+    /// Events' messages that wait in any queue.
+    pub async fn n_waiting_messages(&self) -> u32 {
+        let mut n_messages = 0;
+        for queue in self.topology().event_queues() {
+            n_messages += self.queue_len(queue.as_str()).await;
+        }
+        n_messages
+    }
+
     /// Takes a message off the dead-letter queue: its body and its reason.
     pub async fn take_dead_letter(&self) -> Option<(Vec<u8>, String)> {
         let (_connection, channel) = self.amqp().await;
@@ -259,9 +272,10 @@ async fn remove(servers: &Servers, name: &str) {
     if let Ok(connection) =
         Connection::connect(&servers.amqp_url, ConnectionProperties::default()).await
     {
-        let topology = Topology::new(name);
+        let topology = Topology::new(name, N_PARTITIONS);
         if let Ok(channel) = connection.create_channel().await {
-            for queue in [topology.clicks_queue, topology.dead_queue] {
+            let queues = topology.event_queues();
+            for queue in queues.into_iter().chain([topology.dead_queue]) {
                 drop(channel.queue_delete(queue, Default::default()).await);
             }
             for exchange in [topology.clicks_exchange, topology.dead_exchange] {

@@ -1,7 +1,7 @@
 //! The command line for what must be there before the API can be called: each
 //! command prints JSON, or one sentence on standard error and exits 1.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
@@ -18,6 +18,7 @@ use crate::{
         keys::{KeyFields, key_insert},
     },
     auth::SCOPES,
+    settings::MigrateSettings,
 };
 
 #[derive(Debug, Args)]
@@ -138,10 +139,23 @@ pub fn print(result: anyhow::Result<Value>) -> ExitCode {
     }
 }
 
-pub async fn migrate(settings: PoolSettings) -> anyhow::Result<Value> {
-    let mut client = connect(&settings).await?;
-    let applied = migrations::run(&mut client).await?;
-    Ok(json!({ "applied": applied }))
+/// On a schema that is newer than this program nothing is done, which is a success: a
+/// deployment that is rolled back starts with this command.
+#[expect(clippy::print_stderr, reason = "a command line prints")]
+pub async fn migrate(settings: MigrateSettings) -> anyhow::Result<Value> {
+    let wait = Duration::from_secs(settings.migrate_wait_s);
+    let notify = |notice: &str| eprintln!("links-api: {notice}");
+    let migrated = migrations::run(&settings.pool, wait, notify).await?;
+    let mut answer = json!({ "applied": migrated.applied, "version": migrated.version });
+    if migrated.version > migrated.known_version {
+        let known_version = migrated.known_version;
+        answer["note"] = format!(
+            "the schema is newer than this program, which knows version {known_version}: \
+             nothing was done"
+        )
+        .into();
+    }
+    Ok(answer)
 }
 
 pub async fn run(settings: AdminSettings) -> anyhow::Result<Value> {

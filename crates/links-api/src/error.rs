@@ -10,7 +10,7 @@ use actix_web::{
 use domain::macros::InvalidTemplate;
 use serde_json::{Value, json};
 use store::pool::PoolError;
-use tokio_postgres::error::DbError;
+use tokio_postgres::error::{DbError, SqlState};
 
 /// A field and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,7 +162,7 @@ pub enum ApiError {
     #[error("This path does not take this method.")]
     MethodNotAllowed(String),
     #[error("The service is busy or its database is away. Retry the request.")]
-    Unavailable(#[source] PoolError),
+    Unavailable(#[source] anyhow::Error),
     #[error("Something failed on our side. Retry the request.")]
     Internal(#[source] anyhow::Error),
 }
@@ -216,6 +216,10 @@ impl ApiError {
     /// "... is not valid: ".
     pub fn field(field: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::InvalidField(FieldError::new(field, problem))
+    }
+
+    pub fn unavailable(error: impl Into<anyhow::Error>) -> Self {
+        Self::Unavailable(error.into())
     }
 
     pub fn internal(error: impl Into<anyhow::Error>) -> Self {
@@ -413,6 +417,19 @@ impl Surface {
     }
 }
 
+/// When a client may ask again after an outage, or when something was in use.
+const RETRY_AFTER_S: u32 = 1;
+
+fn is_about_waiting(state: &SqlState) -> bool {
+    [
+        SqlState::LOCK_NOT_AVAILABLE,
+        SqlState::QUERY_CANCELED,
+        SqlState::T_R_DEADLOCK_DETECTED,
+        SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+    ]
+    .contains(state)
+}
+
 /// An error on its way to a client, in its surface's form.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}")]
@@ -435,6 +452,9 @@ impl ResponseError for Refused {
             ApiError::MethodNotAllowed(allowed) => {
                 response.insert_header((header::ALLOW, allowed.as_str()));
             }
+            ApiError::Unavailable(_) => {
+                response.insert_header((header::RETRY_AFTER, RETRY_AFTER_S.to_string()));
+            }
             ApiError::Unauthorized => {
                 response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
             }
@@ -446,7 +466,7 @@ impl ResponseError for Refused {
 
 impl From<PoolError> for ApiError {
     fn from(error: PoolError) -> Self {
-        Self::Unavailable(error)
+        Self::unavailable(error)
     }
 }
 
@@ -463,9 +483,9 @@ impl From<tokio_postgres::Error> for ApiError {
             Some("lists_short_domain_id_fkey" | "lists_click_domain_id_fkey")
             | Some("links_domain_id_fkey") => Self::DomainInUse,
             Some("links_campaign_id_fkey") => Self::CampaignInUse,
-            _ if error.is_closed() || error.as_db_error().is_none() => {
-                Self::Unavailable(PoolError::Backend(error))
-            }
+            _ if error.is_closed() || error.as_db_error().is_none() => Self::unavailable(error),
+            // Somebody else works on the same rows or the same account.
+            _ if error.code().is_some_and(is_about_waiting) => Self::unavailable(error),
             _ => Self::Internal(error.into()),
         }
     }

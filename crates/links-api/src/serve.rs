@@ -22,16 +22,38 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     accounts, affiliate_links,
-    api::{self, Operation, RateLimits},
+    api::{self, Operation, PoolKind, RateLimits},
     campaigns, clicks, contacts, conversions, creatives, domains,
     error::ApiError,
     links, lists, macros_preview, observe, offers, records, reference, reports,
     settings::ServeSettings,
 };
 
+/// The connections to Postgres by what they are for: what is slow, or comes in a storm,
+/// takes none from the others.
+pub struct Pools {
+    requests: Pool,
+    reports: Pool,
+    exports: Pool,
+    /// Of the origin: redirectors wait for it.
+    pub origin: Pool,
+    /// How long the answer to a transaction is waited for.
+    pub answer_limit: Duration,
+}
+
+impl Pools {
+    pub fn of(&self, kind: PoolKind) -> &Pool {
+        match kind {
+            PoolKind::Requests => &self.requests,
+            PoolKind::Reports => &self.reports,
+            PoolKind::Exports => &self.exports,
+        }
+    }
+}
+
 /// What handlers share.
 pub struct Services {
-    pub pool: Pool,
+    pub pools: Pools,
     pub records: records::RecordCache,
     pub relay: Arc<records::Relay>,
     pub rate_limits: RateLimits,
@@ -55,15 +77,27 @@ fn browser_headers() -> DefaultHeaders {
 }
 
 pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<()> {
-    let pool = store::pool::build(&settings.pool, "links-api")?;
-    let client = pool.get().await.context("Postgres cannot be reached")?;
+    let pool = |purpose: &str, connections: u16| {
+        let settings = settings.pool.with_size(connections);
+        store::pool::build(&settings, &format!("links-api {purpose}"))
+    };
+    let pools = Pools {
+        requests: pool("requests", settings.pool.database_pool_size)?,
+        reports: pool("reports", settings.database_report_pool_size)?,
+        exports: pool("exports", settings.database_export_pool_size)?,
+        origin: pool("origin", settings.database_origin_pool_size)?,
+        answer_limit: settings.pool.answer_limit(),
+    };
+    let chore_pool = pool("chores", 1)?;
+    let client = pools.requests.get().await;
+    let client = client.context("Postgres cannot be reached")?;
     migrations::check(&client).await?;
     drop(client);
 
     let cache = Cache::new(&settings.cache).context("REDIS_URL is not a Redis URL")?;
     let health = Health::default();
     let postgres = health.dependency("postgres", Need::Required);
-    shutdown.watch(postgres, pool.clone(), store::pool::ping);
+    shutdown.watch(postgres, chore_pool.clone(), store::pool::ping);
     let redis = health.dependency("redis", Need::Optional);
     shutdown.watch(redis, cache.clone(), Cache::ping);
 
@@ -74,11 +108,8 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
         metrics.changes_delivered.clone(),
         metrics.change_failures.clone(),
     ));
-    // Of its own: changes do not wait for requests.
-    let mut relay_pool = settings.pool.clone();
-    relay_pool.database_pool_size = 1;
     let relaying = relay.clone().run(
-        store::pool::build(&relay_pool, "links-api relay")?,
+        pool("relay", 1)?,
         cache.clone(),
         redis_ttl,
         shutdown.stopping().clone(),
@@ -86,10 +117,10 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
     shutdown.spawn("relay", relaying);
     shutdown.spawn(
         "cleaning",
-        clean(pool.clone(), redis_ttl, shutdown.stopping().clone()),
+        clean(chore_pool, redis_ttl, shutdown.stopping().clone()),
     );
     let services = Arc::new(Services {
-        pool,
+        pools,
         relay,
         rate_limits: RateLimits::new(
             cache.clone(),

@@ -20,13 +20,23 @@ pub struct Cli {
 pub enum Command {
     /// Serve the API, the internal origin and the admin port.
     Serve(Box<ServeSettings>),
-    /// Bring the database's schema up to date; prints what was applied.
-    Migrate(PoolSettings),
+    /// Bring the database's schema up to date, while it is used; prints what was
+    /// applied. On a newer schema it does nothing, and says so.
+    Migrate(MigrateSettings),
     /// Create the first accounts and keys; prints JSON. All else, and these
     /// too, is done over HTTP.
     Admin(AdminSettings),
     /// Print the OpenAPI document.
     Openapi,
+}
+
+#[derive(Debug, Args)]
+pub struct MigrateSettings {
+    /// How long to wait for the database to be there, in seconds.
+    #[arg(long, env = "MIGRATE_WAIT_S", default_value = "60")]
+    pub migrate_wait_s: u64,
+    #[command(flatten)]
+    pub pool: PoolSettings,
 }
 
 #[derive(Debug, Args)]
@@ -56,6 +66,21 @@ pub struct ServeSettings {
     pub redis_ttl_s: u64,
     #[command(flatten)]
     pub pool: PoolSettings,
+    /// Connections for the origin, beside DATABASE_POOL_SIZE, which is for requests. Too
+    /// low: redirects of links that are in no cache wait. Too high: Postgres runs out of
+    /// connections.
+    #[arg(long, env = "DATABASE_ORIGIN_POOL_SIZE", default_value = "4",
+          value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub database_origin_pool_size: u16,
+    /// Connections for reports. Too low: reports wait and get 503. Too high: many reports
+    /// at once slow everything that Postgres does.
+    #[arg(long, env = "DATABASE_REPORT_POOL_SIZE", default_value = "4",
+          value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub database_report_pool_size: u16,
+    /// Connections for exports, and for judging clicks again. As for reports.
+    #[arg(long, env = "DATABASE_EXPORT_POOL_SIZE", default_value = "2",
+          value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub database_export_pool_size: u16,
     /// Requests per minute of an API key that has no limit of its own; 0 for
     /// no limit.
     #[arg(long, env = "RATE_LIMIT_PER_MINUTE", default_value = "0",

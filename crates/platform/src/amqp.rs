@@ -1,10 +1,16 @@
 //! RabbitMQ: the topology, connecting, and what a confirm means.
 //!
 //! ```text
-//! exchange <prefix>.clicks --> queue <prefix>.clicks --(dead letter)-->
-//! exchange <prefix>.dead   --> queue <prefix>.clicks.dead
-//! default exchange         --> queue <prefix>.receipts.<a redirector's process>
+//! exchange <prefix>.clicks -- clicks.<i> --> queue <prefix>.clicks.<i> --(dead letter)-->
+//!                          -- clicks     --> queue <prefix>.clicks     --(dead letter)-->
+//! exchange <prefix>.dead                 --> queue <prefix>.clicks.dead
+//! default exchange                       --> queue <prefix>.receipts.<a redirector's process>
 //! ```
+//!
+//! The events of an account are all in the partition `i` that
+//! `domain::click::partition_of_account` names, so that one account's backlog is not
+//! everybody's. The queue without a number takes what redirectors of earlier versions
+//! and other producers publish.
 //!
 //! A receipt goes the other way: a worker names the messages of a redirector that
 //! are stored.
@@ -32,7 +38,23 @@ pub struct AmqpSettings {
     /// and workers.
     #[arg(long, env = "AMQP_PREFIX", default_value = "waypost")]
     pub amqp_prefix: String,
+    /// Queues that accounts are spread over. The same for redirectors and workers, best;
+    /// workers consume from whatever queues there are, so that it can be changed one
+    /// service after the other. Too low: an account with a backlog delays many others.
+    /// Too high: small batches, and a broker with much to do.
+    #[arg(long, env = "AMQP_PARTITIONS", default_value = "8",
+          value_parser = clap::value_parser!(u16).range(1..=MAX_PARTITIONS))]
+    pub amqp_partitions: u16,
 }
+
+impl AmqpSettings {
+    pub fn topology(&self) -> Topology {
+        Topology::new(&self.amqp_prefix, self.amqp_partitions)
+    }
+}
+
+/// The most queues that accounts can be spread over.
+const MAX_PARTITIONS: i64 = 64;
 
 /// Seconds after which a broker that says nothing is taken for gone.
 const HEARTBEAT_S: u16 = 10;
@@ -46,9 +68,12 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 #[derive(Debug, Clone)]
 pub struct Topology {
     pub clicks_exchange: ShortString,
-    pub clicks_queue: ShortString,
+    /// For messages with the routing key [`Self::CLICKS_KEY`], of any accounts.
+    pub unpartitioned_queue: ShortString,
     pub dead_exchange: ShortString,
     pub dead_queue: ShortString,
+    pub n_partitions: u16,
+    partition_prefix: String,
     receipts_prefix: String,
 }
 
@@ -56,17 +81,63 @@ pub struct Topology {
 const RECEIPTS_EXPIRE_MS: i32 = 3_600_000;
 
 impl Topology {
-    /// The routing key of clicks, in both exchanges.
+    /// The routing key of events of any accounts, and of all dead letters.
     pub const CLICKS_KEY: &'static str = "clicks";
 
-    pub fn new(prefix: &str) -> Self {
+    pub fn new(prefix: &str, n_partitions: u16) -> Self {
         Self {
             clicks_exchange: format!("{prefix}.clicks").into(),
-            clicks_queue: format!("{prefix}.clicks").into(),
+            unpartitioned_queue: format!("{prefix}.clicks").into(),
             dead_exchange: format!("{prefix}.dead").into(),
             dead_queue: format!("{prefix}.clicks.dead").into(),
+            n_partitions,
+            partition_prefix: format!("{prefix}.clicks."),
             receipts_prefix: format!("{prefix}.receipts."),
         }
+    }
+
+    /// The routing key of a partition's events.
+    pub fn partition_key(partition: u16) -> ShortString {
+        format!("{}.{partition}", Self::CLICKS_KEY).into()
+    }
+
+    pub fn partition_queue(&self, partition: u16) -> ShortString {
+        format!("{}{partition}", self.partition_prefix).into()
+    }
+
+    /// All queues that events are published to.
+    pub fn event_queues(&self) -> Vec<ShortString> {
+        let partitions = (0..self.n_partitions).map(|partition| self.partition_queue(partition));
+        std::iter::once(self.unpartitioned_queue.clone())
+            .chain(partitions)
+            .collect()
+    }
+
+    /// Queues of partitions that this topology has not, and that are there: others are
+    /// set to more partitions, or this one was. Each look that finds no queue ends its
+    /// channel, so that this opens its own.
+    pub async fn find_further_queues(
+        &self,
+        connection: &Connection,
+    ) -> lapin::Result<Vec<ShortString>> {
+        let mut found = Vec::new();
+        let last = u16::try_from(MAX_PARTITIONS).unwrap_or(u16::MAX);
+        for partition in self.n_partitions..last {
+            let queue = self.partition_queue(partition);
+            let channel = connection.create_channel().await?;
+            let options = QueueDeclareOptions {
+                passive: true,
+                ..Default::default()
+            };
+            let declared = channel.queue_declare(queue.clone(), options, FieldTable::default());
+            if declared.await.is_err() {
+                ensure_connected(connection)?;
+                break;
+            }
+            channel.close(200, "looked".into()).await?;
+            found.push(queue);
+        }
+        Ok(found)
     }
 
     /// Declares everything; what is there already stays as it is.
@@ -85,13 +156,12 @@ impl Topology {
                 )
                 .await?;
         }
-        self.declare_queue(
-            channel,
-            &self.dead_queue,
-            &self.dead_exchange,
-            FieldTable::default(),
-        )
-        .await?;
+        let dead_letters = Binding {
+            queue: &self.dead_queue,
+            exchange: &self.dead_exchange,
+            key: Self::CLICKS_KEY.into(),
+        };
+        declare_queue(channel, dead_letters, FieldTable::default()).await?;
         let mut arguments = FieldTable::default();
         // What is rejected goes to the dead-letter queue, at least once: with
         // the default strategy it would be lost if that queue is away.
@@ -107,13 +177,27 @@ impl Topology {
         );
         // Which is a condition of that strategy; there is no length limit.
         insert(&mut arguments, "x-overflow", &"reject-publish".into());
-        self.declare_queue(
-            channel,
-            &self.clicks_queue,
-            &self.clicks_exchange,
-            arguments,
-        )
-        .await
+        let unpartitioned = Binding {
+            queue: &self.unpartitioned_queue,
+            exchange: &self.clicks_exchange,
+            key: Self::CLICKS_KEY.into(),
+        };
+        declare_queue(channel, unpartitioned, arguments.clone()).await?;
+        // A dead letter would keep the key of its partition, which nobody is bound to.
+        insert(
+            &mut arguments,
+            "x-dead-letter-routing-key",
+            &Self::CLICKS_KEY.into(),
+        );
+        for partition in 0..self.n_partitions {
+            let binding = Binding {
+                queue: &self.partition_queue(partition),
+                exchange: &self.clicks_exchange,
+                key: Self::partition_key(partition),
+            };
+            declare_queue(channel, binding, arguments.clone()).await?;
+        }
+        Ok(())
     }
 
     /// The queue of the receipts for one process of a redirector.
@@ -133,27 +217,32 @@ impl Topology {
         arguments.insert("x-expires".into(), AMQPValue::LongInt(RECEIPTS_EXPIRE_MS));
         declare_durable(channel, queue, arguments).await
     }
+}
 
-    async fn declare_queue(
-        &self,
-        channel: &Channel,
-        queue: &ShortString,
-        exchange: &ShortString,
-        mut arguments: FieldTable,
-    ) -> lapin::Result<()> {
-        // Replicated, and on disk before it is confirmed.
-        insert(&mut arguments, "x-queue-type", &"quorum".into());
-        declare_durable(channel, queue, arguments).await?;
-        channel
-            .queue_bind(
-                queue.clone(),
-                exchange.clone(),
-                Self::CLICKS_KEY.into(),
-                QueueBindOptions::default(),
-                FieldTable::default(),
-            )
-            .await
-    }
+/// Where a queue gets its messages from.
+struct Binding<'b> {
+    queue: &'b ShortString,
+    exchange: &'b ShortString,
+    key: ShortString,
+}
+
+async fn declare_queue(
+    channel: &Channel,
+    binding: Binding<'_>,
+    mut arguments: FieldTable,
+) -> lapin::Result<()> {
+    // Replicated, and on disk before it is confirmed.
+    insert(&mut arguments, "x-queue-type", &"quorum".into());
+    declare_durable(channel, binding.queue, arguments).await?;
+    channel
+        .queue_bind(
+            binding.queue.clone(),
+            binding.exchange.clone(),
+            binding.key,
+            QueueBindOptions::default(),
+            FieldTable::default(),
+        )
+        .await
 }
 
 async fn declare_durable(

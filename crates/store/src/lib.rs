@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+pub mod advisory_locks;
+pub(crate) mod indexes;
 pub mod ledger;
 pub mod migrations;
 pub mod pool;

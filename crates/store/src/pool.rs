@@ -1,5 +1,9 @@
-//! The pool, with a limit on every wait: an empty pool or a silent server is
-//! an error after seconds, never a request that hangs.
+//! Connections to Postgres, with a limit on every wait, on both sides: an empty pool, a
+//! silent server, a client that stands still inside a transaction or is gone is an error
+//! after seconds, and never something that others wait for.
+//!
+//! All limits are set here: those of the server as parameters of each session, so that
+//! they hold when the client can do nothing any more.
 
 use std::{str::FromStr, time::Duration};
 
@@ -7,7 +11,7 @@ pub use deadpool_postgres::{GenericClient, Object, Pool, PoolError, Transaction}
 use deadpool_postgres::{Manager, ManagerConfig, RecyclingMethod, Runtime, Timeouts};
 use tokio_postgres::{Config, NoTls};
 
-/// The settings of the pool, the same for every service with a database.
+/// The settings of connections, the same for every service with a database.
 #[derive(Debug, Clone, clap::Args)]
 pub struct PoolSettings {
     /// postgres://user:password@host:port/database
@@ -18,11 +22,22 @@ pub struct PoolSettings {
     #[arg(long, env = "DATABASE_POOL_SIZE", default_value = "8",
           value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub database_pool_size: u16,
-    /// How long a statement may run, in milliseconds. Too low: a large batch
-    /// fails for ever. Too high: a stuck statement holds its connection.
+    /// How long a statement may run, in milliseconds. Too low: a large batch is split
+    /// and its events are parked. Too high: a stuck statement holds its connection.
     #[arg(long, env = "DATABASE_STATEMENT_TIMEOUT_MS", default_value = "30000",
           value_parser = clap::value_parser!(u32).range(100..))]
     pub database_statement_timeout_ms: u32,
+    /// How long a statement may wait for a lock, in milliseconds. Too low: requests of
+    /// a busy account get 503. Too high: they hold connections while they wait.
+    #[arg(long, env = "DATABASE_LOCK_TIMEOUT_MS", default_value = "5000",
+          value_parser = clap::value_parser!(u32).range(10..))]
+    pub database_lock_timeout_ms: u32,
+    /// How long a transaction may stand idle until Postgres ends its session, in
+    /// milliseconds: an account waits so long for a process that froze or whose host
+    /// vanished. Too low: a process that gets no processor time loses its transactions.
+    #[arg(long, env = "DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS", default_value = "2000",
+          value_parser = clap::value_parser!(u32).range(100..))]
+    pub database_idle_in_transaction_timeout_ms: u32,
 }
 
 fn database_url(text: &str) -> Result<Config, String> {
@@ -38,26 +53,83 @@ fn database_url(text: &str) -> Result<Config, String> {
 const WAIT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Opening a connection, all in all.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Data that the peer does not acknowledge for this long ends the connection:
-/// it is what makes the fast recycling check safe.
+/// Data that the peer does not acknowledge for this long ends the connection, on
+/// whichever side it is noticed: it is what makes the fast recycling check safe.
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a connection may be silent until either side asks whether the other is
+/// there, the time between two such questions, and how many may stay unanswered.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(5);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
+const KEEPALIVE_PROBES: u32 = 3;
+/// How often a running statement looks whether its client is still connected.
+const CLIENT_CHECK_INTERVAL: Duration = Duration::from_secs(2);
+/// How much longer than the server's limit on a statement a client waits for it: then
+/// the server is silent, since it would have ended the statement itself.
+const ANSWER_MARGIN: Duration = Duration::from_secs(5);
 
 /// Why there is no pool.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection pool cannot be built")]
 pub struct PoolNotBuilt(#[from] deadpool_postgres::BuildError);
 
-/// The pool; it connects when a connection is asked for.
+impl PoolSettings {
+    /// How long a client waits for the answer to a transaction that has begun: until
+    /// then a server that works has answered, or ended its statement.
+    pub fn answer_limit(&self) -> Duration {
+        self.statement_timeout() + ANSWER_MARGIN
+    }
+
+    pub fn statement_timeout(&self) -> Duration {
+        Duration::from_millis(self.database_statement_timeout_ms.into())
+    }
+
+    /// The same settings with pools of another size.
+    pub fn with_size(&self, connections: u16) -> Self {
+        Self {
+            database_pool_size: connections,
+            ..self.clone()
+        }
+    }
+
+    /// The parameters of a session, as options of its start.
+    fn session_options(&self) -> String {
+        let parameters = [
+            (
+                "statement_timeout",
+                self.database_statement_timeout_ms.into(),
+            ),
+            ("lock_timeout", self.database_lock_timeout_ms.into()),
+            (
+                "idle_in_transaction_session_timeout",
+                self.database_idle_in_transaction_timeout_ms.into(),
+            ),
+            ("tcp_keepalives_idle", KEEPALIVE_IDLE.as_secs()),
+            ("tcp_keepalives_interval", KEEPALIVE_INTERVAL.as_secs()),
+            ("tcp_keepalives_count", KEEPALIVE_PROBES.into()),
+            ("tcp_user_timeout", TCP_USER_TIMEOUT.as_secs() * 1000),
+            (
+                "client_connection_check_interval",
+                CLIENT_CHECK_INTERVAL.as_secs() * 1000,
+            ),
+        ];
+        let options = parameters.map(|(name, value)| format!("-c {name}={value}"));
+        options.join(" ")
+    }
+}
+
+/// A pool, which connects when a connection is asked for. `application` is its name in
+/// `pg_stat_activity`.
 pub fn build(settings: &PoolSettings, application: &str) -> Result<Pool, PoolNotBuilt> {
     let mut config = settings.database_url.clone();
     let given = config.get_options().unwrap_or_default();
-    let timeout_ms = settings.database_statement_timeout_ms;
     config
-        .options(format!("{given} -c statement_timeout={timeout_ms}"))
+        .options(format!("{given} {}", settings.session_options()))
         .application_name(application)
         .connect_timeout(CREATE_TIMEOUT)
         .tcp_user_timeout(TCP_USER_TIMEOUT)
-        .keepalives_idle(TCP_USER_TIMEOUT);
+        .keepalives_idle(KEEPALIVE_IDLE)
+        .keepalives_interval(KEEPALIVE_INTERVAL)
+        .keepalives_retries(KEEPALIVE_PROBES);
     let recycling = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,
     };
@@ -74,9 +146,37 @@ pub fn build(settings: &PoolSettings, application: &str) -> Result<Pool, PoolNot
     )
 }
 
+/// Closes a connection instead of returning it to its pool: the server has not answered
+/// on it in time.
+pub fn close(connection: Object) {
+    drop(Object::take(connection));
+}
+
+/// How long a look at the server may take.
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why Postgres does not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum PingError {
+    #[error(transparent)]
+    NotConnected(#[from] PoolError),
+    #[error(transparent)]
+    Failed(#[from] tokio_postgres::Error),
+    #[error("Postgres does not answer within {} s", PING_TIMEOUT.as_secs())]
+    TimedOut,
+}
+
 /// Whether Postgres answers.
-pub async fn ping(pool: Pool) -> Result<(), PoolError> {
+pub async fn ping(pool: Pool) -> Result<(), PingError> {
     let client = pool.get().await?;
-    client.simple_query("SELECT 1").await?;
-    Ok(())
+    match tokio::time::timeout(PING_TIMEOUT, client.simple_query("SELECT 1")).await {
+        Ok(answer) => {
+            answer?;
+            Ok(())
+        }
+        Err(_) => {
+            close(client);
+            Err(PingError::TimedOut)
+        }
+    }
 }

@@ -1,32 +1,41 @@
 //! Finding bursts, by the rule of domain::burst, among clicks that are stored.
 //!
-//! Whoever stores clicks marks their minutes, in the same transaction. A minute
-//! is looked at once no more clicks come into it for a while, together with as
+//! Whoever stores clicks of an account marks their minutes, in the same transaction. A
+//! minute is looked at once no more clicks come into it for a while, together with as
 //! much around it as a burst can reach, so that every burst is seen whatever the
-//! order in which its clicks came.
+//! order in which its clicks came. It is searched once, without a lock; then its clicks
+//! are judged piece by piece, each of which looks again at what it is about to judge.
+
+use std::time::Instant;
 
 use ::store::{
     ledger::{
-        self, Lock,
+        account_lock,
         totals::Deltas,
         verdicts::{Verdict, click_judge_all},
     },
-    pool::{GenericClient, Pool, Transaction},
+    pool::{GenericClient, Object, Pool},
 };
 use domain::{bot::BotReason, burst::Burst, id::ClickId};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::alone;
+use super::PieceSize;
 use crate::store::StoreError;
-
-const LOCK: i64 = 0x7761_7970_6f73_7404;
 
 /// A minute that is never quiet is looked at this often.
 const MAX_UNQUIET: SignedDuration = SignedDuration::from_secs(60);
 
-/// Clicks that are judged in one transaction: others wait for it.
-const MAX_VERDICTS: usize = 2_000;
+/// Minutes that are looked at in one go.
+const MAX_MINUTES: i64 = 1_000;
+
+/// A minute of an account in which clicks were stored.
+struct MarkedMinute {
+    account_id: i64,
+    minute: Timestamp,
+    /// The marks that were there when it was looked at.
+    mark_ids: Vec<i64>,
+}
 
 /// Judges the clicks of bursts in minutes that have been marked; how many have
 /// become a bot's.
@@ -36,87 +45,97 @@ pub async fn judge_bursts(
     quiet: SignedDuration,
 ) -> Result<u64, StoreError> {
     let mut client = pool.get().await?;
-    // The marks go when all is judged.
-    let Some(marks) = alone(&mut client, LOCK).await? else {
-        return Ok(0);
-    };
-    let minutes = mark_take_all(&marks, quiet).await?;
+    let mut piece_size = PieceSize::default();
     let mut n_judged = 0;
-    if let Some(burst) = burst
-        && !minutes.is_empty()
-    {
-        let mut client = pool.get().await?;
-        for minute in minutes {
-            loop {
-                let transaction = client.transaction().await?;
-                if find(&transaction, burst, minute).await?.is_empty() {
-                    break;
-                }
-                // Again, since somebody may have judged them.
-                ledger::lock(&transaction, Lock::Exclusive).await?;
-                let verdicts = find(&transaction, burst, minute).await?;
-                let mut deltas = Deltas::default();
-                let part = &verdicts[..verdicts.len().min(MAX_VERDICTS)];
-                n_judged += click_judge_all(&transaction, part, &mut deltas).await?;
-                deltas.write(&transaction).await?;
-                transaction.commit().await?;
-                tracing::info!(clicks = part.len(), "clicks were found to be of a burst");
+    for marked in burst_minute_find_due(&client, quiet).await? {
+        if let Some(burst) = burst {
+            let mut clicks = click_find_in_bursts(&client, burst, &marked).await?;
+            while !clicks.is_empty() {
+                let rest = clicks.split_off(piece_size.rows().min(clicks.len()));
+                let started = Instant::now();
+                n_judged += judge_piece(&mut client, marked.account_id, &clicks).await?;
+                piece_size.took(started.elapsed());
+                clicks = rest;
             }
         }
+        // Done again, to no effect, if this process ends before it.
+        let sql = "DELETE FROM burst_minutes WHERE id = ANY ($1)";
+        let statement = client.prepare_cached(sql).await?;
+        client.execute(&statement, &[&marked.mark_ids]).await?;
     }
-    marks.commit().await?;
+    if n_judged > 0 {
+        tracing::info!(clicks = n_judged, "clicks were found to be of a burst");
+    }
     Ok(n_judged)
 }
 
-async fn mark_take_all(
-    transaction: &Transaction<'_>,
+async fn judge_piece(
+    client: &mut Object,
+    account_id: i64,
+    clicks: &[ClickId],
+) -> Result<u64, StoreError> {
+    let transaction = client.transaction().await?;
+    account_lock(&transaction, account_id).await?;
+    // Somebody may have judged them since they were found.
+    let verdicts: Vec<_> = click_find_unjudged(&transaction, clicks).await?;
+    let mut deltas = Deltas::default();
+    let n_judged = click_judge_all(&transaction, &verdicts, &mut deltas).await?;
+    deltas.write(&transaction).await?;
+    transaction.commit().await?;
+    Ok(n_judged)
+}
+
+async fn burst_minute_find_due(
+    client: &Object,
     quiet: SignedDuration,
-) -> Result<Vec<Timestamp>, StoreError> {
-    let statement = transaction
+) -> Result<Vec<MarkedMinute>, StoreError> {
+    let statement = client
         .prepare_cached(
-            "WITH taken AS (
-                 DELETE FROM burst_marks
-                 WHERE minute IN (
-                     SELECT minute
-                     FROM burst_marks
-                     GROUP BY minute
-                     HAVING max(marked_at) <= clock_timestamp() - make_interval(secs => $1)
-                         OR min(marked_at) <= clock_timestamp() - make_interval(secs => $2)
-                 )
-                 RETURNING minute
-             )
-             SELECT DISTINCT minute FROM taken ORDER BY minute",
+            "SELECT account_id, minute, array_agg(id) AS mark_ids
+             FROM burst_minutes
+             GROUP BY account_id, minute
+             HAVING max(marked_at) <= clock_timestamp() - make_interval(secs => $1)
+                 OR min(marked_at) <= clock_timestamp() - make_interval(secs => $2)
+             ORDER BY minute, account_id
+             LIMIT $3",
         )
         .await?;
     let (quiet, unquiet) = (quiet.as_secs_f64(), MAX_UNQUIET.as_secs_f64());
-    let rows = transaction.query(&statement, &[&quiet, &unquiet]).await?;
-    Ok(rows.iter().map(|row| row.get("minute")).collect())
+    let rows = client
+        .query(&statement, &[&quiet, &unquiet, &MAX_MINUTES])
+        .await?;
+    let marked = |row: &tokio_postgres::Row| MarkedMinute {
+        account_id: row.get("account_id"),
+        minute: row.get("minute"),
+        mark_ids: row.get("mark_ids"),
+    };
+    Ok(rows.iter().map(marked).collect())
 }
 
-/// The verdicts on clicks around a minute that are in a burst and not yet judged
-/// so. Whoever was confirmed or judged by the API is left alone.
-async fn find(
-    transaction: &Transaction<'_>,
+/// The clicks of an account around a minute that are in a burst and not yet judged so,
+/// in the order of their ids. Erased clicks all have the same visitor, who is nobody.
+async fn click_find_in_bursts(
+    client: &Object,
     burst: Burst,
-    minute: Timestamp,
-) -> Result<Vec<Verdict>, StoreError> {
-    let (from, to) = (
-        minute - burst.window,
-        minute + SignedDuration::from_secs(60) + burst.window,
-    );
-    let statement = transaction
+    marked: &MarkedMinute,
+) -> Result<Vec<ClickId>, StoreError> {
+    let from = marked.minute - burst.window;
+    let to = marked.minute + SignedDuration::from_secs(60) + burst.window;
+    let statement = client
         .prepare_cached(
-            "SELECT account_id, visitor,
-                    array_agg(click_id ORDER BY clicked_at, click_id) AS click_ids
+            "SELECT array_agg(click_id ORDER BY clicked_at, click_id) AS click_ids
              FROM clicks
-             WHERE clicked_at >= $1 AND clicked_at < $2
-             GROUP BY account_id, visitor
-             HAVING count(*) >= $3",
+             WHERE account_id = $1
+               AND clicked_at >= $2
+               AND clicked_at < $3
+               AND visitor <> 'erased'
+             GROUP BY visitor
+             HAVING count(*) >= $4",
         )
         .await?;
     let n_clicks = i64::try_from(burst.clicks).unwrap_or(i64::MAX);
-    let visitors = transaction
-        .query(&statement, &[&from, &to, &n_clicks])
+    let visitors = client
+        .query(&statement, &[&marked.account_id, &from, &to, &n_clicks])
         .await?;
     let mut in_bursts = Vec::new();
     for visitor in visitors {
@@ -129,15 +148,20 @@ async fn find(
         let found = ids.iter().zip(burst.find(&times));
         in_bursts.extend(found.filter(|(_, is_burst)| *is_burst).map(|(id, _)| *id));
     }
-    verdicts(transaction, &in_bursts).await
+    let unjudged = click_find_unjudged(client, &in_bursts).await?;
+    let mut ids: Vec<_> = unjudged.iter().map(|verdict| verdict.click_id).collect();
+    ids.sort_unstable();
+    Ok(ids)
 }
 
-async fn verdicts(
-    transaction: &Transaction<'_>,
+/// The verdict on those of some clicks of bursts that are not yet judged so. Whoever was
+/// confirmed or judged by the API is left alone.
+async fn click_find_unjudged(
+    client: &impl GenericClient,
     clicks: &[ClickId],
 ) -> Result<Vec<Verdict>, StoreError> {
     let reason = BotReason::Burst.as_str();
-    let statement = transaction
+    let statement = client
         .prepare_cached(
             "SELECT c.click_id, c.bot_reasons, c.bot_rules
              FROM unnest($1::uuid[], $2::timestamptz[]) AS n (click_id, clicked_at)
@@ -147,9 +171,7 @@ async fn verdicts(
         .await?;
     let ids: Vec<_> = clicks.iter().map(ClickId::as_uuid).collect();
     let times: Vec<_> = clicks.iter().map(ClickId::time).collect();
-    let rows = transaction
-        .query(&statement, &[&ids, &times, &reason])
-        .await?;
+    let rows = client.query(&statement, &[&ids, &times, &reason]).await?;
     let verdict = |row: &tokio_postgres::Row| {
         let mut reasons: Vec<String> = row.get("bot_reasons");
         let mut rules: Vec<String> = row.get("bot_rules");

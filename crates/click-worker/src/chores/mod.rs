@@ -1,88 +1,216 @@
-//! What the worker does beside storing: looking for bursts, and removing what an
-//! account does not want to keep. Any number of workers: one does it at a time.
+//! What the worker does beside storing, each task by one worker at a time: matching
+//! conversions with clicks that came later, trying parked events again, looking for
+//! bursts, making partitions ahead, and removing what an account does not want to keep.
+//!
+//! None of them holds anybody up: each finds what to do without a lock, and then works in
+//! pieces of at most [`MAX_PIECE`] rows under the lock of one account, each piece a
+//! transaction that is complete in itself.
 
 mod bursts;
 mod retention;
+mod waiting;
 
 use std::time::Duration;
 
-use ::store::pool::{GenericClient, Object, Pool, Transaction};
+use ::store::pool::Pool;
 use domain::burst::Burst;
 use jiff::SignedDuration;
+use platform::backoff::Backoff;
 use tokio_util::sync::CancellationToken;
 
-use crate::{metrics::Metrics, settings::Settings, store::StoreError};
+use crate::{
+    leases::{Leases, RENEWAL_INTERVAL},
+    metrics::Metrics,
+    parked,
+    settings::Settings,
+    store::{Store, StoreError, partitions},
+};
+
+/// Rows that a transaction changes under an account's lock, at most.
+const MAX_PIECE: usize = 1_000;
+/// How long such a transaction should take, at most: events of the account wait for it.
+const MAX_PIECE_TIME: Duration = Duration::from_millis(50);
 
 /// Between looks for what is too old.
 const RETENTION_INTERVAL: Duration = Duration::from_secs(600);
+/// Between looks whether the partitions of the next days are there.
+const PARTITIONS_INTERVAL: Duration = Duration::from_secs(600);
+/// Between looks for clicks that conversions wait for, and for parked events.
+const WAITING_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How many rows the next piece has: fewer after one that took too long, more after one
+/// that was quick.
+#[derive(Debug, Clone, Copy)]
+struct PieceSize(usize);
+
+impl Default for PieceSize {
+    fn default() -> Self {
+        Self(MAX_PIECE / 4)
+    }
+}
+
+impl PieceSize {
+    fn rows(self) -> usize {
+        self.0
+    }
+
+    fn took(&mut self, time: Duration) {
+        self.0 = match time {
+            time if time > MAX_PIECE_TIME => self.0 / 2,
+            time if time < MAX_PIECE_TIME / 2 => self.0 * 2,
+            _ => self.0,
+        };
+        self.0 = self.0.clamp(1, MAX_PIECE);
+    }
+}
+
+/// How long a task that failed waits at least, if it is not done more often than that.
+const MIN_RETRY_WAIT: Duration = Duration::from_secs(1);
+
+/// A task that is done again and again.
+pub struct Chore {
+    pub name: &'static str,
+    interval: Duration,
+    work: Work,
+}
+
+/// What a task does, with what it remembers from one time to the next.
+enum Work {
+    JudgeBursts {
+        /// `None` is never.
+        burst: Option<Burst>,
+        quiet: SignedDuration,
+    },
+    MatchConversions,
+    RetryParked(Box<Store>),
+    MakePartitions,
+    RemoveOld(retention::Done),
+}
+
+/// Whose turn a task was.
+enum Turn {
+    Done,
+    AnotherWorkers,
+}
+
+/// What tasks share.
+#[derive(Clone)]
 pub struct Chores {
     pub pool: Pool,
+    pub leases: Leases,
     pub metrics: Metrics,
-    /// `None` is never.
-    burst: Option<Burst>,
-    quiet: SignedDuration,
-    interval: Duration,
-    stopping: CancellationToken,
+    pub stopping: CancellationToken,
+}
+
+/// All tasks.
+pub fn all(settings: &Settings, store: Store) -> [Chore; 5] {
+    let interval = Duration::from_millis(settings.chores_interval_ms);
+    let burst = Burst {
+        clicks: settings.burst_clicks as usize,
+        window: SignedDuration::from_millis(settings.burst_window_ms.into()),
+    };
+    let judge_bursts = Work::JudgeBursts {
+        burst: (burst.clicks > 0).then_some(burst),
+        quiet: SignedDuration::from_millis(settings.burst_quiet_ms.into()),
+    };
+    let chore = |name, interval, work| Chore {
+        name,
+        interval,
+        work,
+    };
+    [
+        chore("bursts", interval, judge_bursts),
+        chore(
+            "waiting conversions",
+            interval.min(WAITING_INTERVAL),
+            Work::MatchConversions,
+        ),
+        chore(
+            "parked events",
+            WAITING_INTERVAL,
+            Work::RetryParked(Box::new(store)),
+        ),
+        chore("partitions", PARTITIONS_INTERVAL, Work::MakePartitions),
+        chore(
+            "retention",
+            RETENTION_INTERVAL,
+            Work::RemoveOld(retention::Done::default()),
+        ),
+    ]
 }
 
 impl Chores {
-    pub fn new(
-        pool: Pool,
-        metrics: Metrics,
-        settings: &Settings,
-        stopping: CancellationToken,
-    ) -> Self {
-        let burst = Burst {
-            clicks: settings.burst_clicks as usize,
-            window: SignedDuration::from_millis(settings.burst_window_ms.into()),
-        };
-        Self {
-            pool,
-            metrics,
-            burst: (burst.clicks > 0).then_some(burst),
-            quiet: SignedDuration::from_millis(settings.burst_quiet_ms.into()),
-            interval: Duration::from_millis(settings.chores_interval_ms),
-            stopping,
-        }
-    }
-
-    /// Until stopping.
-    pub async fn run(self) -> anyhow::Result<()> {
-        let mut retention_at = tokio::time::Instant::now();
-        let mut done = retention::Done::default();
+    /// Does a task each time its interval is over, if this worker has the lease of it,
+    /// until stopping. One that failed is tried again after a wait that grows.
+    pub async fn repeat(self, mut chore: Chore) -> anyhow::Result<()> {
+        let mut backoff = Backoff::default();
         loop {
-            match bursts::judge_bursts(&self.pool, self.burst, self.quiet).await {
-                Ok(n_clicks) => {
-                    self.metrics.burst_clicks.inc_by(n_clicks);
+            let done = tokio::select! {
+                done = self.work(&mut chore) => done,
+                () = self.stopping.cancelled() => return Ok(()),
+            };
+            let pause = match done {
+                Ok(Turn::Done) => {
+                    backoff.reset();
+                    chore.interval
                 }
-                Err(error) => self.failed("looking for bursts", &error),
-            }
-            if retention_at <= tokio::time::Instant::now() {
-                match retention::remove_old(&self.pool, &mut done).await {
-                    Ok(()) => retention_at = tokio::time::Instant::now() + RETENTION_INTERVAL,
-                    Err(error) => self.failed("removing what is too old", &error),
+                Ok(Turn::AnotherWorkers) => chore.interval.min(RENEWAL_INTERVAL),
+                Err(error) => {
+                    self.metrics.chore_failures.inc();
+                    let wait = backoff.next_wait().max(chore.interval.min(MIN_RETRY_WAIT));
+                    let wait_ms = wait.as_millis();
+                    let task = chore.name;
+                    tracing::warn!(task, error = %error, wait_ms, "a periodic task failed and is tried again");
+                    wait
                 }
-            }
+            };
             tokio::select! {
-                () = tokio::time::sleep(self.interval) => {}
+                () = tokio::time::sleep(pause) => {}
                 () = self.stopping.cancelled() => return Ok(()),
             }
         }
     }
 
-    fn failed(&self, chore: &str, error: &StoreError) {
-        self.metrics.chore_failures.inc();
-        tracing::warn!(chore, error = %error, "a chore failed and is tried again");
+    async fn work(&self, chore: &mut Chore) -> Result<Turn, StoreError> {
+        if !self.leases.hold(&format!("task:{}", chore.name)).await? {
+            return Ok(Turn::AnotherWorkers);
+        }
+        match &mut chore.work {
+            Work::JudgeBursts { burst, quiet } => {
+                let n_clicks = bursts::judge_bursts(&self.pool, *burst, *quiet).await?;
+                self.metrics.burst_clicks.inc_by(n_clicks);
+            }
+            Work::MatchConversions => waiting::match_due(&self.pool).await?,
+            Work::RetryParked(store) => {
+                parked::retry_due(&self.pool, store).await?;
+                let n_parked = parked::count(&self.pool).await?;
+                self.metrics.parked_events.set(n_parked);
+            }
+            Work::MakePartitions => partitions::make_ahead(&self.pool).await?,
+            Work::RemoveOld(done) => retention::remove_old(&self.pool, done).await?,
+        }
+        Ok(Turn::Done)
     }
 }
 
-/// A transaction in which one worker does a chore; `None` if another does it.
-async fn alone(client: &mut Object, lock: i64) -> Result<Option<Transaction<'_>>, StoreError> {
-    let transaction = client.transaction().await?;
-    let statement = transaction
-        .prepare_cached("SELECT pg_try_advisory_xact_lock($1) AS is_alone")
-        .await?;
-    let row = transaction.query_one(&statement, &[&lock]).await?;
-    Ok(row.get::<_, bool>("is_alone").then_some(transaction))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_become_smaller_and_larger_within_their_limits() {
+        let mut size = PieceSize::default();
+        for _ in 0..20 {
+            size.took(Duration::from_millis(1));
+        }
+        assert_eq!(size.rows(), MAX_PIECE);
+        size.took(MAX_PIECE_TIME * 2);
+        assert_eq!(size.rows(), MAX_PIECE / 2);
+        size.took(MAX_PIECE_TIME);
+        assert_eq!(size.rows(), MAX_PIECE / 2);
+        for _ in 0..20 {
+            size.took(MAX_PIECE_TIME * 2);
+        }
+        assert_eq!(size.rows(), 1);
+    }
 }

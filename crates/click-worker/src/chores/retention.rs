@@ -1,23 +1,24 @@
 //! Removing what is older than an account wants it kept: whole days, by UTC.
 //!
-//! A day of clicks is dropped with its partition where nobody wants it any more,
-//! and else the accounts' rows are deleted. Totals stay: they name no person.
+//! A day of clicks goes with its partition where nobody wants it any more, and else the
+//! accounts' rows are deleted. Totals stay: they name no person.
+//!
+//! Nobody waits for any of it. Rows are deleted in pieces. A partition is detached
+//! concurrently, so that neither readers nor writers of other days notice; it is dropped
+//! once nobody can reach it. A reader of its own day (a backup, say) makes that fail, and
+//! it is done at a later time. What is left half done (a detachment that was interrupted,
+//! a partition that is detached and not dropped) is finished first.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Instant};
 
 use ::store::{
-    ledger::{self, Lock},
+    ledger::account_lock,
     pool::{GenericClient, Object, Pool},
 };
 use jiff::{Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
 
-use super::alone;
+use super::PieceSize;
 use crate::store::StoreError;
-
-const LOCK: i64 = 0x7761_7970_6f73_7405;
-
-/// Rows that are deleted in one transaction.
-const MAX_ROWS: i64 = 5_000;
 
 /// A conversion of which nothing is known but the id of a click that never came.
 const WAITING_DAYS: i32 = 30;
@@ -27,12 +28,9 @@ pub type Done = BTreeMap<i64, Date>;
 
 pub async fn remove_old(pool: &Pool, done: &mut Done) -> Result<(), StoreError> {
     let mut client = pool.get().await?;
-    let Some(alone) = alone(&mut client, LOCK).await? else {
-        return Ok(());
-    };
-    let mut client = pool.get().await?;
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     let horizons = account_raise_raw_since(&client, today).await?;
+    finish_detached(&client, &horizons).await?;
     let is_done = horizons
         .iter()
         .all(|(id, horizon)| done.get(id) == Some(horizon));
@@ -50,7 +48,6 @@ pub async fn remove_old(pool: &Pool, done: &mut Done) -> Result<(), StoreError> 
     }
     let waiting_since = midnight(today.saturating_sub(WAITING_DAYS.days()));
     remove_rows(&mut client, WAITING, 0, waiting_since).await?;
-    alone.commit().await?;
     Ok(())
 }
 
@@ -60,7 +57,7 @@ fn midnight(day: Date) -> Timestamp {
 }
 
 /// The first day that each account keeps. Written down before anything goes:
-/// what is older does not add up to the totals from here on.
+/// what is older does not add up to the totals from here on, and is not stored any more.
 async fn account_raise_raw_since(
     client: &Object,
     today: Date,
@@ -86,25 +83,34 @@ async fn remove_clicks(
     horizons: &BTreeMap<i64, Date>,
 ) -> Result<(), StoreError> {
     let latest = horizons.values().max().copied().unwrap_or(Date::MIN);
-    for (partition, day) in partition_list(client).await? {
-        if day >= latest {
+    for partition in partition_list(client).await? {
+        if partition.day >= latest || partition.state != PartitionState::Attached {
             continue;
         }
-        let accounts = account_list(client, &partition).await?;
-        let is_old = |account: &i64| horizons.get(account).is_some_and(|horizon| day < *horizon);
-        if accounts.iter().all(is_old) && drop_partition(client, &partition, is_old).await? {
+        let accounts = account_list(client, &partition.name).await?;
+        let is_old = is_old_on(partition.day, horizons);
+        if accounts.iter().all(&is_old) {
+            detach(client, &partition.name).await?;
+            drop_or_attach(client, &partition, horizons).await?;
             continue;
         }
-        let old: Vec<i64> = accounts.into_iter().filter(is_old).collect();
-        let sql = format!(
-            "DELETE FROM {partition}
-             WHERE ctid = ANY (ARRAY(
-                 SELECT ctid FROM {partition} WHERE account_id = ANY ($1) LIMIT {MAX_ROWS}
-             ))"
-        );
-        while !old.is_empty() && client.execute(&sql, &[&old]).await? > 0 {}
+        for account_id in accounts.into_iter().filter(is_old) {
+            let old = Old {
+                table: &partition.name,
+                is_old: "m.account_id = $1 AND $2::timestamptz IS NOT NULL",
+            };
+            remove_rows(client, old, account_id, midnight(partition.day)).await?;
+        }
     }
     Ok(())
+}
+
+fn is_old_on(day: Date, horizons: &BTreeMap<i64, Date>) -> impl Fn(&i64) -> bool {
+    move |account_id| {
+        horizons
+            .get(account_id)
+            .is_some_and(|horizon| day < *horizon)
+    }
 }
 
 /// The accounts that have clicks in a partition: by its index from one to the next,
@@ -127,69 +133,136 @@ async fn account_list(
     Ok(rows.iter().map(|row| row.get("account_id")).collect())
 }
 
-/// Drops a partition if all that is in it is old: asked again once nobody can add
-/// to it, since a late click of another account may have come meanwhile. Somebody
-/// who reads clicks must not be waited for while others wait for us.
-async fn drop_partition(
-    client: &mut Object,
-    partition: &str,
-    is_old: impl Fn(&i64) -> bool,
-) -> Result<bool, StoreError> {
-    let transaction = client.transaction().await?;
-    // What dropping it would lock, and in that order.
-    let sql = "SET LOCAL lock_timeout = '2s'; LOCK TABLE ONLY clicks IN ACCESS EXCLUSIVE MODE";
-    transaction.batch_execute(sql).await?;
-    let accounts = account_list(&transaction, partition).await?;
-    if !accounts.iter().all(is_old) {
-        return Ok(false);
-    }
-    let sql = format!("DROP TABLE {partition}");
-    transaction.batch_execute(&sql).await?;
-    transaction.commit().await?;
-    tracing::info!(partition, "dropped a partition that nobody wants to keep");
-    Ok(true)
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PartitionState {
+    Attached,
+    /// Its detachment was interrupted: nobody writes to it any more.
+    DetachPending,
+    Detached,
 }
 
-/// The partitions of clicks with their days.
-async fn partition_list(client: &Object) -> Result<Vec<(String, Date)>, StoreError> {
+#[derive(Debug)]
+struct Partition {
+    name: String,
+    day: Date,
+    state: PartitionState,
+}
+
+/// The partitions of clicks with their days, and those that were detached.
+async fn partition_list(client: &Object) -> Result<Vec<Partition>, StoreError> {
     let statement = client
         .prepare_cached(
-            "SELECT c.relname::text AS name
-             FROM pg_inherits i
-             JOIN pg_class c ON c.oid = i.inhrelid
-             WHERE i.inhparent = 'clicks'::regclass
+            "SELECT c.relname::text AS name, i.inhdetachpending AS is_pending
+             FROM pg_class c
+             LEFT JOIN pg_inherits i ON i.inhrelid = c.oid AND i.inhparent = 'clicks'::regclass
+             WHERE c.relname ~ '^clicks_[0-9]{8}$'
+               AND c.relkind = 'r'
+               AND c.relnamespace = current_schema()::regnamespace
              ORDER BY c.relname",
         )
         .await?;
     let rows = client.query(&statement, &[]).await?;
-    let named = |row: &tokio_postgres::Row| {
+    let partition = |row: &tokio_postgres::Row| {
         let name: String = row.get("name");
         let day = Date::strptime("%Y%m%d", name.strip_prefix("clicks_")?).ok()?;
-        Some((name, day))
+        let state = match row.get("is_pending") {
+            Some(false) => PartitionState::Attached,
+            Some(true) => PartitionState::DetachPending,
+            None => PartitionState::Detached,
+        };
+        Some(Partition { name, day, state })
     };
-    Ok(rows.iter().filter_map(named).collect())
+    Ok(rows.iter().filter_map(partition).collect())
+}
+
+/// Finishes what an earlier run has begun.
+async fn finish_detached(
+    client: &Object,
+    horizons: &BTreeMap<i64, Date>,
+) -> Result<(), StoreError> {
+    for partition in partition_list(client).await? {
+        match partition.state {
+            PartitionState::Attached => continue,
+            PartitionState::DetachPending => {
+                let name = &partition.name;
+                let sql = format!("ALTER TABLE clicks DETACH PARTITION {name} FINALIZE");
+                execute_with_short_lock(client, &sql).await?;
+            }
+            PartitionState::Detached => {}
+        }
+        drop_or_attach(client, &partition, horizons).await?;
+    }
+    Ok(())
+}
+
+/// Takes a partition out of the table. It waits, without holding anybody up, for those
+/// who use the table now.
+async fn detach(client: &Object, partition: &str) -> Result<(), StoreError> {
+    let sql = format!("ALTER TABLE clicks DETACH PARTITION {partition} CONCURRENTLY");
+    execute_with_short_lock(client, &sql).await
+}
+
+/// How long a change of the table's definition waits for each lock, and those behind it.
+const LOCK_TIMEOUT: &str = "100ms";
+
+async fn execute_with_short_lock(client: &Object, sql: &str) -> Result<(), StoreError> {
+    let set = format!("SET lock_timeout = '{LOCK_TIMEOUT}'");
+    client.batch_execute(&set).await?;
+    let result = client.batch_execute(sql).await;
+    client.batch_execute("RESET lock_timeout").await?;
+    Ok(result?)
+}
+
+/// Drops a detached partition if all that is in it is old. A late click of another
+/// account may have come just before it was detached: then it is attached again.
+async fn drop_or_attach(
+    client: &Object,
+    partition: &Partition,
+    horizons: &BTreeMap<i64, Date>,
+) -> Result<(), StoreError> {
+    let Partition { name, day, .. } = partition;
+    let accounts = account_list(client, name).await?;
+    if accounts.iter().all(is_old_on(*day, horizons)) {
+        client.batch_execute(&format!("DROP TABLE {name}")).await?;
+        tracing::info!(
+            partition = name,
+            "dropped a partition that nobody wants to keep"
+        );
+        return Ok(());
+    }
+    let next = day.saturating_add(1.day());
+    let sql = format!(
+        "ALTER TABLE clicks ATTACH PARTITION {name}
+         FOR VALUES FROM ('{day} 00:00:00+00') TO ('{next} 00:00:00+00')"
+    );
+    execute_with_short_lock(client, &sql).await?;
+    tracing::info!(
+        partition = name,
+        "kept a partition: a late click came into it"
+    );
+    Ok(())
 }
 
 /// What is old in a table `m`: of account `$1`, before `$2`.
 #[derive(Clone, Copy)]
-struct Old {
-    table: &'static str,
+struct Old<'o> {
+    table: &'o str,
     is_old: &'static str,
 }
 
-const CONVERSIONS: Old = Old {
+const CONVERSIONS: Old<'_> = Old {
     table: "conversions",
     is_old: "m.account_id = $1 AND m.converted_at < $2",
 };
 
-const MESSAGES: Old = Old {
+const MESSAGES: Old<'_> = Old {
     table: "messages",
     is_old: "m.account_id = $1 AND m.sent_at < $2",
 };
 
 /// A message click stays while later clicks of its contact do, which would
 /// otherwise take its place, and while later conversions are credited to it.
-const MESSAGE_CLICKS: Old = Old {
+const MESSAGE_CLICKS: Old<'_> = Old {
     table: "message_clicks",
     is_old: "
         m.account_id = $1
@@ -210,44 +283,52 @@ const MESSAGE_CLICKS: Old = Old {
         )",
 };
 
-const WAITING: Old = Old {
+const WAITING: Old<'_> = Old {
     table: "conversions",
     is_old: "m.account_id IS NULL AND $1::bigint = 0 AND m.converted_at < $2",
 };
 
-/// Deletes what is old, some rows at a time. They are looked for beside others, and
-/// deleted alone with the books: what is removed must not be counted anew
-/// meanwhile.
+/// Rows that are found at once.
+const MAX_FOUND: i64 = 5_000;
+
+/// Deletes what is old, piece by piece. It is looked for without a lock, as long as that
+/// takes, and looked at again under the account's, when it is deleted: what is removed
+/// must not be counted anew meanwhile.
 async fn remove_rows(
     client: &mut Object,
-    Old { table, is_old }: Old,
+    Old { table, is_old }: Old<'_>,
     account_id: i64,
     horizon: Timestamp,
 ) -> Result<(), StoreError> {
     let find = format!("SELECT m.ctid::text AS place FROM {table} m WHERE {is_old} LIMIT $3");
     let delete =
         format!("DELETE FROM {table} m WHERE m.ctid = ANY ($3::text[]::tid[]) AND {is_old}");
+    let mut piece_size = PieceSize::default();
     loop {
         let transaction = client.transaction().await?;
-        // As long as it takes: nobody waits for it.
         transaction
             .batch_execute("SET LOCAL statement_timeout = 0")
             .await?;
-        let statement = transaction.prepare_cached(&find).await?;
         let found = transaction
-            .query(&statement, &[&account_id, &horizon, &MAX_ROWS])
+            .query(&find, &[&account_id, &horizon, &MAX_FOUND])
             .await?;
         transaction.commit().await?;
         if found.is_empty() {
             return Ok(());
         }
         let places: Vec<String> = found.iter().map(|row| row.get("place")).collect();
-        let transaction = client.transaction().await?;
-        ledger::lock(&transaction, Lock::Exclusive).await?;
-        let statement = transaction.prepare_cached(&delete).await?;
-        transaction
-            .execute(&statement, &[&account_id, &horizon, &places])
-            .await?;
-        transaction.commit().await?;
+        let mut places = places.as_slice();
+        while !places.is_empty() {
+            let (piece, rest) = places.split_at(piece_size.rows().min(places.len()));
+            let started = Instant::now();
+            let transaction = client.transaction().await?;
+            account_lock(&transaction, account_id).await?;
+            transaction
+                .execute(&delete, &[&account_id, &horizon, &piece])
+                .await?;
+            transaction.commit().await?;
+            piece_size.took(started.elapsed());
+            places = rest;
+        }
     }
 }

@@ -14,6 +14,7 @@ WITH wanted AS (
 SELECT coalesce(w.account_id, m.account_id) AS account_id,
        coalesce(w.message_key, m.message_key) AS message_key,
        coalesce(w.contact_key, m.contact_key) AS contact_key,
+       coalesce(w.clicked_at, m.clicked_at) AS clicked_at,
        format('message click %s %s: is %s, should be %s',
               coalesce(w.message_key, m.message_key),
               coalesce(left(w.contact_key, 2), left(m.contact_key, 2)),

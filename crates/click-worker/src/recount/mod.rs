@@ -2,27 +2,27 @@
 //! the facts say; with `--repair` they are made so.
 //!
 //! What should be is computed in SQL from the raw rows, by other means than the
-//! worker's own. Rows that are older than what an account keeps are left out.
+//! worker's own, without a lock. Rows that are older than what an account keeps are left
+//! out. A repair works in pieces under the lock of one account, each complete in itself.
+//! Totals are repaired by adding what they lack: since every transaction changes facts
+//! and totals alike, what a total lacked in one snapshot of the database it still lacks
+//! when it is repaired, whatever was stored meanwhile.
 
-use std::{collections::BTreeSet, process::ExitCode};
+mod repair;
+
+use std::process::ExitCode;
 
 use ::store::{
-    ledger::{
-        self, Lock,
-        conversions::{conversion_credit_all, credited_message_click},
-        message_clicks::{message_click_delete_all, message_click_rebuild_all},
-        totals::Deltas,
-    },
+    ledger::conversions::credited_message_click,
     migrations,
-    pool::{self, GenericClient, PoolSettings, Transaction},
+    pool::{self, GenericClient, Object, PoolSettings, Transaction},
 };
 use anyhow::Context as _;
 use clap::Args;
-use domain::{
-    attribution::MessageContact,
-    id::{AccountId, ConversionId},
-};
 use serde::Serialize;
+use tokio_postgres::{IsolationLevel, Row};
+
+use crate::command;
 
 /// Differences that are shown of each kind.
 const SHOWN: usize = 20;
@@ -32,8 +32,8 @@ pub struct RecountSettings {
     /// Only this account.
     #[arg(long)]
     account: Option<i64>,
-    /// Make message clicks, credits and totals what they should be. Clicks wait
-    /// in their queue meanwhile.
+    /// Make message clicks, credits and totals what they should be, while clicks are
+    /// stored.
     #[arg(long)]
     repair: bool,
     #[command(flatten)]
@@ -60,105 +60,85 @@ struct Differences {
 }
 
 impl Differences {
-    fn of(all: Vec<String>) -> Self {
+    /// Of rows with a column `difference`.
+    fn of(rows: &[Row]) -> Self {
+        let examples = rows.iter().take(SHOWN).map(|row| row.get("difference"));
         Self {
-            different: all.len(),
-            examples: all.into_iter().take(SHOWN).collect(),
+            different: rows.len(),
+            examples: examples.collect(),
         }
     }
 }
 
 /// Prints the report as JSON; fails if there are differences that are not
 /// repaired.
-#[expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command line prints"
-)]
 pub fn main(settings: RecountSettings) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let report = match runtime {
-        Ok(runtime) => runtime.block_on(run(settings)),
-        Err(error) => Err(error.into()),
-    };
-    match report {
-        Ok(report) => {
-            let is_right = [
-                &report.message_clicks,
-                &report.credits,
-                &report.totals,
-                &report.link_totals,
-            ]
-            .iter()
-            .all(|found| found.different == 0);
-            println!("{}", serde_json::json!(report));
-            match is_right || report.repaired {
-                true => ExitCode::SUCCESS,
-                false => ExitCode::FAILURE,
-            }
-        }
-        Err(error) => {
-            eprintln!("click-worker: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    command::run(async {
+        let report = run(settings).await?;
+        let is_right = [
+            &report.message_clicks,
+            &report.credits,
+            &report.totals,
+            &report.link_totals,
+        ]
+        .iter()
+        .all(|found| found.different == 0);
+        let code = match is_right || report.repaired {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        };
+        Ok((serde_json::json!(report), code))
+    })
 }
 
 async fn run(settings: RecountSettings) -> anyhow::Result<Report> {
-    let pool = pool::build(&settings.pool, "click-worker recount")?;
+    let pool = pool::build(&settings.pool.with_size(1), "click-worker recount")?;
     let mut client = pool.get().await.context("Postgres cannot be reached")?;
     migrations::check(&client).await?;
-    // As long as it takes: it reads everything.
-    client.batch_execute("SET statement_timeout = 0").await?;
-    let transaction = client
-        .build_transaction()
-        .isolation_level(match settings.repair {
-            // After the lock is held, everything is seen.
-            true => tokio_postgres::IsolationLevel::ReadCommitted,
-            false => tokio_postgres::IsolationLevel::RepeatableRead,
-        })
-        .read_only(!settings.repair)
-        .start()
-        .await?;
-    if settings.repair {
-        ledger::lock(&transaction, Lock::Exclusive).await?;
-        // Sends are counted without that lock.
-        let sql = "LOCK TABLE totals, link_totals, messages IN SHARE ROW EXCLUSIVE MODE";
-        transaction.batch_execute(sql).await?;
+    // As long as it takes: it reads everything, and holds nobody up.
+    let no_limits = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0";
+    client.batch_execute(no_limits).await?;
+    match settings.repair {
+        true => repair::run(&mut client, settings.account).await,
+        false => compare(&mut client, settings.account).await,
     }
-    let recount = Recount {
+}
+
+/// Everything in one snapshot.
+async fn compare(client: &mut Object, account: Option<i64>) -> anyhow::Result<Report> {
+    let transaction = snapshot(client).await?;
+    let find = Find {
         transaction: &transaction,
-        account: settings.account,
+        account,
     };
-    let report = recount.run(settings.repair).await?;
+    let report = Report {
+        message_clicks: Differences::of(&find.message_clicks().await?),
+        credits: Differences::of(&find.credits().await?),
+        totals: Differences::of(&find.totals(&TOTALS).await?),
+        link_totals: Differences::of(&find.totals(&LINK_TOTALS).await?),
+        clicks: find.count("clicks").await?,
+        conversions: find.count("conversions").await?,
+        repaired: false,
+    };
     transaction.commit().await?;
     Ok(report)
 }
 
-struct Recount<'t> {
+async fn snapshot(client: &mut Object) -> Result<Transaction<'_>, tokio_postgres::Error> {
+    client
+        .build_transaction()
+        .isolation_level(IsolationLevel::RepeatableRead)
+        .start()
+        .await
+}
+
+/// Finds what is different, in one transaction.
+struct Find<'t> {
     transaction: &'t Transaction<'t>,
     account: Option<i64>,
 }
 
-impl Recount<'_> {
-    async fn run(&self, repair: bool) -> anyhow::Result<Report> {
-        let message_clicks = self.message_clicks(repair).await?;
-        let credits = self.credits(repair).await?;
-        let totals = self.totals(&TOTALS, repair).await?;
-        let link_totals = self.totals(&LINK_TOTALS, repair).await?;
-        Ok(Report {
-            clicks: self.count("clicks").await?,
-            conversions: self.count("conversions").await?,
-            message_clicks,
-            credits,
-            totals,
-            link_totals,
-            repaired: repair,
-        })
-    }
-
+impl Find<'_> {
     async fn count(&self, table: &str) -> anyhow::Result<i64> {
         let sql =
             format!("SELECT count(*) FROM {table} WHERE $1::bigint IS NULL OR account_id = $1");
@@ -169,28 +149,14 @@ impl Recount<'_> {
             .get(0))
     }
 
-    async fn message_clicks(&self, repair: bool) -> anyhow::Result<Differences> {
+    async fn message_clicks(&self) -> anyhow::Result<Vec<Row>> {
         let sql = include_str!("message_clicks.sql");
-        let rows = self.transaction.query(sql, &[&self.account]).await?;
-        if repair {
-            let key = |row: &tokio_postgres::Row| MessageContact {
-                account_id: AccountId(row.get("account_id")),
-                message_key: row.get("message_key"),
-                contact_key: row.get("contact_key"),
-            };
-            let keys: BTreeSet<_> = rows.iter().map(key).collect();
-            // What this changes of the totals is counted anew below.
-            message_click_delete_all(self.transaction, &keys.iter().collect::<Vec<_>>()).await?;
-            message_click_rebuild_all(self.transaction, &keys, &mut Deltas::default()).await?;
-        }
-        Ok(Differences::of(
-            rows.iter().map(|row| row.get("difference")).collect(),
-        ))
+        Ok(self.transaction.query(sql, &[&self.account]).await?)
     }
 
-    async fn credits(&self, repair: bool) -> anyhow::Result<Differences> {
+    async fn credits(&self) -> anyhow::Result<Vec<Row>> {
         let sql = format!(
-            "SELECT c.conversion_id,
+            "SELECT c.account_id, c.conversion_id,
                     format('conversion %s: is credited to %s %s, should be to %s',
                            c.conversion_id, c.attribution, c.credited_click_id, m.click_id)
                         AS difference
@@ -198,6 +164,7 @@ impl Recount<'_> {
              LEFT JOIN {} AS m ON true
              LEFT JOIN accounts a ON a.id = c.account_id
              WHERE ($1::bigint IS NULL OR c.account_id = $1)
+               AND c.account_id IS NOT NULL
                AND c.converted_at >= coalesce(a.raw_since, '-infinity')
                AND (c.credited_click_id IS DISTINCT FROM m.click_id
                     OR c.attribution <> CASE
@@ -207,60 +174,12 @@ impl Recount<'_> {
                     END)",
             credited_message_click()
         );
-        let rows = self.transaction.query(&sql, &[&self.account]).await?;
-        if repair {
-            let id = |row: &tokio_postgres::Row| ConversionId::from_uuid(row.get("conversion_id"));
-            let ids: BTreeSet<_> = rows.iter().map(id).collect::<Result<_, _>>()?;
-            conversion_credit_all(self.transaction, &ids, &mut Deltas::default()).await?;
-        }
-        Ok(Differences::of(
-            rows.iter().map(|row| row.get("difference")).collect(),
-        ))
+        Ok(self.transaction.query(&sql, &[&self.account]).await?)
     }
 
-    async fn totals(&self, table: &Table, repair: bool) -> anyhow::Result<Differences> {
-        let with = include_str!("totals.sql");
-        let Table {
-            name,
-            wanted,
-            key,
-            columns,
-        } = table;
-        // A row that counts nothing is as good as none.
-        let is_counted = "AND ($1::bigint IS NULL OR t.account_id = $1)
-               AND t.bucket >= coalesce(
-                   (SELECT a.raw_since FROM accounts a WHERE a.id = t.account_id), '-infinity')";
-        let measures = |alias: &str| {
-            let column = |name: &&str| format!("coalesce({alias}.{name}, 0)");
-            MEASURES.iter().map(column).collect::<Vec<_>>().join(", ")
-        };
-        let sql = format!(
-            "WITH {with}
-             SELECT format('{name} %s: is (%s), should be (%s)', concat_ws(' ', {key}),
-                           concat_ws(' ', {}), concat_ws(' ', {})) AS difference
-             FROM (SELECT * FROM {wanted} t WHERE true {is_counted}) AS w
-             FULL JOIN (SELECT * FROM {name} t WHERE true {is_counted}) AS t USING ({key})
-             WHERE ({}) IS DISTINCT FROM ({})",
-            measures("t"),
-            measures("w"),
-            measures("t"),
-            measures("w"),
-        );
-        let rows = self.transaction.query(&sql, &[&self.account]).await?;
-        if repair {
-            let delete = format!("DELETE FROM {name} t WHERE true {is_counted}");
-            self.transaction.execute(&delete, &[&self.account]).await?;
-            let all = MEASURES.join(", ");
-            let insert = format!(
-                "WITH {with}
-                 INSERT INTO {name} ({key}, {columns}{all})
-                 SELECT {key}, {columns}{all} FROM {wanted} t WHERE true {is_counted}"
-            );
-            self.transaction.execute(&insert, &[&self.account]).await?;
-        }
-        Ok(Differences::of(
-            rows.iter().map(|row| row.get("difference")).collect(),
-        ))
+    async fn totals(&self, table: &Table) -> anyhow::Result<Vec<Row>> {
+        let sql = table.differences();
+        Ok(self.transaction.query(&sql, &[&self.account]).await?)
     }
 }
 
@@ -296,3 +215,42 @@ const LINK_TOTALS: Table = Table {
     key: "account_id, link_key, bucket, country, device, currency",
     columns: "",
 };
+
+impl Table {
+    /// The rows that are not what they should be: their key and columns, what each
+    /// measure lacks, and the difference in words. `$1` is an account, or null.
+    fn differences(&self) -> String {
+        let with = include_str!("totals.sql");
+        let Self {
+            name,
+            wanted,
+            key,
+            columns,
+        } = self;
+        // A row that counts nothing is as good as none.
+        let is_counted = "AND ($1::bigint IS NULL OR t.account_id = $1)
+               AND t.bucket >= coalesce(
+                   (SELECT a.raw_since FROM accounts a WHERE a.id = t.account_id), '-infinity')";
+        let measures = |alias: &str| {
+            let column = |name: &&str| format!("coalesce({alias}.{name}, 0)");
+            MEASURES.map(|name| column(&name)).join(", ")
+        };
+        let lacking = MEASURES
+            .map(|name| format!("coalesce(w.{name}, 0) - coalesce(t.{name}, 0) AS {name}"))
+            .join(", ");
+        let columns: String = columns
+            .split_terminator(", ")
+            .map(|name| format!("coalesce(w.{name}, t.{name}) AS {name}, "))
+            .collect();
+        let (are, should_be) = (measures("t"), measures("w"));
+        format!(
+            "WITH {with}
+             SELECT {key}, {columns}{lacking},
+                    format('{name} %s: is (%s), should be (%s)', concat_ws(' ', {key}),
+                           concat_ws(' ', {are}), concat_ws(' ', {should_be})) AS difference
+             FROM (SELECT * FROM {wanted} t WHERE true {is_counted}) AS w
+             FULL JOIN (SELECT * FROM {name} t WHERE true {is_counted}) AS t USING ({key})
+             WHERE ({are}) IS DISTINCT FROM ({should_be})"
+        )
+    }
+}

@@ -6,13 +6,12 @@ use ::store::pool::{GenericClient, Transaction};
 use domain::{bot::BotReason, click::ClickEvent};
 use uuid::Uuid;
 
-use super::{Row, column};
+use super::Row;
 
-/// Inserts what is not there yet; the ids of those. Of addresses is kept what the
-/// account wants: all, the network (24 bits of IPv4, 48 of IPv6), or nothing.
+/// Inserts what is not there yet; the ids of those.
 pub(super) async fn click_insert_all(
     transaction: &Transaction<'_>,
-    rows: &[Row<'_>],
+    rows: &[&Row<'_>],
 ) -> Result<HashSet<Uuid>, tokio_postgres::Error> {
     let statement = transaction
         .prepare_cached(
@@ -22,15 +21,8 @@ pub(super) async fn click_insert_all(
                   country, sub1, sub2, sub3, sub4, sub5, source, creative, cost, is_bot,
                   bot_reasons, bot_rules, asn, confirmed, device, os, browser, campaign_id)
              SELECT click_id, clicked_at, account_id, link_key, link_id, list_id, offer_id,
-                    creative_id, message_id, contact_phone, visitor,
-                    CASE accounts.ip_storage
-                        WHEN 'none' THEN NULL
-                        WHEN 'truncated' THEN host(network(set_masklen(
-                            ip, CASE family(ip) WHEN 4 THEN 24 ELSE 48 END
-                        )))::inet
-                        ELSE ip
-                    END,
-                    user_agent, referrer, country, sub1, sub2, sub3, sub4, sub5, source, creative, cost,
+                    creative_id, message_id, contact_phone, visitor, ip, user_agent,
+                    referrer, country, sub1, sub2, sub3, sub4, sub5, source, creative, cost,
                     bot_reasons <> '', string_to_array(bot_reasons, ','),
                     string_to_array(bot_rules, E'\\x1f'), asn, confirmed, device, os, browser,
                     campaign_id
@@ -46,7 +38,6 @@ pub(super) async fn click_insert_all(
                   creative_id, message_id, contact_phone, visitor, ip, user_agent, referrer,
                   country, sub1, sub2, sub3, sub4, sub5, source, creative, cost, bot_reasons,
                   bot_rules, asn, confirmed, device, os, browser, campaign_id)
-             LEFT JOIN accounts ON accounts.id = account_id
              ON CONFLICT DO NOTHING
              RETURNING click_id",
         )
@@ -69,7 +60,7 @@ pub(super) async fn click_insert_all(
                 &text(|event| &event.message_id),
                 &text(|event| &event.contact_phone),
                 &column(rows, |row| row.visitor.to_string()),
-                &column(rows, |row| row.event.ip),
+                &column(rows, |row| row.kept_ip),
                 &text(|event| &event.user_agent),
                 &text(|event| &event.referrer),
                 &text(|event| &event.country),
@@ -96,6 +87,11 @@ pub(super) async fn click_insert_all(
         )
         .await?;
     Ok(inserted.iter().map(|row| row.get("click_id")).collect())
+}
+
+/// A column of a batch, for `unnest`.
+fn column<'r, T>(rows: &'r [&'r Row<'r>], value: impl Fn(&'r Row<'r>) -> T) -> Vec<T> {
+    rows.iter().map(|row| value(row)).collect()
 }
 
 /// Arrays of arrays would have to be rectangular.

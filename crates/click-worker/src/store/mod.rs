@@ -1,28 +1,37 @@
-//! One transaction per batch: clicks with what follows from them, or
-//! conversions with their credit. What is counted is `store::ledger`'s.
+//! One transaction per batch: clicks and conversions of some accounts, with all that
+//! follows from them. What is counted is `store::ledger`'s.
 //!
-//! Rows go in as arrays (one statement for each table, whatever the batch's
-//! size), in the order of their keys, so that workers with the same rows wait
-//! for each other instead of deadlocking. Repeating a batch changes nothing.
+//! Events of an account are stored under its lock. An account whose lock somebody else
+//! has is left out, with all of its events, and the rest is stored. Rows go in as arrays,
+//! one statement for each table whatever the batch's size. Repeating a batch changes
+//! nothing.
 
+mod accounts;
 mod clicks;
 mod conversions;
 mod devices;
-mod partitions;
+mod error;
+pub mod partitions;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 use ::store::{
     ledger::{
-        self, Clicked, Lock,
+        Clicked, account_lock, account_try_lock_all,
         conversions::{
-            conversion_credit_all, conversion_find_affected, conversion_is_waiting,
-            conversion_resolve_all,
+            NewConversion, click_find_accounts, conversion_credit_all, conversion_find_affected,
+            conversion_insert_all, conversion_insert_waiting, conversion_resolve_all,
         },
         message_clicks::{MessageClick, message_click_merge_all},
         totals::{Deltas, Measures},
     },
-    pool::{GenericClient, Object, Pool, PoolError, Transaction},
+    pool::{self, GenericClient, Object, Pool, Transaction},
 };
 use domain::{
     attribution::{MessageContact, VisitorHash, VisitorKey, earliest},
@@ -34,82 +43,114 @@ use domain::{
 use jiff::Timestamp;
 use tokio_postgres::error::SqlState;
 
+use crate::event::Event;
+use accounts::{AccountPolicy, account_find_policies};
 use devices::Devices;
+pub use error::{Remedy, StoreError};
 use partitions::Partitions;
 
+/// Accounts that one transaction writes at most: each has a lock in the shared memory of
+/// Postgres, where `max_locks_per_transaction` times `max_connections` have room.
+pub const MAX_ACCOUNTS: usize = 200;
+
+/// How long the lock of one account is waited for that was not free before.
+const HELD_ACCOUNT_TIMEOUT: &str = "200ms";
+
 /// What became of a batch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcome {
+    pub clicks: Counts,
+    pub conversions: Counts,
+    /// Events from before what their accounts keep.
+    pub n_too_old: u64,
+    /// Accounts whose lock somebody else had: none of their events is stored.
+    pub held_accounts: BTreeSet<i64>,
+}
+
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Stored {
+pub struct Counts {
     pub n_new: u64,
+    /// Stored already, or the same as another that is.
     pub n_duplicates: u64,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    #[error("no connection to Postgres: {0}")]
-    NoConnection(#[from] PoolError),
-    #[error("Postgres failed: {}", described(.0))]
-    Failed(#[from] tokio_postgres::Error),
-}
-
-fn described(error: &tokio_postgres::Error) -> String {
-    match error.as_db_error() {
-        Some(error) => format!("{} ({})", error.message(), error.code().code()),
-        None => error.to_string(),
-    }
-}
-
-impl StoreError {
-    /// Whether the data is what Postgres refuses: then trying again cannot
-    /// help, and a part of the batch can be stored. Everything else is an
-    /// outage, and is waited for.
-    pub fn is_about_the_data(&self) -> bool {
-        match self {
-            Self::NoConnection(_) => false,
-            Self::Failed(error) => error.code().is_some_and(is_about_the_data),
-        }
-    }
-}
-
-/// SQLSTATE class 21 is two rows for one place in a statement, 22 data exceptions,
-/// 23 integrity constraints. A missing
-/// partition is a check violation, and is made good by trying again.
-fn is_about_the_data(state: &SqlState) -> bool {
-    let class = state.code().get(..2);
-    matches!(class, Some("21" | "22" | "23")) && *state != SqlState::CHECK_VIOLATION
 }
 
 /// Stores batches.
 pub struct Store {
     pool: Pool,
     visitor_key: VisitorKey,
+    /// How long the answer to a batch is waited for.
+    answer_limit: Duration,
     partitions: Partitions,
     devices: Devices,
 }
 
-/// An event, and whose message click it may become.
+/// A click, and whose message click it may become.
 struct Row<'e> {
     event: &'e ClickEvent<'static>,
     visitor: VisitorHash,
     device: Arc<Device>,
+    /// What the account keeps of the address.
+    kept_ip: Option<IpAddr>,
+}
+
+/// How a batch is stored.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// An account whose lock was not free before and is waited for now.
+    pub awaited_account: Option<i64>,
+    /// How long a statement may run, where that is not what the session has.
+    pub statement_timeout: Option<Duration>,
+    /// A row of `parked_events` that goes with the commit.
+    pub parked_id: Option<i64>,
 }
 
 impl Store {
-    pub fn new(pool: Pool, visitor_key: VisitorKey) -> Self {
+    pub fn new(pool: Pool, visitor_key: VisitorKey, answer_limit: Duration) -> Self {
         Self {
             pool,
             visitor_key,
+            answer_limit,
             partitions: Partitions::default(),
             devices: Devices::default(),
         }
     }
 
-    /// All of them or none. Clicks that are stored already change nothing.
-    pub async fn store_clicks(
+    /// The accounts of clicks that conversions name, of those clicks that are stored.
+    pub async fn find_accounts(
+        &self,
+        clicks: &[ClickId],
+    ) -> Result<BTreeMap<ClickId, i64>, StoreError> {
+        let client = self.pool.get().await?;
+        let found = click_find_accounts(&client, clicks);
+        match tokio::time::timeout(self.answer_limit, found).await {
+            Ok(found) => Ok(found?),
+            Err(_) => {
+                pool::close(client);
+                Err(StoreError::NoAnswer)
+            }
+        }
+    }
+
+    /// Stores all events of the accounts whose lock is free, or nothing. Each event is
+    /// given with its account, if that is known; at most [`MAX_ACCOUNTS`] of them.
+    pub async fn store(
         &mut self,
-        events: &[ClickEvent<'static>],
-    ) -> Result<Stored, StoreError> {
-        let result = self.try_store_clicks(events).await;
+        events: &[(Option<i64>, &Event)],
+        options: Options,
+    ) -> Result<Outcome, StoreError> {
+        let mut client = self.pool.get().await?;
+        let limit = match options.statement_timeout {
+            Some(statement_timeout) => self.answer_limit + statement_timeout,
+            None => self.answer_limit,
+        };
+        let storing = self.try_store(&mut client, events, options);
+        let result = match tokio::time::timeout(limit, storing).await {
+            Ok(result) => result,
+            Err(_) => {
+                pool::close(client);
+                Err(StoreError::NoAnswer)
+            }
+        };
         if result.is_err() {
             // Somebody may have dropped one.
             self.partitions.forget();
@@ -117,51 +158,60 @@ impl Store {
         result
     }
 
-    async fn try_store_clicks(
+    async fn try_store(
         &mut self,
-        events: &[ClickEvent<'static>],
-    ) -> Result<Stored, StoreError> {
-        let mut client = self.pool.get().await?;
-        self.partitions.ensure(&mut client, events).await?;
-        let mut rows: Vec<_> = events.iter().map(|event| self.row(event)).collect();
-        rows.sort_by_key(|row| row.event.click_id);
-        rows.dedup_by_key(|row| row.event.click_id);
-        let n_new = match store_rows(&mut client, &rows, Lock::Shared).await? {
-            Some(n_new) => n_new,
-            // Rare: a conversion was here before its click.
-            None => store_rows(&mut client, &rows, Lock::Exclusive)
-                .await?
-                .expect("it is stored under this lock"),
+        client: &mut Object,
+        events: &[(Option<i64>, &Event)],
+        options: Options,
+    ) -> Result<Outcome, StoreError> {
+        let clicks = || {
+            events.iter().filter_map(|(_, event)| match event {
+                Event::Click(click) => Some(click),
+                Event::Conversion(_) => None,
+            })
         };
-        Ok(Stored {
-            n_new,
-            n_duplicates: events.len() as u64 - n_new,
-        })
-    }
-
-    /// All of them or none. A conversion that is stored already, by its id or by
-    /// what it is about, changes nothing.
-    pub async fn store_conversions(
-        &self,
-        events: &[Conversion<'static>],
-    ) -> Result<Stored, StoreError> {
-        let mut client = self.pool.get().await?;
-        let transaction = client.transaction().await?;
-        ledger::lock(&transaction, Lock::Exclusive).await?;
-        let mut deltas = Deltas::default();
-        let conversions = events
+        self.partitions.ensure(client, clicks()).await?;
+        let mut rows: Vec<_> = clicks().map(|click| self.row(click)).collect();
+        rows.sort_by_key(|row| row.event.click_id);
+        let conversions: Vec<_> = events
             .iter()
-            .map(|event| conversions::facts(event, &self.visitor_key))
+            .filter_map(|(account_id, event)| match event {
+                Event::Conversion(conversion) => Some((*account_id, conversion)),
+                Event::Click(_) => None,
+            })
             .collect();
-        let stored =
-            ledger::conversions::conversion_insert_all(&transaction, conversions, &mut deltas)
-                .await?;
+        let accounts: BTreeSet<i64> = events.iter().filter_map(|(id, _)| *id).collect();
+        let transaction = client.transaction().await?;
+        prepare(&transaction, options).await?;
+        let locked = account_try_lock_all(&transaction, &accounts).await?;
+        // After the locks: what retention says before it removes rows is seen.
+        let policies = account_find_policies(&transaction, &locked).await?;
+        let batch = Batch {
+            transaction: &transaction,
+            locked: &locked,
+            policies: &policies,
+            visitor_key: &self.visitor_key,
+        };
+        let mut deltas = Deltas::default();
+        let mut outcome = Outcome {
+            held_accounts: accounts.difference(&locked).copied().collect(),
+            ..Outcome::default()
+        };
+        batch
+            .store_clicks(&mut rows, &mut deltas, &mut outcome)
+            .await?;
+        batch
+            .store_conversions(&conversions, &mut deltas, &mut outcome)
+            .await?;
         deltas.write(&transaction).await?;
+        if let Some(parked_id) = options.parked_id
+            && outcome.held_accounts.is_empty()
+        {
+            let sql = "DELETE FROM parked_events WHERE id = $1";
+            transaction.execute(sql, &[&parked_id]).await?;
+        }
         transaction.commit().await?;
-        Ok(Stored {
-            n_new: stored.n_new,
-            n_duplicates: stored.n_duplicates,
-        })
+        Ok(outcome)
     }
 
     fn row<'e>(&mut self, event: &'e ClickEvent<'static>) -> Row<'e> {
@@ -175,75 +225,182 @@ impl Store {
                 user_agent,
             ),
             device: self.devices.of(user_agent),
+            kept_ip: None,
         }
     }
 }
 
-/// Stores clicks with what follows from them: all or none. Answers how many are
-/// new; `None` if credits must change too, which needs the other lock.
-async fn store_rows(
-    client: &mut Object,
-    rows: &[Row<'_>],
-    lock: Lock,
-) -> Result<Option<u64>, tokio_postgres::Error> {
-    let transaction = client.transaction().await?;
-    ledger::lock(&transaction, lock).await?;
-    let inserted = clicks::click_insert_all(&transaction, rows).await?;
-    let new: Vec<_> = rows
-        .iter()
-        .filter(|row| inserted.contains(&row.event.click_id.as_uuid()))
-        .collect();
-    let mut deltas = Deltas::default();
-    for row in &new {
-        row.count(&mut deltas);
+/// Sets a transaction's limits, and waits for the one account that it may wait for,
+/// while it holds no other.
+async fn prepare(transaction: &Transaction<'_>, options: Options) -> Result<(), StoreError> {
+    if let Some(timeout) = options.statement_timeout {
+        let sql = format!("SET LOCAL statement_timeout = {}", timeout.as_millis());
+        transaction.batch_execute(&sql).await?;
     }
-    let keyed = new
-        .iter()
-        .map(|row| (row.event, MessageContact::of(row.event, &row.visitor)));
-    let candidates = earliest(keyed)
-        .into_iter()
-        .map(|(key, (index, _))| (key.clone(), new[index].message_click(key)))
-        .collect();
-    let taken = message_click_merge_all(&transaction, &candidates, &mut deltas).await?;
-
-    let ids: Vec<ClickId> = new.iter().map(|row| row.event.click_id).collect();
-    let affected = conversion_find_affected(&transaction, &taken).await?;
-    let is_waited_for = conversion_is_waiting(&transaction, &ids).await?;
-    if is_waited_for || !affected.is_empty() {
-        if lock == Lock::Shared {
-            return Ok(None);
+    let Some(account_id) = options.awaited_account else {
+        return Ok(());
+    };
+    let sql = format!("SET LOCAL lock_timeout = '{HELD_ACCOUNT_TIMEOUT}'");
+    transaction.batch_execute(&sql).await?;
+    match account_lock(transaction, account_id).await {
+        Ok(()) => {}
+        Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
+            return Err(StoreError::AccountHeld);
         }
-        conversion_credit_all(&transaction, &affected, &mut deltas).await?;
-        conversion_resolve_all(&transaction, &ids, &mut deltas).await?;
+        Err(error) => return Err(error.into()),
     }
-    deltas.write(&transaction).await?;
-    mark_minutes(&transaction, &ids).await?;
-    transaction.commit().await?;
-    Ok(Some(ids.len() as u64))
+    let sql = "SET LOCAL lock_timeout TO DEFAULT";
+    transaction.batch_execute(sql).await?;
+    Ok(())
 }
 
-/// Says whose minutes are to be looked at for bursts.
+/// A transaction that stores events, and what it knows of their accounts.
+struct Batch<'b> {
+    transaction: &'b Transaction<'b>,
+    locked: &'b BTreeSet<i64>,
+    policies: &'b BTreeMap<i64, AccountPolicy>,
+    visitor_key: &'b VisitorKey,
+}
+
+impl Batch<'_> {
+    /// Stores clicks with what follows from them. `rows` are in the order of their ids.
+    async fn store_clicks(
+        &self,
+        rows: &mut [Row<'_>],
+        deltas: &mut Deltas,
+        outcome: &mut Outcome,
+    ) -> Result<(), StoreError> {
+        let mut wanted = Vec::with_capacity(rows.len());
+        let mut n_given = 0;
+        let mut last = None;
+        for row in rows {
+            let account_id = row.event.account_id.0;
+            if !self.locked.contains(&account_id) {
+                continue;
+            }
+            if self.is_too_old(account_id, row.event.click_id.time()) {
+                outcome.n_too_old += 1;
+                continue;
+            }
+            n_given += 1;
+            row.kept_ip = match self.policies.get(&account_id) {
+                Some(policy) => policy.ip_storage.kept(row.event.ip),
+                None => Some(row.event.ip),
+            };
+            // One that was delivered twice stands beside itself.
+            if last.replace(row.event.click_id) != Some(row.event.click_id) {
+                wanted.push(&*row);
+            }
+        }
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let transaction = self.transaction;
+        let inserted = clicks::click_insert_all(transaction, &wanted).await?;
+        let new: Vec<_> = wanted
+            .into_iter()
+            .filter(|row| inserted.contains(&row.event.click_id.as_uuid()))
+            .collect();
+        outcome.clicks = Counts {
+            n_new: new.len() as u64,
+            n_duplicates: n_given - new.len() as u64,
+        };
+        if new.is_empty() {
+            return Ok(());
+        }
+        for row in &new {
+            row.count(deltas);
+        }
+        let keyed = new
+            .iter()
+            .map(|row| (row.event, MessageContact::of(row.event, &row.visitor)));
+        let candidates = earliest(keyed)
+            .into_iter()
+            .map(|(key, (index, _))| (key.clone(), new[index].message_click(key)))
+            .collect();
+        let changes = message_click_merge_all(transaction, &candidates, deltas).await?;
+        let affected = conversion_find_affected(transaction, &changes).await?;
+        conversion_credit_all(transaction, &affected, deltas).await?;
+        let ids: Vec<ClickId> = new.iter().map(|row| row.event.click_id).collect();
+        conversion_resolve_all(transaction, &ids, deltas).await?;
+        mark_minutes(transaction, &new).await?;
+        Ok(())
+    }
+
+    /// Stores conversions of accounts whose lock is held, and of none. The account beside
+    /// one is that of the click which it names, where it names nothing else.
+    async fn store_conversions(
+        &self,
+        conversions: &[(Option<i64>, &Conversion<'static>)],
+        deltas: &mut Deltas,
+        outcome: &mut Outcome,
+    ) -> Result<(), StoreError> {
+        let (mut known, mut waiting): (Vec<NewConversion>, Vec<NewConversion>) = Default::default();
+        for (account_id, conversion) in conversions {
+            let facts = || conversions::facts(conversion, self.visitor_key);
+            match account_id {
+                None => waiting.push(facts()),
+                Some(id) if !self.locked.contains(id) => {}
+                Some(id) if self.is_too_old(*id, conversion.conversion_id.time()) => {
+                    outcome.n_too_old += 1;
+                }
+                Some(_) => known.push(facts()),
+            }
+        }
+        if !known.is_empty() {
+            let stored = conversion_insert_all(self.transaction, known, deltas).await?;
+            outcome.conversions = Counts {
+                n_new: stored.n_new,
+                n_duplicates: stored.n_duplicates,
+            };
+        }
+        if !waiting.is_empty() {
+            outcome.conversions.n_new += waiting.len() as u64;
+            conversion_insert_waiting(self.transaction, waiting).await?;
+        }
+        Ok(())
+    }
+
+    fn is_too_old(&self, account_id: i64, time: Timestamp) -> bool {
+        let policy = self.policies.get(&account_id);
+        policy
+            .and_then(|policy| policy.raw_since)
+            .is_some_and(|since| time < since)
+    }
+}
+
+/// Says which minutes of which accounts are to be looked at for bursts.
 async fn mark_minutes(
     transaction: &Transaction<'_>,
-    clicks: &[ClickId],
+    rows: &[&Row<'_>],
 ) -> Result<(), tokio_postgres::Error> {
-    let minute = |click: &ClickId| click.time().as_second().div_euclid(60) * 60;
-    let minutes: BTreeSet<i64> = clicks.iter().map(minute).collect();
-    let minutes: Vec<_> = minutes
-        .into_iter()
-        .filter_map(|second| Timestamp::from_second(second).ok())
+    let minutes: BTreeSet<(i64, i64)> = rows
+        .iter()
+        .map(|row| {
+            let second = row.event.click_id.time().as_second();
+            (row.event.account_id.0, second.div_euclid(60) * 60)
+        })
         .collect();
+    let (accounts, minutes): (Vec<i64>, Vec<Timestamp>) = minutes
+        .into_iter()
+        .filter_map(|(account_id, second)| Some((account_id, Timestamp::from_second(second).ok()?)))
+        .unzip();
     let statement = transaction
-        .prepare_cached("INSERT INTO burst_marks (minute) SELECT unnest($1::timestamptz[])")
+        .prepare_cached(
+            "INSERT INTO burst_minutes (account_id, minute)
+             SELECT * FROM unnest($1::bigint[], $2::timestamptz[])",
+        )
         .await?;
-    transaction.execute(&statement, &[&minutes]).await?;
+    transaction
+        .execute(&statement, &[&accounts, &minutes])
+        .await?;
     Ok(())
 }
 
 impl Row<'_> {
     fn clicked(&self) -> Clicked {
         let event = self.event;
-        let text = |value: &Option<std::borrow::Cow<'_, str>>| value.as_deref().map(str::to_owned);
+        let text = |value: &Option<Cow<'_, str>>| value.as_deref().map(str::to_owned);
         Clicked {
             click_id: event.click_id,
             account_id: event.account_id.0,
@@ -277,9 +434,4 @@ impl Row<'_> {
             clicked: self.clicked(),
         }
     }
-}
-
-/// A column of a batch, for `unnest`.
-fn column<'r, T>(rows: &'r [Row<'_>], value: impl Fn(&'r Row<'_>) -> T) -> Vec<T> {
-    rows.iter().map(value).collect()
 }

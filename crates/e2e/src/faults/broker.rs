@@ -35,7 +35,6 @@ pub async fn memory_alarm(stage: &mut Stage) -> Expected {
 /// The first time while its worker is away, so that there is something in it.
 pub async fn queue_deleted(stage: &mut Stage) -> Expected {
     let (_connection, channel) = stage.world.amqp().await;
-    let queue = stage.world.topology().clicks_queue;
     let n_times = 3;
     let mut n_deleted = 0;
     for i in 0..n_times {
@@ -43,8 +42,10 @@ pub async fn queue_deleted(stage: &mut Stage) -> Expected {
             stage.workers[0].kill();
         }
         tokio::time::sleep(stage.form.fault / n_times).await;
-        let deleted = channel.queue_delete(queue.clone(), Default::default());
-        n_deleted += deleted.await.expect("the queue is there");
+        for queue in stage.world.topology().event_queues() {
+            let deleted = channel.queue_delete(queue, Default::default());
+            n_deleted += deleted.await.expect("the queue is there");
+        }
         stage.workers[0].start();
     }
     let mut expected = Expected::default();
@@ -72,16 +73,18 @@ pub async fn delivered_twice(stage: &mut Stage) -> Expected {
         .await
         .expect("a queue");
     let name = copies.name().clone();
-    channel
-        .queue_bind(
-            name.clone(),
-            topology.clicks_exchange.clone(),
-            Topology::CLICKS_KEY.into(),
-            QueueBindOptions::default(),
-            FieldTable::default(),
-        )
-        .await
-        .expect("a binding");
+    for partition in 0..topology.n_partitions {
+        channel
+            .queue_bind(
+                name.clone(),
+                topology.clicks_exchange.clone(),
+                Topology::partition_key(partition),
+                QueueBindOptions::default(),
+                FieldTable::default(),
+            )
+            .await
+            .expect("a binding");
+    }
     let mut consumer = channel
         .basic_consume(
             name.clone(),
@@ -102,7 +105,7 @@ pub async fn delivered_twice(stage: &mut Stage) -> Expected {
         channel
             .basic_publish(
                 "".into(),
-                topology.clicks_queue.clone(),
+                topology.unpartitioned_queue.clone(),
                 BasicPublishOptions::default(),
                 &delivery.data,
                 delivery.properties.clone(),

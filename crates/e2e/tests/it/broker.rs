@@ -9,7 +9,6 @@ use e2e::{
     wait::wait_for,
     world::World,
 };
-use platform::amqp::Topology;
 
 /// A redirector whose clicks are counted.
 struct Clicker {
@@ -123,11 +122,12 @@ async fn a_returned_message_is_not_a_confirm() {
         .await;
     // Their queue goes, with what is in it: what comes now is unroutable.
     let (_connection, channel) = world.amqp().await;
-    let queue = world.topology().clicks_queue;
-    channel
-        .queue_delete(queue, Default::default())
-        .await
-        .unwrap();
+    for queue in world.topology().event_queues() {
+        channel
+            .queue_delete(queue, Default::default())
+            .await
+            .unwrap();
+    }
     clicker.n_clicks = 0;
     clicker.click(20).await;
     // It was returned, and published again once the queue was declared anew.
@@ -156,9 +156,8 @@ async fn nacks_alarms_and_restarts_of_the_broker_lose_nothing() {
         .await;
 
     // A queue that is full and rejects answers with a nack.
-    let queue = Topology::new(&world.name).clicks_queue.to_string();
     let policy = "{\"max-length\": 1, \"overflow\": \"reject-publish\"}";
-    let pattern = format!("^{queue}$");
+    let pattern = format!("^{}\\.clicks", world.name);
     broker.rabbitmqctl(&[
         "set_policy",
         "full",

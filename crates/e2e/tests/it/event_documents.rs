@@ -5,13 +5,15 @@
 
 use domain::{
     bot::BotReason,
-    click::{CONTENT_TYPE, ClickEvent, MAX_EVENTS_PER_MESSAGE, SCHEMA_VERSION},
+    click::{
+        CONTENT_TYPE, ClickEvent, MAX_EVENTS_PER_MESSAGE, SCHEMA_VERSION, partition_of_account,
+    },
     conversion::Conversion,
 };
 use e2e::{
     client::{BOT, Client, Tenant},
     servers::workspace,
-    world::World,
+    world::{N_PARTITIONS, World},
 };
 use lapin::{options::BasicGetOptions, types::AMQPValue};
 use platform::amqp::Topology;
@@ -89,20 +91,44 @@ fn the_schema_accepts_events_and_refuses_others() {
 #[test]
 fn the_asyncapi_document_names_what_the_code_uses() {
     let document = document("asyncapi.json");
-    let topology = Topology::new("waypost");
+    let topology = Topology::new("waypost", 8);
     let channels = &document["channels"];
-    for (channel, exchange, queue) in [
-        ("clicks", &topology.clicks_exchange, &topology.clicks_queue),
-        ("deadClicks", &topology.dead_exchange, &topology.dead_queue),
-    ] {
+    let all = [
+        (
+            "clicks",
+            Topology::CLICKS_KEY,
+            &topology.clicks_exchange,
+            topology.unpartitioned_queue.as_str(),
+        ),
+        (
+            "partitionedClicks",
+            "clicks.{partition}",
+            &topology.clicks_exchange,
+            "waypost.clicks.{partition}",
+        ),
+        (
+            "deadClicks",
+            Topology::CLICKS_KEY,
+            &topology.dead_exchange,
+            topology.dead_queue.as_str(),
+        ),
+    ];
+    let numbered = |text: &str| text.replace("{partition}", "3");
+    assert_eq!(
+        numbered(all[1].1),
+        Topology::partition_key(3).as_str(),
+        "as the code names them"
+    );
+    assert_eq!(numbered(all[1].3), topology.partition_queue(3).as_str());
+    for (channel, key, exchange, queue) in all {
         let channel = &channels[channel];
-        assert_eq!(channel["address"], Topology::CLICKS_KEY);
+        assert_eq!(channel["address"], key);
         assert_eq!(
             channel["bindings"]["amqp"]["exchange"]["name"],
             exchange.as_str()
         );
         assert_eq!(channel["bindings"]["amqp"]["exchange"]["type"], "direct");
-        assert_eq!(channel["x-queue"]["name"], queue.as_str());
+        assert_eq!(channel["x-queue"]["name"], queue);
     }
     let receipts = &channels["receipts"];
     assert_eq!(
@@ -140,7 +166,9 @@ async fn a_published_message_is_what_the_documents_say() {
     let postback = client.edge_request(reqwest::Method::GET, &tenant.short_host, &path);
     assert_eq!(postback.send().await.unwrap().status(), 200);
     edge.stop();
-    let queue = world.topology().clicks_queue;
+    let account_id = domain::id::AccountId(tenant.account_id);
+    let partition = partition_of_account(account_id, N_PARTITIONS);
+    let queue = world.topology().partition_queue(partition);
     let (_connection, channel) = world.amqp().await;
     let options = BasicGetOptions { no_ack: true };
     // Both lines may have come in one message.

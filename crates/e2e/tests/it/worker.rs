@@ -37,13 +37,12 @@ impl Queue {
 
     /// Everything is taken, and acknowledged: nothing would come again.
     async fn wait_for_empty_queue(&self, worker: e2e::service::Service) {
-        let queue = self.world.topology().clicks_queue;
-        wait_for("the queue", 0, async || {
-            self.world.queue_len(queue.as_str()).await
+        wait_for("the queues", 0, async || {
+            self.world.n_waiting_messages().await
         })
         .await;
         worker.stop();
-        assert_eq!(self.world.queue_len(queue.as_str()).await, 0);
+        assert_eq!(self.world.n_waiting_messages().await, 0);
     }
 }
 
@@ -291,7 +290,7 @@ async fn an_outage_of_postgres_is_waited_for() {
     );
     let mut worker = queue.world.start_worker_with(&[("DATABASE_URL", &url)]);
     worker.expect_in_log("storing is tried again");
-    worker.expect_in_log("a chore failed");
+    worker.expect_in_log("a periodic task failed");
     queue.publish(&[event(click_id(0, 1)).to_string()]).await;
     queue.wait_for_clicks(1).await;
     proxy.cut();
@@ -308,7 +307,7 @@ async fn a_dropped_partition_is_made_again() {
     let queue = Queue::new().await;
     let mut worker = queue.world.start_worker();
     worker.expect_in_log("storing is tried again");
-    worker.expect_in_log("a chore failed");
+    worker.expect_in_log("a periodic task failed");
     queue.publish(&[event(click_id(0, 1)).to_string()]).await;
     queue.wait_for_clicks(1).await;
     let sql =
@@ -346,7 +345,7 @@ async fn a_lost_connection_and_a_deleted_queue_are_begun_anew() {
     proxy.pass();
     queue.publish(&[event(click_id(0, 2)).to_string()]).await;
     queue.wait_for_clicks(2).await;
-    let name = queue.world.topology().clicks_queue;
+    let name = queue.world.topology().unpartitioned_queue;
     let (_connection, channel) = queue.world.amqp().await;
     channel
         .queue_delete(name.clone(), Default::default())

@@ -15,11 +15,11 @@ mod releases;
 mod unstored;
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     time::{Duration, Instant},
 };
 
-use domain::click::{CONTENT_TYPE, MAX_EVENTS_PER_MESSAGE, SCHEMA_VERSION};
+use domain::click::{CONTENT_TYPE, MAX_EVENTS_PER_MESSAGE, SCHEMA_VERSION, partition_of_line};
 use lapin::{
     BasicProperties, Channel, Connection, PublisherConfirm,
     options::{BasicPublishOptions, ConfirmSelectOptions},
@@ -42,14 +42,14 @@ use crate::{
 };
 use receipts::Receipts;
 use releases::{Released, Releases};
-use unstored::{Range, Unstored};
+use unstored::{MessageId, Range, UnstoredByPartition};
 
 /// How long the first event of a message waits for more.
 const LINGER: Duration = Duration::from_millis(5);
 /// Bytes of a message: what a broker takes without splitting hairs.
 const MAX_MESSAGE_BYTES: usize = 256 * 1024;
 /// Messages under way at once.
-const WINDOW: usize = 32;
+const WINDOW: usize = 64;
 /// After this long without a click the last segment is closed and deleted.
 const IDLE: Duration = Duration::from_secs(1);
 /// How often a waiting session looks at the time and the broker's state.
@@ -118,7 +118,11 @@ impl Publisher {
         let mut progress = Progress {
             process: format!("{:016x}", rand::random::<u64>()),
             confirmed: Position::default(),
-            unstored: Unstored::new(self.settings.resend_after, Instant::now()),
+            unstored: UnstoredByPartition::new(
+                self.settings.topology.n_partitions,
+                self.settings.resend_after,
+                Instant::now(),
+            ),
         };
         let mut backoff = Backoff::default();
         let deadline = Deadline::after(&self.stopping, self.settings.drain_timeout);
@@ -197,7 +201,7 @@ struct Progress {
     process: String,
     /// Everything before it is on a queue.
     confirmed: Position,
-    unstored: Unstored,
+    unstored: UnstoredByPartition,
 }
 
 struct Session<'p> {
@@ -210,10 +214,46 @@ struct Session<'p> {
     releases: Releases,
     receipts: Receipts,
     /// What is being sent again, and its reader.
-    again: Option<Range>,
+    again: Option<MessageId>,
     again_reader: Reader,
     durable: watch::Receiver<Position>,
     is_blocked: bool,
+}
+
+/// What is published in one message.
+struct Message {
+    id: MessageId,
+    part: Part,
+    /// As in [`Released`].
+    end: Option<Position>,
+}
+
+/// The lines of one partition.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Part {
+    lines: Vec<u8>,
+    n_events: usize,
+}
+
+/// The lines of a batch by the partitions of their accounts, in their order.
+fn split_by_partition(lines: &[u8], n_partitions: u16) -> BTreeMap<u16, Part> {
+    let mut parts: BTreeMap<u16, Part> = BTreeMap::new();
+    for line in lines.split_inclusive(|&byte| byte == b'\n') {
+        let part = parts
+            .entry(partition_of_line(line, n_partitions))
+            .or_default();
+        part.lines.extend_from_slice(line);
+        part.n_events += 1;
+    }
+    parts
+}
+
+fn message_id(partition: u16, batch: &Batch) -> MessageId {
+    let range = Range {
+        start: batch.start,
+        end: batch.end,
+    };
+    MessageId { partition, range }
 }
 
 struct Published {
@@ -297,7 +337,7 @@ impl Session<'_> {
                 self.publisher.metrics.spool_damaged.inc_by(n_damaged);
             }
             if batch.n_records > 0 {
-                self.publish(&batch, Some(batch.end), progress).await?;
+                self.publish_batch(&batch, progress).await?;
             }
         }
         Ok(false)
@@ -311,11 +351,12 @@ impl Session<'_> {
         }
         if self.again.is_none() {
             self.again = progress.unstored.due(Instant::now());
-            let Some(range) = self.again else {
+            let Some(MessageId { partition, range }) = self.again else {
                 return Ok(());
             };
             self.again_reader.seek(range.start);
             tracing::warn!(
+                partition,
                 segment = range.start.segment,
                 bytes = range.end.offset - range.start.offset,
                 "sending again what was confirmed and then not stored"
@@ -326,14 +367,21 @@ impl Session<'_> {
             .next_batch(MAX_EVENTS_PER_MESSAGE, MAX_MESSAGE_BYTES)?;
         match (self.again, batch) {
             // Of a segment that was deleted meanwhile nothing is left to send.
-            (Some(range), Some(batch)) if batch.start < range.end => {
+            (Some(MessageId { partition, range }), Some(batch)) if batch.start < range.end => {
                 if batch.end >= range.end {
                     self.again = None;
                 }
-                if batch.n_records > 0 {
-                    let n_events = u64::try_from(batch.n_records).unwrap_or(u64::MAX);
+                let n_partitions = self.publisher.settings.topology.n_partitions;
+                let mut parts = split_by_partition(&batch.bytes, n_partitions);
+                if let Some(part) = parts.remove(&partition) {
+                    let n_events = u64::try_from(part.n_events).unwrap_or(u64::MAX);
                     self.publisher.metrics.resent_events.inc_by(n_events);
-                    self.publish(&batch, None, progress).await?;
+                    let message = Message {
+                        id: message_id(partition, &batch),
+                        part,
+                        end: None,
+                    };
+                    self.publish(message, progress).await?;
                 }
             }
             _ => self.again = None,
@@ -341,21 +389,38 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// Publishes a batch as a message for each partition that has events in it. The
+    /// batch is confirmed when the last of them is.
+    async fn publish_batch(
+        &mut self,
+        batch: &Batch,
+        progress: &mut Progress,
+    ) -> Result<(), SessionEnd> {
+        let n_partitions = self.publisher.settings.topology.n_partitions;
+        let parts = split_by_partition(&batch.bytes, n_partitions);
+        let last = parts.len().saturating_sub(1);
+        for (index, (partition, part)) in parts.into_iter().enumerate() {
+            let message = Message {
+                id: message_id(partition, batch),
+                part,
+                end: (index == last).then_some(batch.end),
+            };
+            self.publish(message, progress).await?;
+        }
+        Ok(())
+    }
+
     /// Publishes a message into the window.
     async fn publish(
         &mut self,
-        batch: &Batch,
-        end: Option<Position>,
+        message: Message,
         progress: &mut Progress,
     ) -> Result<(), SessionEnd> {
-        let range = Range {
-            start: batch.start,
-            end: batch.end,
-        };
+        let Message { id, part, end } = message;
         let span = tracing::info_span!(
             "edge-redirector.clicks.publish",
             otel.kind = "producer",
-            messaging.batch.message_count = batch.n_records,
+            messaging.batch.message_count = part.n_events,
         );
         let mut headers = FieldTable::default();
         headers.insert("schema-version".into(), AMQPValue::LongInt(SCHEMA_VERSION));
@@ -369,7 +434,7 @@ impl Session<'_> {
             .with_content_type(CONTENT_TYPE.into())
             .with_delivery_mode(PERSISTENT)
             .with_reply_to(self.receipts.queue())
-            .with_correlation_id(receipts::correlation_id(&progress.process, range))
+            .with_correlation_id(receipts::correlation_id(&progress.process, id))
             .with_headers(headers);
         let options = BasicPublishOptions {
             // Unroutable is to be returned, not dropped and confirmed.
@@ -379,9 +444,9 @@ impl Session<'_> {
         let since = Instant::now();
         let exchange = self.publisher.settings.topology.clicks_exchange.clone();
         let channel = self.channel.clone();
-        let key = Topology::CLICKS_KEY.into();
+        let key = Topology::partition_key(id.partition);
         let publishing = channel
-            .basic_publish(exchange, key, options, &batch.bytes, properties)
+            .basic_publish(exchange, key, options, &part.lines, properties)
             .instrument(span);
         let mut publishing = std::pin::pin!(publishing);
         // A blocked or frozen broker takes no bytes: look at it meanwhile.
@@ -394,19 +459,19 @@ impl Session<'_> {
         self.window.push_back(Published {
             confirm,
             end,
-            n_events: batch.n_records,
+            n_events: part.n_events,
             since: Instant::now(),
         });
         self.releases.published();
-        progress.unstored.published(range, Instant::now());
+        progress.unstored.published(id, Instant::now());
         Ok(())
     }
 
     fn take_receipts(&mut self, progress: &mut Progress) -> Result<(), SessionEnd> {
         let mut is_news = false;
         while let Some(stored) = self.receipts.take(&progress.process)? {
-            for range in stored {
-                progress.unstored.stored(range, Instant::now());
+            for message in stored {
+                progress.unstored.stored(message, Instant::now());
                 is_news = true;
             }
         }
@@ -503,7 +568,7 @@ pub fn settings(settings: &crate::settings::Settings) -> anyhow::Result<Publishe
     );
     Ok(PublisherSettings {
         uri: settings.amqp.amqp_url.clone(),
-        topology: Topology::new(&settings.amqp.amqp_prefix),
+        topology: settings.amqp.topology(),
         confirm_timeout: Duration::from_millis(settings.confirm_timeout_ms),
         drain_timeout: settings.drain_timeout(),
         resend_after: Duration::from_millis(settings.resend_after_ms),

@@ -1,7 +1,7 @@
 //! What workers say is stored.
 //!
 //! A message carries `reply_to`, the queue of this process's receipts, and a
-//! `correlation_id` that names its place in the spool. A receipt's body is the
+//! `correlation_id` that names its place in the spool and its partition. A receipt's body is the
 //! correlation ids of messages that are stored, a line each. Receipts are not
 //! acknowledged: a lost one is made again by sending its message again.
 
@@ -14,7 +14,10 @@ use lapin::{
 };
 use platform::amqp::Topology;
 
-use super::{SessionEnd, unstored::Range};
+use super::{
+    SessionEnd,
+    unstored::{MessageId, Range},
+};
 use crate::spool::Position;
 
 pub struct Receipts {
@@ -55,15 +58,15 @@ impl Receipts {
     }
 
     /// What a receipt that is there says is stored, of this process's messages.
-    pub fn take(&mut self, process: &str) -> Result<Option<Vec<Range>>, SessionEnd> {
+    pub fn take(&mut self, process: &str) -> Result<Option<Vec<MessageId>>, SessionEnd> {
         let next = self.next.take();
         let Some(delivery) = next.or_else(|| self.consumer.next().now_or_never()) else {
             return Ok(None);
         };
         let delivery = delivery.ok_or(SessionEnd::NoReceipts)??;
         let body = String::from_utf8_lossy(&delivery.data);
-        let ranges = body.lines().filter_map(|id| range(id, process));
-        Ok(Some(ranges.collect()))
+        let ids = body.lines().filter_map(|id| message_id(id, process));
+        Ok(Some(ids.collect()))
     }
 
     /// At a good end: nobody will ask for them any more.
@@ -76,22 +79,24 @@ impl Receipts {
     }
 }
 
-/// `<process>:<segment>:<start>:<end>`
-pub fn correlation_id(process: &str, range: Range) -> ShortString {
-    let Range { start, end } = range;
-    let (segment, start, end) = (start.segment, start.offset, end.offset);
-    format!("{process}:{segment}:{start}:{end}").into()
+/// `<process>:<segment>:<start>:<end>:<partition>`
+pub fn correlation_id(process: &str, id: MessageId) -> ShortString {
+    let MessageId { partition, range } = id;
+    let (segment, start, end) = (range.start.segment, range.start.offset, range.end.offset);
+    format!("{process}:{segment}:{start}:{end}:{partition}").into()
 }
 
-fn range(id: &str, process: &str) -> Option<Range> {
+fn message_id(id: &str, process: &str) -> Option<MessageId> {
     let mut parts = id.strip_prefix(process)?.strip_prefix(':')?.split(':');
     let mut number = || parts.next()?.parse().ok();
     let (segment, start, end) = (number()?, number()?, number()?);
+    let partition = parts.next()?.parse().ok()?;
     let position = |offset| Position { segment, offset };
-    (start < end).then_some(Range {
+    let range = Range {
         start: position(start),
         end: position(end),
-    })
+    };
+    (start < end).then_some(MessageId { partition, range })
 }
 
 #[cfg(test)]
@@ -99,17 +104,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_names_a_range_of_its_process() {
+    fn an_id_names_a_range_of_its_process_and_a_partition() {
         let position = |offset| Position { segment: 7, offset };
-        let one = Range {
+        let range = Range {
             start: position(8),
             end: position(4096),
         };
+        let one = MessageId {
+            partition: 3,
+            range,
+        };
         let id = correlation_id("00ff", one);
-        assert_eq!(id.as_str(), "00ff:7:8:4096");
-        assert_eq!(range(id.as_str(), "00ff"), Some(one));
-        for wrong in ["00fe:7:8:4096", "00ff:7:8", "00ff:7:8:8", "00ff:7:x:9", ""] {
-            assert_eq!(range(wrong, "00ff"), None, "{wrong}");
+        assert_eq!(id.as_str(), "00ff:7:8:4096:3");
+        assert_eq!(message_id(id.as_str(), "00ff"), Some(one));
+        for wrong in [
+            "00fe:7:8:4096:3",
+            "00ff:7:8:4096",
+            "00ff:7:8:8:3",
+            "00ff:7:x:9:3",
+            "00ff:7:8:4096:-1",
+            "",
+        ] {
+            assert_eq!(message_id(wrong, "00ff"), None, "{wrong}");
         }
     }
 }

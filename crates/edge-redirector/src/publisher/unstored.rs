@@ -24,8 +24,62 @@ pub struct Range {
     pub end: Position,
 }
 
+/// Names a message: the records of one partition in a range of the spool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MessageId {
+    pub partition: u16,
+    pub range: Range,
+}
+
+/// What is not known to be stored, by partition. Each partition has a queue of its own,
+/// and what is later in one queue says nothing of another.
 #[derive(Debug)]
-pub struct Unstored {
+pub struct UnstoredByPartition(Vec<Unstored>);
+
+impl UnstoredByPartition {
+    /// `patience` is how long a gap may last.
+    pub fn new(n_partitions: u16, patience: Duration, now: Instant) -> Self {
+        let partitions = 0..n_partitions;
+        Self(partitions.map(|_| Unstored::new(patience, now)).collect())
+    }
+
+    pub fn published(&mut self, id: MessageId, now: Instant) {
+        if let Some(partition) = self.0.get_mut(usize::from(id.partition)) {
+            partition.published(id.range, now);
+        }
+    }
+
+    pub fn stored(&mut self, id: MessageId, now: Instant) {
+        if let Some(partition) = self.0.get_mut(usize::from(id.partition)) {
+            partition.stored(id.range, now);
+        }
+    }
+
+    /// The first record that is not known to be stored.
+    pub fn first(&self) -> Option<Position> {
+        self.0.iter().filter_map(Unstored::first).min()
+    }
+
+    /// What is to be sent again now; `None` if there is nothing, or not yet.
+    pub fn due(&mut self, now: Instant) -> Option<MessageId> {
+        let mut partitions = (0..).zip(&mut self.0);
+        partitions.find_map(|(partition, unstored)| {
+            let range = unstored.due(now)?;
+            Some(MessageId { partition, range })
+        })
+    }
+
+    /// What is before a position is not in the spool any more.
+    pub fn forget_before(&mut self, position: Position) {
+        for partition in &mut self.0 {
+            partition.forget_before(position);
+        }
+    }
+}
+
+/// Of one partition.
+#[derive(Debug)]
+struct Unstored {
     /// By their starts; they neither overlap nor touch.
     ranges: BTreeMap<Position, Rest>,
     /// The furthest end that a receipt named.
@@ -72,7 +126,7 @@ impl Waiting {
 
 impl Unstored {
     /// `patience` is how long a gap may last.
-    pub fn new(patience: Duration, now: Instant) -> Self {
+    fn new(patience: Duration, now: Instant) -> Self {
         Self {
             ranges: BTreeMap::new(),
             furthest: Position::default(),
@@ -83,7 +137,7 @@ impl Unstored {
     }
 
     /// A message with these records was published, for the first time or again.
-    pub fn published(&mut self, message: Range, now: Instant) {
+    fn published(&mut self, message: Range, now: Instant) {
         if self.last.is_none_or(|last| last.end < message.end) {
             self.last = Some(message);
             self.quiet = Waiting::since(now);
@@ -99,7 +153,7 @@ impl Unstored {
     }
 
     /// A worker has stored these records, or dead-lettered them.
-    pub fn stored(&mut self, stored: Range, now: Instant) {
+    fn stored(&mut self, stored: Range, now: Instant) {
         for (start, range) in self.take_touching(stored) {
             if start < stored.start {
                 let end = range.end.min(stored.start);
@@ -132,12 +186,12 @@ impl Unstored {
     }
 
     /// The first record that is not known to be stored.
-    pub fn first(&self) -> Option<Position> {
+    fn first(&self) -> Option<Position> {
         self.ranges.first_key_value().map(|(&start, _)| start)
     }
 
     /// What is to be sent again now; `None` if there is nothing, or not yet.
-    pub fn due(&mut self, now: Instant) -> Option<Range> {
+    fn due(&mut self, now: Instant) -> Option<Range> {
         for (&start, rest) in &mut self.ranges {
             if let Some(gap) = &mut rest.gap
                 && gap.is_over(self.patience, now)
@@ -155,7 +209,7 @@ impl Unstored {
     }
 
     /// What is before a position is not in the spool any more.
-    pub fn forget_before(&mut self, position: Position) {
+    fn forget_before(&mut self, position: Position) {
         while let Some(entry) = self.ranges.first_entry()
             && *entry.key() < position
         {
@@ -232,6 +286,34 @@ mod tests {
         assert_eq!(unstored.due(clock.after(1)), Some(range(0, 10)));
         unstored.stored(range(0, 10), clock.after(1));
         assert_eq!(unstored.first(), None);
+    }
+
+    #[test]
+    fn partitions_do_not_wait_for_each_other() {
+        let mut clock = Clock(Instant::now());
+        let mut unstored = UnstoredByPartition::new(2, PATIENCE, clock.0);
+        let message = |partition, start| MessageId {
+            partition,
+            range: range(start, start + 10),
+        };
+        for start in [0, 10, 20] {
+            unstored.published(message(0, start), clock.after(0));
+            unstored.published(message(1, start), clock.after(0));
+        }
+        // The second partition is far ahead: that is no gap of the first.
+        for start in [0, 10, 20] {
+            unstored.stored(message(1, start), clock.after(0));
+        }
+        assert_eq!(offset(unstored.first()), Some(0));
+        unstored.stored(message(0, 0), clock.after(0));
+        assert_eq!(offset(unstored.first()), Some(10));
+        unstored.stored(message(0, 20), clock.after(0));
+        assert_eq!(unstored.due(clock.after(29)), None);
+        assert_eq!(unstored.due(clock.after(1)), Some(message(0, 10)));
+        unstored.stored(message(0, 10), clock.after(0));
+        assert_eq!(unstored.first(), None);
+        // A receipt of a partition that is not there is nobody's.
+        unstored.stored(message(2, 0), clock.after(0));
     }
 
     #[test]

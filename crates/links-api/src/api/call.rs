@@ -101,7 +101,12 @@ impl Call<'_> {
         }
         let statement = self
             .db
-            .prepare_cached("INSERT INTO changes (record_key) SELECT unnest($1::text[])")
+            .prepare_cached(
+                // Not when the transaction began: see records::list_changes.
+                "INSERT INTO changes (record_key, created_at)
+                 SELECT record_key, clock_timestamp()
+                 FROM unnest($1::text[]) AS changed (record_key)",
+            )
             .await?;
         self.db.execute(&statement, &[&keys]).await?;
         self.has_changes.set(true);

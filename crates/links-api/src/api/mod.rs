@@ -15,7 +15,7 @@ pub use call::{Answer, Call, DecimalText, Timestamp};
 pub use export::Export;
 pub use idempotency::forget_old as forget_old_idempotency_keys;
 pub use openapi::document;
-pub use operation::{Content, Operation, Parameter};
+pub use operation::{Content, Operation, Parameter, PoolKind};
 pub use page::{Listing, Page, Pagination};
 pub use rate_limit::RateLimits;
 pub use serve::{configure, default_service};

@@ -251,7 +251,7 @@ fn common_errors(operation: &Operation) -> Vec<ApiError> {
         ApiError::AccountSuspended,
         ApiError::InsufficientScope(operation.scope.name()),
         ApiError::RateLimited { retry_after_s: 17 },
-        ApiError::Unavailable(PoolError::Closed),
+        ApiError::unavailable(PoolError::Closed),
         ApiError::internal(anyhow::Error::msg("an example")),
     ];
     if operation.body.is_some() {

@@ -41,9 +41,20 @@ pub struct Operation {
     /// Beside those that every operation of its kind has.
     pub errors: Vec<ApiError>,
     pub handler: Handler,
+    pub pool: PoolKind,
     /// A GET that changes something, for callers that know no other method; their
     /// key may stand in the query.
     pub is_writing_get: bool,
+}
+
+/// Which connections an operation works with, so that what is slow takes none from what
+/// must be quick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PoolKind {
+    Requests,
+    Reports,
+    /// Exports, and changes of very many rows.
+    Exports,
 }
 
 /// A JSON body as it is documented.
@@ -184,6 +195,7 @@ impl Operation {
             answers: Vec::new(),
             errors: Vec::new(),
             is_writing_get: false,
+            pool: PoolKind::Requests,
             handler: Rc::new(move |call| Box::pin(async move { handler(call).await })),
         }
     }
@@ -192,6 +204,12 @@ impl Operation {
     pub fn needs(mut self, scope: Scope, tag: &'static str) -> Self {
         self.scope = scope;
         self.tag = tag;
+        self
+    }
+
+    /// Works with connections of another pool than most requests.
+    pub fn with_pool(mut self, pool: PoolKind) -> Self {
+        self.pool = pool;
         self
     }
 
@@ -235,7 +253,8 @@ impl Operation {
             "maximum": export::MAX_ROWS,
             "default": export::DEFAULT_ROWS,
         });
-        self.takes(Parameter::of("limit", "Rows of a page.", limit))
+        self.with_pool(PoolKind::Exports)
+            .takes(Parameter::of("limit", "Rows of a page.", limit))
             .takes(Parameter::text(
                 "cursor",
                 "`next_cursor` of the page before; of CSV the header `X-Next-Cursor`.",

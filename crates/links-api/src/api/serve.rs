@@ -10,6 +10,8 @@ use actix_web::{
     web,
 };
 
+use store::pool::Object;
+
 use super::{
     call::{Answer, Call},
     idempotency::Claim,
@@ -17,7 +19,7 @@ use super::{
     rate_limit::Allowance,
 };
 use crate::{
-    auth::authenticate,
+    auth::{Caller, authenticate},
     body,
     error::{ApiError, Refused, Surface},
     serve::Services,
@@ -102,7 +104,8 @@ async fn run(
     payload: web::Payload,
     allowance: &mut Option<Allowance>,
 ) -> Result<Answer, ApiError> {
-    let mut client = services.pool.get().await?;
+    let pool = services.pools.of(operation.pool);
+    let mut client = pool.get().await?;
     let caller = authenticate(&client, request, operation.is_writing_get).await?;
     let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0);
     *allowance = services.rate_limits.count(&caller, now).await;
@@ -115,7 +118,7 @@ async fn run(
     let body = if operation.body.is_some() {
         drop(client);
         let body = body::read(payload).await?;
-        client = services.pool.get().await?;
+        client = pool.get().await?;
         body
     } else {
         Vec::new()
@@ -125,32 +128,26 @@ async fn run(
     } else {
         None
     };
-    let reads_only = operation.method == Method::GET && !operation.is_writing_get;
-    let txn = client
-        .build_transaction()
-        .read_only(reads_only)
-        .start()
-        .await?;
-    if let Some(claim) = &claim
-        && let Some(answer) = claim.take(&txn).await?
-    {
-        return Ok(answer);
-    }
     let has_changes = Cell::new(false);
-    let call = Call {
-        db: &txn,
-        caller: &caller,
+    let handling = handle(Handling {
+        operation,
         services,
         request,
+        client: &mut client,
+        caller: &caller,
         body: &body,
+        claim: claim.as_ref(),
         has_changes: &has_changes,
+    });
+    let mut answer = match tokio::time::timeout(services.pools.answer_limit, handling).await {
+        Ok(answer) => answer?,
+        Err(_) => {
+            store::pool::close(client);
+            return Err(ApiError::unavailable(anyhow::anyhow!(
+                "Postgres does not answer"
+            )));
+        }
     };
-    let mut answer = (operation.handler)(call).await?;
-    if let Some(claim) = &claim {
-        claim.keep(&txn, &answer).await?;
-    }
-    // From here on it has happened, whether or not the client hears of it.
-    txn.commit().await?;
     drop(client);
     if has_changes.get() {
         services.relay.wake();
@@ -158,5 +155,51 @@ async fn run(
     services
         .store_links(&std::mem::take(&mut answer.minted))
         .await;
+    Ok(answer)
+}
+
+/// A request that may be handled, with a connection.
+struct Handling<'h> {
+    operation: &'h Operation,
+    services: &'h Services,
+    request: &'h HttpRequest,
+    client: &'h mut Object,
+    caller: &'h Caller,
+    body: &'h [u8],
+    claim: Option<&'h Claim>,
+    has_changes: &'h Cell<bool>,
+}
+
+/// Runs the handler in a transaction, or finds the answer that was given before.
+async fn handle(handling: Handling<'_>) -> Result<Answer, ApiError> {
+    let Handling {
+        operation, claim, ..
+    } = handling;
+    let reads_only = operation.method == Method::GET && !operation.is_writing_get;
+    let txn = handling
+        .client
+        .build_transaction()
+        .read_only(reads_only)
+        .start()
+        .await?;
+    if let Some(claim) = claim
+        && let Some(answer) = claim.take(&txn).await?
+    {
+        return Ok(answer);
+    }
+    let call = Call {
+        db: &txn,
+        caller: handling.caller,
+        services: handling.services,
+        request: handling.request,
+        body: handling.body,
+        has_changes: handling.has_changes,
+    };
+    let answer = (operation.handler)(call).await?;
+    if let Some(claim) = claim {
+        claim.keep(&txn, &answer).await?;
+    }
+    // From here on it has happened, whether or not the client hears of it.
+    txn.commit().await?;
     Ok(answer)
 }

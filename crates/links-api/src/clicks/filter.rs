@@ -214,19 +214,7 @@ impl Checked {
                AND c.clicked_at >= $2
                AND ($3::uuid IS NULL OR (c.clicked_at, c.click_id) > ($2, $3))
                AND c.clicked_at < $4
-               AND ($5::bigint[] IS NULL OR c.link_key = ANY ($5))
-               AND ($6::bigint IS NULL OR c.list_id = $6)
-               AND ($7::text IS NULL OR c.offer_id = $7)
-               AND ($8::bigint IS NULL OR c.creative_id = $8)
-               AND ($9::text IS NULL OR c.campaign_id = $9)
-               AND ($10::text IS NULL OR c.message_id = $10)
-               AND ($11::text IS NULL OR c.contact_phone = $11)
-               AND ($12::text IS NULL OR c.ip <<= $12::inet)
-               AND ($13::text IS NULL OR strpos(lower(c.user_agent), lower($13)) > 0)
-               AND ($14::text IS NULL OR c.country = $14)
-               AND ($15::bigint IS NULL OR c.asn = $15)
-               AND ($16::boolean IS NULL OR c.is_bot = $16)
-               AND ($17::text IS NULL OR $17 = ANY (c.bot_reasons))
+               AND {CONDITIONS}
              ORDER BY c.clicked_at, c.click_id
              LIMIT $18"
         );
@@ -243,11 +231,44 @@ impl Checked {
             // Later than any click can be.
             Timestamp::now() + jiff::SignedDuration::from_hours(48)
         });
-        let parameters: [&(dyn ToSql + Sync); 18] = [
-            &account_id,
-            &from,
-            &after,
-            &to,
+        let parameters: [&(dyn ToSql + Sync); 4] = [&account_id, &from, &after, &to];
+        let parameters: Vec<_> = parameters
+            .into_iter()
+            .chain(self.conditions())
+            .chain([&limit as &(dyn ToSql + Sync)])
+            .collect();
+        Ok(call.db.query(&statement, &parameters).await?)
+    }
+
+    /// Those of some clicks that still fit, from the oldest.
+    pub async fn fetch_again(
+        &self,
+        call: Call<'_>,
+        columns: &str,
+        ids: &[ClickId],
+    ) -> Result<Vec<Row>, ApiError> {
+        let sql = format!(
+            "SELECT {columns}
+             FROM unnest($2::uuid[], $3::timestamptz[]) AS found (click_id, clicked_at)
+             JOIN clicks c ON c.clicked_at = found.clicked_at AND c.click_id = found.click_id
+             WHERE c.account_id = $1
+               AND {CONDITIONS}
+             ORDER BY c.clicked_at, c.click_id
+             LIMIT $4"
+        );
+        let statement = call.db.prepare_cached(&sql).await?;
+        let account_id = call.caller.account_id.0;
+        let uuids: Vec<_> = ids.iter().map(ClickId::as_uuid).collect();
+        let times: Vec<_> = ids.iter().map(ClickId::time).collect();
+        let limit = i64::try_from(ids.len()).unwrap_or(i64::MAX);
+        let parameters: [&(dyn ToSql + Sync); 4] = [&account_id, &uuids, &times, &limit];
+        let parameters: Vec<_> = parameters.into_iter().chain(self.conditions()).collect();
+        Ok(call.db.query(&statement, &parameters).await?)
+    }
+
+    /// The parameters of [`CONDITIONS`].
+    fn conditions(&self) -> [&(dyn ToSql + Sync); 13] {
+        [
             &self.link_keys,
             &self.list_id,
             &self.offer_id,
@@ -261,8 +282,23 @@ impl Checked {
             &self.asn,
             &self.is_bot,
             &self.reason,
-            &limit,
-        ];
-        Ok(call.db.query(&statement, &parameters).await?)
+        ]
     }
 }
+
+/// What a filter asks of a click `c`, but for its time, by the parameters `$5` to `$17`.
+const CONDITIONS: &str = "
+    ($5::bigint[] IS NULL OR c.link_key = ANY ($5))
+    AND ($6::bigint IS NULL OR c.list_id = $6)
+    AND ($7::text IS NULL OR c.offer_id = $7)
+    AND ($8::bigint IS NULL OR c.creative_id = $8)
+    AND ($9::text IS NULL OR c.campaign_id = $9)
+    AND ($10::text IS NULL OR c.message_id = $10)
+    AND ($11::text IS NULL OR c.contact_phone = $11)
+    AND ($12::text IS NULL OR c.ip <<= $12::inet)
+    AND ($13::text IS NULL OR strpos(lower(c.user_agent), lower($13)) > 0)
+    AND ($14::text IS NULL OR c.country = $14)
+    AND ($15::bigint IS NULL OR c.asn = $15)
+    AND ($16::boolean IS NULL OR c.is_bot = $16)
+    AND ($17::text IS NULL OR $17 = ANY (c.bot_reasons))
+";

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::ledger::{
-    self, Lock,
+    account_lock,
     totals::Deltas,
     verdicts::{Verdict, click_judge_all},
 };
@@ -17,14 +17,14 @@ use tokio_postgres::Row;
 
 use super::filter::{ClickFilter, VERDICTS, find_reason};
 use crate::{
-    api::{Answer, Call, Operation},
+    api::{Answer, Call, Operation, PoolKind},
     auth::Scope,
     body::{Text, given},
     error::ApiError,
 };
 
-/// Clicks that are judged by a request: others wait for it.
-const MAX_CLICKS: i64 = 5_000;
+/// Clicks that are judged by a request: events of the account wait for it.
+const MAX_CLICKS: i64 = 1_000;
 /// The rule that a verdict of the API is found by.
 const BY_THE_API: &str = "reclassified";
 
@@ -36,12 +36,13 @@ pub fn operation() -> Operation {
         reclassify_clicks,
     )
     .needs(Scope::LinksWrite, "clicks")
+    .with_pool(PoolKind::Exports)
     .says(
         "Judge clicks again",
         "Gives the clicks of a filter another `verdict`, or applies a `rule` to them: those that it \
          holds for become a bot's, the others stay as they are. Message clicks, credits of \
          conversions and totals are afterwards what they would be had the verdicts been right \
-         from the start. At most 5,000 clicks in a request, from the oldest: while there is a \
+         from the start. At most 1,000 clicks in a request, from the oldest: while there is a \
          `next_cursor`, send the request again with it as `cursor`. A verdict is final: bursts \
          leave its clicks alone.",
     )
@@ -107,17 +108,18 @@ async fn reclassify_clicks(call: Call<'_>) -> Result<Answer, ApiError> {
     if filter.is_empty() {
         return Err(ApiError::field("filter", "it needs at least one condition"));
     }
-    ledger::lock(call.db, Lock::Exclusive).await?;
+    // They are looked for without a lock, for as long as that takes, and read again under
+    // it: somebody else may have judged or erased some meanwhile.
+    let found = filter
+        .fetch(call, "c.click_id", cursor, MAX_CLICKS + 1)
+        .await?;
+    let mut ids: Vec<_> = found.iter().map(click_id).collect();
+    let has_more = ids.len() as i64 > MAX_CLICKS;
+    ids.truncate(usize::try_from(MAX_CLICKS).unwrap_or(usize::MAX));
+    let next_cursor = ids.last().filter(|_| has_more).map(ToString::to_string);
+    account_lock(call.db, call.caller.account_id.0).await?;
     let columns = "c.click_id, c.bot_reasons, c.bot_rules, c.user_agent, host(c.ip) AS ip, c.asn";
-    let mut rows = filter.fetch(call, columns, cursor, MAX_CLICKS + 1).await?;
-    let has_more = rows.len() as i64 > MAX_CLICKS;
-    if has_more {
-        rows.pop();
-    }
-    let next_cursor = rows
-        .last()
-        .filter(|_| has_more)
-        .map(|row| click_id(row).to_string());
+    let rows = filter.fetch_again(call, columns, &ids).await?;
     let verdicts: Vec<_> = rows
         .iter()
         .filter_map(|row| judgement.verdict(row))

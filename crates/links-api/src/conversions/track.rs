@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use store::{
     ledger::{
-        self, Lock,
+        account_lock,
         conversions::{NewConversion, conversion_insert_all},
         totals::Deltas,
     },
@@ -225,7 +225,7 @@ async fn track_conversion(call: Call<'_>) -> Result<Answer, ApiError> {
 /// Records a conversion, or finds the one that its order has; whether it is new.
 pub async fn record(call: Call<'_>, asked: Asked) -> Result<(Tracked, bool), ApiError> {
     let wanted = asked.check()?;
-    ledger::lock(call.db, Lock::Exclusive).await?;
+    account_lock(call.db, call.caller.account_id.0).await?;
     let identity = Identity {
         event: wanted.event,
         txn_id: Some(&wanted.order_id),

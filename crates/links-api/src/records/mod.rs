@@ -82,7 +82,7 @@ async fn get_record(
     let answer = async {
         require_token(&request, &services)?;
         let key = RecordKey::parse(&path).ok_or(ApiError::NoRoute)?;
-        let client = services.pool.get().await?;
+        let client = services.pools.origin.get().await?;
         let found = find(&client, &key).await?.ok_or(ApiError::NoRoute)?;
         drop(client);
         let RecordCache { cache, ttl } = &services.records;
@@ -95,15 +95,15 @@ async fn get_record(
     answer.await.map_err(refused)
 }
 
-/// A transaction is shorter than a minute, so that none is committed later
-/// than its change is answered here.
+/// Changes are written near the end of their transaction, so that none is committed
+/// later than its change is answered here.
 async fn list_changes(
     request: HttpRequest,
     services: web::Data<Services>,
 ) -> Result<HttpResponse, Refused> {
     let answer = async {
         require_token(&request, &services)?;
-        let client = services.pool.get().await?;
+        let client = services.pools.origin.get().await?;
         let statement = client
             .prepare_cached(
                 "SELECT id, record_key
@@ -129,7 +129,7 @@ async fn list_hosts(
     let answer = async {
         require_token(&request, &services)?;
         let (host, id) = path.into_inner();
-        let client = services.pool.get().await?;
+        let client = services.pools.origin.get().await?;
         let statement = client
             .prepare_cached(
                 "SELECT d.host

@@ -15,7 +15,10 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use domain::record::{CHANGES_CHANNEL, RecordKey};
 use platform::cache::{Cache, CacheUnavailable, Replacement, Versioned};
 use prometheus_client::metrics::counter::Counter;
-use store::pool::{GenericClient, Pool, Transaction};
+use store::{
+    advisory_locks::CHANGE_RELAY,
+    pool::{GenericClient, Pool, Transaction},
+};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -29,8 +32,6 @@ const POLL: Duration = Duration::from_millis(200);
 const BATCH: i64 = 500;
 /// Where Redis keeps the number of the last delivery.
 const MARK_KEY: &str = "delivered";
-/// Any number: whoever has this lock delivers.
-const LOCK: i64 = 0x7761_7970_6f73_7402;
 
 pub struct Relay {
     wake: Notify,
@@ -173,7 +174,10 @@ async fn lock(txn: &Transaction<'_>) -> Result<bool, NotDelivered> {
     let statement = txn
         .prepare_cached("SELECT pg_try_advisory_xact_lock($1) AS locked")
         .await?;
-    Ok(txn.query_one(&statement, &[&LOCK]).await?.get("locked"))
+    Ok(txn
+        .query_one(&statement, &[&CHANGE_RELAY])
+        .await?
+        .get("locked"))
 }
 
 /// What Redis should have and, by its own number, does not have any more.

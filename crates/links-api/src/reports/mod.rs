@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    api::{Answer, Call, Content, Operation, Parameter, Timestamp},
+    api::{Answer, Call, Content, Operation, Parameter, PoolKind, Timestamp},
     auth::Scope,
     csv,
     error::ApiError,
@@ -31,6 +31,7 @@ pub fn operations() -> Vec<Operation> {
         get_report,
     )
     .needs(Scope::ReportsRead, "reports")
+    .with_pool(PoolKind::Reports)
     .says(
         "Performance",
         "By what `group_by` says. `clicks` is every click, `unique_clicks` the first click of each \

@@ -1,14 +1,21 @@
 //! Message clicks: the earliest click of a message and contact that is not a
 //! bot's, by the rule of domain::attribution.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
-use domain::{attribution::MessageContact, id::AccountId};
+use domain::{
+    attribution::MessageContact,
+    id::{AccountId, ClickId},
+};
+use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::Row;
 
 use super::{
-    CLICK_CONTACT_KEY, CLICK_MESSAGE_KEY, Clicked, column,
-    totals::{Deltas, Measures},
+    CONTACT_KEY_OF_CLICK, Clicked, column,
+    totals::{Deltas, Measures, day},
 };
 use crate::pool::{GenericClient, Transaction};
 
@@ -51,47 +58,62 @@ const COLUMNS: &str = "
     creative_id, campaign_id, message_id, contact_phone, country, device
 ";
 
+/// How the message click of a key has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageClickChange {
+    /// The click that it was, and is not any more.
+    pub removed: Option<ClickId>,
+    /// The message click that it is now.
+    pub added: Option<MessageClick>,
+}
+
 /// Merges new clicks, of each key the earliest, into what is there: an earlier
-/// click takes the place of a later one, whichever came first. Answers those
-/// that took a place.
+/// click takes the place of a later one, whichever came first. Needs the lock of each
+/// account.
 pub async fn message_click_merge_all(
     transaction: &Transaction<'_>,
     candidates: &BTreeMap<MessageContact, MessageClick>,
     deltas: &mut Deltas,
-) -> Result<Vec<MessageClick>, tokio_postgres::Error> {
+) -> Result<Vec<MessageClickChange>, tokio_postgres::Error> {
     let clicks: Vec<_> = candidates.values().collect();
     let inserted = message_click_insert_all(transaction, &clicks).await?;
-    let mut taken = Vec::with_capacity(clicks.len());
+    let mut changes = Vec::with_capacity(clicks.len());
     let mut others = Vec::new();
     for click in clicks {
         if inserted.contains(&click.clicked.click_id.as_uuid()) {
             click.count(deltas, 1);
-            taken.push(click.clone());
+            changes.push(MessageClickChange {
+                removed: None,
+                added: Some(click.clone()),
+            });
         } else {
             others.push(click);
         }
     }
     let mut earlier = Vec::new();
-    for current in message_click_lock_later(transaction, &others).await? {
+    for current in message_click_find_later(transaction, &others).await? {
         let candidate = &candidates[&current.key];
         current.count(deltas, -1);
         candidate.count(deltas, 1);
         earlier.push(candidate);
-        taken.push(candidate.clone());
+        changes.push(MessageClickChange {
+            removed: Some(current.clicked.click_id),
+            added: Some(candidate.clone()),
+        });
     }
     message_click_update_all(transaction, &earlier).await?;
-    Ok(taken)
+    Ok(changes)
 }
 
 /// Finds the message clicks of some keys anew, from the clicks. One whose own
-/// click is gone (retention) is taken for a person's. Answers the keys whose
-/// message click has changed.
+/// click is gone (retention) is taken for a person's. The time beside a key is that of
+/// any of its clicks. Needs the lock of each account.
 pub async fn message_click_rebuild_all(
     transaction: &Transaction<'_>,
-    keys: &BTreeSet<MessageContact>,
+    keys: &BTreeMap<MessageContact, Timestamp>,
     deltas: &mut Deltas,
-) -> Result<Vec<MessageContact>, tokio_postgres::Error> {
-    let current = message_click_lock_all(transaction, keys).await?;
+) -> Result<Vec<MessageClickChange>, tokio_postgres::Error> {
+    let current = message_click_read_all(transaction, keys).await?;
     let current: BTreeMap<_, _> = current.into_iter().map(|c| (c.key.clone(), c)).collect();
     let mut wanted = message_click_find_all(transaction, keys).await?;
     for gone in message_click_find_without_click(transaction, keys).await? {
@@ -102,8 +124,8 @@ pub async fn message_click_rebuild_all(
         }
     }
     let (mut inserted, mut updated, mut removed) = (Vec::new(), Vec::new(), Vec::new());
-    let mut changed = Vec::new();
-    for key in keys {
+    let mut changes = Vec::new();
+    for key in keys.keys() {
         match (current.get(key), wanted.get(key)) {
             (Some(is), Some(should)) if is.clicked.click_id == should.clicked.click_id => continue,
             (None, None) => continue,
@@ -117,12 +139,15 @@ pub async fn message_click_rebuild_all(
         if let Some(click) = wanted.get(key) {
             click.count(deltas, 1);
         }
-        changed.push(key.clone());
+        changes.push(MessageClickChange {
+            removed: current.get(key).map(|click| click.clicked.click_id),
+            added: wanted.get(key).cloned(),
+        });
     }
     message_click_insert_all(transaction, &inserted).await?;
     message_click_update_all(transaction, &updated).await?;
     message_click_delete_all(transaction, &removed).await?;
-    Ok(changed)
+    Ok(changes)
 }
 
 /// The ids of the clicks whose key was free.
@@ -245,10 +270,8 @@ async fn with_keys(
         .await
 }
 
-/// Those that are later than these clicks of the same keys, locked in the order of
-/// their keys. The others stay: while clicks are added a message click becomes
-/// earlier and never later.
-async fn message_click_lock_later(
+/// Those that are later than these clicks of the same keys.
+async fn message_click_find_later(
     transaction: &Transaction<'_>,
     clicks: &[&MessageClick],
 ) -> Result<Vec<MessageClick>, tokio_postgres::Error> {
@@ -260,9 +283,7 @@ async fn message_click_lock_later(
          FROM unnest($1::bigint[], $2::text[], $3::text[], $4::uuid[], $5::timestamptz[])
               AS k (account_id, message_key, contact_key, earlier_id, earlier_at)
          JOIN message_clicks m USING (account_id, message_key, contact_key)
-         WHERE (k.earlier_at, k.earlier_id) < (m.clicked_at, m.click_id)
-         ORDER BY account_id, message_key, contact_key
-         FOR UPDATE OF m"
+         WHERE (k.earlier_at, k.earlier_id) < (m.clicked_at, m.click_id)"
     );
     let statement = transaction.prepare_cached(&sql).await?;
     let rows = transaction
@@ -280,66 +301,95 @@ async fn message_click_lock_later(
     Ok(rows.iter().filter_map(MessageClick::read).collect())
 }
 
-/// In the order of their keys, locked in that order.
-async fn message_click_lock_all(
+/// The message clicks of some keys, as they are.
+async fn message_click_read_all(
     transaction: &Transaction<'_>,
-    keys: &BTreeSet<MessageContact>,
+    keys: &BTreeMap<MessageContact, Timestamp>,
 ) -> Result<Vec<MessageClick>, tokio_postgres::Error> {
     if keys.is_empty() {
         return Ok(Vec::new());
     }
     let sql = format!(
         "SELECT {COLUMNS}
-         FROM message_clicks
-         WHERE (account_id, message_key, contact_key) IN (SELECT * FROM {KEYS})
-         ORDER BY account_id, message_key, contact_key
-         FOR UPDATE"
+         FROM {KEYS}
+         JOIN message_clicks m USING (account_id, message_key, contact_key)"
     );
-    let keys: Vec<_> = keys.iter().collect();
+    let keys: Vec<_> = keys.keys().collect();
     let rows = with_keys(transaction, &sql, &keys).await?;
     Ok(rows.iter().filter_map(MessageClick::read).collect())
 }
 
-/// The earliest click of each key that is not a bot's. A message's clicks are
-/// found by its links.
+/// The earliest click of each key that is not a bot's, by the indexes
+/// `clicks_of_messages_idx` and `clicks_of_links_idx`, which hold no bots: the work does
+/// not grow with the clicks of the link, the message or the visitor. A visitor is known
+/// for a day only, so that one day's partition has all of its clicks.
 async fn message_click_find_all(
     transaction: &Transaction<'_>,
-    keys: &BTreeSet<MessageContact>,
+    keys: &BTreeMap<MessageContact, Timestamp>,
 ) -> Result<BTreeMap<MessageContact, MessageClick>, tokio_postgres::Error> {
+    let of = |same: &str| {
+        format!(
+            "(SELECT *
+              FROM clicks
+              WHERE NOT is_bot
+                AND {same}
+                AND account_id = k.account_id
+                AND {CONTACT_KEY_OF_CLICK} = k.contact_key
+                AND clicked_at >= k.first_time
+                AND clicked_at < k.end_time
+              ORDER BY clicked_at, click_id
+              LIMIT 1)"
+        )
+    };
+    let of_message = of("message_id = k.message_id");
+    let of_link = of("message_id IS NULL AND link_key = k.link_key");
     let sql = format!(
-        "SELECT DISTINCT ON (k.account_id, k.message_key, k.contact_key)
-                k.account_id, k.message_key, k.contact_key, c.click_id, c.link_key, c.link_id,
+        "SELECT k.account_id, k.message_key, k.contact_key, c.click_id, c.link_key, c.link_id,
                 c.list_id, c.offer_id, c.creative_id, c.campaign_id, c.message_id,
                 c.contact_phone, c.country, c.device
-         FROM {KEYS}
-         CROSS JOIN LATERAL (
-             SELECT l.id
-             FROM links l
-             WHERE k.message_key LIKE 'm:%'
-               AND l.account_id = k.account_id
-               AND l.message_id = substr(k.message_key, 3)
-             UNION ALL
-             SELECT substr(k.message_key, 3)::bigint
-             WHERE k.message_key LIKE 'l:%'
-         ) AS link (id)
-         JOIN clicks c
-           ON c.link_key = link.id
-          AND c.account_id = k.account_id
-          AND NOT c.is_bot
-          AND {CLICK_MESSAGE_KEY} = k.message_key
-          AND {CLICK_CONTACT_KEY} = k.contact_key
-         ORDER BY k.account_id, k.message_key, k.contact_key, c.clicked_at, c.click_id"
+         FROM (
+             SELECT *,
+                    CASE WHEN message_key LIKE 'm:%' THEN substr(message_key, 3) END AS message_id,
+                    CASE WHEN message_key LIKE 'l:%' THEN substr(message_key, 3)::bigint END AS link_key
+             FROM unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[])
+                  AS k (account_id, message_key, contact_key, first_time, end_time)
+         ) AS k
+         CROSS JOIN LATERAL ({of_message} UNION ALL {of_link}) AS c"
     );
-    let keys: Vec<_> = keys.iter().collect();
-    let rows = with_keys(transaction, &sql, &keys).await?;
+    let statement = transaction.prepare_cached(&sql).await?;
+    let keys: Vec<_> = keys
+        .iter()
+        .map(|(key, time)| (key, times_of_clicks(key, *time)))
+        .collect();
+    let rows = transaction
+        .query(
+            &statement,
+            &[
+                &column(&keys, |(key, _)| key.account_id.0),
+                &column(&keys, |(key, _)| key.message_key.as_str()),
+                &column(&keys, |(key, _)| key.contact_key.as_str()),
+                &column(&keys, |(_, times)| times.start),
+                &column(&keys, |(_, times)| times.end),
+            ],
+        )
+        .await?;
     let clicks = rows.iter().filter_map(MessageClick::read);
     Ok(clicks.map(|click| (click.key.clone(), click)).collect())
+}
+
+/// When the clicks of a key can have been, of which one was at `time`.
+fn times_of_clicks(key: &MessageContact, time: Timestamp) -> Range<Timestamp> {
+    if key.is_of_visitor() {
+        let start = day(time);
+        return start..start + SignedDuration::from_hours(24);
+    }
+    Timestamp::UNIX_EPOCH..Timestamp::MAX
 }
 
 /// The keys whose message click is there and its click is not.
 async fn message_click_find_without_click(
     transaction: &Transaction<'_>,
-    keys: &BTreeSet<MessageContact>,
+    keys: &BTreeMap<MessageContact, Timestamp>,
 ) -> Result<Vec<MessageContact>, tokio_postgres::Error> {
     let sql = format!(
         "SELECT m.account_id, m.message_key, m.contact_key
@@ -350,19 +400,44 @@ async fn message_click_find_without_click(
              WHERE c.clicked_at = m.clicked_at AND c.click_id = m.click_id
          )"
     );
-    let keys: Vec<_> = keys.iter().collect();
+    let keys: Vec<_> = keys.keys().collect();
     let rows = with_keys(transaction, &sql, &keys).await?;
     Ok(rows.iter().map(key).collect())
 }
 
-/// Removes message clicks, and says nothing of it to the totals.
-pub async fn message_click_delete_all(
+/// Removes message clicks, whatever they are, and what they were counted as. Needs the
+/// lock of each account.
+pub async fn message_click_remove_all(
+    transaction: &Transaction<'_>,
+    keys: &BTreeMap<MessageContact, Timestamp>,
+    deltas: &mut Deltas,
+) -> Result<Vec<MessageClickChange>, tokio_postgres::Error> {
+    let current = message_click_read_all(transaction, keys).await?;
+    for click in &current {
+        click.count(deltas, -1);
+    }
+    let keys: Vec<_> = keys.keys().collect();
+    message_click_delete_all(transaction, &keys).await?;
+    let removed = current.into_iter().map(|click| MessageClickChange {
+        removed: Some(click.clicked.click_id),
+        added: None,
+    });
+    Ok(removed.collect())
+}
+
+async fn message_click_delete_all(
     transaction: &Transaction<'_>,
     keys: &[&MessageContact],
 ) -> Result<(), tokio_postgres::Error> {
+    if keys.is_empty() {
+        return Ok(());
+    }
     let sql = format!(
-        "DELETE FROM message_clicks
-         WHERE (account_id, message_key, contact_key) IN (SELECT * FROM {KEYS})"
+        "DELETE FROM message_clicks m
+         USING {KEYS}
+         WHERE m.account_id = k.account_id
+           AND m.message_key = k.message_key
+           AND m.contact_key = k.contact_key"
     );
     with_keys(transaction, &sql, keys).await?;
     Ok(())

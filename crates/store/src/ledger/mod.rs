@@ -17,50 +17,83 @@
 //!
 //! # Locks
 //!
-//! Transactions that add clicks run side by side. What connects conversions with
-//! clicks, or takes clicks away from what they were, must see every click: it
-//! runs alone. [`lock`] comes first in each such transaction. After it rows are
-//! locked in one order: clicks, message clicks, conversions, totals, each by its
-//! key.
+//! All that the ledger connects lies within one account. So whoever writes facts, or
+//! changes what follows from them, holds the lock of the account ([`account_lock`]) to
+//! the end of its transaction, and no other account waits for it. Under the lock there is
+//! one writer, so that every committed state adds up and no order of row locks matters.
+//!
+//! A transaction that writes several accounts takes what is free
+//! ([`account_try_lock_all`]) and leaves the others to a later one: it may wait for one
+//! account's lock only while it holds none. So two of them never wait for each other.
+//!
+//! Messages are counted as sent without the lock: that adds to totals and connects
+//! nothing. It waits for, and holds up, rows of its own account's totals only.
 
 pub mod conversions;
 pub mod message_clicks;
 pub mod totals;
 pub mod verdicts;
 
+use std::collections::BTreeSet;
+
 use domain::id::ClickId;
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
-use crate::pool::{GenericClient, Transaction};
+use crate::{
+    advisory_locks::{ACCOUNT_CLASS, account_key},
+    pool::{GenericClient, Transaction},
+};
 use totals::Place;
 
-/// How a transaction shares the books with others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lock {
-    /// It adds clicks and what follows from them alone.
-    Shared,
-    /// Anything else.
-    Exclusive,
+/// Parameters of the planner for the transactions of the ledger: each statement finds
+/// its rows by index, however small a table was when its plan was made. The ledger's
+/// plans are kept by their sessions, and a plan that reads a whole table, made when it
+/// was empty, would stay when it has a million rows.
+const PLAN_BY_INDEX: &str = "set_config('enable_seqscan', 'off', true),
+    set_config('enable_hashjoin', 'off', true),
+    set_config('enable_mergejoin', 'off', true)";
+
+/// Waits for the lock of an account, for as long as the session's `lock_timeout` says,
+/// and holds it to the end of the transaction.
+pub async fn account_lock(
+    transaction: &Transaction<'_>,
+    account_id: i64,
+) -> Result<(), tokio_postgres::Error> {
+    let sql = format!("SELECT {PLAN_BY_INDEX}, pg_advisory_xact_lock($1, $2)");
+    let statement = transaction.prepare_cached(&sql).await?;
+    let key = account_key(account_id);
+    transaction
+        .query_one(&statement, &[&ACCOUNT_CLASS, &key])
+        .await?;
+    Ok(())
 }
 
-/// Any number, the same in every program.
-const LOCK: i64 = 0x7761_7970_6f73_7403;
-
-/// Held to the end of the transaction.
-pub async fn lock(transaction: &Transaction<'_>, lock: Lock) -> Result<(), tokio_postgres::Error> {
-    let sql = match lock {
-        Lock::Shared => "SELECT pg_advisory_xact_lock_shared($1)",
-        Lock::Exclusive => "SELECT pg_advisory_xact_lock($1)",
-    };
-    let statement = transaction.prepare_cached(sql).await?;
-    transaction.execute(&statement, &[&LOCK]).await?;
-    Ok(())
+/// Takes those locks of accounts that are free, without waiting, and holds them to the
+/// end of the transaction. Answers the accounts whose lock it holds.
+pub async fn account_try_lock_all(
+    transaction: &Transaction<'_>,
+    account_ids: &BTreeSet<i64>,
+) -> Result<BTreeSet<i64>, tokio_postgres::Error> {
+    let sql = format!(
+        "SELECT {PLAN_BY_INDEX}, account_id, pg_try_advisory_xact_lock($1, key) AS is_locked
+         FROM unnest($2::bigint[], $3::integer[]) AS account (account_id, key)"
+    );
+    let statement = transaction.prepare_cached(&sql).await?;
+    let ids: Vec<_> = account_ids.iter().copied().collect();
+    let keys: Vec<_> = ids.iter().copied().map(account_key).collect();
+    let rows = transaction
+        .query(&statement, &[&ACCOUNT_CLASS, &ids, &keys])
+        .await?;
+    let locked = rows.iter().filter(|row| row.get("is_locked"));
+    Ok(locked.map(|row| row.get("account_id")).collect())
 }
 
 /// The keys of domain::attribution::MessageContact of a click `c`, in SQL.
 pub const CLICK_MESSAGE_KEY: &str =
     "CASE WHEN c.message_id IS NULL THEN 'l:' || c.link_key ELSE 'm:' || c.message_id END";
+/// As the indexes of `clicks` have it.
+const CONTACT_KEY_OF_CLICK: &str = "coalesce('c:' || contact_phone, 'v:' || visitor)";
 pub const CLICK_CONTACT_KEY: &str =
     "CASE WHEN c.contact_phone IS NULL THEN 'v:' || c.visitor ELSE 'c:' || c.contact_phone END";
 

@@ -1,6 +1,6 @@
 //! Judging clicks again, and all that follows from it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use domain::{
     attribution::MessageContact,
@@ -9,7 +9,7 @@ use domain::{
 
 use super::{
     CLICK_CONTACT_KEY, CLICK_MESSAGE_KEY, Clicked, column,
-    conversions::{conversion_credit_all, conversion_find_of_messages},
+    conversions::{conversion_credit_all, conversion_find_affected},
     message_clicks::message_click_rebuild_all,
     totals::{Deltas, Measures},
 };
@@ -28,7 +28,7 @@ pub struct Verdict {
 
 /// Writes verdicts; answers how many clicks changed sides. Message clicks,
 /// credits and totals are afterwards what they would be had the verdicts been
-/// these from the start. Needs [`crate::ledger::Lock::Exclusive`].
+/// these from the start. Needs the lock of each click's account.
 pub async fn click_judge_all(
     transaction: &Transaction<'_>,
     verdicts: &[Verdict],
@@ -64,7 +64,7 @@ pub async fn click_judge_all(
             ],
         )
         .await?;
-    let mut keys = BTreeSet::new();
+    let mut keys = BTreeMap::new();
     let mut n_changed = 0;
     for row in &rows {
         let (was_bot, is_bot): (bool, bool) = (row.get("was_bot"), row.get("is_bot"));
@@ -79,14 +79,15 @@ pub async fn click_judge_all(
             ..Measures::default()
         };
         deltas.add(click.place(), click.time(), "", measures);
-        keys.insert(MessageContact {
+        let key = MessageContact {
             account_id: AccountId(account_id),
             message_key: row.get("message_key"),
             contact_key: row.get("contact_key"),
-        });
+        };
+        keys.insert(key, click.time());
     }
-    let changed = message_click_rebuild_all(transaction, &keys, deltas).await?;
-    let conversions = conversion_find_of_messages(transaction, &changed).await?;
+    let changes = message_click_rebuild_all(transaction, &keys, deltas).await?;
+    let conversions = conversion_find_affected(transaction, &changes).await?;
     conversion_credit_all(transaction, &conversions, deltas).await?;
     Ok(n_changed)
 }

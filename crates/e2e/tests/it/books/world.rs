@@ -427,12 +427,11 @@ impl Books {
             self.facts.stored().len() as i64,
             0,
         );
-        let queue = self.world.topology().clicks_queue;
         wait_for("clicks, conversions and the queue", expected, async || {
             (
                 self.count("SELECT count(*) FROM clicks").await,
                 self.count("SELECT count(*) FROM conversions").await,
-                self.world.queue_len(queue.as_str()).await,
+                self.world.n_waiting_messages().await,
             )
         })
         .await;
@@ -443,7 +442,7 @@ impl Books {
         wait_for("clicks of bursts, and marks", expected, async || {
             let sql =
                 "SELECT count(*) FROM clicks WHERE 'burst' = ANY (bot_reasons) AND NOT judged";
-            let marks = "SELECT count(*) FROM burst_marks";
+            let marks = "SELECT count(*) FROM burst_minutes";
             (self.count(sql).await, self.count(marks).await)
         })
         .await;
@@ -461,9 +460,24 @@ impl Books {
         &self.tenants[index]
     }
 
-    pub async fn reclassify_with(&self, key: &str, body: Value) -> (u16, Value) {
+    /// Reclassifies piece by piece until nothing is left; the last answer, with the sums
+    /// of all.
+    pub async fn reclassify_with(&self, key: &str, mut body: Value) -> (u16, Value) {
         let path = "/api/v2/clicks/reclassify";
-        self.client.call(key, Method::POST, path, Some(&body)).await
+        let mut sums = [("matched", 0), ("changed", 0)];
+        loop {
+            let call = self.client.call(key, Method::POST, path, Some(&body));
+            let (status, mut answer) = call.await;
+            for (name, sum) in &mut sums {
+                *sum += answer[*name].as_i64().unwrap_or_default();
+                answer[*name] = (*sum).into();
+            }
+            let cursor = answer["next_cursor"].take();
+            if status != 200 || cursor.is_null() {
+                return (status, answer);
+            }
+            body["cursor"] = cursor;
+        }
     }
 
     /// Verdicts and a rule on what is stored now, for both and for the model.

@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 
 use domain::{
-    attribution::MessageContact,
     conversion::{EventType, Source},
-    id::ConversionId,
+    id::{ClickId, ConversionId},
 };
 use rust_decimal::Decimal;
 use tokio_postgres::Row;
@@ -14,7 +13,7 @@ use super::conversion_id;
 use crate::{
     ledger::{
         Clicked, column,
-        message_clicks::MessageClick,
+        message_clicks::{MessageClick, MessageClickChange},
         totals::{Deltas, Measures, Place},
     },
     pool::{GenericClient, Transaction},
@@ -24,55 +23,114 @@ use crate::{
 /// have it, where the conversion does not name it.
 const CLOCK_SKEW: &str = "interval '1 minute'";
 
-/// The conversions whose credit these message clicks may change, which have
-/// taken a place just now.
+/// The conversions whose credit these changes of message clicks may change.
+///
+/// They are found by indexes on time and on present credit, and never by walking what a
+/// link, message or visitor has: of the conversions that have to do with a key, only
+/// those are read that really change, and those of the last minute. A message click that
+/// comes to be concerns
+///
+/// 1. those credited to the click whose place it takes,
+/// 2. those of its own contact or visitor, from a minute before it on,
+/// 3. those that name a click of its contact and have no credit (the named one is a
+///    bot's),
+/// 4. those of any contact that have no credit, from a minute before it on,
+/// 5. those of any contact that are credited to a later click (by click id, since two
+///    clicks can share a millisecond).
 pub async fn conversion_find_affected(
     transaction: &Transaction<'_>,
-    taken: &[MessageClick],
+    changes: &[MessageClickChange],
 ) -> Result<BTreeSet<ConversionId>, tokio_postgres::Error> {
+    let removed: Vec<_> = changes.iter().filter_map(|change| change.removed).collect();
+    let added: Vec<_> = changes.iter().filter_map(|c| c.added.as_ref()).collect();
+    let mut affected = conversion_find_credited_to(transaction, &removed).await?;
+    affected.extend(conversion_find_affected_by_added(transaction, &added).await?);
+    Ok(affected)
+}
+
+async fn conversion_find_credited_to(
+    transaction: &Transaction<'_>,
+    clicks: &[ClickId],
+) -> Result<BTreeSet<ConversionId>, tokio_postgres::Error> {
+    if clicks.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let statement = transaction
+        .prepare_cached(
+            "SELECT c.conversion_id
+             FROM unnest($1::uuid[]) AS k (click_id)
+             JOIN conversions c ON c.credited_click_id = k.click_id",
+        )
+        .await?;
+    let ids = column(clicks, ClickId::as_uuid);
+    let rows = transaction.query(&statement, &[&ids]).await?;
+    Ok(rows.iter().map(conversion_id).collect())
+}
+
+async fn conversion_find_affected_by_added(
+    transaction: &Transaction<'_>,
+    added: &[&MessageClick],
+) -> Result<BTreeSet<ConversionId>, tokio_postgres::Error> {
+    if added.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    // Most links have no conversions: one look tells, and no more is looked for.
     let sql = format!(
-        "SELECT c.conversion_id
-         FROM unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[])
-              AS k (account_id, message_key, contact_key, clicked_at)
-         JOIN conversions c
-           ON c.account_id = k.account_id
-          AND c.message_key = k.message_key
-          AND (c.contact_key IS NULL OR c.contact_key = k.contact_key)
-          AND (c.click_id IS NOT NULL OR k.clicked_at <= c.converted_at + {CLOCK_SKEW})"
+        "WITH k AS MATERIALIZED (
+             SELECT *
+             FROM unnest($1::bigint[], $2::text[], $3::text[], $4::uuid[], $5::timestamptz[])
+                  AS k (account_id, message_key, contact_key, click_id, clicked_at)
+             WHERE EXISTS (
+                 SELECT FROM conversions c
+                 WHERE c.account_id = k.account_id AND c.message_key = k.message_key
+             )
+         )
+         SELECT c.conversion_id
+         FROM k
+         CROSS JOIN LATERAL (
+             SELECT c.conversion_id
+             FROM conversions c
+             WHERE c.account_id = k.account_id
+               AND c.message_key = k.message_key
+               AND coalesce(c.contact_key, 'v:' || c.visitor) = k.contact_key
+               AND c.converted_at >= k.clicked_at - {CLOCK_SKEW}
+             UNION ALL
+             SELECT c.conversion_id
+             FROM conversions c
+             WHERE c.account_id = k.account_id
+               AND c.message_key = k.message_key
+               AND c.contact_key = k.contact_key
+               AND c.click_id IS NOT NULL
+               AND c.credited_click_id IS NULL
+             UNION ALL
+             SELECT c.conversion_id
+             FROM conversions c
+             WHERE c.account_id = k.account_id
+               AND c.message_key = k.message_key
+               AND c.contact_key IS NULL
+               AND NOT c.credited_to_own_contact
+               AND c.credited_click_id IS NULL
+               AND c.converted_at >= k.clicked_at - {CLOCK_SKEW}
+             UNION ALL
+             SELECT c.conversion_id
+             FROM conversions c
+             WHERE c.account_id = k.account_id
+               AND c.message_key = k.message_key
+               AND c.contact_key IS NULL
+               AND NOT c.credited_to_own_contact
+               AND c.credited_click_id > k.click_id
+         ) AS c"
     );
     let statement = transaction.prepare_cached(&sql).await?;
     let rows = transaction
         .query(
             &statement,
             &[
-                &column(taken, |click| click.key.account_id.0),
-                &column(taken, |click| click.key.message_key.as_str()),
-                &column(taken, |click| click.key.contact_key.as_str()),
-                &column(taken, |click| click.clicked.time()),
-            ],
-        )
-        .await?;
-    Ok(rows.iter().map(conversion_id).collect())
-}
-
-/// All conversions that have to do with these messages.
-pub async fn conversion_find_of_messages(
-    transaction: &Transaction<'_>,
-    keys: &[MessageContact],
-) -> Result<BTreeSet<ConversionId>, tokio_postgres::Error> {
-    let statement = transaction
-        .prepare_cached(
-            "SELECT c.conversion_id
-             FROM unnest($1::bigint[], $2::text[]) AS k (account_id, message_key)
-             JOIN conversions c USING (account_id, message_key)",
-        )
-        .await?;
-    let rows = transaction
-        .query(
-            &statement,
-            &[
-                &column(keys, |key| key.account_id.0),
-                &column(keys, |key| key.message_key.as_str()),
+                &column(added, |click| click.key.account_id.0),
+                &column(added, |click| click.key.message_key.as_str()),
+                &column(added, |click| click.key.contact_key.as_str()),
+                &column(added, |click| click.clicked.click_id.as_uuid()),
+                &column(added, |click| click.clicked.time()),
             ],
         )
         .await?;
@@ -87,35 +145,25 @@ pub fn credited_message_click() -> String {
              AND m.clicked_at >= c.converted_at - make_interval(days => c.click_window_days)
              AND (c.click_id IS NOT NULL OR m.clicked_at <= c.converted_at + {CLOCK_SKEW})"
     );
-    // The one that is named; or the visitor's own; or else the earliest, of a link
-    // by its index, of a message among its few.
-    let earliest = |which: &str| {
-        format!(
-            "(SELECT 2, m.*
-              FROM message_clicks m
-              WHERE {within} AND c.contact_key IS NULL AND m.message_key {which} 'l:%'
-              ORDER BY m.clicked_at, m.click_id
-              LIMIT 1)"
-        )
-    };
+    // The contact's that is named, or the visitor's own; or else the earliest.
     format!(
         "LATERAL (
              (SELECT 1 AS preference, m.*
               FROM message_clicks m
               WHERE {within} AND m.contact_key = coalesce(c.contact_key, 'v:' || c.visitor))
              UNION ALL
-             {}
-             UNION ALL
-             {}
+             (SELECT 2, m.*
+              FROM message_clicks m
+              WHERE {within} AND c.contact_key IS NULL
+              ORDER BY m.clicked_at, m.click_id
+              LIMIT 1)
              ORDER BY 1
              LIMIT 1
-         )",
-        earliest("LIKE"),
-        earliest("NOT LIKE")
+         )"
     )
 }
 
-/// Credits conversions anew. Needs [`crate::ledger::Lock::Exclusive`].
+/// Credits conversions anew. Needs the lock of each account.
 pub async fn conversion_credit_all(
     transaction: &Transaction<'_>,
     ids: &BTreeSet<ConversionId>,
@@ -129,7 +177,8 @@ pub async fn conversion_credit_all(
                 m.list_id AS m_list_id, m.offer_id AS m_offer_id,
                 m.creative_id AS m_creative_id, m.campaign_id AS m_campaign_id,
                 m.message_id AS m_message_id, m.contact_phone AS m_contact_phone,
-                m.country AS m_country, m.device AS m_device
+                m.country AS m_country, m.device AS m_device,
+                coalesce(m.preference = 1, false) AS is_own
          FROM conversions c
          LEFT JOIN {} AS m ON true
          WHERE c.conversion_id = ANY($1)
@@ -152,14 +201,17 @@ pub async fn conversion_credit_all(
         if was != is {
             was.count(row, deltas, Sign::Minus);
             is.count(row, deltas, Sign::Plus);
-            changed.push((conversion_id(row), is));
+            changed.push(Changed {
+                conversion_id: conversion_id(row),
+                credit: is,
+                is_own: row.get("is_own"),
+            });
         }
     }
     conversion_update_credits(transaction, &changed).await
 }
 
-/// Removes conversions, and what they were counted as. Needs
-/// [`crate::ledger::Lock::Exclusive`].
+/// Removes conversions, and what they were counted as. Needs the lock of each account.
 pub(super) async fn conversion_delete_all(
     transaction: &Transaction<'_>,
     ids: &[ConversionId],
@@ -183,6 +235,14 @@ enum Credit {
     Offer(Place),
     /// Unattributed.
     None,
+}
+
+/// A credit to be written.
+struct Changed {
+    conversion_id: ConversionId,
+    credit: Credit,
+    /// Whether it is the message click of the conversion's own contact or visitor.
+    is_own: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -261,7 +321,7 @@ impl Credit {
 
 async fn conversion_update_credits(
     transaction: &Transaction<'_>,
-    changed: &[(ConversionId, Credit)],
+    changed: &[Changed],
 ) -> Result<(), tokio_postgres::Error> {
     if changed.is_empty() {
         return Ok(());
@@ -281,24 +341,26 @@ async fn conversion_update_credits(
                  credited_message_id = n.message_id,
                  credited_contact_phone = n.contact_phone,
                  credited_country = n.country,
-                 credited_device = n.device
+                 credited_device = n.device,
+                 credited_to_own_contact = n.is_own
              FROM unnest(
                  $1::uuid[], $2::text[], $3::uuid[], $4::timestamptz[], $5::bigint[], $6::text[],
                  $7::bigint[], $8::text[], $9::bigint[], $10::text[], $11::text[], $12::text[],
-                 $13::text[], $14::text[]
+                 $13::text[], $14::text[], $15::boolean[]
              ) AS n
                  (conversion_id, attribution, click_id, clicked_at, link_key, link_id, list_id,
-                  offer_id, creative_id, campaign_id, message_id, contact_phone, country, device)
+                  offer_id, creative_id, campaign_id, message_id, contact_phone, country, device,
+                  is_own)
              WHERE c.conversion_id = n.conversion_id",
         )
         .await?;
-    let clicks = column(changed, |(_, credit)| credit.clicked());
+    let clicks = column(changed, |changed| changed.credit.clicked());
     transaction
         .execute(
             &statement,
             &[
-                &column(changed, |(id, _)| id.as_uuid()),
-                &column(changed, |(_, credit)| credit.name()),
+                &column(changed, |changed| changed.conversion_id.as_uuid()),
+                &column(changed, |changed| changed.credit.name()),
                 &column(&clicks, |click| click.map(|c| c.click_id.as_uuid())),
                 &column(&clicks, |click| click.map(Clicked::time)),
                 &column(&clicks, |click| click.map(|c| c.link_key)),
@@ -315,6 +377,7 @@ async fn conversion_update_credits(
                 }),
                 &column(&clicks, |click| click.and_then(|c| c.country.as_deref())),
                 &column(&clicks, |click| click.and_then(|c| c.device.as_deref())),
+                &column(changed, |changed| changed.is_own),
             ],
         )
         .await?;

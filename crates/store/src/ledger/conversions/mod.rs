@@ -3,6 +3,7 @@
 mod credit;
 mod find;
 mod rows;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,12 +17,13 @@ use tokio_postgres::Row;
 
 use super::totals::Deltas;
 use crate::pool::{GenericClient, Transaction};
-pub use credit::{
-    conversion_credit_all, conversion_find_affected, conversion_find_of_messages,
-    credited_message_click,
-};
+pub use credit::{conversion_credit_all, conversion_find_affected, credited_message_click};
 use find::{earliest_of_each, find_all};
 use rows::{conversion_find_known, conversion_insert_rows, read};
+pub use waiting::{
+    WaitingConversion, click_find_accounts, conversion_find_due, conversion_insert_waiting,
+    conversion_postpone_all,
+};
 
 /// A conversion as it is to be stored: the facts.
 #[derive(Debug, Clone)]
@@ -96,8 +98,8 @@ impl NewConversion {
 }
 
 /// Stores conversions and credits them. Of those that are the same by
-/// [`Identity`] the earliest is stored, whichever comes first. Needs
-/// [`crate::ledger::Lock::Exclusive`].
+/// [`Identity`] the earliest is stored, whichever comes first. Needs the lock of each
+/// account, that of a named click included.
 pub async fn conversion_insert_all(
     transaction: &Transaction<'_>,
     conversions: Vec<NewConversion>,
@@ -122,8 +124,8 @@ pub async fn conversion_insert_all(
     })
 }
 
-/// Stores and credits anew the conversions that waited for these clicks. Needs
-/// [`crate::ledger::Lock::Exclusive`].
+/// Stores and credits anew the conversions that waited for these clicks, which are
+/// stored. Needs the lock of each click's account.
 pub async fn conversion_resolve_all(
     transaction: &Transaction<'_>,
     clicks: &[ClickId],
@@ -143,25 +145,6 @@ pub async fn conversion_resolve_all(
         conversion_insert_all(transaction, waiting, deltas).await?;
     }
     Ok(())
-}
-
-/// Whether conversions wait for any of these clicks.
-pub async fn conversion_is_waiting(
-    transaction: &Transaction<'_>,
-    clicks: &[ClickId],
-) -> Result<bool, tokio_postgres::Error> {
-    let statement = transaction
-        .prepare_cached(
-            "SELECT EXISTS (
-                 SELECT FROM conversions WHERE click_id = ANY($1) AND message_key IS NULL
-             ) AS found",
-        )
-        .await?;
-    let ids: Vec<_> = clicks.iter().map(ClickId::as_uuid).collect();
-    Ok(transaction
-        .query_one(&statement, &[&ids])
-        .await?
-        .get("found"))
 }
 
 fn conversion_id(row: &Row) -> ConversionId {

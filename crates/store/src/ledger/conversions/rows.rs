@@ -62,7 +62,8 @@ pub(super) async fn conversion_find_known(
     Ok(rows.iter().map(conversion_id).collect())
 }
 
-/// Inserts what is not there.
+/// Inserts what is not there. One that another worker has stored meanwhile as waiting
+/// for its click stays so, and is matched by the next look for that click.
 pub(super) async fn conversion_insert_rows(
     transaction: &Transaction<'_>,
     rows: &[(NewConversion, Found)],
@@ -83,7 +84,8 @@ pub(super) async fn conversion_insert_rows(
                  $7::text[], $8::text[], $9::uuid[], $10::bigint[], $11::text[], $12::text[],
                  $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::numeric[],
                  $19::text[], $20::numeric[], $21::integer[], $22::text[], $23::jsonb[]
-             )",
+             )
+             ON CONFLICT (conversion_id) DO NOTHING",
         )
         .await?;
     transaction

@@ -1,0 +1,558 @@
+//! Consuming from one queue: gather events, store them, acknowledge their messages.
+//!
+//! Events of an account whose lock is not free are set aside, with their messages not
+//! acknowledged, while the others are stored; then they are tried again together with
+//! what has come meanwhile.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::StreamExt as _;
+use jiff::Timestamp;
+use lapin::{
+    Channel, Connection,
+    message::Delivery,
+    options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions},
+    types::{AMQPValue, FieldTable},
+};
+use platform::{
+    amqp::Topology,
+    backoff::Backoff,
+    telemetry::{self, TRACEPARENT},
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+use crate::{
+    dead_letter::DeadLetters,
+    decode::{Decoded, Message, Poison},
+    event::Event,
+    metrics::Metrics,
+    parked::park,
+    progress::{InHand, Progress},
+    receipts::Receipts,
+    session::SessionEnd,
+    store::{MAX_ACCOUNTS, Options, Outcome, Remedy, Store, StoreError},
+};
+
+/// How long events of accounts that are held wait for more events to come.
+const ASIDE_PAUSE: Duration = Duration::from_millis(20);
+
+#[derive(Debug, Clone, Copy)]
+pub struct ConsumerSettings {
+    pub prefetch: u16,
+    pub batch_max_events: usize,
+    pub linger: Duration,
+}
+
+/// What a consumer is made of.
+pub struct Parts {
+    pub settings: ConsumerSettings,
+    pub topology: Topology,
+    pub store: Store,
+    /// Batches that are stored at once, of all consumers.
+    pub storing: Arc<Semaphore>,
+    pub pool: ::store::pool::Pool,
+    pub receipts: Receipts,
+    pub in_hand: InHand,
+    pub progress: Progress,
+    pub metrics: Metrics,
+    pub stop: CancellationToken,
+}
+
+pub struct Consumer {
+    parts: Parts,
+    queue: String,
+    channel: Channel,
+    deliveries: lapin::Consumer,
+    dead_letters: DeadLetters,
+    /// Messages that are not acknowledged, by their delivery tags.
+    messages: BTreeMap<u64, UnsettledMessage>,
+    /// Events that are not stored.
+    pending: Vec<PendingEvent>,
+    /// Accounts that were held, in the order in which they are waited for.
+    held_accounts: VecDeque<i64>,
+}
+
+struct UnsettledMessage {
+    delivery: Delivery,
+    n_unsettled: usize,
+}
+
+/// An event in hand.
+struct PendingEvent {
+    /// The message that it came in.
+    delivery_tag: u64,
+    event: Event,
+    /// Its account, or that of the click which it names; `None` if that is not stored.
+    account_id: Option<i64>,
+}
+
+impl Consumer {
+    pub async fn open(
+        connection: &Connection,
+        queue: &str,
+        parts: Parts,
+    ) -> Result<Self, SessionEnd> {
+        let channel = connection.create_channel().await?;
+        channel
+            .basic_qos(parts.settings.prefetch, BasicQosOptions::default())
+            .await?;
+        let deliveries = channel
+            .basic_consume(
+                queue.into(),
+                // The broker makes up a tag.
+                "".into(),
+                // Acknowledgements are wanted: no_ack stays off.
+                BasicConsumeOptions::default(),
+                FieldTable::default(),
+            )
+            .await?;
+        Ok(Self {
+            dead_letters: DeadLetters::open(connection, &parts.topology).await?,
+            queue: queue.to_owned(),
+            parts,
+            channel,
+            deliveries,
+            messages: BTreeMap::new(),
+            pending: Vec::new(),
+            held_accounts: VecDeque::new(),
+        })
+    }
+
+    /// Until it is told to stop: a batch under way is finished, and what is still in
+    /// hand goes back to the queue.
+    pub async fn run(mut self) -> Result<(), SessionEnd> {
+        while !self.parts.stop.is_cancelled() {
+            let Some(permit) = self.gather().await? else {
+                break;
+            };
+            self.store_pending().await?;
+            drop(permit);
+            self.tell_oldest();
+        }
+        // Its prefetched messages are delivered to whoever consumes next.
+        self.channel.close(200, "another worker".into()).await?;
+        Ok(())
+    }
+
+    /// Waits for a message, and for more of them until the batch is large enough, or the
+    /// first has waited long enough and a place among those who store is free. `None`
+    /// if there is nothing to store when it is told to stop.
+    async fn gather(&mut self) -> Result<Option<OwnedSemaphorePermit>, SessionEnd> {
+        let mut linger = ASIDE_PAUSE;
+        while self.pending.is_empty() {
+            let stop = self.parts.stop.clone();
+            tokio::select! {
+                next = self.deliveries.next() => self.take(next).await?,
+                () = stop.cancelled() => return Ok(None),
+            }
+            linger = self.parts.settings.linger;
+        }
+        self.tell_oldest();
+        let linger = tokio::time::sleep(linger);
+        tokio::pin!(linger);
+        while self.has_room() {
+            tokio::select! {
+                // What is there already is taken before the time is looked at.
+                biased;
+                next = self.deliveries.next() => self.take(next).await?,
+                () = &mut linger => break,
+            }
+        }
+        let permit = self.parts.storing.clone().acquire_owned();
+        tokio::pin!(permit);
+        loop {
+            tokio::select! {
+                biased;
+                permit = &mut permit => {
+                    return Ok(Some(permit.expect("the semaphore is never closed")));
+                }
+                next = self.deliveries.next(), if self.has_room() => self.take(next).await?,
+            }
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.pending.len() < self.parts.settings.batch_max_events
+            && self.messages.len() < usize::from(self.parts.settings.prefetch)
+    }
+
+    fn tell_oldest(&self) {
+        let oldest = self
+            .pending
+            .iter()
+            .map(|pending| pending.event.time())
+            .min();
+        self.parts.in_hand.set(oldest);
+    }
+
+    /// Takes a message apart; what cannot be read is dead-lettered.
+    async fn take(&mut self, next: Option<lapin::Result<Delivery>>) -> Result<(), SessionEnd> {
+        let delivery = next.ok_or_else(|| SessionEnd::Cancelled(self.queue.clone()))??;
+        let mut decoded = Decoded::default();
+        decoded.add(message(&delivery), Timestamp::now());
+        for poison in &decoded.poison {
+            self.dead_letter(poison).await?;
+        }
+        let delivery_tag = delivery.delivery_tag;
+        let message = UnsettledMessage {
+            delivery,
+            n_unsettled: decoded.events.len(),
+        };
+        self.messages.insert(delivery_tag, message);
+        if decoded.events.is_empty() {
+            self.acknowledge(delivery_tag).await?;
+        }
+        let events = decoded.events.into_iter().map(|event| PendingEvent {
+            delivery_tag,
+            account_id: event.account_id(),
+            event,
+        });
+        self.pending.extend(events);
+        Ok(())
+    }
+
+    async fn dead_letter(&self, poison: &Poison) -> Result<(), SessionEnd> {
+        self.dead_letters.publish(poison).await?;
+        self.parts.metrics.dead_lettered(poison.reason);
+        tracing::error!(
+            reason = poison.reason,
+            detail = poison.detail,
+            "dead-lettered what cannot be stored"
+        );
+        Ok(())
+    }
+
+    /// Stores what is in hand, waiting for Postgres as long as it takes; what stays in
+    /// hand is of accounts that are held.
+    async fn store_pending(&mut self) -> Result<(), SessionEnd> {
+        let span = self.span();
+        let mut events = std::mem::take(&mut self.pending);
+        let mut backoff = Backoff::default();
+        loop {
+            match self
+                .find_accounts(&mut events)
+                .instrument(span.clone())
+                .await
+            {
+                Ok(()) => break,
+                Err(error) => {
+                    self.wait_to_retry(&error, events.len(), &mut backoff)
+                        .await?
+                }
+            }
+        }
+        // From the last.
+        let mut batches = split_by_accounts(events);
+        while let Some(mut batch) = batches.pop() {
+            let stored = self.store_batch(&batch).instrument(span.clone()).await;
+            let error = match stored {
+                Ok(outcome) => {
+                    backoff.reset();
+                    self.settle_stored(batch, &outcome).await?;
+                    continue;
+                }
+                Err(error) => error,
+            };
+            match error.remedy() {
+                Remedy::LeaveAccount => {
+                    self.held_accounts.rotate_left(1);
+                    let (held, others) = self.without_awaited(batch);
+                    self.pending.extend(held);
+                    if !others.is_empty() {
+                        batches.push(others);
+                    }
+                }
+                Remedy::SplitAndRefuse | Remedy::SplitAndPark(_) if batch.len() > 1 => {
+                    self.parts.metrics.store_failures.inc();
+                    tracing::info!(error = %error, events = batch.len(), "a batch failed and is halved");
+                    let right = batch.split_off(batch.len() / 2);
+                    batches.extend([right, batch]);
+                }
+                Remedy::SplitAndRefuse => {
+                    let poison = Poison {
+                        body: batch[0].event.line(),
+                        reason: "refused_by_postgres",
+                        detail: error.to_string(),
+                    };
+                    self.dead_letter(&poison).await?;
+                    self.settle(batch).await?;
+                }
+                Remedy::SplitAndPark(reason) => match self.park(&batch[0], reason, &error).await {
+                    Ok(()) => self.settle(batch).await?,
+                    Err(error) => {
+                        self.wait_to_retry(&error, batch.len(), &mut backoff)
+                            .await?;
+                        batches.push(batch);
+                    }
+                },
+                Remedy::TryAgain => {
+                    self.wait_to_retry(&error, batch.len(), &mut backoff)
+                        .await?;
+                    batches.push(batch);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn wait_to_retry(
+        &self,
+        error: &StoreError,
+        n_events: usize,
+        backoff: &mut Backoff,
+    ) -> Result<(), SessionEnd> {
+        self.parts.metrics.store_failures.inc();
+        let wait = backoff.next_wait();
+        let wait_ms = wait.as_millis();
+        tracing::warn!(error = %error, queue = self.queue, events = n_events, wait_ms, "storing is tried again");
+        tokio::select! {
+            () = tokio::time::sleep(wait) => Ok(()),
+            () = self.parts.stop.cancelled() => Err(SessionEnd::Stopping),
+        }
+    }
+
+    /// Conversions that name nothing but a click belong to its account.
+    async fn find_accounts(&self, events: &mut [PendingEvent]) -> Result<(), StoreError> {
+        let unknown = || {
+            |pending: &PendingEvent| {
+                let click = pending.event.named_click();
+                click.filter(|_| pending.account_id.is_none())
+            }
+        };
+        let clicks: Vec<_> = events.iter().filter_map(unknown()).collect();
+        if clicks.is_empty() {
+            return Ok(());
+        }
+        let accounts = self.parts.store.find_accounts(&clicks).await?;
+        for pending in events {
+            if let Some(click) = unknown()(pending) {
+                pending.account_id = accounts.get(&click).copied();
+            }
+        }
+        Ok(())
+    }
+
+    async fn store_batch(&mut self, batch: &[PendingEvent]) -> Result<Outcome, StoreError> {
+        let is_in_batch = |id: &&i64| batch.iter().any(|e| e.account_id == Some(**id));
+        let options = Options {
+            awaited_account: self.held_accounts.front().filter(is_in_batch).copied(),
+            ..Options::default()
+        };
+        let events: Vec<_> = batch
+            .iter()
+            .map(|pending| (pending.account_id, &pending.event))
+            .collect();
+        self.parts.store.store(&events, options).await
+    }
+
+    /// The events of the account that was waited for, and the others.
+    fn without_awaited(&self, batch: Vec<PendingEvent>) -> (Vec<PendingEvent>, Vec<PendingEvent>) {
+        // It was rotated to the end.
+        let awaited = self.held_accounts.back().copied();
+        batch
+            .into_iter()
+            .partition(|pending| pending.account_id.is_some() && pending.account_id == awaited)
+    }
+
+    async fn settle_stored(
+        &mut self,
+        batch: Vec<PendingEvent>,
+        outcome: &Outcome,
+    ) -> Result<(), SessionEnd> {
+        let is_held = |pending: &PendingEvent| {
+            let account_id = pending.account_id.as_ref();
+            account_id.is_some_and(|id| outcome.held_accounts.contains(id))
+        };
+        let accounts: BTreeSet<i64> = batch.iter().filter_map(|e| e.account_id).collect();
+        self.held_accounts
+            .retain(|id| outcome.held_accounts.contains(id) || !accounts.contains(id));
+        for account_id in &outcome.held_accounts {
+            if !self.held_accounts.contains(account_id) {
+                self.held_accounts.push_back(*account_id);
+            }
+        }
+        let (held, stored): (Vec<_>, Vec<_>) = batch.into_iter().partition(is_held);
+        let now = Timestamp::now();
+        let events = stored.iter().map(|pending| &pending.event);
+        self.parts.metrics.stored(events, outcome, now);
+        self.parts.progress.committed(now);
+        self.pending.extend(held);
+        self.settle(stored).await
+    }
+
+    /// Acknowledges the messages of which nothing is left in hand.
+    async fn settle(&mut self, events: Vec<PendingEvent>) -> Result<(), SessionEnd> {
+        let mut done = Vec::new();
+        for PendingEvent { delivery_tag, .. } in events {
+            let message = self.messages.get_mut(&delivery_tag);
+            let message = message.expect("it is kept until all of its events are settled");
+            message.n_unsettled -= 1;
+            if message.n_unsettled == 0 {
+                done.push(delivery_tag);
+            }
+        }
+        for delivery_tag in done {
+            self.acknowledge(delivery_tag).await?;
+        }
+        Ok(())
+    }
+
+    async fn acknowledge(&mut self, delivery_tag: u64) -> Result<(), SessionEnd> {
+        let options = BasicAckOptions::default();
+        self.channel.basic_ack(delivery_tag, options).await?;
+        if let Some(message) = self.messages.remove(&delivery_tag) {
+            self.parts.receipts.settled(&message.delivery);
+        }
+        Ok(())
+    }
+
+    async fn park(
+        &self,
+        pending: &PendingEvent,
+        reason: &'static str,
+        error: &StoreError,
+    ) -> Result<(), StoreError> {
+        let detail = error.to_string();
+        park(
+            &self.parts.pool,
+            &pending.event,
+            pending.account_id,
+            reason,
+            &detail,
+        )
+        .await?;
+        self.parts.metrics.parked(reason);
+        tracing::error!(
+            event.id = %pending.event.id(),
+            account.id = pending.account_id,
+            reason,
+            detail,
+            "an event fails by itself and is parked"
+        );
+        Ok(())
+    }
+
+    /// A span that goes on with the trace of the first message and names those of
+    /// the others and of the traced clicks.
+    fn span(&self) -> tracing::Span {
+        let span = tracing::info_span!(
+            "click-worker.clicks.store",
+            otel.kind = "consumer",
+            messaging.batch.message_count = self.pending.len(),
+        );
+        let messages = self.messages.values();
+        let mut traces = messages.filter_map(|message| traceparent(&message.delivery));
+        if let Some(first) = traces.next() {
+            telemetry::continue_trace(&span, &first);
+        }
+        let clicks = self
+            .pending
+            .iter()
+            .filter_map(|pending| match &pending.event {
+                Event::Click(click) => click.traceparent.as_deref().map(str::to_owned),
+                Event::Conversion(_) => None,
+            });
+        for context in traces
+            .chain(clicks)
+            .filter_map(|text| telemetry::remote_span(&text))
+        {
+            span.add_link(context);
+        }
+        span
+    }
+}
+
+/// Batches of no more accounts than a transaction may have, each account in one of them.
+fn split_by_accounts(mut events: Vec<PendingEvent>) -> Vec<Vec<PendingEvent>> {
+    events.sort_by_key(|pending| pending.account_id);
+    let mut batches: Vec<Vec<PendingEvent>> = Vec::new();
+    let mut n_accounts = 0;
+    for pending in events {
+        let batch = match batches.last_mut() {
+            Some(batch) => batch,
+            None => batches.push_mut(Vec::new()),
+        };
+        let is_new_account = batch
+            .last()
+            .is_none_or(|last| last.account_id != pending.account_id);
+        n_accounts += usize::from(is_new_account);
+        if n_accounts > MAX_ACCOUNTS {
+            n_accounts = 1;
+            batches.push(vec![pending]);
+        } else {
+            batch.push(pending);
+        }
+    }
+    batches
+}
+
+fn message(delivery: &Delivery) -> Message<'_> {
+    Message {
+        content_type: delivery
+            .properties
+            .content_type()
+            .as_ref()
+            .map(|name| name.as_str()),
+        schema_version: header(delivery, "schema-version")
+            .and_then(AMQPValue::as_long_int)
+            .map(i64::from),
+        body: &delivery.data,
+    }
+}
+
+fn header<'d>(delivery: &'d Delivery, name: &str) -> Option<&'d AMQPValue> {
+    delivery.properties.headers().as_ref()?.inner().get(name)
+}
+
+fn traceparent(delivery: &Delivery) -> Option<String> {
+    match header(delivery, TRACEPARENT)? {
+        AMQPValue::LongString(text) => Some(text.to_string()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pending(account_id: Option<i64>) -> PendingEvent {
+        let line = r#"{"click_id":"01a11d5c-1e7b-7123-8123-456789abcdef","account_id":1,
+            "link_key":1,"link_id":"Ab3kX9q","ip":"203.0.113.9"}"#;
+        PendingEvent {
+            delivery_tag: 1,
+            event: crate::decode::read_line(line.as_bytes()).unwrap(),
+            account_id,
+        }
+    }
+
+    #[test]
+    fn a_batch_has_no_more_accounts_than_a_transaction_may_lock() {
+        for n_accounts in [0, 1, 199, 200, 201, 1000] {
+            let events = (0..3).flat_map(|_| (0..n_accounts).map(|id| pending(Some(id))));
+            let batches = split_by_accounts(events.collect());
+            let accounts = |batch: &Vec<PendingEvent>| -> BTreeSet<_> {
+                batch.iter().map(|event| event.account_id).collect()
+            };
+            assert!(
+                batches
+                    .iter()
+                    .all(|batch| accounts(batch).len() <= MAX_ACCOUNTS)
+            );
+            let n_events: usize = batches.iter().map(Vec::len).sum();
+            assert_eq!(n_events, usize::try_from(n_accounts).unwrap() * 3);
+            let n_in_batches: usize = batches.iter().map(|batch| accounts(batch).len()).sum();
+            assert_eq!(
+                n_in_batches,
+                usize::try_from(n_accounts).unwrap(),
+                "each in one"
+            );
+        }
+    }
+}

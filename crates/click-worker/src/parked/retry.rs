@@ -1,0 +1,104 @@
+//! Trying parked events again: each alone, with time for what a batch has none for, such
+//! as a click that a million conversions are credited to anew.
+
+use std::time::Duration;
+
+use ::store::pool::{GenericClient as _, Object, Pool};
+
+use crate::{
+    decode::read_line,
+    store::{Options, Remedy, Store, StoreError},
+};
+
+/// How long a statement may run for a parked event.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(600);
+/// Events that are tried in one go.
+const MAX_EVENTS: i64 = 100;
+
+struct ParkedEvent {
+    id: i64,
+    line: Vec<u8>,
+}
+
+/// Tries the events that are due; how many were stored.
+pub async fn retry_due(pool: &Pool, store: &mut Store) -> Result<u64, StoreError> {
+    let due = parked_find_due(pool).await?;
+    let mut n_stored = 0;
+    for parked in due {
+        match retry(store, &parked).await {
+            Ok(()) => {
+                n_stored += 1;
+                tracing::info!(parked.id, "a parked event is stored");
+            }
+            Err(RetryError::Store(error)) if error.remedy() == Remedy::TryAgain => {
+                return Err(error);
+            }
+            Err(error) => {
+                let detail = error.to_string();
+                tracing::warn!(parked.id, error = detail, "a parked event failed again");
+                let client = pool.get().await?;
+                parked_postpone(&client, parked.id, &detail).await?;
+            }
+        }
+    }
+    Ok(n_stored)
+}
+
+#[derive(Debug, thiserror::Error)]
+enum RetryError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("it cannot be read: {0}")]
+    Unreadable(#[from] domain::click::InvalidEvent),
+}
+
+async fn retry(store: &mut Store, parked: &ParkedEvent) -> Result<(), RetryError> {
+    let event = read_line(&parked.line)?;
+    let mut account_id = event.account_id();
+    if account_id.is_none()
+        && let Some(click) = event.named_click()
+    {
+        account_id = store.find_accounts(&[click]).await?.get(&click).copied();
+    }
+    let options = Options {
+        awaited_account: account_id,
+        statement_timeout: Some(STATEMENT_TIMEOUT),
+        parked_id: Some(parked.id),
+    };
+    store.store(&[(account_id, &event)], options).await?;
+    Ok(())
+}
+
+async fn parked_find_due(pool: &Pool) -> Result<Vec<ParkedEvent>, StoreError> {
+    let client = pool.get().await?;
+    let statement = client
+        .prepare_cached(
+            "SELECT id, line
+             FROM parked_events
+             WHERE retry_at <= now()
+             ORDER BY retry_at
+             LIMIT $1",
+        )
+        .await?;
+    let rows = client.query(&statement, &[&MAX_EVENTS]).await?;
+    let parked = |row: &tokio_postgres::Row| ParkedEvent {
+        id: row.get("id"),
+        line: row.get("line"),
+    };
+    Ok(rows.iter().map(parked).collect())
+}
+
+/// Twice as long each time, and at least once an hour.
+async fn parked_postpone(client: &Object, id: i64, detail: &str) -> Result<(), StoreError> {
+    let statement = client
+        .prepare_cached(
+            "UPDATE parked_events
+             SET tries = tries + 1,
+                 detail = $2,
+                 retry_at = now() + least(interval '2 seconds' * 2 ^ least(tries, 12), interval '1 hour')
+             WHERE id = $1",
+        )
+        .await?;
+    client.execute(&statement, &[&id, &detail]).await?;
+    Ok(())
+}

@@ -1,0 +1,94 @@
+//! What an account says about the storing of its events.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+use ::store::pool::{GenericClient as _, Transaction};
+use jiff::Timestamp;
+
+/// How much of an address is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum IpStorage {
+    Full,
+    /// The network: 24 bits of IPv4, 48 of IPv6.
+    Truncated,
+    None,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AccountPolicy {
+    pub ip_storage: IpStorage,
+    /// What is older has been removed by retention, or will be: it is not stored, since
+    /// nobody can know any more whether it was stored and counted before.
+    pub raw_since: Option<Timestamp>,
+}
+
+/// Of accounts that do not exist, everything is kept.
+const DEFAULT: AccountPolicy = AccountPolicy {
+    ip_storage: IpStorage::Full,
+    raw_since: None,
+};
+
+pub(super) async fn account_find_policies(
+    transaction: &Transaction<'_>,
+    account_ids: &BTreeSet<i64>,
+) -> Result<BTreeMap<i64, AccountPolicy>, tokio_postgres::Error> {
+    let statement = transaction
+        .prepare_cached("SELECT id, ip_storage, raw_since FROM accounts WHERE id = ANY ($1)")
+        .await?;
+    let ids: Vec<_> = account_ids.iter().copied().collect();
+    let rows = transaction.query(&statement, &[&ids]).await?;
+    let mut policies: BTreeMap<_, _> = ids.into_iter().map(|id| (id, DEFAULT)).collect();
+    for row in &rows {
+        let policy = AccountPolicy {
+            ip_storage: match row.get("ip_storage") {
+                "none" => IpStorage::None,
+                "truncated" => IpStorage::Truncated,
+                _ => IpStorage::Full,
+            },
+            raw_since: row.get("raw_since"),
+        };
+        policies.insert(row.get("id"), policy);
+    }
+    Ok(policies)
+}
+
+impl IpStorage {
+    /// What is kept of an address.
+    pub fn kept(self, ip: IpAddr) -> Option<IpAddr> {
+        match (self, ip) {
+            (Self::Full, ip) => Some(ip),
+            (Self::Truncated, IpAddr::V4(ip)) => {
+                Some(Ipv4Addr::from_bits(ip.to_bits() & (u32::MAX << 8)).into())
+            }
+            (Self::Truncated, IpAddr::V6(ip)) => {
+                Some(Ipv6Addr::from_bits(ip.to_bits() & (u128::MAX << 80)).into())
+            }
+            (Self::None, _) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_address_is_kept_what_the_account_wants() {
+        for (storage, ip, kept) in [
+            (IpStorage::Full, "203.0.113.9", Some("203.0.113.9")),
+            (IpStorage::Truncated, "203.0.113.9", Some("203.0.113.0")),
+            (
+                IpStorage::Truncated,
+                "2001:db8:1:2::5",
+                Some("2001:db8:1::"),
+            ),
+            (IpStorage::None, "203.0.113.9", None),
+        ] {
+            let kept: Option<IpAddr> = kept.map(|ip| ip.parse().unwrap());
+            assert_eq!(storage.kept(ip.parse().unwrap()), kept);
+        }
+    }
+}
