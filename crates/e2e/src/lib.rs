@@ -7,6 +7,7 @@ pub mod client;
 pub mod console;
 pub mod faults;
 pub mod geoip;
+pub mod lag;
 pub mod openapi;
 pub mod producer;
 pub mod proxy;

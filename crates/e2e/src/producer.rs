@@ -2,7 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use domain::click::{CONTENT_TYPE, SCHEMA_VERSION};
+use domain::{
+    click::{CONTENT_TYPE, SCHEMA_VERSION, partition_of_account},
+    id::AccountId,
+};
 use lapin::{
     BasicProperties, Channel, Connection,
     options::{BasicPublishOptions, ConfirmSelectOptions},
@@ -52,9 +55,29 @@ impl Producer {
         }
     }
 
+    /// As [`publish`](Self::publish), to the queue of an account.
+    pub async fn publish_of(&self, account_id: i64, lines: &[String]) {
+        let partition = partition_of_account(AccountId(account_id), self.topology.n_partitions);
+        let key = Topology::partition_key(partition);
+        let body = lines.join("\n");
+        self.publish_to(key, CONTENT_TYPE, SCHEMA_VERSION, body.as_bytes())
+            .await;
+    }
+
+    pub async fn publish_as(&self, content_type: &str, schema_version: i32, body: &[u8]) {
+        self.publish_to(self.next_key(), content_type, schema_version, body)
+            .await;
+    }
+
     /// Until it is on the queue: one that is being declared anew is bound a
     /// moment after it is there, and what comes in between is returned.
-    pub async fn publish_as(&self, content_type: &str, schema_version: i32, body: &[u8]) {
+    async fn publish_to(
+        &self,
+        key: ShortString,
+        content_type: &str,
+        schema_version: i32,
+        body: &[u8],
+    ) {
         let mut headers = FieldTable::default();
         headers.insert("schema-version".into(), AMQPValue::LongInt(schema_version));
         let properties = BasicProperties::default()
@@ -64,7 +87,6 @@ impl Producer {
             mandatory: true,
             ..Default::default()
         };
-        let key = self.next_key();
         wait_for("the message on its queue", true, async || {
             let publishing = self.channel.basic_publish(
                 self.topology.clicks_exchange.clone(),

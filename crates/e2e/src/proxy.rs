@@ -89,4 +89,6 @@ async fn copy(
             return;
         }
     }
+    // The end does not pass either: the other side sees a peer that is silent.
+    drop(modes.wait_for(|mode| *mode != Mode::Frozen).await);
 }

@@ -1,6 +1,7 @@
 //! What goes wrong in production, done on purpose under load, and the accounts
 //! afterwards. `scripts/faults` runs them.
 
+mod accounts;
 mod broker;
 mod cache;
 mod database;
@@ -15,7 +16,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::accounting::{Audit, Destroyed, Sample, Summary, Traffic};
+use crate::{
+    accounting::{Audit, Destroyed, Sample, Summary, Traffic},
+    lag::Lags,
+};
 pub use stage::{Plan, PrivateServers, Stage};
 
 /// How long and how hard.
@@ -59,6 +63,8 @@ impl Form {
 pub struct Expected {
     pub destroyed: Destroyed,
     pub n_dead_letters: u32,
+    /// How late clicks of other accounts were stored meanwhile, where that is judged.
+    pub lags: Option<Lags>,
     /// What did not happen that should have.
     pub wrong: Vec<String>,
 }
@@ -90,6 +96,7 @@ const ONE: Plan = Plan {
     is_doubled: false,
     spool_disk: None,
     has_own_clock: false,
+    has_worker_proxies: false,
 };
 const TWO: Plan = Plan {
     is_doubled: true,
@@ -111,6 +118,37 @@ pub const FAULTS: &[Fault] = &[
         plan: ONE,
         redirects: Redirects::Answer,
         act: |stage| Box::pin(processes::worker_killed(stage)),
+    },
+    Fault {
+        name: "worker-frozen",
+        what: "one worker of two is frozen (SIGSTOP) inside of a transaction",
+        plan: TWO,
+        redirects: Redirects::Answer,
+        act: |stage| Box::pin(accounts::worker_frozen(stage)),
+    },
+    Fault {
+        name: "worker-power-cut",
+        what: "the host of one worker of two vanishes: its connections end without a word",
+        plan: Plan {
+            has_worker_proxies: true,
+            ..TWO
+        },
+        redirects: Redirects::Answer,
+        act: |stage| Box::pin(accounts::worker_power_cut(stage)),
+    },
+    Fault {
+        name: "hot-link",
+        what: "a link gets very many conversions, and then new visitors",
+        plan: ONE,
+        redirects: Redirects::Answer,
+        act: |stage| Box::pin(accounts::hot_link(stage)),
+    },
+    Fault {
+        name: "report-storm",
+        what: "slow reports without end, while redirectors' caches are emptied",
+        plan: ONE,
+        redirects: Redirects::Answer,
+        act: |stage| Box::pin(accounts::report_storm(stage)),
     },
     Fault {
         name: "api-killed",
@@ -253,6 +291,10 @@ pub const FAULTS: &[Fault] = &[
     },
 ];
 
+/// How late other accounts' clicks may be stored while one account or worker is in
+/// trouble, in milliseconds.
+const MAX_LAG_MS: u64 = 5_000;
+
 /// How it went.
 pub struct Outcome {
     pub redirects: Summary,
@@ -263,6 +305,7 @@ pub struct Outcome {
     pub audit: Audit,
     /// From the end of the fault until everything promised by then was stored.
     pub recovery: Option<Duration>,
+    pub lags: Option<Lags>,
     pub is_passed: bool,
 }
 
@@ -308,6 +351,7 @@ impl Fault {
             n_unrecorded,
             audit,
             recovery,
+            lags: expected.lags,
             is_passed: false,
         };
         outcome.judge(self.redirects, form);
@@ -339,6 +383,14 @@ impl Outcome {
             self.audit
                 .wrong
                 .push(format!("p99 is {p99_ms:.1} ms, more than {max_ms} ms"));
+        }
+        if let Some(lags) = &self.lags {
+            let (max_ms, n_lost) = (lags.max_ms(), lags.n_lost);
+            if max_ms > MAX_LAG_MS || n_lost > 0 {
+                self.audit.wrong.push(format!(
+                    "clicks of other accounts were stored {max_ms} ms late, and {n_lost} not at all"
+                ));
+            }
         }
         if self.recovery.is_none() {
             self.audit.wrong.push("it did not recover".to_owned());

@@ -17,6 +17,7 @@ use crate::{
     accounting::{Audit, Load, Target},
     balancer::Balancer,
     client::{Client, Tenant},
+    proxy::Proxy,
     servers::{PrivateServer, Servers},
     service::{Env, Service, binary},
     wait::wait_for,
@@ -64,6 +65,8 @@ pub struct Plan {
     pub spool_disk: Option<&'static str>,
     /// The redirector's clock is libfaketime's.
     pub has_own_clock: bool,
+    /// The first worker reaches Postgres and RabbitMQ by proxies.
+    pub has_worker_proxies: bool,
 }
 
 /// A process that is ended and started again as it was.
@@ -144,6 +147,10 @@ pub struct Stage {
     pub edges: Vec<Restartable>,
     pub workers: Vec<Restartable>,
     pub load: Load,
+    pub api_url: String,
+    pub api_key: String,
+    /// What the first worker reaches its servers by, if that is planned.
+    pub proxies: Vec<Proxy>,
     edge_admins: Vec<String>,
     _balancer: Option<Balancer>,
 }
@@ -207,8 +214,22 @@ impl Stage {
             edges.push(edge);
             edge_addresses.push((address, admin));
         }
-        let worker = || Restartable::start_new("click-worker", &["serve"], env.clone());
-        let workers = (0..n).map(|_| worker()).collect();
+        let proxies = match plan.has_worker_proxies {
+            true => vec![
+                Proxied::start("DATABASE_URL", &env).await,
+                Proxied::start("AMQP_URL", &env).await,
+            ],
+            false => Vec::new(),
+        };
+        let worker = |i: usize| {
+            let mut env = env.clone();
+            if i == 0 {
+                let urls = proxies.iter().map(|proxied| proxied.setting.clone());
+                env.extend(urls);
+            }
+            Restartable::start_new("click-worker", &["serve"], env)
+        };
+        let workers = (0..n).map(worker).collect();
         let balancer = match edge_addresses[..] {
             [(one, one_admin), (two, two_admin)] => {
                 let edges = [(one, one_admin.port()), (two, two_admin.port())];
@@ -227,6 +248,8 @@ impl Stage {
             offer_id,
         };
         Self {
+            api_url: target.api.clone(),
+            api_key: target.key.clone(),
             load: Load::start(target, form.traffic, form.n_links).await,
             form,
             servers,
@@ -234,6 +257,7 @@ impl Stage {
             api,
             edges,
             workers,
+            proxies: proxies.into_iter().map(|proxied| proxied.proxy).collect(),
             edge_admins: edge_addresses
                 .iter()
                 .map(|(_, admin)| format!("http://{admin}"))
@@ -388,6 +412,26 @@ impl Stage {
             }
         }
         wrong
+    }
+}
+
+/// A server behind a proxy, and the setting that leads there.
+struct Proxied {
+    proxy: Proxy,
+    setting: (String, String),
+}
+
+impl Proxied {
+    async fn start(name: &str, env: &Env) -> Self {
+        let url = &env[name];
+        let (user, rest) = url.rsplit_once('@').expect("a URL with a user");
+        let (server, path) = rest.split_once('/').expect("a URL with a path");
+        let proxy = Proxy::start(server).await;
+        let url = format!("{user}@{}/{path}", proxy.address());
+        Self {
+            setting: (name.to_owned(), url),
+            proxy,
+        }
     }
 }
 

@@ -1,0 +1,199 @@
+//! One account, or one worker, in trouble: others must not notice.
+
+use std::time::Duration;
+
+use domain::id::{ClickId, ConversionId};
+use rand::RngExt as _;
+use reqwest::Client;
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio_postgres::NoTls;
+
+use super::{Expected, Stage};
+use crate::{lag::LagProbe, producer::Producer, wait::wait_for};
+
+/// Accounts that have nothing to do with it, and their clicks per second.
+const N_OTHERS: u16 = 8;
+const OTHERS_CLICKS_PER_SECOND: u32 = 80;
+/// How long a session stands still inside of a transaction that is taken for stuck.
+const STUCK: Duration = Duration::from_millis(80);
+/// How often it is tried to catch a worker inside of a transaction.
+const MAX_TRIES: u32 = 300;
+
+/// Twice as long as an outage: two minutes where that is one. And never so short that
+/// nobody has to take over.
+fn frozen_time(stage: &Stage) -> Duration {
+    (stage.form.outage * 2).max(Duration::from_secs(6))
+}
+
+pub async fn worker_frozen(stage: &mut Stage) -> Expected {
+    let probe = LagProbe::start(&stage.world, N_OTHERS, OTHERS_CLICKS_PER_SECOND).await;
+    let mut expected = Expected::default();
+    let worker = &stage.workers[0];
+    let is_caught = catch_inside_of_a_transaction(
+        stage,
+        || worker.service().signal("STOP"),
+        || worker.service().signal("CONT"),
+    );
+    if !is_caught.await {
+        expected.wrong.push("no transaction was frozen".to_owned());
+    }
+    tokio::time::sleep(frozen_time(stage)).await;
+    stage.workers[0].service().signal("CONT");
+    tokio::time::sleep(stage.form.calm).await;
+    expected.lags = Some(probe.finish().await);
+    expected
+}
+
+/// The worker is gone, and its servers hear nothing of that.
+pub async fn worker_power_cut(stage: &mut Stage) -> Expected {
+    let probe = LagProbe::start(&stage.world, N_OTHERS, OTHERS_CLICKS_PER_SECOND).await;
+    let mut expected = Expected::default();
+    let is_caught = catch_inside_of_a_transaction(
+        stage,
+        || stage.proxies.iter().for_each(|proxy| proxy.freeze()),
+        || stage.proxies.iter().for_each(|proxy| proxy.pass()),
+    );
+    if !is_caught.await {
+        expected.wrong.push("no transaction was cut off".to_owned());
+    }
+    stage.workers[0].kill();
+    tokio::time::sleep(frozen_time(stage)).await;
+    stage.proxies.iter().for_each(|proxy| proxy.pass());
+    tokio::task::block_in_place(|| stage.workers[0].start());
+    tokio::time::sleep(stage.form.calm).await;
+    expected.lags = Some(probe.finish().await);
+    expected
+}
+
+/// Stops a worker again and again until that leaves a transaction open.
+async fn catch_inside_of_a_transaction(stage: &Stage, stop: impl Fn(), go_on: impl Fn()) -> bool {
+    let db = stage.world.connect().await;
+    let sql = "SELECT count(*)
+               FROM pg_stat_activity
+               WHERE datname = current_database()
+                 AND application_name = 'click-worker'
+                 AND state = 'idle in transaction'
+                 AND clock_timestamp() - state_change > make_interval(secs => $1)";
+    for _ in 0..MAX_TRIES {
+        stop();
+        tokio::time::sleep(STUCK * 3 / 2).await;
+        let row = db.query_one(sql, &[&STUCK.as_secs_f64()]).await;
+        if row.expect("PostgreSQL").get::<_, i64>(0) > 0 {
+            return true;
+        }
+        go_on();
+        let part: f64 = rand::rng().random();
+        tokio::time::sleep(Duration::from_millis(100).mul_f64(part)).await;
+    }
+    stop();
+    false
+}
+
+/// The account of the busy link.
+const HOT_ACCOUNT: i64 = 900_500;
+const N_NEW_VISITORS: usize = 4_000;
+const LINES_PER_MESSAGE: usize = 500;
+
+pub async fn hot_link(stage: &mut Stage) -> Expected {
+    let probe = LagProbe::start(&stage.world, N_OTHERS, OTHERS_CLICKS_PER_SECOND).await;
+    let producer = Producer::open(&stage.world).await;
+    // 60,000 in the full form.
+    let n_conversions = stage.form.traffic.requests_per_second as usize * 60;
+    let conversions: Vec<_> = (0..n_conversions).map(conversion_line).collect();
+    let clicks: Vec<_> = (0..N_NEW_VISITORS).map(click_line).collect();
+    let db = stage.world.connect().await;
+    for (what, table, lines) in [
+        ("the conversions of the link", "conversions", conversions),
+        ("its new visitors", "clicks", clicks),
+    ] {
+        for lines in lines.chunks(LINES_PER_MESSAGE) {
+            producer.publish_of(HOT_ACCOUNT, lines).await;
+        }
+        let sql = format!("SELECT count(*) FROM {table} WHERE account_id = $1");
+        let n_lines = i64::try_from(lines.len()).expect("few lines");
+        wait_for(what, n_lines, async || {
+            let row = db.query_one(&sql, &[&HOT_ACCOUNT]).await;
+            row.map_or(0, |row| row.get::<_, i64>(0))
+        })
+        .await;
+    }
+    Expected {
+        lags: Some(probe.finish().await),
+        ..Expected::default()
+    }
+}
+
+fn now_ms() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_millisecond()).expect("after 1970")
+}
+
+fn conversion_line(number: usize) -> String {
+    let id = ConversionId::generate(now_ms(), &mut rand::rng());
+    json!({
+        "conversion_id": id, "source": "conv", "event": "sale", "account_id": HOT_ACCOUNT,
+        "link_key": HOT_ACCOUNT, "link_id": "Ab3kX9q", "revenue": "1.00", "currency": "USD",
+        "txn_id": format!("hot{number}"), "ip": "192.0.2.1",
+    })
+    .to_string()
+}
+
+fn click_line(number: usize) -> String {
+    let id = ClickId::generate(now_ms(), &mut rand::rng());
+    let (high, low) = (number / 250, number % 250);
+    json!({
+        "click_id": id, "account_id": HOT_ACCOUNT, "link_key": HOT_ACCOUNT, "link_id": "Ab3kX9q",
+        "ip": format!("10.0.{high}.{low}"), "user_agent": "Safari", "sub1": format!("hot{number}"),
+    })
+    .to_string()
+}
+
+/// Reports that are asked for at once.
+const N_REPORTS: usize = 16;
+
+/// Reports of creatives wait for somebody who has that table, as reports wait that read
+/// for long. Meanwhile redirectors find nothing in Redis and ask the origin.
+pub async fn report_storm(stage: &mut Stage) -> Expected {
+    let mut reports = JoinSet::new();
+    for _ in 0..N_REPORTS {
+        let (url, key) = (stage.api_url.clone(), stage.api_key.clone());
+        let url = format!("{url}/api/v2/reports/performance?group_by=creative");
+        reports.spawn(async move {
+            let client = Client::builder().no_proxy().build().expect("a client");
+            loop {
+                let request = client.get(&url).header("X-Api-Key", &key);
+                // That they fail is what is meant.
+                drop(request.send().await);
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        });
+    }
+    let (url, name) = (stage.servers.postgres.url.clone(), &stage.world.name);
+    let (server, _) = url.rsplit_once('/').expect("a URL with a database");
+    let connected = tokio_postgres::connect(&format!("{server}/{name}"), NoTls).await;
+    let (mut holder, connection) = connected.expect("PostgreSQL");
+    tokio::spawn(connection);
+    let transaction = holder.transaction().await.expect("a transaction");
+    let lock = "LOCK TABLE creatives IN ACCESS EXCLUSIVE MODE";
+    transaction.batch_execute(lock).await.expect(lock);
+
+    let mut redis = stage.world.redis().await;
+    let end = tokio::time::Instant::now() + stage.form.fault;
+    let mut most_waiting = 0;
+    while tokio::time::Instant::now() < end {
+        let emptied: Result<(), _> = redis::cmd("FLUSHALL").query_async(&mut redis).await;
+        emptied.expect("Redis");
+        let sql =
+            "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'creatives'::regclass";
+        let row = transaction.query_one(sql, &[]).await.expect(sql);
+        most_waiting = most_waiting.max(row.get::<_, i64>(0));
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    transaction.rollback().await.expect("it goes on");
+    reports.shutdown().await;
+    let mut expected = Expected::default();
+    if most_waiting < 2 {
+        expected.wrong.push("no reports waited".to_owned());
+    }
+    expected
+}
