@@ -56,7 +56,7 @@ pub struct Parts {
     pub topology: Topology,
     pub store: Store,
     /// Batches that are stored at once, of all consumers.
-    pub storing: Arc<Semaphore>,
+    pub places: Arc<Semaphore>,
     pub pool: ::store::pool::Pool,
     pub receipts: Receipts,
     pub in_hand: InHand,
@@ -65,16 +65,40 @@ pub struct Parts {
     pub stop: CancellationToken,
 }
 
+/// What a consumer does, in two halves that work at the same time: while one batch is
+/// stored, the next one is taken in.
 pub struct Consumer {
-    parts: Parts,
+    intake: Intake,
+    storing: Storing,
+    /// A place among those who store.
+    places: Arc<Semaphore>,
+    in_hand: InHand,
+    stop: CancellationToken,
+}
+
+/// Takes messages from the queue, and acknowledges them.
+struct Intake {
+    settings: ConsumerSettings,
     queue: String,
     channel: Channel,
     deliveries: lapin::Consumer,
     dead_letters: DeadLetters,
+    receipts: Receipts,
+    metrics: Metrics,
     /// Messages that are not acknowledged, by their delivery tags.
     messages: BTreeMap<u64, UnsettledMessage>,
-    /// Events that are not stored.
+    /// Events that nobody is storing yet.
     pending: Vec<PendingEvent>,
+}
+
+/// Stores batches of events.
+struct Storing {
+    queue: String,
+    store: Store,
+    pool: ::store::pool::Pool,
+    progress: Progress,
+    metrics: Metrics,
+    stop: CancellationToken,
     /// Accounts that were held, in the order in which they are waited for.
     held_accounts: VecDeque<i64>,
 }
@@ -88,9 +112,20 @@ struct UnsettledMessage {
 struct PendingEvent {
     /// The message that it came in.
     delivery_tag: u64,
-    event: Event,
+    event: Box<Event>,
     /// Its account, or that of the click which it names; `None` if that is not stored.
     account_id: Option<i64>,
+}
+
+/// What became of a batch.
+#[derive(Default)]
+struct Stored {
+    /// The messages of events that are stored or parked, one entry for each event.
+    settled: Vec<u64>,
+    /// Events that can never be stored, with their messages.
+    refused: Vec<(u64, Poison)>,
+    /// Events of accounts that are held.
+    held: Vec<PendingEvent>,
 }
 
 impl Consumer {
@@ -114,82 +149,114 @@ impl Consumer {
             )
             .await?;
         Ok(Self {
-            dead_letters: DeadLetters::open(connection, &parts.topology).await?,
-            queue: queue.to_owned(),
-            parts,
-            channel,
-            deliveries,
-            messages: BTreeMap::new(),
-            pending: Vec::new(),
-            held_accounts: VecDeque::new(),
+            intake: Intake {
+                settings: parts.settings,
+                queue: queue.to_owned(),
+                channel,
+                deliveries,
+                dead_letters: DeadLetters::open(connection, &parts.topology).await?,
+                receipts: parts.receipts,
+                metrics: parts.metrics.clone(),
+                messages: BTreeMap::new(),
+                pending: Vec::new(),
+            },
+            storing: Storing {
+                queue: queue.to_owned(),
+                store: parts.store,
+                pool: parts.pool,
+                progress: parts.progress,
+                metrics: parts.metrics,
+                stop: parts.stop.clone(),
+                held_accounts: VecDeque::new(),
+            },
+            places: parts.places,
+            in_hand: parts.in_hand,
+            stop: parts.stop,
         })
     }
 
     /// Until it is told to stop: a batch under way is finished, and what is still in
     /// hand goes back to the queue.
     pub async fn run(mut self) -> Result<(), SessionEnd> {
-        while !self.parts.stop.is_cancelled() {
-            let Some(permit) = self.gather().await? else {
-                break;
+        while let Some(place) = self.next_batch().await? {
+            let span = self.intake.span();
+            let events = std::mem::take(&mut self.intake.pending);
+            let oldest = oldest(&events);
+            let storing = self.storing.store_all(events).instrument(span);
+            tokio::pin!(storing);
+            let stored = loop {
+                tokio::select! {
+                    biased;
+                    stored = &mut storing => break stored,
+                    next = self.intake.deliveries.next(), if self.intake.has_room() => {
+                        self.intake.take(next).await?;
+                        self.in_hand.set(oldest);
+                    }
+                }
             };
-            self.store_pending().await?;
-            drop(permit);
-            self.tell_oldest();
+            drop(place);
+            let stored = match stored {
+                // Told to stop while Postgres was away.
+                Err(SessionEnd::Stopping) => break,
+                stored => stored?,
+            };
+            self.intake.settle(stored).await?;
+            self.in_hand.set(self::oldest(&self.intake.pending));
         }
         // Its prefetched messages are delivered to whoever consumes next.
-        self.channel.close(200, "another worker".into()).await?;
-        Ok(())
+        let closed = self.intake.channel.close(200, "another worker".into());
+        Ok(closed.await?)
     }
 
-    /// Waits for a message, and for more of them until the batch is large enough, or the
+    /// Waits for events, and for more of them until the batch is large enough, or the
     /// first has waited long enough and a place among those who store is free. `None`
-    /// if there is nothing to store when it is told to stop.
-    async fn gather(&mut self) -> Result<Option<OwnedSemaphorePermit>, SessionEnd> {
+    /// when it is told to stop.
+    async fn next_batch(&mut self) -> Result<Option<OwnedSemaphorePermit>, SessionEnd> {
+        let intake = &mut self.intake;
         let mut linger = ASIDE_PAUSE;
-        while self.pending.is_empty() {
-            let stop = self.parts.stop.clone();
+        while intake.pending.is_empty() {
             tokio::select! {
-                next = self.deliveries.next() => self.take(next).await?,
-                () = stop.cancelled() => return Ok(None),
+                next = intake.deliveries.next() => intake.take(next).await?,
+                () = self.stop.cancelled() => return Ok(None),
             }
-            linger = self.parts.settings.linger;
+            linger = intake.settings.linger;
         }
-        self.tell_oldest();
+        if self.stop.is_cancelled() {
+            return Ok(None);
+        }
+        self.in_hand.set(oldest(&intake.pending));
         let linger = tokio::time::sleep(linger);
         tokio::pin!(linger);
-        while self.has_room() {
+        while intake.has_room() {
             tokio::select! {
                 // What is there already is taken before the time is looked at.
                 biased;
-                next = self.deliveries.next() => self.take(next).await?,
+                next = intake.deliveries.next() => intake.take(next).await?,
                 () = &mut linger => break,
             }
         }
-        let permit = self.parts.storing.clone().acquire_owned();
-        tokio::pin!(permit);
+        let place = self.places.clone().acquire_owned();
+        tokio::pin!(place);
         loop {
             tokio::select! {
                 biased;
-                permit = &mut permit => {
-                    return Ok(Some(permit.expect("the semaphore is never closed")));
+                place = &mut place => {
+                    return Ok(Some(place.expect("the semaphore is never closed")));
                 }
-                next = self.deliveries.next(), if self.has_room() => self.take(next).await?,
+                next = intake.deliveries.next(), if intake.has_room() => intake.take(next).await?,
             }
         }
     }
+}
 
+fn oldest(events: &[PendingEvent]) -> Option<Timestamp> {
+    events.iter().map(|pending| pending.event.time()).min()
+}
+
+impl Intake {
     fn has_room(&self) -> bool {
-        self.pending.len() < self.parts.settings.batch_max_events
-            && self.messages.len() < usize::from(self.parts.settings.prefetch)
-    }
-
-    fn tell_oldest(&self) {
-        let oldest = self
-            .pending
-            .iter()
-            .map(|pending| pending.event.time())
-            .min();
-        self.parts.in_hand.set(oldest);
+        self.pending.len() < self.settings.batch_max_events
+            && self.messages.len() < usize::from(self.settings.prefetch)
     }
 
     /// Takes a message apart; what cannot be read is dead-lettered.
@@ -212,7 +279,7 @@ impl Consumer {
         let events = decoded.events.into_iter().map(|event| PendingEvent {
             delivery_tag,
             account_id: event.account_id(),
-            event,
+            event: Box::new(event),
         });
         self.pending.extend(events);
         Ok(())
@@ -220,7 +287,7 @@ impl Consumer {
 
     async fn dead_letter(&self, poison: &Poison) -> Result<(), SessionEnd> {
         self.dead_letters.publish(poison).await?;
-        self.parts.metrics.dead_lettered(poison.reason);
+        self.metrics.dead_lettered(poison.reason);
         tracing::error!(
             reason = poison.reason,
             detail = poison.detail,
@@ -229,168 +296,16 @@ impl Consumer {
         Ok(())
     }
 
-    /// Stores what is in hand, waiting for Postgres as long as it takes; what stays in
-    /// hand is of accounts that are held.
-    async fn store_pending(&mut self) -> Result<(), SessionEnd> {
-        let span = self.span();
-        let mut events = std::mem::take(&mut self.pending);
-        let mut backoff = Backoff::default();
-        loop {
-            match self
-                .find_accounts(&mut events)
-                .instrument(span.clone())
-                .await
-            {
-                Ok(()) => break,
-                Err(error) => {
-                    self.wait_to_retry(&error, events.len(), &mut backoff)
-                        .await?
-                }
-            }
-        }
-        // From the last.
-        let mut batches = split_by_accounts(events);
-        while let Some(mut batch) = batches.pop() {
-            let stored = self.store_batch(&batch).instrument(span.clone()).await;
-            let error = match stored {
-                Ok(outcome) => {
-                    backoff.reset();
-                    self.settle_stored(batch, &outcome).await?;
-                    continue;
-                }
-                Err(error) => error,
-            };
-            match error.remedy() {
-                Remedy::LeaveAccount => {
-                    self.held_accounts.rotate_left(1);
-                    let (held, others) = self.without_awaited(batch);
-                    self.pending.extend(held);
-                    if !others.is_empty() {
-                        batches.push(others);
-                    }
-                }
-                Remedy::SplitAndRefuse | Remedy::SplitAndPark(_) if batch.len() > 1 => {
-                    self.parts.metrics.store_failures.inc();
-                    tracing::info!(error = %error, events = batch.len(), "a batch failed and is halved");
-                    let right = batch.split_off(batch.len() / 2);
-                    batches.extend([right, batch]);
-                }
-                Remedy::SplitAndRefuse => {
-                    let poison = Poison {
-                        body: batch[0].event.line(),
-                        reason: "refused_by_postgres",
-                        detail: error.to_string(),
-                    };
-                    self.dead_letter(&poison).await?;
-                    self.settle(batch).await?;
-                }
-                Remedy::SplitAndPark(reason) => match self.park(&batch[0], reason, &error).await {
-                    Ok(()) => self.settle(batch).await?,
-                    Err(error) => {
-                        self.wait_to_retry(&error, batch.len(), &mut backoff)
-                            .await?;
-                        batches.push(batch);
-                    }
-                },
-                Remedy::TryAgain => {
-                    self.wait_to_retry(&error, batch.len(), &mut backoff)
-                        .await?;
-                    batches.push(batch);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn wait_to_retry(
-        &self,
-        error: &StoreError,
-        n_events: usize,
-        backoff: &mut Backoff,
-    ) -> Result<(), SessionEnd> {
-        self.parts.metrics.store_failures.inc();
-        let wait = backoff.next_wait();
-        let wait_ms = wait.as_millis();
-        tracing::warn!(error = %error, queue = self.queue, events = n_events, wait_ms, "storing is tried again");
-        tokio::select! {
-            () = tokio::time::sleep(wait) => Ok(()),
-            () = self.parts.stop.cancelled() => Err(SessionEnd::Stopping),
-        }
-    }
-
-    /// Conversions that name nothing but a click belong to its account.
-    async fn find_accounts(&self, events: &mut [PendingEvent]) -> Result<(), StoreError> {
-        let unknown = || {
-            |pending: &PendingEvent| {
-                let click = pending.event.named_click();
-                click.filter(|_| pending.account_id.is_none())
-            }
-        };
-        let clicks: Vec<_> = events.iter().filter_map(unknown()).collect();
-        if clicks.is_empty() {
-            return Ok(());
-        }
-        let accounts = self.parts.store.find_accounts(&clicks).await?;
-        for pending in events {
-            if let Some(click) = unknown()(pending) {
-                pending.account_id = accounts.get(&click).copied();
-            }
-        }
-        Ok(())
-    }
-
-    async fn store_batch(&mut self, batch: &[PendingEvent]) -> Result<Outcome, StoreError> {
-        let is_in_batch = |id: &&i64| batch.iter().any(|e| e.account_id == Some(**id));
-        let options = Options {
-            awaited_account: self.held_accounts.front().filter(is_in_batch).copied(),
-            ..Options::default()
-        };
-        let events: Vec<_> = batch
-            .iter()
-            .map(|pending| (pending.account_id, &pending.event))
-            .collect();
-        self.parts.store.store(&events, options).await
-    }
-
-    /// The events of the account that was waited for, and the others.
-    fn without_awaited(&self, batch: Vec<PendingEvent>) -> (Vec<PendingEvent>, Vec<PendingEvent>) {
-        // It was rotated to the end.
-        let awaited = self.held_accounts.back().copied();
-        batch
-            .into_iter()
-            .partition(|pending| pending.account_id.is_some() && pending.account_id == awaited)
-    }
-
-    async fn settle_stored(
-        &mut self,
-        batch: Vec<PendingEvent>,
-        outcome: &Outcome,
-    ) -> Result<(), SessionEnd> {
-        let is_held = |pending: &PendingEvent| {
-            let account_id = pending.account_id.as_ref();
-            account_id.is_some_and(|id| outcome.held_accounts.contains(id))
-        };
-        let accounts: BTreeSet<i64> = batch.iter().filter_map(|e| e.account_id).collect();
-        self.held_accounts
-            .retain(|id| outcome.held_accounts.contains(id) || !accounts.contains(id));
-        for account_id in &outcome.held_accounts {
-            if !self.held_accounts.contains(account_id) {
-                self.held_accounts.push_back(*account_id);
-            }
-        }
-        let (held, stored): (Vec<_>, Vec<_>) = batch.into_iter().partition(is_held);
-        let now = Timestamp::now();
-        let events = stored.iter().map(|pending| &pending.event);
-        self.parts.metrics.stored(events, outcome, now);
-        self.parts.progress.committed(now);
-        self.pending.extend(held);
-        self.settle(stored).await
-    }
-
     /// Acknowledges the messages of which nothing is left in hand.
-    async fn settle(&mut self, events: Vec<PendingEvent>) -> Result<(), SessionEnd> {
+    async fn settle(&mut self, stored: Stored) -> Result<(), SessionEnd> {
+        let mut settled = stored.settled;
+        for (delivery_tag, poison) in stored.refused {
+            self.dead_letter(&poison).await?;
+            settled.push(delivery_tag);
+        }
+        self.pending.extend(stored.held);
         let mut done = Vec::new();
-        for PendingEvent { delivery_tag, .. } in events {
+        for delivery_tag in settled {
             let message = self.messages.get_mut(&delivery_tag);
             let message = message.expect("it is kept until all of its events are settled");
             message.n_unsettled -= 1;
@@ -408,34 +323,8 @@ impl Consumer {
         let options = BasicAckOptions::default();
         self.channel.basic_ack(delivery_tag, options).await?;
         if let Some(message) = self.messages.remove(&delivery_tag) {
-            self.parts.receipts.settled(&message.delivery);
+            self.receipts.settled(&message.delivery);
         }
-        Ok(())
-    }
-
-    async fn park(
-        &self,
-        pending: &PendingEvent,
-        reason: &'static str,
-        error: &StoreError,
-    ) -> Result<(), StoreError> {
-        let detail = error.to_string();
-        park(
-            &self.parts.pool,
-            &pending.event,
-            pending.account_id,
-            reason,
-            &detail,
-        )
-        .await?;
-        self.parts.metrics.parked(reason);
-        tracing::error!(
-            event.id = %pending.event.id(),
-            account.id = pending.account_id,
-            reason,
-            detail,
-            "an event fails by itself and is parked"
-        );
         Ok(())
     }
 
@@ -455,7 +344,7 @@ impl Consumer {
         let clicks = self
             .pending
             .iter()
-            .filter_map(|pending| match &pending.event {
+            .filter_map(|pending| match &*pending.event {
                 Event::Click(click) => click.traceparent.as_deref().map(str::to_owned),
                 Event::Conversion(_) => None,
             });
@@ -466,6 +355,177 @@ impl Consumer {
             span.add_link(context);
         }
         span
+    }
+}
+
+impl Storing {
+    /// Stores events, waiting for Postgres as long as it takes.
+    async fn store_all(&mut self, mut events: Vec<PendingEvent>) -> Result<Stored, SessionEnd> {
+        let mut stored = Stored::default();
+        let mut backoff = Backoff::default();
+        while let Err(error) = self.find_accounts(&mut events).await {
+            self.wait_to_retry(&error, events.len(), &mut backoff)
+                .await?;
+        }
+        // From the last.
+        let mut batches = split_by_accounts(events);
+        while let Some(mut batch) = batches.pop() {
+            let error = match self.store_batch(&batch).await {
+                Ok(outcome) => {
+                    backoff.reset();
+                    self.note_stored(batch, &outcome, &mut stored);
+                    continue;
+                }
+                Err(error) => error,
+            };
+            match error.remedy() {
+                Remedy::LeaveAccount => {
+                    let (held, others) = self.without_awaited(batch);
+                    stored.held.extend(held);
+                    if !others.is_empty() {
+                        batches.push(others);
+                    }
+                }
+                Remedy::SplitAndRefuse | Remedy::SplitAndPark(_) if batch.len() > 1 => {
+                    self.metrics.store_failures.inc();
+                    tracing::info!(error = %error, events = batch.len(), "a batch failed and is halved");
+                    let right = batch.split_off(batch.len() / 2);
+                    batches.extend([right, batch]);
+                }
+                Remedy::SplitAndRefuse => {
+                    let poison = |pending: PendingEvent| Poison {
+                        body: pending.event.line(),
+                        reason: "refused_by_postgres",
+                        detail: error.to_string(),
+                    };
+                    let refused = batch.into_iter().map(|p| (p.delivery_tag, poison(p)));
+                    stored.refused.extend(refused);
+                }
+                Remedy::SplitAndPark(reason) => match self.park(&batch, reason, &error).await {
+                    Ok(()) => stored.settled.extend(batch.iter().map(|p| p.delivery_tag)),
+                    Err(error) => {
+                        self.wait_to_retry(&error, batch.len(), &mut backoff)
+                            .await?;
+                        batches.push(batch);
+                    }
+                },
+                Remedy::TryAgain => {
+                    self.wait_to_retry(&error, batch.len(), &mut backoff)
+                        .await?;
+                    batches.push(batch);
+                }
+            }
+        }
+        Ok(stored)
+    }
+
+    async fn wait_to_retry(
+        &self,
+        error: &StoreError,
+        n_events: usize,
+        backoff: &mut Backoff,
+    ) -> Result<(), SessionEnd> {
+        self.metrics.store_failures.inc();
+        let wait = backoff.next_wait();
+        let wait_ms = wait.as_millis();
+        tracing::warn!(error = %error, queue = self.queue, events = n_events, wait_ms, "storing is tried again");
+        tokio::select! {
+            () = tokio::time::sleep(wait) => Ok(()),
+            () = self.stop.cancelled() => Err(SessionEnd::Stopping),
+        }
+    }
+
+    /// Conversions that name nothing but a click belong to its account.
+    async fn find_accounts(&self, events: &mut [PendingEvent]) -> Result<(), StoreError> {
+        let named = |pending: &PendingEvent| match pending.account_id {
+            None => pending.event.named_click(),
+            Some(_) => None,
+        };
+        let clicks: Vec<_> = events.iter().filter_map(named).collect();
+        if clicks.is_empty() {
+            return Ok(());
+        }
+        let accounts = self.store.find_accounts(&clicks).await?;
+        for pending in events {
+            if let Some(click) = named(pending) {
+                pending.account_id = accounts.get(&click).copied();
+            }
+        }
+        Ok(())
+    }
+
+    async fn store_batch(&mut self, batch: &[PendingEvent]) -> Result<Outcome, StoreError> {
+        let is_in_batch = |id: &&i64| batch.iter().any(|e| e.account_id == Some(**id));
+        let options = Options {
+            awaited_account: self.held_accounts.front().filter(is_in_batch).copied(),
+            ..Options::default()
+        };
+        let events: Vec<_> = batch
+            .iter()
+            .map(|pending| (pending.account_id, &*pending.event))
+            .collect();
+        self.store.store(&events, options).await
+    }
+
+    /// The events of the account that was waited for in vain, and the others. Another
+    /// account is waited for next.
+    fn without_awaited(
+        &mut self,
+        batch: Vec<PendingEvent>,
+    ) -> (Vec<PendingEvent>, Vec<PendingEvent>) {
+        let awaited = self.held_accounts.front().copied();
+        self.held_accounts.rotate_left(1);
+        batch
+            .into_iter()
+            .partition(|pending| pending.account_id.is_some() && pending.account_id == awaited)
+    }
+
+    /// Sets the events aside whose account was held; the others of the batch are stored.
+    fn note_stored(&mut self, batch: Vec<PendingEvent>, outcome: &Outcome, stored: &mut Stored) {
+        let accounts: BTreeSet<i64> = batch.iter().filter_map(|e| e.account_id).collect();
+        self.held_accounts
+            .retain(|id| outcome.held_accounts.contains(id) || !accounts.contains(id));
+        for account_id in &outcome.held_accounts {
+            if !self.held_accounts.contains(account_id) {
+                self.held_accounts.push_back(*account_id);
+            }
+        }
+        let is_held = |pending: &PendingEvent| {
+            let account_id = pending.account_id.as_ref();
+            account_id.is_some_and(|id| outcome.held_accounts.contains(id))
+        };
+        let (held, settled): (Vec<_>, Vec<_>) = batch.into_iter().partition(is_held);
+        let now = Timestamp::now();
+        let events = settled.iter().map(|pending| &*pending.event);
+        self.metrics.stored(events, outcome, now);
+        self.progress.committed(now);
+        stored.held.extend(held);
+        let tags = settled.iter().map(|pending| pending.delivery_tag);
+        stored.settled.extend(tags);
+    }
+
+    async fn park(
+        &self,
+        batch: &[PendingEvent],
+        reason: &'static str,
+        error: &StoreError,
+    ) -> Result<(), StoreError> {
+        let detail = error.to_string();
+        for PendingEvent {
+            event, account_id, ..
+        } in batch
+        {
+            park(&self.pool, event, *account_id, reason, &detail).await?;
+            self.metrics.parked(reason);
+            tracing::error!(
+                event.id = %event.id(),
+                account.id = *account_id,
+                reason,
+                detail,
+                "an event fails by itself and is parked"
+            );
+        }
+        Ok(())
     }
 }
 
@@ -527,7 +587,7 @@ mod tests {
             "link_key":1,"link_id":"Ab3kX9q","ip":"203.0.113.9"}"#;
         PendingEvent {
             delivery_tag: 1,
-            event: crate::decode::read_line(line.as_bytes()).unwrap(),
+            event: Box::new(crate::decode::read_line(line.as_bytes()).unwrap()),
             account_id,
         }
     }

@@ -196,7 +196,7 @@ impl Worker {
                 settings: self.consumer_settings,
                 topology: self.topology.clone(),
                 store: (self.new_store)(),
-                storing: self.storing.clone(),
+                places: self.storing.clone(),
                 pool: self.pool.clone(),
                 receipts: self.receipts.clone(),
                 in_hand: self.progress.consumer(),

@@ -2,100 +2,153 @@
 
 use std::{borrow::Cow, collections::HashSet};
 
-use ::store::pool::{GenericClient, Transaction};
-use domain::{bot::BotReason, click::ClickEvent};
+use ::store::{
+    copy::RowCopy,
+    pool::{GenericClient as _, Transaction},
+};
+use domain::click::ClickEvent;
+use tokio_postgres::{error::SqlState, types::Type};
 use uuid::Uuid;
 
 use super::Row;
 
-/// Inserts what is not there yet; the ids of those.
+/// Inserts what is not there yet; the ids of those. Needs the lock of each account: all
+/// clicks of an id are of the same account, so that nobody else inserts one meanwhile.
+/// `rows` have different ids.
+///
+/// Nearly always all of them are new: they are copied without a look at what is there,
+/// and only if one of them is, that is undone, and they are looked for.
 pub(super) async fn click_insert_all(
+    transaction: &mut Transaction<'_>,
+    rows: &[&Row<'_>],
+) -> Result<HashSet<Uuid>, tokio_postgres::Error> {
+    let savepoint = transaction.savepoint("copied").await?;
+    match click_copy_all(&savepoint, rows.iter().copied()).await {
+        Ok(inserted) => {
+            savepoint.commit().await?;
+            return Ok(inserted);
+        }
+        Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
+            savepoint.rollback().await?;
+        }
+        Err(error) => return Err(error),
+    }
+    let existing = click_find_existing(transaction, rows).await?;
+    let is_new = |row: &&Row<'_>| !existing.contains(&row.event.click_id.as_uuid());
+    click_copy_all(transaction, rows.iter().copied().filter(is_new)).await
+}
+
+async fn click_copy_all<'r>(
+    transaction: &Transaction<'_>,
+    rows: impl Iterator<Item = &'r Row<'r>>,
+) -> Result<HashSet<Uuid>, tokio_postgres::Error> {
+    let mut copied = HashSet::new();
+    let mut copy = RowCopy::begin(transaction, "clicks", &COLUMNS).await?;
+    for row in rows {
+        let event = row.event;
+        let id = event.click_id.as_uuid();
+        copy.write(&[
+            &id,
+            &event.click_id.time(),
+            &event.account_id.0,
+            &event.link_key.0,
+            &event.link_id.as_str(),
+            &event.list_id.map(|id| id.0),
+            &event.offer_id.map(|id| id.to_string()),
+            &event.creative_id.map(|id| id.0),
+            &text(&event.message_id),
+            &text(&event.contact_phone),
+            &row.visitor.to_string(),
+            &row.kept_ip,
+            &text(&event.user_agent),
+            &text(&event.referrer),
+            &text(&event.country),
+            &text(&event.sub1),
+            &text(&event.sub2),
+            &text(&event.sub3),
+            &text(&event.sub4),
+            &text(&event.sub5),
+            &text(&event.source),
+            &text(&event.creative),
+            &text(&event.cost),
+            &event.is_bot(),
+            &names(event),
+            &event.bot_rules,
+            &event.asn.map(i64::from),
+            &event.confirmed,
+            &row.device.class,
+            &row.device.os,
+            &row.device.browser,
+            &event.campaign_id.as_ref().map(|id| id.as_str()),
+        ])
+        .await?;
+        copied.insert(id);
+    }
+    copy.finish().await?;
+    Ok(copied)
+}
+
+const COLUMNS: [(&str, Type); 32] = [
+    ("click_id", Type::UUID),
+    ("clicked_at", Type::TIMESTAMPTZ),
+    ("account_id", Type::INT8),
+    ("link_key", Type::INT8),
+    ("link_id", Type::TEXT),
+    ("list_id", Type::INT8),
+    ("offer_id", Type::TEXT),
+    ("creative_id", Type::INT8),
+    ("message_id", Type::TEXT),
+    ("contact_phone", Type::TEXT),
+    ("visitor", Type::TEXT),
+    ("ip", Type::INET),
+    ("user_agent", Type::TEXT),
+    ("referrer", Type::TEXT),
+    ("country", Type::TEXT),
+    ("sub1", Type::TEXT),
+    ("sub2", Type::TEXT),
+    ("sub3", Type::TEXT),
+    ("sub4", Type::TEXT),
+    ("sub5", Type::TEXT),
+    ("source", Type::TEXT),
+    ("creative", Type::TEXT),
+    ("cost", Type::TEXT),
+    ("is_bot", Type::BOOL),
+    ("bot_reasons", Type::TEXT_ARRAY),
+    ("bot_rules", Type::TEXT_ARRAY),
+    ("asn", Type::INT8),
+    ("confirmed", Type::BOOL),
+    ("device", Type::TEXT),
+    ("os", Type::TEXT),
+    ("browser", Type::TEXT),
+    ("campaign_id", Type::TEXT),
+];
+
+fn text<'e>(value: &'e Option<Cow<'static, str>>) -> Option<&'e str> {
+    value.as_deref()
+}
+
+fn names(event: &ClickEvent<'static>) -> Vec<&'static str> {
+    let reasons = event.bot_reasons.iter();
+    reasons.map(|reason| reason.as_str()).collect()
+}
+
+/// The ids of those that are stored.
+async fn click_find_existing(
     transaction: &Transaction<'_>,
     rows: &[&Row<'_>],
 ) -> Result<HashSet<Uuid>, tokio_postgres::Error> {
     let statement = transaction
         .prepare_cached(
-            "INSERT INTO clicks
-                 (click_id, clicked_at, account_id, link_key, link_id, list_id, offer_id,
-                  creative_id, message_id, contact_phone, visitor, ip, user_agent, referrer,
-                  country, sub1, sub2, sub3, sub4, sub5, source, creative, cost, is_bot,
-                  bot_reasons, bot_rules, asn, confirmed, device, os, browser, campaign_id)
-             SELECT click_id, clicked_at, account_id, link_key, link_id, list_id, offer_id,
-                    creative_id, message_id, contact_phone, visitor, ip, user_agent,
-                    referrer, country, sub1, sub2, sub3, sub4, sub5, source, creative, cost,
-                    bot_reasons <> '', string_to_array(bot_reasons, ','),
-                    string_to_array(bot_rules, E'\\x1f'), asn, confirmed, device, os, browser,
-                    campaign_id
-             FROM unnest(
-                 $1::uuid[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::text[],
-                 $6::bigint[], $7::text[], $8::bigint[], $9::text[], $10::text[], $11::text[],
-                 $12::inet[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[],
-                 $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[],
-                 $24::text[], $25::text[], $26::bigint[], $27::boolean[], $28::text[],
-                 $29::text[], $30::text[], $31::text[]
-             ) AS event
-                 (click_id, clicked_at, account_id, link_key, link_id, list_id, offer_id,
-                  creative_id, message_id, contact_phone, visitor, ip, user_agent, referrer,
-                  country, sub1, sub2, sub3, sub4, sub5, source, creative, cost, bot_reasons,
-                  bot_rules, asn, confirmed, device, os, browser, campaign_id)
-             ON CONFLICT DO NOTHING
-             RETURNING click_id",
+            "SELECT c.click_id
+             FROM unnest($1::uuid[], $2::timestamptz[]) AS n (click_id, clicked_at)
+             JOIN clicks c ON c.clicked_at = n.clicked_at AND c.click_id = n.click_id",
         )
         .await?;
-    let text = |value: for<'e> fn(&'e ClickEvent<'static>) -> &'e Option<Cow<'static, str>>| {
-        column(rows, move |row| value(row.event).as_deref())
-    };
-    let inserted = transaction
-        .query(
-            &statement,
-            &[
-                &column(rows, |row| row.event.click_id.as_uuid()),
-                &column(rows, |row| row.event.click_id.time()),
-                &column(rows, |row| row.event.account_id.0),
-                &column(rows, |row| row.event.link_key.0),
-                &column(rows, |row| row.event.link_id.as_str()),
-                &column(rows, |row| row.event.list_id.map(|id| id.0)),
-                &column(rows, |row| row.event.offer_id.map(|id| id.to_string())),
-                &column(rows, |row| row.event.creative_id.map(|id| id.0)),
-                &text(|event| &event.message_id),
-                &text(|event| &event.contact_phone),
-                &column(rows, |row| row.visitor.to_string()),
-                &column(rows, |row| row.kept_ip),
-                &text(|event| &event.user_agent),
-                &text(|event| &event.referrer),
-                &text(|event| &event.country),
-                &text(|event| &event.sub1),
-                &text(|event| &event.sub2),
-                &text(|event| &event.sub3),
-                &text(|event| &event.sub4),
-                &text(|event| &event.sub5),
-                &text(|event| &event.source),
-                &text(|event| &event.creative),
-                &text(|event| &event.cost),
-                &column(rows, |row| joined(&row.event.bot_reasons)),
-                // Rules' names are an operator's: no comma parts them.
-                &column(rows, |row| row.event.bot_rules.join("\u{1f}")),
-                &column(rows, |row| row.event.asn.map(i64::from)),
-                &column(rows, |row| row.event.confirmed),
-                &column(rows, |row| row.device.class),
-                &column(rows, |row| row.device.os.as_deref()),
-                &column(rows, |row| row.device.browser.as_deref()),
-                &column(rows, |row| {
-                    row.event.campaign_id.as_ref().map(|id| id.as_str())
-                }),
-            ],
-        )
-        .await?;
-    Ok(inserted.iter().map(|row| row.get("click_id")).collect())
-}
-
-/// A column of a batch, for `unnest`.
-fn column<'r, T>(rows: &'r [&'r Row<'r>], value: impl Fn(&'r Row<'r>) -> T) -> Vec<T> {
-    rows.iter().map(|row| value(row)).collect()
-}
-
-/// Arrays of arrays would have to be rectangular.
-fn joined(reasons: &[BotReason]) -> String {
-    let names: Vec<_> = reasons.iter().map(|reason| reason.as_str()).collect();
-    names.join(",")
+    let ids: Vec<_> = rows
+        .iter()
+        .map(|row| row.event.click_id.as_uuid())
+        .collect();
+    let times: Vec<_> = rows.iter().map(|row| row.event.click_id.time()).collect();
+    let existing = transaction.query(&statement, &[&ids, &times]).await?;
+    Ok(existing.iter().map(|row| row.get("click_id")).collect())
 }

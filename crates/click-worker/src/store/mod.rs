@@ -181,13 +181,12 @@ impl Store {
             })
             .collect();
         let accounts: BTreeSet<i64> = events.iter().filter_map(|(id, _)| *id).collect();
-        let transaction = client.transaction().await?;
+        let mut transaction = client.transaction().await?;
         prepare(&transaction, options).await?;
         let locked = account_try_lock_all(&transaction, &accounts).await?;
         // After the locks: what retention says before it removes rows is seen.
         let policies = account_find_policies(&transaction, &locked).await?;
         let batch = Batch {
-            transaction: &transaction,
             locked: &locked,
             policies: &policies,
             visitor_key: &self.visitor_key,
@@ -198,10 +197,10 @@ impl Store {
             ..Outcome::default()
         };
         batch
-            .store_clicks(&mut rows, &mut deltas, &mut outcome)
+            .store_clicks(&mut transaction, &mut rows, &mut deltas, &mut outcome)
             .await?;
         batch
-            .store_conversions(&conversions, &mut deltas, &mut outcome)
+            .store_conversions(&transaction, &conversions, &mut deltas, &mut outcome)
             .await?;
         deltas.write(&transaction).await?;
         if let Some(parked_id) = options.parked_id
@@ -254,9 +253,8 @@ async fn prepare(transaction: &Transaction<'_>, options: Options) -> Result<(), 
     Ok(())
 }
 
-/// A transaction that stores events, and what it knows of their accounts.
+/// What a transaction that stores events knows of their accounts.
 struct Batch<'b> {
-    transaction: &'b Transaction<'b>,
     locked: &'b BTreeSet<i64>,
     policies: &'b BTreeMap<i64, AccountPolicy>,
     visitor_key: &'b VisitorKey,
@@ -266,6 +264,7 @@ impl Batch<'_> {
     /// Stores clicks with what follows from them. `rows` are in the order of their ids.
     async fn store_clicks(
         &self,
+        transaction: &mut Transaction<'_>,
         rows: &mut [Row<'_>],
         deltas: &mut Deltas,
         outcome: &mut Outcome,
@@ -295,7 +294,6 @@ impl Batch<'_> {
         if wanted.is_empty() {
             return Ok(());
         }
-        let transaction = self.transaction;
         let inserted = clicks::click_insert_all(transaction, &wanted).await?;
         let new: Vec<_> = wanted
             .into_iter()
@@ -331,6 +329,7 @@ impl Batch<'_> {
     /// one is that of the click which it names, where it names nothing else.
     async fn store_conversions(
         &self,
+        transaction: &Transaction<'_>,
         conversions: &[(Option<i64>, &Conversion<'static>)],
         deltas: &mut Deltas,
         outcome: &mut Outcome,
@@ -348,7 +347,7 @@ impl Batch<'_> {
             }
         }
         if !known.is_empty() {
-            let stored = conversion_insert_all(self.transaction, known, deltas).await?;
+            let stored = conversion_insert_all(transaction, known, deltas).await?;
             outcome.conversions = Counts {
                 n_new: stored.n_new,
                 n_duplicates: stored.n_duplicates,
@@ -356,7 +355,7 @@ impl Batch<'_> {
         }
         if !waiting.is_empty() {
             outcome.conversions.n_new += waiting.len() as u64;
-            conversion_insert_waiting(self.transaction, waiting).await?;
+            conversion_insert_waiting(transaction, waiting).await?;
         }
         Ok(())
     }

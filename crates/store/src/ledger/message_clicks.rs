@@ -1,23 +1,23 @@
 //! Message clicks: the earliest click of a message and contact that is not a
 //! bot's, by the rule of domain::attribution.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ops::Range,
-};
+use std::{collections::BTreeMap, ops::Range};
 
 use domain::{
     attribution::MessageContact,
     id::{AccountId, ClickId},
 };
 use jiff::{SignedDuration, Timestamp};
-use tokio_postgres::Row;
+use tokio_postgres::{Row, types::Type};
 
 use super::{
     CONTACT_KEY_OF_CLICK, Clicked, column,
     totals::{Deltas, Measures, day},
 };
-use crate::pool::{GenericClient, Transaction};
+use crate::{
+    copy::RowCopy,
+    pool::{GenericClient, Transaction},
+};
 
 /// A message click, or a click that may become one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,32 +75,28 @@ pub async fn message_click_merge_all(
     candidates: &BTreeMap<MessageContact, MessageClick>,
     deltas: &mut Deltas,
 ) -> Result<Vec<MessageClickChange>, tokio_postgres::Error> {
-    let clicks: Vec<_> = candidates.values().collect();
-    let inserted = message_click_insert_all(transaction, &clicks).await?;
-    let mut changes = Vec::with_capacity(clicks.len());
-    let mut others = Vec::new();
-    for click in clicks {
-        if inserted.contains(&click.clicked.click_id.as_uuid()) {
-            click.count(deltas, 1);
-            changes.push(MessageClickChange {
-                removed: None,
-                added: Some(click.clone()),
-            });
-        } else {
-            others.push(click);
+    let keys: Vec<_> = candidates.keys().collect();
+    let current = message_click_read_all(transaction, &keys).await?;
+    let current: BTreeMap<_, _> = current.iter().map(|click| (&click.key, click)).collect();
+    let (mut inserted, mut earlier) = (Vec::new(), Vec::new());
+    let mut changes = Vec::with_capacity(candidates.len());
+    for candidate in candidates.values() {
+        let removed = current.get(&candidate.key);
+        match removed {
+            Some(click) if click.clicked.click_id <= candidate.clicked.click_id => continue,
+            Some(click) => {
+                click.count(deltas, -1);
+                earlier.push(candidate);
+            }
+            None => inserted.push(candidate),
         }
-    }
-    let mut earlier = Vec::new();
-    for current in message_click_find_later(transaction, &others).await? {
-        let candidate = &candidates[&current.key];
-        current.count(deltas, -1);
         candidate.count(deltas, 1);
-        earlier.push(candidate);
         changes.push(MessageClickChange {
-            removed: Some(current.clicked.click_id),
+            removed: removed.map(|click| click.clicked.click_id),
             added: Some(candidate.clone()),
         });
     }
+    message_click_insert_all(transaction, &inserted).await?;
     message_click_update_all(transaction, &earlier).await?;
     Ok(changes)
 }
@@ -113,7 +109,8 @@ pub async fn message_click_rebuild_all(
     keys: &BTreeMap<MessageContact, Timestamp>,
     deltas: &mut Deltas,
 ) -> Result<Vec<MessageClickChange>, tokio_postgres::Error> {
-    let current = message_click_read_all(transaction, keys).await?;
+    let all: Vec<_> = keys.keys().collect();
+    let current = message_click_read_all(transaction, &all).await?;
     let current: BTreeMap<_, _> = current.into_iter().map(|c| (c.key.clone(), c)).collect();
     let mut wanted = message_click_find_all(transaction, keys).await?;
     for gone in message_click_find_without_click(transaction, keys).await? {
@@ -150,32 +147,53 @@ pub async fn message_click_rebuild_all(
     Ok(changes)
 }
 
-/// The ids of the clicks whose key was free.
+/// Inserts message clicks whose keys are free.
 async fn message_click_insert_all(
     transaction: &Transaction<'_>,
     clicks: &[&MessageClick],
-) -> Result<BTreeSet<uuid::Uuid>, tokio_postgres::Error> {
+) -> Result<(), tokio_postgres::Error> {
     if clicks.is_empty() {
-        return Ok(BTreeSet::new());
+        return Ok(());
     }
-    let statement = transaction
-        .prepare_cached(
-            "INSERT INTO message_clicks
-                 (account_id, message_key, contact_key, click_id, clicked_at, link_key, link_id,
-                  list_id, offer_id, creative_id, campaign_id, message_id, contact_phone, country,
-                  device)
-             SELECT *
-             FROM unnest(
-                 $1::bigint[], $2::text[], $3::text[], $4::uuid[], $5::timestamptz[],
-                 $6::bigint[], $7::text[], $8::bigint[], $9::text[], $10::bigint[], $11::text[],
-                 $12::text[], $13::text[], $14::text[], $15::text[]
-             )
-             ON CONFLICT DO NOTHING
-             RETURNING click_id",
-        )
+    let columns = [
+        ("account_id", Type::INT8),
+        ("message_key", Type::TEXT),
+        ("contact_key", Type::TEXT),
+        ("click_id", Type::UUID),
+        ("clicked_at", Type::TIMESTAMPTZ),
+        ("link_key", Type::INT8),
+        ("link_id", Type::TEXT),
+        ("list_id", Type::INT8),
+        ("offer_id", Type::TEXT),
+        ("creative_id", Type::INT8),
+        ("campaign_id", Type::TEXT),
+        ("message_id", Type::TEXT),
+        ("contact_phone", Type::TEXT),
+        ("country", Type::TEXT),
+        ("device", Type::TEXT),
+    ];
+    let mut copy = RowCopy::begin(transaction, "message_clicks", &columns).await?;
+    for MessageClick { key, clicked } in clicks {
+        copy.write(&[
+            &key.account_id.0,
+            &key.message_key,
+            &key.contact_key,
+            &clicked.click_id.as_uuid(),
+            &clicked.time(),
+            &clicked.link_key,
+            &clicked.link_id,
+            &clicked.list_id,
+            &clicked.offer_id,
+            &clicked.creative_id,
+            &clicked.campaign_id,
+            &clicked.message_id,
+            &clicked.contact_phone,
+            &clicked.country,
+            &clicked.device,
+        ])
         .await?;
-    let rows = with_columns(transaction, &statement, clicks).await?;
-    Ok(rows.iter().map(|row| row.get("click_id")).collect())
+    }
+    copy.finish().await
 }
 
 async fn message_click_update_all(
@@ -270,41 +288,10 @@ async fn with_keys(
         .await
 }
 
-/// Those that are later than these clicks of the same keys.
-async fn message_click_find_later(
-    transaction: &Transaction<'_>,
-    clicks: &[&MessageClick],
-) -> Result<Vec<MessageClick>, tokio_postgres::Error> {
-    if clicks.is_empty() {
-        return Ok(Vec::new());
-    }
-    let sql = format!(
-        "SELECT {COLUMNS}
-         FROM unnest($1::bigint[], $2::text[], $3::text[], $4::uuid[], $5::timestamptz[])
-              AS k (account_id, message_key, contact_key, earlier_id, earlier_at)
-         JOIN message_clicks m USING (account_id, message_key, contact_key)
-         WHERE (k.earlier_at, k.earlier_id) < (m.clicked_at, m.click_id)"
-    );
-    let statement = transaction.prepare_cached(&sql).await?;
-    let rows = transaction
-        .query(
-            &statement,
-            &[
-                &column(clicks, |click| click.key.account_id.0),
-                &column(clicks, |click| click.key.message_key.as_str()),
-                &column(clicks, |click| click.key.contact_key.as_str()),
-                &column(clicks, |click| click.clicked.click_id.as_uuid()),
-                &column(clicks, |click| click.clicked.time()),
-            ],
-        )
-        .await?;
-    Ok(rows.iter().filter_map(MessageClick::read).collect())
-}
-
 /// The message clicks of some keys, as they are.
 async fn message_click_read_all(
     transaction: &Transaction<'_>,
-    keys: &BTreeMap<MessageContact, Timestamp>,
+    keys: &[&MessageContact],
 ) -> Result<Vec<MessageClick>, tokio_postgres::Error> {
     if keys.is_empty() {
         return Ok(Vec::new());
@@ -314,8 +301,7 @@ async fn message_click_read_all(
          FROM {KEYS}
          JOIN message_clicks m USING (account_id, message_key, contact_key)"
     );
-    let keys: Vec<_> = keys.keys().collect();
-    let rows = with_keys(transaction, &sql, &keys).await?;
+    let rows = with_keys(transaction, &sql, keys).await?;
     Ok(rows.iter().filter_map(MessageClick::read).collect())
 }
 
@@ -412,11 +398,11 @@ pub async fn message_click_remove_all(
     keys: &BTreeMap<MessageContact, Timestamp>,
     deltas: &mut Deltas,
 ) -> Result<Vec<MessageClickChange>, tokio_postgres::Error> {
-    let current = message_click_read_all(transaction, keys).await?;
+    let keys: Vec<_> = keys.keys().collect();
+    let current = message_click_read_all(transaction, &keys).await?;
     for click in &current {
         click.count(deltas, -1);
     }
-    let keys: Vec<_> = keys.keys().collect();
     message_click_delete_all(transaction, &keys).await?;
     let removed = current.into_iter().map(|click| MessageClickChange {
         removed: Some(click.clicked.click_id),

@@ -49,10 +49,12 @@ use totals::Place;
 /// Parameters of the planner for the transactions of the ledger: each statement finds
 /// its rows by index, however small a table was when its plan was made. The ledger's
 /// plans are kept by their sessions, and a plan that reads a whole table, made when it
-/// was empty, would stay when it has a million rows.
+/// was empty, would stay when it has a million rows. Nothing is compiled: what the planner
+/// may not do counts as so costly that it would have any plan with it compiled each time.
 const PLAN_BY_INDEX: &str = "set_config('enable_seqscan', 'off', true),
     set_config('enable_hashjoin', 'off', true),
-    set_config('enable_mergejoin', 'off', true)";
+    set_config('enable_mergejoin', 'off', true),
+    set_config('jit', 'off', true)";
 
 /// Waits for the lock of an account, for as long as the session's `lock_timeout` says,
 /// and holds it to the end of the transaction.

@@ -1,16 +1,19 @@
 //! The totals, and what a transaction adds to them.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     ops::AddAssign,
 };
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::column;
-use crate::pool::{GenericClient, Transaction};
+use crate::{
+    copy::RowCopy,
+    pool::{GenericClient, Transaction},
+};
 
 /// Seconds of a bucket: the offsets of all time zones are multiples of it.
 pub const BUCKET_S: i64 = 900;
@@ -196,8 +199,12 @@ impl Deltas {
         let rows: Vec<_> = rows.into_iter().filter(|(_, m)| is_change(m)).collect();
         total_add_all(transaction, &rows).await?;
         let links = std::mem::take(&mut self.links);
-        let links: Vec<_> = links.into_iter().filter(|(_, m)| is_change(m)).collect();
-        link_total_add_all(transaction, &links).await
+        let links = links.into_iter().filter(|(_, m)| is_change(m));
+        // Sends are counted without the account's lock, of no country and device: what has
+        // one is added by its holder alone.
+        let (own, shared): (Vec<_>, Vec<_>) = links.partition(|(slot, _)| slot.is_of_audience());
+        link_total_add_all(transaction, &shared).await?;
+        link_total_add_all_alone(transaction, &own).await
     }
 }
 
@@ -451,7 +458,131 @@ async fn total_add_all(
     Ok(())
 }
 
-/// As above.
+impl LinkSlot {
+    fn is_of_audience(&self) -> bool {
+        !self.country.is_empty() || !self.device.is_empty()
+    }
+}
+
+/// The columns of [`LinkSlot`], as parameters of a statement.
+struct LinkSlotColumns<'r> {
+    account_ids: Vec<i64>,
+    keys: Vec<i64>,
+    buckets: Vec<Timestamp>,
+    countries: Vec<&'r str>,
+    devices: Vec<&'r str>,
+    currencies: Vec<&'r str>,
+}
+
+impl<'r> LinkSlotColumns<'r> {
+    fn of(rows: &'r [(LinkSlot, Measures)]) -> Self {
+        Self {
+            account_ids: column(rows, |(slot, _)| slot.account_id),
+            keys: column(rows, |(slot, _)| slot.key),
+            buckets: column(rows, |(slot, _)| slot.bucket),
+            countries: column(rows, |(slot, _)| slot.country.as_str()),
+            devices: column(rows, |(slot, _)| slot.device.as_str()),
+            currencies: column(rows, |(slot, _)| slot.currency.as_str()),
+        }
+    }
+
+    fn parameters(&self) -> [&(dyn ToSql + Sync); 6] {
+        [
+            &self.account_ids,
+            &self.keys,
+            &self.buckets,
+            &self.countries,
+            &self.devices,
+            &self.currencies,
+        ]
+    }
+}
+
+const LINK_TOTAL_ROWS: &str = "
+    unnest(
+        $1::bigint[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
+        $7::integer[], $8::integer[], $9::integer[], $10::integer[], $11::integer[],
+        $12::integer[], $13::integer[], $14::numeric[]
+    )
+";
+
+/// Adds to rows that nobody else adds to at the same time: most are new, and are copied.
+async fn link_total_add_all_alone(
+    transaction: &Transaction<'_>,
+    rows: &[(LinkSlot, Measures)],
+) -> Result<(), tokio_postgres::Error> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let slots = LinkSlotColumns::of(rows);
+    let existing = link_total_find_existing(transaction, &slots).await?;
+    let (there, new): (Vec<_>, Vec<_>) = (1..)
+        .zip(rows)
+        .partition(|(number, _)| existing.contains(number));
+    let there: Vec<_> = there.into_iter().map(|(_, row)| row.clone()).collect();
+    link_total_add_all(transaction, &there).await?;
+    if new.is_empty() {
+        return Ok(());
+    }
+    let columns = [
+        ("account_id", Type::INT8),
+        ("link_key", Type::INT8),
+        ("bucket", Type::TIMESTAMPTZ),
+        ("country", Type::TEXT),
+        ("device", Type::TEXT),
+        ("currency", Type::TEXT),
+        ("sends", Type::INT4),
+        ("messages", Type::INT4),
+        ("clicks", Type::INT4),
+        ("unique_clicks", Type::INT4),
+        ("bot_clicks", Type::INT4),
+        ("confirmed_clicks", Type::INT4),
+        ("conversions", Type::INT4),
+        ("revenue", Type::NUMERIC),
+    ];
+    let mut copy = RowCopy::begin(transaction, "link_totals", &columns).await?;
+    for (_, (slot, m)) in new {
+        copy.write(&[
+            &slot.account_id,
+            &slot.key,
+            &slot.bucket,
+            &slot.country,
+            &slot.device,
+            &slot.currency,
+            &m.sends,
+            &m.messages,
+            &m.clicks,
+            &m.unique_clicks,
+            &m.bot_clicks,
+            &m.confirmed_clicks,
+            &m.conversions,
+            &m.revenue,
+        ])
+        .await?;
+    }
+    copy.finish().await
+}
+
+/// Which of the slots have a row, by their numbers from 1.
+async fn link_total_find_existing(
+    transaction: &Transaction<'_>,
+    slots: &LinkSlotColumns<'_>,
+) -> Result<BTreeSet<i64>, tokio_postgres::Error> {
+    let statement = transaction
+        .prepare_cached(
+            "SELECT n.number
+             FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[],
+                         $6::text[])
+                  WITH ORDINALITY AS n
+                      (account_id, link_key, bucket, country, device, currency, number)
+             JOIN link_totals t USING (account_id, link_key, bucket, country, device, currency)",
+        )
+        .await?;
+    let rows = transaction.query(&statement, &slots.parameters()).await?;
+    Ok(rows.iter().map(|row| row.get("number")).collect())
+}
+
+/// Adds to rows that somebody else may add to at the same time.
 async fn link_total_add_all(
     transaction: &Transaction<'_>,
     rows: &[(LinkSlot, Measures)],
@@ -464,25 +595,18 @@ async fn link_total_add_all(
                  (account_id, link_key, bucket, country, device, currency, sends, messages,
                   clicks, unique_clicks, bot_clicks, confirmed_clicks, conversions, revenue)
              SELECT *
-             FROM unnest(
-                 $1::bigint[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
-                 $7::integer[], $8::integer[], $9::integer[], $10::integer[], $11::integer[],
-                 $12::integer[], $13::integer[], $14::numeric[]
-             )
+             FROM {LINK_TOTAL_ROWS}
              ON CONFLICT ON CONSTRAINT link_totals_pkey DO UPDATE
              {ADD_MEASURES}"
     );
     let statement = transaction.prepare_cached(&sql).await?;
+    let slots = LinkSlotColumns::of(rows);
     let measures = MeasureColumns::of(rows.iter().map(|(_, measures)| measures));
-    let keys: [&(dyn ToSql + Sync); 6] = [
-        &column(rows, |(slot, _)| slot.account_id),
-        &column(rows, |(slot, _)| slot.key),
-        &column(rows, |(slot, _)| slot.bucket),
-        &column(rows, |(slot, _)| slot.country.as_str()),
-        &column(rows, |(slot, _)| slot.device.as_str()),
-        &column(rows, |(slot, _)| slot.currency.as_str()),
-    ];
-    let parameters: Vec<_> = keys.into_iter().chain(measures.parameters()).collect();
+    let parameters: Vec<_> = slots
+        .parameters()
+        .into_iter()
+        .chain(measures.parameters())
+        .collect();
     transaction.execute(&statement, &parameters).await?;
     Ok(())
 }
