@@ -2,7 +2,7 @@
 //! task is not done by all of them at once.
 //!
 //! A lease is a row of `leases` with a holder and an end, by the clock of Postgres. Its
-//! holder renews it every second; one that is not renewed is free after [`TERM`], whether
+//! holder renews it every half second; one that is not renewed is free after [`TERM`], whether
 //! its holder was killed, is frozen or cut off. Two workers may hold the same lease for a
 //! moment, from their own points of view: that is slow and not wrong, since what must be
 //! done once is protected by locks and keys.
@@ -15,9 +15,9 @@ use uuid::Uuid;
 use crate::store::StoreError;
 
 /// How long a lease lasts from its last renewal.
-const TERM: Duration = Duration::from_secs(3);
+const TERM: Duration = Duration::from_secs(2);
 /// How often leases are renewed and shared anew.
-pub const RENEWAL_INTERVAL: Duration = Duration::from_secs(1);
+pub const RENEWAL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The names of leases of presence begin with this.
 const PRESENCE_PREFIX: &str = "worker:";

@@ -26,7 +26,7 @@ use tokio_postgres::Client;
 
 use crate::world::World;
 
-/// The ids of the accounts whose clicks these are begin here.
+/// Accounts that nobody else uses begin here.
 pub const FIRST_ACCOUNT: i64 = 900_001;
 /// How often it is looked what is stored: lags are known to so much.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -66,8 +66,12 @@ pub struct LagProbe {
 }
 
 impl LagProbe {
-    /// Of `n_accounts` accounts, `clicks_per_second` of all of them together.
-    pub async fn start(world: &World, n_accounts: u16, clicks_per_second: u32) -> Self {
+    /// Of some accounts in turn, `clicks_per_second` of all of them together.
+    pub async fn start(
+        world: &World,
+        accounts: impl IntoIterator<Item = i64>,
+        clicks_per_second: u32,
+    ) -> Self {
         let (connection, channel) = world.amqp().await;
         let confirms = channel.confirm_select(ConfirmSelectOptions::default());
         confirms.await.expect("confirms");
@@ -77,7 +81,7 @@ impl LagProbe {
             _connection: connection,
             channel,
             topology,
-            n_accounts,
+            accounts: accounts.into_iter().collect(),
             n_published: 0,
         };
         let is_over = Arc::new(AtomicBool::new(false));
@@ -123,7 +127,7 @@ struct Publisher {
     _connection: Connection,
     channel: Channel,
     topology: Topology,
-    n_accounts: u16,
+    accounts: Vec<i64>,
     n_published: u64,
 }
 
@@ -134,8 +138,8 @@ impl Publisher {
         let now_ms = jiff::Timestamp::now().as_millisecond();
         let unix_ms = u64::try_from(now_ms).expect("after 1970");
         let id = ClickId::generate(unix_ms, &mut rand::rng());
-        let account = i64::try_from(number % u64::from(self.n_accounts)).expect("few accounts");
-        let account_id = FIRST_ACCOUNT + account;
+        let turn = usize::try_from(number).expect("64 bits") % self.accounts.len();
+        let account_id = self.accounts[turn];
         let line = json!({
             "click_id": id, "account_id": account_id, "link_key": account_id, "link_id": "Ab3kX9q",
             "ip": format!("198.51.100.{}", number % 250), "user_agent": "Safari",

@@ -1,6 +1,6 @@
 //! One account, or one worker, in trouble: others must not notice.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use domain::id::{ClickId, ConversionId};
 use rand::RngExt as _;
@@ -10,10 +10,14 @@ use tokio::task::JoinSet;
 use tokio_postgres::NoTls;
 
 use super::{Expected, Stage};
-use crate::{lag::LagProbe, producer::Producer, wait::wait_for};
+use crate::{
+    lag::{FIRST_ACCOUNT, LagProbe},
+    producer::Producer,
+    wait::wait_for,
+};
 
 /// Accounts that have nothing to do with it, and their clicks per second.
-const N_OTHERS: u16 = 8;
+const OTHERS: Range<i64> = FIRST_ACCOUNT..FIRST_ACCOUNT + 8;
 const OTHERS_CLICKS_PER_SECOND: u32 = 80;
 /// How long a session stands still inside of a transaction that is taken for stuck.
 const STUCK: Duration = Duration::from_millis(80);
@@ -27,7 +31,7 @@ fn frozen_time(stage: &Stage) -> Duration {
 }
 
 pub async fn worker_frozen(stage: &mut Stage) -> Expected {
-    let probe = LagProbe::start(&stage.world, N_OTHERS, OTHERS_CLICKS_PER_SECOND).await;
+    let probe = LagProbe::start(&stage.world, OTHERS, OTHERS_CLICKS_PER_SECOND).await;
     let mut expected = Expected::default();
     let worker = &stage.workers[0];
     let is_caught = catch_inside_of_a_transaction(
@@ -47,7 +51,7 @@ pub async fn worker_frozen(stage: &mut Stage) -> Expected {
 
 /// The worker is gone, and its servers hear nothing of that.
 pub async fn worker_power_cut(stage: &mut Stage) -> Expected {
-    let probe = LagProbe::start(&stage.world, N_OTHERS, OTHERS_CLICKS_PER_SECOND).await;
+    let probe = LagProbe::start(&stage.world, OTHERS, OTHERS_CLICKS_PER_SECOND).await;
     let mut expected = Expected::default();
     let is_caught = catch_inside_of_a_transaction(
         stage,
@@ -96,7 +100,7 @@ const N_NEW_VISITORS: usize = 4_000;
 const LINES_PER_MESSAGE: usize = 500;
 
 pub async fn hot_link(stage: &mut Stage) -> Expected {
-    let probe = LagProbe::start(&stage.world, N_OTHERS, OTHERS_CLICKS_PER_SECOND).await;
+    let probe = LagProbe::start(&stage.world, OTHERS, OTHERS_CLICKS_PER_SECOND).await;
     let producer = Producer::open(&stage.world).await;
     // 60,000 in the full form.
     let n_conversions = stage.form.traffic.requests_per_second as usize * 60;

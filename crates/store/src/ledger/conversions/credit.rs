@@ -37,6 +37,8 @@ const CLOCK_SKEW: &str = "interval '1 minute'";
 /// 4. those of any contact that have no credit, from a minute before it on,
 /// 5. those of any contact that are credited to a later click (by click id, since two
 ///    clicks can share a millisecond).
+///
+/// Of many message clicks of one link or message the earliest finds all of 4 and 5.
 pub async fn conversion_find_affected(
     transaction: &Transaction<'_>,
     changes: &[MessageClickChange],
@@ -84,6 +86,11 @@ async fn conversion_find_affected_by_added(
                  SELECT FROM conversions c
                  WHERE c.account_id = k.account_id AND c.message_key = k.message_key
              )
+         ),
+         earliest AS (
+             SELECT DISTINCT ON (account_id, message_key) *
+             FROM k
+             ORDER BY account_id, message_key, clicked_at, click_id
          )
          SELECT c.conversion_id
          FROM k
@@ -102,7 +109,11 @@ async fn conversion_find_affected_by_added(
                AND c.contact_key = k.contact_key
                AND c.click_id IS NOT NULL
                AND c.credited_click_id IS NULL
-             UNION ALL
+         ) AS c
+         UNION ALL
+         SELECT c.conversion_id
+         FROM earliest k
+         CROSS JOIN LATERAL (
              SELECT c.conversion_id
              FROM conversions c
              WHERE c.account_id = k.account_id
