@@ -19,9 +19,11 @@ CREATE TABLE burst_minutes (
 -- Whether the credit is the message click of the conversion's own contact or visitor;
 -- else it is the earliest of its link or message, which an earlier click may replace.
 -- `false` is safe for rows from before: they are looked at once too often.
--- `check_at`: when the click of a conversion of no account is looked for again.
+-- `stored_at` is about rows from here on. `check_at`: when the click of a conversion of
+-- no account is looked for again.
 ALTER TABLE conversions
     ADD COLUMN credited_to_own_contact boolean NOT NULL DEFAULT false,
+    ADD COLUMN stored_at timestamptz NOT NULL DEFAULT now(),
     ADD COLUMN check_at timestamptz DEFAULT now();
 
 -- What one process does at a time: consuming a queue, a periodic task, or being there

@@ -2,6 +2,7 @@
 //! arrivals, conversions, refunds and verdicts, in random order, through RabbitMQ
 //! and Postgres with two workers, and to the model.
 
+mod many_writers;
 mod model;
 mod reports;
 mod world;

@@ -405,6 +405,11 @@ impl Books {
         self.producer.publish(lines).await;
     }
 
+    /// All that was made, for somebody else to deliver.
+    pub fn take_lines(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.lines)
+    }
+
     /// All that was made, in random order and messages of random size.
     pub async fn deliver(&mut self) {
         let mut lines = std::mem::take(&mut self.lines);

@@ -110,7 +110,7 @@ pub async fn conversion_postpone_all(
         .prepare_cached(
             "UPDATE conversions
              SET check_at = now() + make_interval(secs => least(greatest(
-                 extract(epoch FROM now() - converted_at)::double precision, $2), $3))
+                 extract(epoch FROM now() - stored_at)::double precision, $2), $3))
              WHERE conversion_id = ANY($1) AND account_id IS NULL",
         )
         .await?;
