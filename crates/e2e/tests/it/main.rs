@@ -12,6 +12,7 @@ mod crash;
 mod edge;
 mod event_documents;
 mod limits;
+mod migrations;
 mod operations;
 mod security;
 mod whole_path;
