@@ -24,7 +24,7 @@ use platform::{
     telemetry::{self, TRACEPARENT},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::Instrument as _;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
@@ -182,12 +182,21 @@ impl Consumer {
             let span = self.intake.span();
             let events = std::mem::take(&mut self.intake.pending);
             let oldest = oldest(&events);
-            let storing = self.storing.store_all(events).instrument(span);
-            tokio::pin!(storing);
+            // A task of its own: reading messages does not keep Postgres waiting.
+            let mut storing = self.storing;
+            let task = async move {
+                let stored = storing.store_all(events).await;
+                (storing, stored)
+            };
+            let mut task = AbortOnDropHandle::new(tokio::spawn(task.instrument(span)));
             let stored = loop {
                 tokio::select! {
                     biased;
-                    stored = &mut storing => break stored,
+                    ended = &mut task => {
+                        let (storing, stored) = ended?;
+                        self.storing = storing;
+                        break stored;
+                    }
                     next = self.intake.deliveries.next(), if self.intake.has_room() => {
                         self.intake.take(next).await?;
                         self.in_hand.set(oldest);

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ::store::{migrations, pool::Pool};
+use ::store::{ledger::PLAN_BY_INDEX_PARAMETERS, migrations, pool::Pool};
 use anyhow::Context as _;
 use platform::{
     admin,
@@ -38,6 +38,11 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     };
     // A pool for each purpose: what is slow takes no connection from another.
     let storing_pool = pool("click-worker", settings.pool.database_pool_size)?;
+    let lookup_pool = ::store::pool::build_with(
+        &settings.pool,
+        "click-worker lookups",
+        PLAN_BY_INDEX_PARAMETERS,
+    )?;
     let lease_pool = pool("click-worker leases", LEASE_CONNECTIONS)?;
     let chore_pool = pool("click-worker chores", CHORE_CONNECTIONS)?;
     let client = storing_pool.get().await;
@@ -62,7 +67,14 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     let new_store = {
         let pool = storing_pool.clone();
         let (visitor_key, limit) = (settings.visitor_key.clone(), settings.pool.answer_limit());
-        move || Store::new(pool.clone(), visitor_key.clone(), limit)
+        move || {
+            Store::new(
+                pool.clone(),
+                lookup_pool.clone(),
+                visitor_key.clone(),
+                limit,
+            )
+        }
     };
     let chores = Chores {
         pool: chore_pool,

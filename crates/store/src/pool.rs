@@ -120,10 +120,20 @@ impl PoolSettings {
 /// A pool, which connects when a connection is asked for. `application` is its name in
 /// `pg_stat_activity`.
 pub fn build(settings: &PoolSettings, application: &str) -> Result<Pool, PoolNotBuilt> {
+    build_with(settings, application, "")
+}
+
+/// A pool whose sessions have further parameters, as in `-c jit=off`.
+pub fn build_with(
+    settings: &PoolSettings,
+    application: &str,
+    parameters: &str,
+) -> Result<Pool, PoolNotBuilt> {
     let mut config = settings.database_url.clone();
     let given = config.get_options().unwrap_or_default();
+    let limits = settings.session_options();
     config
-        .options(format!("{given} {}", settings.session_options()))
+        .options(format!("{given} {limits} {parameters}"))
         .application_name(application)
         .connect_timeout(CREATE_TIMEOUT)
         .tcp_user_timeout(TCP_USER_TIMEOUT)

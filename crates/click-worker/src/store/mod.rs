@@ -28,8 +28,8 @@ use ::store::{
             NewConversion, click_find_accounts, conversion_credit_all, conversion_find_affected,
             conversion_insert_all, conversion_insert_waiting, conversion_resolve_all,
         },
-        message_clicks::{MessageClick, message_click_merge_all},
-        totals::{Deltas, Measures},
+        message_clicks::{MessageClick, message_click_merge_all, message_click_read_all},
+        totals::{Deltas, KnownLinkTotals, Measures},
     },
     pool::{self, GenericClient, Object, Pool, Transaction},
 };
@@ -77,6 +77,8 @@ pub struct Counts {
 /// Stores batches.
 pub struct Store {
     pool: Pool,
+    /// For looking up what is there while clicks are copied, by another session.
+    lookup_pool: Pool,
     visitor_key: VisitorKey,
     /// How long the answer to a batch is waited for.
     answer_limit: Duration,
@@ -105,9 +107,15 @@ pub struct Options {
 }
 
 impl Store {
-    pub fn new(pool: Pool, visitor_key: VisitorKey, answer_limit: Duration) -> Self {
+    pub fn new(
+        pool: Pool,
+        lookup_pool: Pool,
+        visitor_key: VisitorKey,
+        answer_limit: Duration,
+    ) -> Self {
         Self {
             pool,
+            lookup_pool,
             visitor_key,
             answer_limit,
             partitions: Partitions::default(),
@@ -139,15 +147,17 @@ impl Store {
         options: Options,
     ) -> Result<Outcome, StoreError> {
         let mut client = self.pool.get().await?;
+        let lookup = self.lookup_pool.get().await?;
         let limit = match options.statement_timeout {
             Some(statement_timeout) => self.answer_limit + statement_timeout,
             None => self.answer_limit,
         };
-        let storing = self.try_store(&mut client, events, options);
+        let storing = self.try_store(&mut client, &lookup, events, options);
         let result = match tokio::time::timeout(limit, storing).await {
             Ok(result) => result,
             Err(_) => {
                 pool::close(client);
+                pool::close(lookup);
                 Err(StoreError::NoAnswer)
             }
         };
@@ -161,6 +171,7 @@ impl Store {
     async fn try_store(
         &mut self,
         client: &mut Object,
+        lookup: &Object,
         events: &[(Option<i64>, &Event)],
         options: Options,
     ) -> Result<Outcome, StoreError> {
@@ -187,22 +198,22 @@ impl Store {
         // After the locks: what retention says before it removes rows is seen.
         let policies = account_find_policies(&transaction, &locked).await?;
         let batch = Batch {
+            lookup,
             locked: &locked,
             policies: &policies,
             visitor_key: &self.visitor_key,
         };
-        let mut deltas = Deltas::default();
         let mut outcome = Outcome {
             held_accounts: accounts.difference(&locked).copied().collect(),
             ..Outcome::default()
         };
-        batch
-            .store_clicks(&mut transaction, &mut rows, &mut deltas, &mut outcome)
+        let (mut deltas, known) = batch
+            .store_clicks(&mut transaction, &mut rows, &mut outcome)
             .await?;
         batch
             .store_conversions(&transaction, &conversions, &mut deltas, &mut outcome)
             .await?;
-        deltas.write(&transaction).await?;
+        deltas.write_knowing(&transaction, &known).await?;
         if let Some(parked_id) = options.parked_id
             && outcome.held_accounts.is_empty()
         {
@@ -255,20 +266,21 @@ async fn prepare(transaction: &Transaction<'_>, options: Options) -> Result<(), 
 
 /// What a transaction that stores events knows of their accounts.
 struct Batch<'b> {
+    lookup: &'b Object,
     locked: &'b BTreeSet<i64>,
     policies: &'b BTreeMap<i64, AccountPolicy>,
     visitor_key: &'b VisitorKey,
 }
 
 impl Batch<'_> {
-    /// Stores clicks with what follows from them. `rows` are in the order of their ids.
+    /// Stores clicks with what follows from them, but for the totals, which it answers.
+    /// `rows` are in the order of their ids.
     async fn store_clicks(
         &self,
         transaction: &mut Transaction<'_>,
         rows: &mut [Row<'_>],
-        deltas: &mut Deltas,
         outcome: &mut Outcome,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(Deltas, KnownLinkTotals), StoreError> {
         let mut wanted = Vec::with_capacity(rows.len());
         let mut n_given = 0;
         let mut last = None;
@@ -292,9 +304,19 @@ impl Batch<'_> {
             }
         }
         if wanted.is_empty() {
-            return Ok(());
+            return Ok(Default::default());
         }
-        let inserted = clicks::click_insert_all(transaction, &wanted).await?;
+        // What is there of what clicks change is read by another session while they are
+        // copied: the locks keep it as it is.
+        let (inserted, (mut effects, current, known)) =
+            tokio::try_join!(clicks::click_insert_all(transaction, &wanted), async {
+                let effects = Effects::of(&wanted);
+                let keys: Vec<_> = effects.candidates.keys().collect();
+                let current = message_click_read_all(self.lookup, &keys).await?;
+                let known = effects.deltas.find_link_totals(self.lookup).await?;
+                Ok((effects, current, known))
+            })?;
+        let n_wanted = wanted.len();
         let new: Vec<_> = wanted
             .into_iter()
             .filter(|row| inserted.contains(&row.event.click_id.as_uuid()))
@@ -303,26 +325,24 @@ impl Batch<'_> {
             n_new: new.len() as u64,
             n_duplicates: n_given - new.len() as u64,
         };
+        if new.len() < n_wanted {
+            effects = Effects::of(&new);
+        }
+        let Effects {
+            candidates,
+            mut deltas,
+        } = effects;
         if new.is_empty() {
-            return Ok(());
+            return Ok((deltas, known));
         }
-        for row in &new {
-            row.count(deltas);
-        }
-        let keyed = new
-            .iter()
-            .map(|row| (row.event, MessageContact::of(row.event, &row.visitor)));
-        let candidates = earliest(keyed)
-            .into_iter()
-            .map(|(key, (index, _))| (key.clone(), new[index].message_click(key)))
-            .collect();
-        let changes = message_click_merge_all(transaction, &candidates, deltas).await?;
+        let changes =
+            message_click_merge_all(transaction, &candidates, &current, &mut deltas).await?;
         let affected = conversion_find_affected(transaction, &changes).await?;
-        conversion_credit_all(transaction, &affected, deltas).await?;
+        conversion_credit_all(transaction, &affected, &mut deltas).await?;
         let ids: Vec<ClickId> = new.iter().map(|row| row.event.click_id).collect();
-        conversion_resolve_all(transaction, &ids, deltas).await?;
+        conversion_resolve_all(transaction, &ids, &mut deltas).await?;
         mark_minutes(transaction, &new).await?;
-        Ok(())
+        Ok((deltas, known))
     }
 
     /// Stores conversions of accounts whose lock is held, and of none. The account beside
@@ -365,6 +385,30 @@ impl Batch<'_> {
         policy
             .and_then(|policy| policy.raw_since)
             .is_some_and(|since| time < since)
+    }
+}
+
+/// What clicks that are new would change by themselves.
+struct Effects {
+    /// Of each key the earliest that is not a bot's.
+    candidates: BTreeMap<MessageContact, MessageClick>,
+    deltas: Deltas,
+}
+
+impl Effects {
+    fn of(rows: &[&Row<'_>]) -> Self {
+        let mut deltas = Deltas::default();
+        for row in rows {
+            row.count(&mut deltas);
+        }
+        let keyed = rows
+            .iter()
+            .map(|row| (row.event, MessageContact::of(row.event, &row.visitor)));
+        let candidates = earliest(keyed)
+            .into_iter()
+            .map(|(key, (index, _))| (key.clone(), rows[index].message_click(key)))
+            .collect();
+        Self { candidates, deltas }
     }
 }
 

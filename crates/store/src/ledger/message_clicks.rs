@@ -68,15 +68,14 @@ pub struct MessageClickChange {
 }
 
 /// Merges new clicks, of each key the earliest, into what is there: an earlier
-/// click takes the place of a later one, whichever came first. Needs the lock of each
-/// account.
+/// click takes the place of a later one, whichever came first. `current` is what
+/// [`message_click_read_all`] has read of their keys. Needs the lock of each account.
 pub async fn message_click_merge_all(
     transaction: &Transaction<'_>,
     candidates: &BTreeMap<MessageContact, MessageClick>,
+    current: &[MessageClick],
     deltas: &mut Deltas,
 ) -> Result<Vec<MessageClickChange>, tokio_postgres::Error> {
-    let keys: Vec<_> = candidates.keys().collect();
-    let current = message_click_read_all(transaction, &keys).await?;
     let current: BTreeMap<_, _> = current.iter().map(|click| (&click.key, click)).collect();
     let (mut inserted, mut earlier) = (Vec::new(), Vec::new());
     let mut changes = Vec::with_capacity(candidates.len());
@@ -271,12 +270,12 @@ const KEYS: &str = "
 
 /// Runs a query with [`KEYS`].
 async fn with_keys(
-    transaction: &Transaction<'_>,
+    client: &impl GenericClient,
     sql: &str,
     keys: &[&MessageContact],
 ) -> Result<Vec<Row>, tokio_postgres::Error> {
-    let statement = transaction.prepare_cached(sql).await?;
-    transaction
+    let statement = client.prepare_cached(sql).await?;
+    client
         .query(
             &statement,
             &[
@@ -288,9 +287,10 @@ async fn with_keys(
         .await
 }
 
-/// The message clicks of some keys, as they are.
-async fn message_click_read_all(
-    transaction: &Transaction<'_>,
+/// The message clicks of some keys, as they are. By any connection, while the account's
+/// lock is held: then nobody else changes them.
+pub async fn message_click_read_all(
+    client: &impl GenericClient,
     keys: &[&MessageContact],
 ) -> Result<Vec<MessageClick>, tokio_postgres::Error> {
     if keys.is_empty() {
@@ -301,7 +301,7 @@ async fn message_click_read_all(
          FROM {KEYS}
          JOIN message_clicks m USING (account_id, message_key, contact_key)"
     );
-    let rows = with_keys(transaction, &sql, keys).await?;
+    let rows = with_keys(client, &sql, keys).await?;
     Ok(rows.iter().filter_map(MessageClick::read).collect())
 }
 

@@ -56,6 +56,11 @@ const PLAN_BY_INDEX: &str = "set_config('enable_seqscan', 'off', true),
     set_config('enable_mergejoin', 'off', true),
     set_config('jit', 'off', true)";
 
+/// The same for all of a session that only looks things up for the ledger, as parameters
+/// of [`crate::pool::build_with`].
+pub const PLAN_BY_INDEX_PARAMETERS: &str =
+    "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off";
+
 /// Waits for the lock of an account, for as long as the session's `lock_timeout` says,
 /// and holds it to the end of the transaction.
 pub async fn account_lock(

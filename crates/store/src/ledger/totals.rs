@@ -189,10 +189,40 @@ impl Deltas {
         *self.links.entry(key).or_default() += measures;
     }
 
+    /// Looks which of the link totals that change are there. By any connection, while the
+    /// account's lock is held: then nobody else makes any.
+    pub async fn find_link_totals(
+        &self,
+        client: &impl GenericClient,
+    ) -> Result<KnownLinkTotals, tokio_postgres::Error> {
+        let slots: Vec<_> = self
+            .links
+            .keys()
+            .filter(|slot| slot.is_of_audience())
+            .collect();
+        let existing = link_total_find_existing(client, &slots).await?;
+        let known = (1..).zip(slots).map(|(number, slot)| {
+            let exists = existing.contains(&number);
+            (slot.clone(), exists)
+        });
+        Ok(KnownLinkTotals(known.collect()))
+    }
+
     /// Writes what has changed, and is empty again.
     pub async fn write(
         &mut self,
         transaction: &Transaction<'_>,
+    ) -> Result<(), tokio_postgres::Error> {
+        self.write_knowing(transaction, &KnownLinkTotals::default())
+            .await
+    }
+
+    /// As [`write`](Self::write): link totals that are known not to be there are copied,
+    /// which costs less.
+    pub async fn write_knowing(
+        &mut self,
+        transaction: &Transaction<'_>,
+        known: &KnownLinkTotals,
     ) -> Result<(), tokio_postgres::Error> {
         let is_change = |measures: &Measures| *measures != Measures::default();
         let rows = rolled_up(std::mem::take(&mut self.cells));
@@ -200,13 +230,17 @@ impl Deltas {
         total_add_all(transaction, &rows).await?;
         let links = std::mem::take(&mut self.links);
         let links = links.into_iter().filter(|(_, m)| is_change(m));
-        // Sends are counted without the account's lock, of no country and device: what has
-        // one is added by its holder alone.
-        let (own, shared): (Vec<_>, Vec<_>) = links.partition(|(slot, _)| slot.is_of_audience());
-        link_total_add_all(transaction, &shared).await?;
-        link_total_add_all_alone(transaction, &own).await
+        let is_new = |slot: &LinkSlot| known.0.get(slot) == Some(&false);
+        let (new, others): (Vec<_>, Vec<_>) = links.partition(|(slot, _)| is_new(slot));
+        link_total_add_all(transaction, &others).await?;
+        link_total_copy_all(transaction, &new).await
     }
 }
+
+/// Whether some rows of `link_totals` are there. Sends are counted without the account's
+/// lock, of no country and device: of such rows nobody knows.
+#[derive(Debug, Default)]
+pub struct KnownLinkTotals(BTreeMap<LinkSlot, bool>);
 
 /// A row of `totals`; `place` has the values of its dimension only.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -475,14 +509,14 @@ struct LinkSlotColumns<'r> {
 }
 
 impl<'r> LinkSlotColumns<'r> {
-    fn of(rows: &'r [(LinkSlot, Measures)]) -> Self {
+    fn of(slots: &[&'r LinkSlot]) -> Self {
         Self {
-            account_ids: column(rows, |(slot, _)| slot.account_id),
-            keys: column(rows, |(slot, _)| slot.key),
-            buckets: column(rows, |(slot, _)| slot.bucket),
-            countries: column(rows, |(slot, _)| slot.country.as_str()),
-            devices: column(rows, |(slot, _)| slot.device.as_str()),
-            currencies: column(rows, |(slot, _)| slot.currency.as_str()),
+            account_ids: column(slots, |slot| slot.account_id),
+            keys: column(slots, |slot| slot.key),
+            buckets: column(slots, |slot| slot.bucket),
+            countries: column(slots, |slot| slot.country.as_str()),
+            devices: column(slots, |slot| slot.device.as_str()),
+            currencies: column(slots, |slot| slot.currency.as_str()),
         }
     }
 
@@ -498,30 +532,12 @@ impl<'r> LinkSlotColumns<'r> {
     }
 }
 
-const LINK_TOTAL_ROWS: &str = "
-    unnest(
-        $1::bigint[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
-        $7::integer[], $8::integer[], $9::integer[], $10::integer[], $11::integer[],
-        $12::integer[], $13::integer[], $14::numeric[]
-    )
-";
-
-/// Adds to rows that nobody else adds to at the same time: most are new, and are copied.
-async fn link_total_add_all_alone(
+/// Inserts rows that are not there.
+async fn link_total_copy_all(
     transaction: &Transaction<'_>,
     rows: &[(LinkSlot, Measures)],
 ) -> Result<(), tokio_postgres::Error> {
     if rows.is_empty() {
-        return Ok(());
-    }
-    let slots = LinkSlotColumns::of(rows);
-    let existing = link_total_find_existing(transaction, &slots).await?;
-    let (there, new): (Vec<_>, Vec<_>) = (1..)
-        .zip(rows)
-        .partition(|(number, _)| existing.contains(number));
-    let there: Vec<_> = there.into_iter().map(|(_, row)| row.clone()).collect();
-    link_total_add_all(transaction, &there).await?;
-    if new.is_empty() {
         return Ok(());
     }
     let columns = [
@@ -541,7 +557,7 @@ async fn link_total_add_all_alone(
         ("revenue", Type::NUMERIC),
     ];
     let mut copy = RowCopy::begin(transaction, "link_totals", &columns).await?;
-    for (_, (slot, m)) in new {
+    for (slot, m) in rows {
         copy.write(&[
             &slot.account_id,
             &slot.key,
@@ -565,10 +581,13 @@ async fn link_total_add_all_alone(
 
 /// Which of the slots have a row, by their numbers from 1.
 async fn link_total_find_existing(
-    transaction: &Transaction<'_>,
-    slots: &LinkSlotColumns<'_>,
+    client: &impl GenericClient,
+    slots: &[&LinkSlot],
 ) -> Result<BTreeSet<i64>, tokio_postgres::Error> {
-    let statement = transaction
+    if slots.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let statement = client
         .prepare_cached(
             "SELECT n.number
              FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[],
@@ -578,11 +597,12 @@ async fn link_total_find_existing(
              JOIN link_totals t USING (account_id, link_key, bucket, country, device, currency)",
         )
         .await?;
-    let rows = transaction.query(&statement, &slots.parameters()).await?;
+    let slots = LinkSlotColumns::of(slots);
+    let rows = client.query(&statement, &slots.parameters()).await?;
     Ok(rows.iter().map(|row| row.get("number")).collect())
 }
 
-/// Adds to rows that somebody else may add to at the same time.
+/// Adds to rows, whether or not they are there.
 async fn link_total_add_all(
     transaction: &Transaction<'_>,
     rows: &[(LinkSlot, Measures)],
@@ -595,12 +615,17 @@ async fn link_total_add_all(
                  (account_id, link_key, bucket, country, device, currency, sends, messages,
                   clicks, unique_clicks, bot_clicks, confirmed_clicks, conversions, revenue)
              SELECT *
-             FROM {LINK_TOTAL_ROWS}
+             FROM unnest(
+                 $1::bigint[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
+                 $7::integer[], $8::integer[], $9::integer[], $10::integer[], $11::integer[],
+                 $12::integer[], $13::integer[], $14::numeric[]
+             )
              ON CONFLICT ON CONSTRAINT link_totals_pkey DO UPDATE
              {ADD_MEASURES}"
     );
     let statement = transaction.prepare_cached(&sql).await?;
-    let slots = LinkSlotColumns::of(rows);
+    let slots: Vec<_> = rows.iter().map(|(slot, _)| slot).collect();
+    let slots = LinkSlotColumns::of(&slots);
     let measures = MeasureColumns::of(rows.iter().map(|(_, measures)| measures));
     let parameters: Vec<_> = slots
         .parameters()
