@@ -12,8 +12,21 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::{event::Event, store::Outcome};
+use crate::{
+    event::Event,
+    store::{Outcome, PARKING_REASONS},
+};
 use std::sync::atomic::AtomicU64;
+
+/// What decode and consumer give as reasons of dead letters.
+const DEAD_LETTER_REASONS: [&str; 6] = [
+    "content_type",
+    "schema_version",
+    "not_an_event",
+    "nul",
+    "time_out_of_range",
+    "refused_by_postgres",
+];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReasonLabels {
@@ -73,6 +86,16 @@ impl Metrics {
             batch_events: Histogram::new(exponential_buckets(1.0, 4.0, 10)),
             lag: Histogram::new(exponential_buckets(0.001, 2.0, 20)),
         };
+        // They are there before they first count: an alert on their increase would miss
+        // the first.
+        for reason in DEAD_LETTER_REASONS {
+            metrics
+                .dead_lettered
+                .get_or_create(&ReasonLabels { reason });
+        }
+        for reason in PARKING_REASONS {
+            drop(metrics.parked.get_or_create(&ReasonLabels { reason }));
+        }
         let m = metrics.clone();
         registry.register("waypost_worker_stored", "Clicks stored", m.stored);
         registry.register(

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ::store::{ledger::PLAN_BY_INDEX_PARAMETERS, migrations, pool::Pool};
+use ::store::{ledger::planner_parameters, migrations, pool::Pool};
 use anyhow::Context as _;
 use platform::{
     admin,
@@ -41,7 +41,7 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     let lookup_pool = ::store::pool::build_with(
         &settings.pool,
         "click-worker lookups",
-        PLAN_BY_INDEX_PARAMETERS,
+        &planner_parameters(),
     )?;
     let lease_pool = pool("click-worker leases", LEASE_CONNECTIONS)?;
     let chore_pool = pool("click-worker chores", CHORE_CONNECTIONS)?;

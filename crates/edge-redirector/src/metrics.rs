@@ -114,6 +114,11 @@ impl Metrics {
             publisher_failures: Family::default(),
             broker_blocked: Gauge::default(),
         };
+        // They are there before they first count: an alert on their increase would miss
+        // the first.
+        for reason in NOT_RECORDED.map(reason_name) {
+            drop(metrics.not_recorded.get_or_create(&ReasonLabels { reason }));
+        }
         let m = metrics.clone();
         registry.register(
             "waypost_edge_requests",
@@ -187,13 +192,7 @@ impl Metrics {
     }
 
     pub fn not_recorded(&self, reason: NotRecorded) {
-        let reason = match reason {
-            NotRecorded::Full => "spool_full",
-            NotRecorded::Failed => "disk_failed",
-            NotRecorded::TimedOut => "disk_slow",
-            NotRecorded::TooLarge => "too_large",
-            NotRecorded::Stopped => "stopped",
-        };
+        let reason = reason_name(reason);
         self.not_recorded
             .get_or_create(&ReasonLabels { reason })
             .inc();
@@ -207,5 +206,23 @@ impl Metrics {
         self.publisher_failures
             .get_or_create(&ReasonLabels { reason })
             .inc();
+    }
+}
+
+const NOT_RECORDED: [NotRecorded; 5] = [
+    NotRecorded::Full,
+    NotRecorded::Failed,
+    NotRecorded::TimedOut,
+    NotRecorded::TooLarge,
+    NotRecorded::Stopped,
+];
+
+fn reason_name(reason: NotRecorded) -> &'static str {
+    match reason {
+        NotRecorded::Full => "spool_full",
+        NotRecorded::Failed => "disk_failed",
+        NotRecorded::TimedOut => "disk_slow",
+        NotRecorded::TooLarge => "too_large",
+        NotRecorded::Stopped => "stopped",
     }
 }

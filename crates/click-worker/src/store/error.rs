@@ -41,6 +41,15 @@ pub enum Remedy {
     LeaveAccount,
 }
 
+/// The reasons for which events are parked.
+pub const PARKING_REASONS: [&str; 5] = [
+    "statement_timeout",
+    "lock_timeout",
+    "deadlock",
+    "serialization_failure",
+    "partition_detached",
+];
+
 impl StoreError {
     pub fn remedy(&self) -> Remedy {
         match self {
@@ -91,7 +100,11 @@ mod tests {
             ("53300", Remedy::TryAgain),
             ("25006", Remedy::TryAgain),
         ] {
-            assert_eq!(remedy(&SqlState::from_code(code)), expected, "{code}");
+            let remedy = remedy(&SqlState::from_code(code));
+            assert_eq!(remedy, expected, "{code}");
+            if let Remedy::SplitAndPark(reason) = remedy {
+                assert!(PARKING_REASONS.contains(&reason), "{reason}");
+            }
         }
     }
 }

@@ -46,7 +46,7 @@ use tokio_postgres::error::SqlState;
 use crate::event::Event;
 use accounts::{AccountPolicy, account_find_policies};
 use devices::Devices;
-pub use error::{Remedy, StoreError};
+pub use error::{PARKING_REASONS, Remedy, StoreError};
 use partitions::Partitions;
 
 /// Accounts that one transaction writes at most: each has a lock in the shared memory of

@@ -11,6 +11,7 @@ mod conversions;
 mod crash;
 mod edge;
 mod event_documents;
+mod ledger;
 mod limits;
 mod migrations;
 mod operations;

@@ -47,19 +47,31 @@ use crate::{
 use totals::Place;
 
 /// Parameters of the planner for the transactions of the ledger: each statement finds
-/// its rows by index, however small a table was when its plan was made. The ledger's
-/// plans are kept by their sessions, and a plan that reads a whole table, made when it
-/// was empty, would stay when it has a million rows. Nothing is compiled: what the planner
-/// may not do counts as so costly that it would have any plan with it compiled each time.
-const PLAN_BY_INDEX: &str = "set_config('enable_seqscan', 'off', true),
-    set_config('enable_hashjoin', 'off', true),
-    set_config('enable_mergejoin', 'off', true),
-    set_config('jit', 'off', true)";
+/// its rows by index, and is planned for the tables as they are when it runs. A plan that
+/// a session keeps from when a table was empty reads all of it, or goes by an index that
+/// was as good as any then, when it has a million rows: the work would grow with history.
+/// Nothing is compiled: what the planner may not do counts as so costly that it would have
+/// any plan with it compiled each time.
+const PLANNER: [(&str, &str); 5] = [
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("jit", "off"),
+    ("plan_cache_mode", "force_custom_plan"),
+];
 
-/// The same for all of a session that only looks things up for the ledger, as parameters
-/// of [`crate::pool::build_with`].
-pub const PLAN_BY_INDEX_PARAMETERS: &str =
-    "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off";
+/// [`PLANNER`] for the rest of a transaction, as columns of a SELECT.
+fn planner_columns() -> String {
+    let columns = PLANNER.map(|(name, value)| format!("set_config('{name}', '{value}', true)"));
+    columns.join(", ")
+}
+
+/// [`PLANNER`] for a session that only looks things up for the ledger, as parameters of
+/// [`crate::pool::build_with`].
+pub fn planner_parameters() -> String {
+    let parameters = PLANNER.map(|(name, value)| format!("-c {name}={value}"));
+    parameters.join(" ")
+}
 
 /// Waits for the lock of an account, for as long as the session's `lock_timeout` says,
 /// and holds it to the end of the transaction.
@@ -67,7 +79,10 @@ pub async fn account_lock(
     transaction: &Transaction<'_>,
     account_id: i64,
 ) -> Result<(), tokio_postgres::Error> {
-    let sql = format!("SELECT {PLAN_BY_INDEX}, pg_advisory_xact_lock($1, $2)");
+    let sql = format!(
+        "SELECT {}, pg_advisory_xact_lock($1, $2)",
+        planner_columns()
+    );
     let statement = transaction.prepare_cached(&sql).await?;
     let key = account_key(account_id);
     transaction
@@ -83,8 +98,9 @@ pub async fn account_try_lock_all(
     account_ids: &BTreeSet<i64>,
 ) -> Result<BTreeSet<i64>, tokio_postgres::Error> {
     let sql = format!(
-        "SELECT {PLAN_BY_INDEX}, account_id, pg_try_advisory_xact_lock($1, key) AS is_locked
-         FROM unnest($2::bigint[], $3::integer[]) AS account (account_id, key)"
+        "SELECT {}, account_id, pg_try_advisory_xact_lock($1, key) AS is_locked
+         FROM unnest($2::bigint[], $3::integer[]) AS account (account_id, key)",
+        planner_columns()
     );
     let statement = transaction.prepare_cached(&sql).await?;
     let ids: Vec<_> = account_ids.iter().copied().collect();

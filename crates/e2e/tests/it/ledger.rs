@@ -1,0 +1,394 @@
+//! Accounts do not wait for each other, workers share what there is to do, and the work
+//! does not grow with what is there already.
+
+use std::collections::BTreeSet;
+
+use domain::id::{ClickId, ConversionId};
+use e2e::{
+    producer::Producer,
+    proxy::Proxy,
+    service::{Service, command},
+    wait::wait_for,
+    world::{N_PARTITIONS, World},
+};
+use serde_json::{Value, json};
+use store::advisory_locks::{ACCOUNT_CLASS, account_key};
+use tokio_postgres::Transaction;
+
+fn now_ms() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap()
+}
+
+/// A click of some visitor of a link that anybody may click.
+fn click(account_id: i64, link_key: i64, visitor: usize) -> Value {
+    let [_, b, c, d] = u32::try_from(visitor).unwrap().to_be_bytes();
+    json!({
+        "click_id": ClickId::generate(now_ms(), &mut rand::rng()), "account_id": account_id,
+        "link_key": link_key, "link_id": "Ab3kX9q", "ip": format!("10.{b}.{c}.{d}"),
+        "user_agent": "Safari",
+    })
+}
+
+/// A server's conversion of a link.
+fn conversion(account_id: i64, link_key: i64, number: usize) -> Value {
+    json!({
+        "conversion_id": ConversionId::generate(now_ms(), &mut rand::rng()), "source": "conv",
+        "event": "sale", "account_id": account_id, "link_key": link_key, "link_id": "Ab3kX9q",
+        "revenue": "1.00", "currency": "USD", "txn_id": format!("{link_key}-{number}"),
+        "ip": "192.0.2.1",
+    })
+}
+
+async fn publish(producer: &Producer, events: impl IntoIterator<Item = Value>) {
+    let lines: Vec<_> = events.into_iter().map(|event| event.to_string()).collect();
+    for lines in lines.chunks(500) {
+        producer.publish(lines).await;
+    }
+}
+
+async fn hold_account(transaction: &Transaction<'_>, account_id: i64) {
+    let sql = "SELECT pg_advisory_xact_lock($1, $2)";
+    let key = account_key(account_id);
+    transaction
+        .query(sql, &[&ACCOUNT_CLASS, &key])
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn events_of_an_account_that_is_held_wait_and_those_of_others_do_not() {
+    let world = World::new().await;
+    let producer = Producer::open(&world).await;
+    let mut holder = world.connect().await;
+    let transaction = holder.transaction().await.unwrap();
+    hold_account(&transaction, 1).await;
+    let worker = world.start_worker();
+    // In the same messages, as in every queue.
+    for visitor in 0..8 {
+        publish(&producer, [click(1, 1, visitor), click(2, 2, visitor)]).await;
+    }
+    let stored = async |account_id: i64| {
+        let sql = format!("SELECT count(*) FROM clicks WHERE account_id = {account_id}");
+        world.count(&sql).await
+    };
+    wait_for("the other account's", 8, async || stored(2).await).await;
+    assert_eq!(stored(1).await, 0);
+    assert!(worker.metric("waypost_worker_held_accounts_total").await > 0.0);
+    wait_for("the age of what waits", true, async || {
+        worker
+            .metric("waypost_worker_oldest_unstored_seconds")
+            .await
+            > 0.5
+    })
+    .await;
+    transaction.rollback().await.unwrap();
+    wait_for("those of the account", 8, async || stored(1).await).await;
+    wait_for("nothing that waits", 0.0, async || {
+        worker
+            .metric("waypost_worker_oldest_unstored_seconds")
+            .await
+    })
+    .await;
+    wait_for("the queues", 0, async || world.n_waiting_messages().await).await;
+    worker.stop();
+}
+
+/// Some of them from before the visitor's click of the last minute, some from after.
+#[tokio::test]
+async fn the_work_for_a_click_does_not_grow_with_the_history_of_its_link() {
+    let world = World::new().await;
+    let producer = Producer::open(&world).await;
+    let worker = world.start_worker();
+    let mut rows_read = Vec::new();
+    let mut n_clicks = 0;
+    let mut n_conversions = 0;
+    for (link_key, n_history) in [(1, 50), (2, 5_000)] {
+        let visitors = (0..n_history).map(|visitor| click(1, link_key, visitor));
+        publish(&producer, visitors).await;
+        n_clicks += n_history as i64;
+        wait_until_stored(&world, n_clicks, n_conversions).await;
+        let sales = (0..n_history).map(|number| conversion(1, link_key, number));
+        publish(&producer, sales).await;
+        n_conversions += n_history as i64;
+        wait_until_stored(&world, n_clicks, n_conversions).await;
+        let before = rows_read_by_the_ledger(&world).await;
+        let visitors = (100_000..100_200).map(|visitor| click(1, link_key, visitor));
+        publish(&producer, visitors).await;
+        n_clicks += 200;
+        wait_until_stored(&world, n_clicks, n_conversions).await;
+        rows_read.push(rows_read_by_the_ledger(&world).await - before);
+    }
+    let [few, many] = rows_read[..] else {
+        panic!("two histories")
+    };
+    assert!(
+        many <= few * 2 + 500,
+        "{few} rows were read with a short history, {many} with a long one"
+    );
+    worker.stop();
+}
+
+async fn wait_until_stored(world: &World, n_clicks: i64, n_conversions: i64) {
+    wait_for(
+        "clicks and conversions",
+        (n_clicks, n_conversions),
+        async || {
+            (
+                world.count("SELECT count(*) FROM clicks").await,
+                world.count("SELECT count(*) FROM conversions").await,
+            )
+        },
+    )
+    .await;
+}
+
+/// By index and otherwise, as Postgres counts it, once that does not change any more. What
+/// this test counts itself is of other tables, or subtracted by being asked in pairs.
+async fn rows_read_by_the_ledger(world: &World) -> i64 {
+    let sql = "SELECT coalesce(sum(idx_tup_fetch), 0)::bigint + coalesce(sum(
+                   CASE WHEN relname IN ('message_clicks', 'link_totals') THEN seq_tup_read END), 0)::bigint
+               FROM pg_stat_user_tables
+               WHERE relname IN ('conversions', 'message_clicks', 'link_totals')";
+    let mut last = -1;
+    loop {
+        // Sessions report what they have read once a second.
+        tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
+        let now = world.count(sql).await;
+        if now == last {
+            return now;
+        }
+        last = now;
+    }
+}
+
+/// Each has a lock in the shared memory of Postgres while it is written.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twenty_thousand_accounts_are_stored_by_eight_workers() {
+    const N_ACCOUNTS: i64 = 20_000;
+    let world = World::new().await;
+    let producer = Producer::open(&world).await;
+    publish(&producer, (1..=N_ACCOUNTS).map(|id| click(id, id, 1))).await;
+    let workers: Vec<_> = (0..8).map(|_| world.start_worker()).collect();
+    let sql = "SELECT count(DISTINCT account_id) FROM clicks";
+    wait_for("the accounts", N_ACCOUNTS, async || world.count(sql).await).await;
+    wait_for("the queues", 0, async || world.n_waiting_messages().await).await;
+    for worker in workers {
+        worker.stop();
+    }
+}
+
+async fn n_queues(worker: &Service) -> f64 {
+    worker.metric("waypost_worker_queues").await
+}
+
+#[tokio::test]
+async fn workers_share_the_queues_and_take_over_from_one_that_is_gone() {
+    let world = World::new().await;
+    let all = f64::from(N_PARTITIONS + 1);
+    let first = world.start_worker();
+    wait_for("all queues", all, async || n_queues(&first).await).await;
+    let second = world.start_worker();
+    let both = async || [n_queues(&first).await, n_queues(&second).await];
+    wait_for("half of the queues each", [all / 2.0; 2], both).await;
+    second.kill();
+    wait_for("all queues again", all, async || n_queues(&first).await).await;
+    // One that ends well gives its leases back at once.
+    let third = world.start_worker();
+    wait_for("half again", all / 2.0, async || n_queues(&first).await).await;
+    third.stop();
+    let held = "SELECT count(DISTINCT holder) FROM leases";
+    wait_for("one holder", 1, async || world.count(held).await).await;
+    first.stop();
+}
+
+/// A redirector that is set to more partitions than its workers.
+#[tokio::test]
+async fn queues_beyond_a_workers_own_setting_are_consumed_from() {
+    let world = World::new().await;
+    // The producer has declared its queues by then.
+    let producer = Producer::open(&world).await;
+    publish(&producer, (1..=40).map(|id| click(id, id, 1))).await;
+    let worker = world.start_worker_with(&[("AMQP_PARTITIONS", "1")]);
+    wait_for("the clicks", 40, async || {
+        world.count("SELECT count(*) FROM clicks").await
+    })
+    .await;
+    assert_eq!(n_queues(&worker).await, f64::from(N_PARTITIONS + 1));
+    worker.stop();
+}
+
+/// Rows that have `slow` in sub1 take two seconds.
+async fn slow_rows(world: &World) {
+    let sql = "CREATE FUNCTION be_slow() RETURNS trigger LANGUAGE plpgsql AS
+               $$ BEGIN PERFORM pg_sleep(2); RETURN NEW; END $$;
+               CREATE TRIGGER be_slow BEFORE INSERT ON clicks FOR EACH ROW
+               WHEN (NEW.sub1 = 'slow') EXECUTE FUNCTION be_slow();";
+    world.db.batch_execute(sql).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_event_that_fails_by_itself_is_parked_and_the_others_are_stored() {
+    let world = World::new().await;
+    let producer = Producer::open(&world).await;
+    slow_rows(&world).await;
+    let mut worker = world.start_worker_with(&[("DATABASE_STATEMENT_TIMEOUT_MS", "700")]);
+    worker.expect_in_log("an event fails by itself and is parked");
+    let mut slow = click(1, 1, 7);
+    slow["sub1"] = json!("slow");
+    let others = (0..20).map(|visitor| click(1, 1, 10 + visitor));
+    publish(&producer, others.chain([slow.clone()])).await;
+    wait_for("the others", true, async || {
+        world.count("SELECT count(*) FROM clicks").await >= 20
+    })
+    .await;
+    let parked = worker.wait_for_log("an event fails by itself and is parked");
+    assert_eq!(parked["event.id"], slow["click_id"]);
+    assert_eq!(parked["reason"], "statement_timeout");
+    // With more time it is stored, counted once, and not parked any more.
+    wait_for("all clicks", 21, async || {
+        world.count("SELECT count(*) FROM clicks").await
+    })
+    .await;
+    wait_for("nothing that is parked", 0, async || {
+        world.count("SELECT count(*) FROM parked_events").await
+    })
+    .await;
+    let total = "SELECT sum(clicks) FROM totals WHERE dimension = 'all' AND span = 'day'";
+    assert_eq!(world.count(total).await, 21);
+    wait_for("the gauge", 0.0, async || {
+        worker.metric("waypost_worker_parked_events").await
+    })
+    .await;
+    worker.stop();
+}
+
+fn parked(world: &World, args: &[&str]) -> (Option<i32>, Value) {
+    let args = [&["parked"], args].concat();
+    let output = command("click-worker", &args, &world.env())
+        .output()
+        .unwrap();
+    let answer = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+    (output.status.code(), answer)
+}
+
+#[tokio::test]
+async fn parked_events_are_listed_tried_again_and_dropped() {
+    let world = World::new().await;
+    let lines = [click(1, 1, 1), click(2, 2, 2), click(3, 3, 3)];
+    for line in &lines {
+        let id: uuid::Uuid = line["click_id"].as_str().unwrap().parse().unwrap();
+        let sql = "INSERT INTO parked_events (event_id, account_id, line, reason, detail, retry_at)
+                   VALUES ($1, $2, $3, 'deadlock', 'some detail', now() + interval '1 day')";
+        let (account_id, line) = (line["account_id"].as_i64(), line.to_string().into_bytes());
+        world
+            .db
+            .execute(sql, &[&id, &account_id, &line])
+            .await
+            .unwrap();
+    }
+    let (_, list) = parked(&world, &["list", "--limit", "2"]);
+    assert_eq!(list["total"], 3);
+    let first = &list["parked"][0];
+    assert_eq!(list["parked"].as_array().unwrap().len(), 2);
+    assert_eq!(first["event"], lines[0]);
+    assert_eq!(
+        (&first["reason"], &first["tries"]),
+        (&json!("deadlock"), &json!(0))
+    );
+    let ids: Vec<_> = list["parked"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| p["id"].to_string())
+        .collect();
+    // Which ones must be said.
+    assert_eq!(parked(&world, &["drop"]).0, Some(2));
+    let (_, dropped) = parked(&world, &["drop", "--id", &ids[0]]);
+    assert_eq!(dropped["dropped"][0]["event"], lines[0]);
+    assert_eq!(
+        parked(&world, &["retry", "--id", &ids[1]]).1,
+        json!({ "retried": 1 })
+    );
+    let worker = world.start_worker();
+    let accounts = "SELECT count(*) FROM clicks WHERE account_id = 2";
+    wait_for("the one that is tried", 1, async || {
+        world.count(accounts).await
+    })
+    .await;
+    assert_eq!(
+        parked(&world, &["retry", "--all"]).1,
+        json!({ "retried": 1 })
+    );
+    let all = "SELECT count(*) FROM clicks";
+    wait_for("the other one", 2, async || world.count(all).await).await;
+    assert_eq!(
+        parked(&world, &["list"]).1,
+        json!({ "parked": [], "total": 0 })
+    );
+    worker.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_postgres_that_is_silent_is_noticed_by_its_clients() {
+    let world = World::new().await;
+    let producer = Producer::open(&world).await;
+    let url = &world.env()["DATABASE_URL"];
+    let (user, rest) = url.rsplit_once('@').unwrap();
+    let (server, database) = rest.split_once('/').unwrap();
+    let proxy = Proxy::start(server).await;
+    let url = format!("{user}@{}/{database}", proxy.address());
+    let settings = [
+        ("DATABASE_URL", url.as_str()),
+        ("DATABASE_STATEMENT_TIMEOUT_MS", "500"),
+    ];
+    let mut worker = world.start_worker_with(&settings);
+    worker.expect_in_log("storing is tried again");
+    worker.expect_in_log("a periodic task failed");
+    publish(&producer, [click(1, 1, 1)]).await;
+    let stored = async || world.count("SELECT count(*) FROM clicks").await;
+    wait_for("the first click", 1, stored).await;
+    proxy.freeze();
+    publish(&producer, [click(1, 1, 2)]).await;
+    let said = worker.wait_for_log("storing is tried again");
+    let error = said["error"].as_str().unwrap();
+    assert!(
+        error.contains("does not answer") || error.contains("Timeout"),
+        "{said}"
+    );
+    wait_for("the time since the last commit", true, async || {
+        worker.metric("waypost_worker_since_commit_seconds").await > 3.0
+    })
+    .await;
+    proxy.pass();
+    wait_for("the second click", 2, stored).await;
+    worker.stop();
+}
+
+/// `deploy/alerts.yaml` speaks of metrics that there are.
+#[tokio::test]
+async fn alerts_are_about_metrics_that_exist() {
+    let world = World::new().await;
+    let api = world.start_api();
+    let edge = world.start_edge(&api);
+    let worker = world.start_worker();
+    let mut metrics = String::new();
+    for service in [&api, &edge, &worker] {
+        let url = format!("{}/metrics", service.url("admin.address"));
+        metrics += &reqwest::get(url).await.unwrap().text().await.unwrap();
+    }
+    let rules = e2e::servers::workspace().join("deploy/alerts.yaml");
+    let rules = std::fs::read_to_string(rules).unwrap();
+    let names: BTreeSet<_> = rules
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .filter(|word| word.starts_with("waypost_"))
+        .collect();
+    assert!(names.len() > 5, "{names:?}");
+    for name in names {
+        let family = name.strip_suffix("_total").unwrap_or(name);
+        let described = format!("# TYPE {family} ");
+        assert!(metrics.contains(&described), "there is no metric {name}");
+    }
+    for service in [worker, edge, api] {
+        service.stop();
+    }
+}
