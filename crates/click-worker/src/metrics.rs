@@ -89,9 +89,11 @@ impl Metrics {
         // They are there before they first count: an alert on their increase would miss
         // the first.
         for reason in DEAD_LETTER_REASONS {
-            metrics
-                .dead_lettered
-                .get_or_create(&ReasonLabels { reason });
+            drop(
+                metrics
+                    .dead_lettered
+                    .get_or_create(&ReasonLabels { reason }),
+            );
         }
         for reason in PARKING_REASONS {
             drop(metrics.parked.get_or_create(&ReasonLabels { reason }));

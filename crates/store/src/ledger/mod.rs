@@ -60,10 +60,13 @@ const PLANNER: [(&str, &str); 5] = [
     ("plan_cache_mode", "force_custom_plan"),
 ];
 
-/// [`PLANNER`] for the rest of a transaction, as columns of a SELECT.
-fn planner_columns() -> String {
-    let columns = PLANNER.map(|(name, value)| format!("set_config('{name}', '{value}', true)"));
-    columns.join(", ")
+/// [`PLANNER`] for the rest of a transaction, as a common table expression.
+fn planner_set() -> String {
+    let set = PLANNER.map(|(name, value)| format!("set_config('{name}', '{value}', true)"));
+    format!(
+        "WITH planner AS MATERIALIZED (SELECT ARRAY[{}])",
+        set.join(", ")
+    )
 }
 
 /// [`PLANNER`] for a session that only looks things up for the ledger, as parameters of
@@ -98,9 +101,11 @@ pub async fn account_try_lock_all(
     account_ids: &BTreeSet<i64>,
 ) -> Result<BTreeSet<i64>, tokio_postgres::Error> {
     let sql = format!(
-        "SELECT {}, account_id, pg_try_advisory_xact_lock($1, key) AS is_locked
-         FROM unnest($2::bigint[], $3::integer[]) AS account (account_id, key)",
-        planner_columns()
+        "{}
+         SELECT planner.*, account_id, pg_try_advisory_xact_lock($1, key) AS is_locked
+         FROM planner
+         CROSS JOIN unnest($2::bigint[], $3::integer[]) AS account (account_id, key)",
+        planner_set()
     );
     let statement = transaction.prepare_cached(&sql).await?;
     let ids: Vec<_> = account_ids.iter().copied().collect();
