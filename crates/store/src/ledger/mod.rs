@@ -83,8 +83,8 @@ pub async fn account_lock(
     account_id: i64,
 ) -> Result<(), tokio_postgres::Error> {
     let sql = format!(
-        "SELECT {}, pg_advisory_xact_lock($1, $2)",
-        planner_columns()
+        "{} SELECT planner.*, pg_advisory_xact_lock($1, $2) FROM planner",
+        planner_set()
     );
     let statement = transaction.prepare_cached(&sql).await?;
     let key = account_key(account_id);
