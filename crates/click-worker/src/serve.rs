@@ -38,10 +38,12 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     };
     // A pool for each purpose: what is slow takes no connection from another.
     let storing_pool = pool("click-worker", settings.pool.database_pool_size)?;
+    // A transaction stands idle while a look-up runs, which must not take that long.
+    let lookup_ms = settings.pool.idle_in_transaction_timeout().as_millis() * 3 / 4;
     let lookup_pool = ::store::pool::build_with(
         &settings.pool,
         "click-worker lookups",
-        &planner_parameters(),
+        &format!("{} -c statement_timeout={lookup_ms}", planner_parameters()),
     )?;
     let lease_pool = pool("click-worker leases", LEASE_CONNECTIONS)?;
     let chore_pool = pool("click-worker chores", CHORE_CONNECTIONS)?;
@@ -88,6 +90,7 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     let (receipts, sender) = receipts::channel(settings.amqp.amqp_url.clone(), topology.clone());
     let worker = Worker {
         uri: settings.amqp.amqp_url.clone(),
+        heartbeat_s: settings.consumer_heartbeat_s,
         topology,
         leases,
         consumer_settings: ConsumerSettings {

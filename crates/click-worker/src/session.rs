@@ -36,15 +36,12 @@ use crate::{
 /// How often it is looked for queues beyond this worker's own setting.
 const FURTHER_QUEUES_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Seconds of silence after which the broker and a worker take each other for gone, two
-/// or three times over: what a frozen worker has in hand is then delivered to another.
-const HEARTBEAT_S: u16 = 1;
-
 /// The leases of queues begin with this.
 const QUEUE_LEASE_PREFIX: &str = "queue:";
 
 pub struct Worker {
     pub uri: lapin::uri::AMQPUri,
+    pub heartbeat_s: u16,
     pub topology: Topology,
     pub leases: Leases,
     pub consumer_settings: ConsumerSettings,
@@ -117,7 +114,7 @@ impl Worker {
 
     async fn session(&self) -> Result<std::convert::Infallible, SessionEnd> {
         let mut uri = self.uri.clone();
-        uri.query.heartbeat = uri.query.heartbeat.map(|given| given.min(HEARTBEAT_S));
+        uri.query.heartbeat = Some(self.heartbeat_s);
         let connecting = amqp::connect(&uri, &self.topology, "click-worker");
         let (connection, _channel) = tokio::select! {
             connected = connecting => connected?,

@@ -83,6 +83,13 @@ pub struct Settings {
     #[arg(long, env = "CHORES_INTERVAL_MS", default_value = "1000",
           value_parser = clap::value_parser!(u64).range(10..=3_600_000))]
     pub chores_interval_ms: u64,
+    /// Seconds of silence that RabbitMQ and a worker bear with, two or three times over,
+    /// until they take each other for gone: then what the worker has in hand is delivered
+    /// to another. Too low: a slow network ends connections that work. Too high: what a
+    /// frozen worker has in hand is stored late.
+    #[arg(long, env = "CONSUMER_HEARTBEAT_S", default_value = "1",
+          value_parser = clap::value_parser!(u16).range(1..=60))]
+    pub consumer_heartbeat_s: u16,
     /// How long a batch under way may take after the signal to stop, in
     /// seconds.
     #[arg(long, env = "DRAIN_TIMEOUT_S", default_value = "20")]

@@ -87,8 +87,14 @@ impl World {
             ("DATABASE_POOL_SIZE", "4".to_owned()),
             ("REDIS_URL", self.servers.redis_url.clone()),
             ("REDIS_PREFIX", self.redis_prefix()),
-            // Many tests on few cores: a slow answer is not a dead server.
+            // Many tests on few cores: a slow answer is not a dead server, nor a process
+            // that gets no processor time a frozen one.
             ("REDIS_TIMEOUT_MS", "2000".to_owned()),
+            ("CONSUMER_HEARTBEAT_S", "5".to_owned()),
+            (
+                "DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS",
+                "10000".to_owned(),
+            ),
             ("AMQP_URL", self.servers.amqp_url.clone()),
             ("AMQP_PREFIX", self.name.clone()),
             ("AMQP_PARTITIONS", N_PARTITIONS.to_string()),

@@ -79,6 +79,11 @@ impl PoolSettings {
         self.statement_timeout() + ANSWER_MARGIN
     }
 
+    /// How long a transaction may stand idle.
+    pub fn idle_in_transaction_timeout(&self) -> Duration {
+        Duration::from_millis(self.database_idle_in_transaction_timeout_ms.into())
+    }
+
     pub fn statement_timeout(&self) -> Duration {
         Duration::from_millis(self.database_statement_timeout_ms.into())
     }

@@ -319,7 +319,7 @@ async fn message_click_find_all(
               FROM clicks
               WHERE NOT is_bot
                 AND {same}
-                AND account_id = k.account_id
+                AND account_id + 0 = k.account_id
                 AND {CONTACT_KEY_OF_CLICK} = k.contact_key
                 AND clicked_at >= k.first_time
                 AND clicked_at < k.end_time
@@ -328,7 +328,7 @@ async fn message_click_find_all(
         )
     };
     let of_message = of("message_id = k.message_id");
-    let of_link = of("message_id IS NULL AND link_key = k.link_key");
+    let of_link = of("message_id IS NULL AND link_key + 0 = k.link_key");
     let sql = format!(
         "SELECT k.account_id, k.message_key, k.contact_key, c.click_id, c.link_key, c.link_id,
                 c.list_id, c.offer_id, c.creative_id, c.campaign_id, c.message_id,

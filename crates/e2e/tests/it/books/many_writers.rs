@@ -82,6 +82,7 @@ fn start_worker(books: &Books) -> Service {
         ("BURST_QUIET_MS", "50"),
         ("CHORES_INTERVAL_MS", "50"),
         ("DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS", "500"),
+        ("CONSUMER_HEARTBEAT_S", "1"),
     ];
     let mut worker = books.world.start_worker_with(&settings);
     for expected in [

@@ -25,7 +25,8 @@ const CLOCK_SKEW: &str = "interval '1 minute'";
 
 /// The conversions whose credit these changes of message clicks may change.
 ///
-/// They are found by indexes on time and on present credit, and never by walking what a
+/// They are found by indexes on time and on present credit (each has the expression of
+/// its index in `store::indexes`), and never by walking what a
 /// link, message or visitor has: of the conversions that have to do with a key, only
 /// those are read that really change, and those of the last minute. A message click that
 /// comes to be concerns
@@ -105,7 +106,8 @@ async fn conversion_find_affected_by_added(
              SELECT c.conversion_id
              FROM conversions c
              WHERE c.account_id = k.account_id
-               AND c.message_key = k.message_key
+               AND c.message_key || '' = k.message_key
+               AND c.message_key IS NOT NULL
                AND c.contact_key = k.contact_key
                AND c.click_id IS NOT NULL
                AND c.credited_click_id IS NULL
@@ -117,7 +119,8 @@ async fn conversion_find_affected_by_added(
              SELECT c.conversion_id
              FROM conversions c
              WHERE c.account_id = k.account_id
-               AND c.message_key = k.message_key
+               AND '' || c.message_key = k.message_key
+               AND c.message_key IS NOT NULL
                AND c.contact_key IS NULL
                AND NOT c.credited_to_own_contact
                AND c.credited_click_id IS NULL
@@ -126,7 +129,8 @@ async fn conversion_find_affected_by_added(
              SELECT c.conversion_id
              FROM conversions c
              WHERE c.account_id = k.account_id
-               AND c.message_key = k.message_key
+               AND '' || c.message_key = k.message_key
+               AND c.message_key IS NOT NULL
                AND c.contact_key IS NULL
                AND NOT c.credited_to_own_contact
                AND c.credited_click_id > k.click_id
@@ -152,7 +156,6 @@ async fn conversion_find_affected_by_added(
 pub fn credited_message_click() -> String {
     let within = format!(
         "m.account_id = c.account_id
-             AND m.message_key = c.message_key
              AND m.clicked_at >= c.converted_at - make_interval(days => c.click_window_days)
              AND (c.click_id IS NOT NULL OR m.clicked_at <= c.converted_at + {CLOCK_SKEW})"
     );
@@ -161,11 +164,13 @@ pub fn credited_message_click() -> String {
         "LATERAL (
              (SELECT 1 AS preference, m.*
               FROM message_clicks m
-              WHERE {within} AND m.contact_key = coalesce(c.contact_key, 'v:' || c.visitor))
+              WHERE {within}
+                AND m.message_key = c.message_key
+                AND m.contact_key = coalesce(c.contact_key, 'v:' || c.visitor))
              UNION ALL
              (SELECT 2, m.*
               FROM message_clicks m
-              WHERE {within} AND c.contact_key IS NULL
+              WHERE {within} AND m.message_key || '' = c.message_key AND c.contact_key IS NULL
               ORDER BY m.clicked_at, m.click_id
               LIMIT 1)
              ORDER BY 1
