@@ -1,6 +1,6 @@
 //! The schema. Migrations are small and only go forward. They do not hold up those who
 //! use the database: what needs a strong lock waits for it for a tenth of a second at a
-//! time, and indexes on large tables are created afterwards, without one ([`crate::indexes`]).
+//! time, and indexes on large tables are created afterwards, without one (`indexes`).
 
 use std::{ops::DerefMut as _, time::Duration};
 

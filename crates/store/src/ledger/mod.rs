@@ -60,7 +60,7 @@ const PLANNER: [(&str, &str); 5] = [
     ("plan_cache_mode", "force_custom_plan"),
 ];
 
-/// [`PLANNER`] for the rest of a transaction, as a common table expression.
+/// The parameters for the rest of a transaction, as a common table expression.
 fn planner_set() -> String {
     let set = PLANNER.map(|(name, value)| format!("set_config('{name}', '{value}', true)"));
     format!(
@@ -69,7 +69,7 @@ fn planner_set() -> String {
     )
 }
 
-/// [`PLANNER`] for a session that only looks things up for the ledger, as parameters of
+/// The planner's parameters for a session that only looks things up for the ledger, as those of
 /// [`crate::pool::build_with`].
 pub fn planner_parameters() -> String {
     let parameters = PLANNER.map(|(name, value)| format!("-c {name}={value}"));
