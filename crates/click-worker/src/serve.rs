@@ -46,7 +46,12 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
         &format!("{} -c statement_timeout={lookup_ms}", planner_parameters()),
     )?;
     let lease_pool = pool("click-worker leases", LEASE_CONNECTIONS)?;
-    let chore_pool = pool("click-worker chores", CHORE_CONNECTIONS)?;
+    // Tasks look for work every second: by index, however small a table was at first.
+    let chore_pool = ::store::pool::build_with(
+        &settings.pool.with_size(CHORE_CONNECTIONS),
+        "click-worker chores",
+        &planner_parameters(),
+    )?;
     let client = storing_pool.get().await;
     let client = client.context("Postgres cannot be reached")?;
     migrations::check(&client).await?;

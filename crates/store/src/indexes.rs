@@ -31,7 +31,7 @@ const INDEXES: [Index; 8] = [
         name: "message_clicks_time_idx",
         table: "message_clicks",
         is_partitioned: false,
-        definition: "(account_id, (message_key || ''), clicked_at, click_id)",
+        definition: "((message_key || ''), account_id, clicked_at, click_id)",
     },
     // The clicks of a message's or link's contact or visitor in their order, bots left out.
     Index {
@@ -66,14 +66,14 @@ const INDEXES: [Index; 8] = [
         name: "conversions_named_uncredited_idx",
         table: "conversions",
         is_partitioned: false,
-        definition: "(account_id, (message_key || ''), contact_key)
+        definition: "((message_key || ''), account_id, contact_key)
              WHERE message_key IS NOT NULL AND click_id IS NOT NULL AND credited_click_id IS NULL",
     },
     Index {
         name: "conversions_any_contact_idx",
         table: "conversions",
         is_partitioned: false,
-        definition: "(account_id, ('' || message_key), credited_click_id, converted_at)
+        definition: "(('' || message_key), account_id, credited_click_id, converted_at)
              WHERE message_key IS NOT NULL AND contact_key IS NULL AND NOT credited_to_own_contact",
     },
     // Those that wait for a click of an unknown account.

@@ -93,16 +93,16 @@ async fn events_of_an_account_that_is_held_wait_and_those_of_others_do_not() {
     worker.stop();
 }
 
-/// Some of them from before the visitor's click of the last minute, some from after.
+/// As Postgres counts what it reads.
 #[tokio::test]
 async fn the_work_for_a_click_does_not_grow_with_the_history_of_its_link() {
     let world = World::new().await;
     let producer = Producer::open(&world).await;
-    let worker = world.start_worker();
     let mut rows_read = Vec::new();
     let mut n_clicks = 0;
     let mut n_conversions = 0;
     for (link_key, n_history) in [(1, 50), (2, 5_000)] {
+        let worker = world.start_worker();
         let visitors = (0..n_history).map(|visitor| click(1, link_key, visitor));
         publish(&producer, visitors).await;
         n_clicks += n_history as i64;
@@ -111,11 +111,15 @@ async fn the_work_for_a_click_does_not_grow_with_the_history_of_its_link() {
         publish(&producer, sales).await;
         n_conversions += n_history as i64;
         wait_until_stored(&world, n_clicks, n_conversions).await;
+        // Sessions report what they have read when they end, at the latest.
+        worker.stop();
         let before = rows_read_by_the_ledger(&world).await;
+        let worker = world.start_worker();
         let visitors = (100_000..100_200).map(|visitor| click(1, link_key, visitor));
         publish(&producer, visitors).await;
         n_clicks += 200;
         wait_until_stored(&world, n_clicks, n_conversions).await;
+        worker.stop();
         rows_read.push(rows_read_by_the_ledger(&world).await - before);
     }
     let [few, many] = rows_read[..] else {
@@ -125,40 +129,37 @@ async fn the_work_for_a_click_does_not_grow_with_the_history_of_its_link() {
         many <= few * 2 + 500,
         "{few} rows were read with a short history, {many} with a long one"
     );
-    worker.stop();
 }
 
+/// By the totals: to count rows is to read them.
 async fn wait_until_stored(world: &World, n_clicks: i64, n_conversions: i64) {
-    wait_for(
-        "clicks and conversions",
-        (n_clicks, n_conversions),
-        async || {
-            (
-                world.count("SELECT count(*) FROM clicks").await,
-                world.count("SELECT count(*) FROM conversions").await,
-            )
-        },
-    )
+    let sum = async |measure: &str| {
+        let sql = format!(
+            "SELECT coalesce(sum({measure}), 0)::bigint
+             FROM totals
+             WHERE dimension = 'all' AND span = 'day'"
+        );
+        world.count(&sql).await
+    };
+    let expected = (n_clicks, n_conversions);
+    wait_for("clicks and conversions", expected, async || {
+        (sum("clicks").await, sum("conversions").await)
+    })
     .await;
 }
 
-/// By index and otherwise, as Postgres counts it, once that does not change any more. What
-/// this test counts itself is of other tables, or subtracted by being asked in pairs.
+/// Rows of the ledger's tables, once all sessions have reported.
 async fn rows_read_by_the_ledger(world: &World) -> i64 {
-    let sql = "SELECT coalesce(sum(idx_tup_fetch), 0)::bigint + coalesce(sum(
-                   CASE WHEN relname IN ('message_clicks', 'link_totals') THEN seq_tup_read END), 0)::bigint
+    let sql = "SELECT coalesce(sum(idx_tup_fetch + seq_tup_read), 0)::bigint
                FROM pg_stat_user_tables
                WHERE relname IN ('conversions', 'message_clicks', 'link_totals')";
-    let mut last = -1;
-    loop {
-        // Sessions report what they have read once a second.
-        tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
-        let now = world.count(sql).await;
-        if now == last {
-            return now;
-        }
-        last = now;
-    }
+    let sessions = "SELECT count(*) FROM pg_stat_activity
+                    WHERE datname = current_database() AND application_name LIKE 'click-worker%'";
+    wait_for("the end of all sessions", 0, async || {
+        world.count(sessions).await
+    })
+    .await;
+    world.count(sql).await
 }
 
 /// Each has a lock in the shared memory of Postgres while it is written.

@@ -431,14 +431,25 @@ impl Books {
             self.facts.clicks.len() as i64,
             self.facts.stored().len() as i64,
             0,
+            0,
         );
-        wait_for("clicks, conversions and the queue", expected, async || {
-            (
-                self.count("SELECT count(*) FROM clicks").await,
-                self.count("SELECT count(*) FROM conversions").await,
-                self.world.n_waiting_messages().await,
-            )
-        })
+        // One that came at the same time as its click is matched with it a second later.
+        let unmatched = "SELECT count(*)
+                         FROM conversions w
+                         JOIN clicks c ON c.click_id = w.click_id
+                         WHERE w.account_id IS NULL";
+        wait_for(
+            "clicks, conversions, queues and unmatched",
+            expected,
+            async || {
+                (
+                    self.count("SELECT count(*) FROM clicks").await,
+                    self.count("SELECT count(*) FROM conversions").await,
+                    self.world.n_waiting_messages().await,
+                    self.count(unmatched).await,
+                )
+            },
+        )
         .await;
     }
 
