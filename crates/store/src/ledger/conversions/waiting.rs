@@ -101,7 +101,8 @@ pub async fn click_find_accounts(
 }
 
 /// Has the clicks of these conversions looked for later: after as long as they have
-/// waited already, and at least once an hour.
+/// waited already, and at least once an hour. One that somebody matches just now is left
+/// alone: it would be waited for without a lock that orders who waits for whom.
 pub async fn conversion_postpone_all(
     client: &impl GenericClient,
     conversions: &[uuid::Uuid],
@@ -111,7 +112,12 @@ pub async fn conversion_postpone_all(
             "UPDATE conversions
              SET check_at = now() + make_interval(secs => least(greatest(
                  extract(epoch FROM now() - stored_at)::double precision, $2), $3))
-             WHERE conversion_id = ANY($1) AND account_id IS NULL",
+             WHERE conversion_id IN (
+                 SELECT conversion_id
+                 FROM conversions
+                 WHERE conversion_id = ANY($1) AND account_id IS NULL
+                 FOR UPDATE SKIP LOCKED
+             )",
         )
         .await?;
     let (first, longest) = (FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS);
