@@ -108,7 +108,7 @@ struct UnsettledMessage {
     n_unsettled: usize,
 }
 
-/// An event in hand.
+/// An event that was read from a message and is not stored yet.
 struct PendingEvent {
     /// The message that it came in.
     delivery_tag: u64,

@@ -42,7 +42,7 @@ pub struct Metrics {
     too_old: Counter,
     /// Accounts that were left out of a batch, since somebody else had their lock.
     pub held_accounts: Counter,
-    /// Events that were parked.
+    /// Events that this worker has parked, by reason.
     parked: Family<ReasonLabels, Counter>,
     /// Events that are parked now, of all workers.
     pub parked_events: Gauge,

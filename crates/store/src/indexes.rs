@@ -16,7 +16,7 @@ struct Index {
     name: &'static str,
     table: &'static str,
     is_partitioned: bool,
-    /// Columns and condition.
+    /// The columns in parentheses, and the condition of a partial index, as SQL has them.
     definition: &'static str,
 }
 

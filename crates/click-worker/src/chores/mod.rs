@@ -102,7 +102,7 @@ pub struct Chores {
     pub stopping: CancellationToken,
 }
 
-/// All tasks.
+/// The periodic tasks that a worker does beside storing, with their intervals.
 pub fn all(settings: &Settings, store: Store) -> [Chore; 5] {
     let interval = Duration::from_millis(settings.chores_interval_ms);
     let burst = Burst {

@@ -41,7 +41,7 @@ struct Which {
     /// Those with these numbers.
     #[arg(long = "id", num_args = 1..)]
     ids: Vec<i64>,
-    /// All of them.
+    /// Every event that is parked.
     #[arg(long)]
     all: bool,
 }

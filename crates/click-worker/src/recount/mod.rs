@@ -104,7 +104,8 @@ async fn run(settings: RecountSettings) -> anyhow::Result<Report> {
     }
 }
 
-/// Everything in one snapshot.
+/// Compares all of it in one snapshot of the database, so that what is stored meanwhile
+/// makes no difference.
 async fn compare(client: &mut Object, account: Option<i64>) -> anyhow::Result<Report> {
     let transaction = snapshot(client).await?;
     let find = Find {

@@ -77,7 +77,7 @@ impl UnstoredByPartition {
     }
 }
 
-/// Of one partition.
+/// What is published and not known to be stored of one partition, by ranges of the spool.
 #[derive(Debug)]
 struct Unstored {
     /// By their starts; they neither overlap nor touch.
