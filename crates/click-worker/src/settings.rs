@@ -51,11 +51,11 @@ pub struct Settings {
     /// Messages that are taken from each queue before the first of them is
     /// acknowledged. Too low: small batches. Too high: one worker holds what
     /// another could store.
-    #[arg(long, env = "PREFETCH", default_value = "128",
+    #[arg(long, env = "PREFETCH", default_value = "400",
           value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub prefetch: u16,
     /// Events stored in one transaction, at most, give or take a message.
-    #[arg(long, env = "BATCH_MAX_EVENTS", default_value = "16384",
+    #[arg(long, env = "BATCH_MAX_EVENTS", default_value = "32768",
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub batch_max_events: u32,
     /// How long a batch waits for more events, in milliseconds. Too low: many

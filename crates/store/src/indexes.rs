@@ -25,7 +25,7 @@ struct Index {
 /// of a link's history. So they are over expressions that say the same in different ways
 /// (`message_key || ''`, `'' || message_key`, `link_key + 0`): a query can use only the
 /// index whose expression it has.
-const INDEXES: [Index; 8] = [
+const INDEXES: [Index; 9] = [
     // The earliest message click of a link or of a message.
     Index {
         name: "message_clicks_time_idx",
@@ -76,6 +76,13 @@ const INDEXES: [Index; 8] = [
         definition: "(('' || message_key), account_id, credited_click_id, converted_at)
              WHERE message_key IS NOT NULL AND contact_key IS NULL AND NOT credited_to_own_contact",
     },
+    // Not unique: a writer that does not know whether a row is there appends one.
+    Index {
+        name: "link_totals_slot_idx",
+        table: "link_totals",
+        is_partitioned: false,
+        definition: "(account_id, link_key, bucket)",
+    },
     // Those that wait for a click of an unknown account.
     Index {
         name: "conversions_check_at_idx",
@@ -87,6 +94,9 @@ const INDEXES: [Index; 8] = [
 
 /// Indexes of earlier versions that the ones above replace.
 const REPLACED: [&str; 2] = ["message_clicks_of_links_idx", "conversions_message_key_idx"];
+
+/// A constraint of earlier versions, on `link_totals`, which writers now contradict.
+const REPLACED_CONSTRAINT: &str = "link_totals_pkey";
 
 /// How long a change of a table's definition may wait for those who use the table, and
 /// hold up those who come after it; and how long it lets them pass before it tries again.
@@ -110,10 +120,25 @@ pub(crate) async fn create_missing(client: &Client) -> Result<Vec<String>, Schem
         let sql = format!("DROP INDEX CONCURRENTLY IF EXISTS {name}");
         client.batch_execute(&sql).await?;
     }
+    if has_replaced_constraint(client).await? {
+        let sql =
+            format!("ALTER TABLE link_totals DROP CONSTRAINT IF EXISTS {REPLACED_CONSTRAINT}");
+        execute_with_short_lock(client, &sql).await?;
+    }
     Ok(created)
 }
 
-/// The first index that a complete schema has and this one lacks.
+async fn has_replaced_constraint(client: &Client) -> Result<bool, tokio_postgres::Error> {
+    let sql = "SELECT EXISTS (
+                   SELECT
+                   FROM pg_constraint
+                   WHERE conrelid = to_regclass('link_totals') AND conname = $1
+               )";
+    Ok(client.query_one(sql, &[&REPLACED_CONSTRAINT]).await?.get(0))
+}
+
+/// What a complete schema has and this one lacks first: an index, or the removal of a
+/// constraint.
 pub(crate) async fn find_missing(
     client: &Client,
 ) -> Result<Option<&'static str>, tokio_postgres::Error> {
@@ -127,7 +152,11 @@ pub(crate) async fn find_missing(
     let rows = client.query(sql, &[&names]).await?;
     let valid: Vec<String> = rows.iter().map(|row| row.get("name")).collect();
     let is_missing = |name: &&&str| !valid.iter().any(|found| found == **name);
-    Ok(names.iter().find(is_missing).copied())
+    if let Some(name) = names.iter().find(is_missing) {
+        return Ok(Some(name));
+    }
+    let has_replaced = has_replaced_constraint(client).await?;
+    Ok(has_replaced.then_some("the removal of link_totals_pkey"))
 }
 
 async fn is_valid(client: &Client, name: &str) -> Result<bool, tokio_postgres::Error> {

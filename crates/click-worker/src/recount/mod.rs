@@ -201,6 +201,8 @@ struct Table {
     wanted: &'static str,
     key: &'static str,
     columns: &'static str,
+    /// Whether it has at most one row of a key.
+    is_unique: bool,
 }
 
 const TOTALS: Table = Table {
@@ -208,6 +210,7 @@ const TOTALS: Table = Table {
     wanted: "wanted_totals",
     key: "account_id, span, dimension, bucket, key, currency",
     columns: "offer_id, list_id, creative_id, campaign_id, country, device, ",
+    is_unique: true,
 };
 
 const LINK_TOTALS: Table = Table {
@@ -215,6 +218,7 @@ const LINK_TOTALS: Table = Table {
     wanted: "wanted_links",
     key: "account_id, link_key, bucket, country, device, currency",
     columns: "",
+    is_unique: false,
 };
 
 impl Table {
@@ -227,6 +231,7 @@ impl Table {
             wanted,
             key,
             columns,
+            is_unique: _,
         } = self;
         // A row that counts nothing is as good as none.
         let is_counted = "AND ($1::bigint IS NULL OR t.account_id = $1)
@@ -239,6 +244,11 @@ impl Table {
         let lacking = MEASURES
             .map(|name| format!("coalesce(w.{name}, 0) - coalesce(t.{name}, 0) AS {name}"))
             .join(", ");
+        // Several rows may count the same.
+        let sums = MEASURES
+            .map(|name| format!("sum({name}) AS {name}"))
+            .join(", ");
+        let group: String = columns.to_string() + key;
         let columns: String = columns
             .split_terminator(", ")
             .map(|name| format!("coalesce(w.{name}, t.{name}) AS {name}, "))
@@ -250,7 +260,8 @@ impl Table {
                     format('{name} %s: is (%s), should be (%s)', concat_ws(' ', {key}),
                            concat_ws(' ', {are}), concat_ws(' ', {should_be})) AS difference
              FROM (SELECT * FROM {wanted} t WHERE true {is_counted}) AS w
-             FULL JOIN (SELECT * FROM {name} t WHERE true {is_counted}) AS t USING ({key})
+             FULL JOIN (SELECT {group}, {sums} FROM {name} t WHERE true {is_counted} GROUP BY {group})
+                 AS t USING ({key})
              WHERE ({are}) IS DISTINCT FROM ({should_be})"
         )
     }

@@ -124,15 +124,21 @@ impl Repair<'_> {
         let rows = transaction.query(&sql, &[]).await?;
         transaction.commit().await?;
         let measures = MEASURES.join(", ");
-        let added = MEASURES
-            .map(|measure| format!("{measure} = t.{measure} + excluded.{measure}"))
-            .join(", ");
+        let on_conflict = match table.is_unique {
+            true => {
+                let added = MEASURES
+                    .map(|measure| format!("{measure} = t.{measure} + excluded.{measure}"))
+                    .join(", ");
+                format!("ON CONFLICT ({key}) DO UPDATE SET {added}")
+            }
+            false => String::new(),
+        };
         let sql = format!(
             "INSERT INTO {name} AS t ({key}, {columns}{measures})
              SELECT {key}, {columns}{measures}
              FROM lacking_{name}
              WHERE ctid = ANY ($1::text[]::tid[])
-             ON CONFLICT ({key}) DO UPDATE SET {added}"
+             {on_conflict}"
         );
         for (account_id, piece) in pieces(&rows) {
             let places: Vec<&str> = piece.into_iter().map(|row| row.get("place")).collect();

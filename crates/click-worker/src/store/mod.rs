@@ -29,7 +29,7 @@ use ::store::{
             conversion_insert_all, conversion_insert_waiting, conversion_resolve_all,
         },
         message_clicks::{MessageClick, message_click_merge_all, message_click_read_all},
-        totals::{Deltas, KnownLinkTotals, Measures},
+        totals::{Deltas, Measures, RecentLinkTotals},
     },
     pool::{self, GenericClient, Object, Pool, Transaction},
 };
@@ -84,6 +84,7 @@ pub struct Store {
     answer_limit: Duration,
     partitions: Partitions,
     devices: Devices,
+    recent_link_totals: RecentLinkTotals,
 }
 
 /// A click, and whose message click it may become.
@@ -120,6 +121,7 @@ impl Store {
             answer_limit,
             partitions: Partitions::default(),
             devices: Devices::default(),
+            recent_link_totals: RecentLinkTotals::default(),
         }
     }
 
@@ -207,13 +209,15 @@ impl Store {
             held_accounts: accounts.difference(&locked).copied().collect(),
             ..Outcome::default()
         };
-        let (mut deltas, known) = batch
+        let mut deltas = batch
             .store_clicks(&mut transaction, &mut rows, &mut outcome)
             .await?;
         batch
             .store_conversions(&transaction, &conversions, &mut deltas, &mut outcome)
             .await?;
-        deltas.write_knowing(&transaction, &known).await?;
+        deltas
+            .write_remembering(&transaction, &mut self.recent_link_totals)
+            .await?;
         if let Some(parked_id) = options.parked_id
             && outcome.held_accounts.is_empty()
         {
@@ -280,7 +284,7 @@ impl Batch<'_> {
         transaction: &mut Transaction<'_>,
         rows: &mut [Row<'_>],
         outcome: &mut Outcome,
-    ) -> Result<(Deltas, KnownLinkTotals), StoreError> {
+    ) -> Result<Deltas, StoreError> {
         let mut wanted = Vec::with_capacity(rows.len());
         let mut n_given = 0;
         let mut last = None;
@@ -308,13 +312,12 @@ impl Batch<'_> {
         }
         // What is there of what clicks change is read by another session while they are
         // copied: the locks keep it as it is.
-        let (inserted, (mut effects, current, known)) =
+        let (inserted, (mut effects, current)) =
             tokio::try_join!(clicks::click_insert_all(transaction, &wanted), async {
                 let effects = Effects::of(&wanted);
                 let keys: Vec<_> = effects.candidates.keys().collect();
                 let current = message_click_read_all(self.lookup, &keys).await?;
-                let known = effects.deltas.find_link_totals(self.lookup).await?;
-                Ok((effects, current, known))
+                Ok((effects, current))
             })?;
         let n_wanted = wanted.len();
         let new: Vec<_> = wanted
@@ -333,7 +336,7 @@ impl Batch<'_> {
             mut deltas,
         } = effects;
         if new.is_empty() {
-            return Ok((deltas, known));
+            return Ok(deltas);
         }
         let changes =
             message_click_merge_all(transaction, &candidates, &current, &mut deltas).await?;
@@ -342,7 +345,7 @@ impl Batch<'_> {
         let ids: Vec<ClickId> = new.iter().map(|row| row.event.click_id).collect();
         conversion_resolve_all(transaction, &ids, &mut deltas).await?;
         mark_minutes(transaction, &new).await?;
-        Ok((deltas, known))
+        Ok(deltas)
     }
 
     /// Stores conversions of accounts whose lock is held, and of none. The account beside

@@ -1,7 +1,8 @@
 //! The totals, and what a transaction adds to them.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
+    hash::{BuildHasher as _, RandomState},
     ops::AddAssign,
 };
 
@@ -12,7 +13,7 @@ use tokio_postgres::types::{ToSql, Type};
 use super::column;
 use crate::{
     copy::RowCopy,
-    pool::{GenericClient, Transaction},
+    pool::{GenericClient as _, Transaction},
 };
 
 /// Seconds of a bucket: the offsets of all time zones are multiples of it.
@@ -47,6 +48,12 @@ pub struct Measures {
     pub confirmed_clicks: i32,
     pub conversions: i32,
     pub revenue: Decimal,
+}
+
+impl Measures {
+    fn is_change(&self) -> bool {
+        *self != Self::default()
+    }
 }
 
 impl AddAssign for Measures {
@@ -119,8 +126,8 @@ pub struct Deltas {
     links: BTreeMap<LinkSlot, Measures>,
 }
 
-/// The key of a row of `link_totals`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// What a row of `link_totals` counts. Several rows may count the same: their sum is meant.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct LinkSlot {
     account_id: i64,
     key: i64,
@@ -189,58 +196,73 @@ impl Deltas {
         *self.links.entry(key).or_default() += measures;
     }
 
-    /// Looks which of the link totals that change are there. By any connection, while the
-    /// account's lock is held: then nobody else makes any.
-    pub async fn find_link_totals(
-        &self,
-        client: &impl GenericClient,
-    ) -> Result<KnownLinkTotals, tokio_postgres::Error> {
-        let slots: Vec<_> = self
-            .links
-            .keys()
-            .filter(|slot| slot.is_of_audience())
-            .collect();
-        let existing = link_total_find_existing(client, &slots).await?;
-        let known = (1..).zip(slots).map(|(number, slot)| {
-            let exists = existing.contains(&number);
-            (slot.clone(), exists)
-        });
-        Ok(KnownLinkTotals(known.collect()))
-    }
-
     /// Writes what has changed, and is empty again.
     pub async fn write(
         &mut self,
         transaction: &Transaction<'_>,
     ) -> Result<(), tokio_postgres::Error> {
-        self.write_knowing(transaction, &KnownLinkTotals::default())
-            .await
+        self.write_totals(transaction).await?;
+        let links = self.take_links().collect::<Vec<_>>();
+        link_total_add_all(transaction, &links).await
     }
 
-    /// As [`write`](Self::write): link totals that are known not to be there are copied,
-    /// which costs less.
-    pub async fn write_knowing(
+    /// As [`write`](Self::write), by a writer that remembers which link totals it has
+    /// written: only those are looked for, the others are appended, which costs less.
+    pub async fn write_remembering(
         &mut self,
         transaction: &Transaction<'_>,
-        known: &KnownLinkTotals,
+        recent: &mut RecentLinkTotals,
     ) -> Result<(), tokio_postgres::Error> {
-        let is_change = |measures: &Measures| *measures != Measures::default();
+        self.write_totals(transaction).await?;
+        let (written_before, others): (Vec<_>, Vec<_>) = self
+            .take_links()
+            .partition(|(slot, _)| recent.remember(slot));
+        link_total_add_all(transaction, &written_before).await?;
+        link_total_append_all(transaction, others.iter()).await
+    }
+
+    async fn write_totals(
+        &mut self,
+        transaction: &Transaction<'_>,
+    ) -> Result<(), tokio_postgres::Error> {
         let rows = rolled_up(std::mem::take(&mut self.cells));
-        let rows: Vec<_> = rows.into_iter().filter(|(_, m)| is_change(m)).collect();
-        total_add_all(transaction, &rows).await?;
+        let rows: Vec<_> = rows.into_iter().filter(|(_, m)| m.is_change()).collect();
+        total_add_all(transaction, &rows).await
+    }
+
+    fn take_links(&mut self) -> impl Iterator<Item = (LinkSlot, Measures)> + use<> {
         let links = std::mem::take(&mut self.links);
-        let links = links.into_iter().filter(|(_, m)| is_change(m));
-        let is_new = |slot: &LinkSlot| known.0.get(slot) == Some(&false);
-        let (new, others): (Vec<_>, Vec<_>) = links.partition(|(slot, _)| is_new(slot));
-        link_total_add_all(transaction, &others).await?;
-        link_total_copy_all(transaction, &new).await
+        links.into_iter().filter(|(_, m)| m.is_change())
     }
 }
 
-/// Whether some rows of `link_totals` are there. Sends are counted without the account's
-/// lock, of no country and device: of such rows nobody knows.
+/// Which link totals a writer has written lately: those of the last one or two hundred
+/// thousand. Only hashes are kept. A wrong answer does no harm, since the table may have
+/// several rows of a slot, which readers add up: what is looked for and not found is
+/// appended.
 #[derive(Debug, Default)]
-pub struct KnownLinkTotals(BTreeMap<LinkSlot, bool>);
+pub struct RecentLinkTotals {
+    newer: HashSet<u64>,
+    older: HashSet<u64>,
+    hasher: RandomState,
+}
+
+impl RecentLinkTotals {
+    const MAX_NEWER: usize = 100_000;
+
+    /// Remembers a slot; whether it was known.
+    fn remember(&mut self, slot: &LinkSlot) -> bool {
+        let hash = self.hasher.hash_one(slot);
+        if !self.newer.insert(hash) {
+            return true;
+        }
+        let is_known = self.older.contains(&hash);
+        if self.newer.len() >= Self::MAX_NEWER {
+            self.older = std::mem::take(&mut self.newer);
+        }
+        is_known
+    }
+}
 
 /// A row of `totals`; `place` has the values of its dimension only.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -398,17 +420,6 @@ fn audience_key(place: &Place) -> String {
     [text(&place.country), text(&place.device)].join("|")
 }
 
-const ADD_MEASURES: &str = "
-    SET sends = t.sends + excluded.sends,
-        messages = t.messages + excluded.messages,
-        clicks = t.clicks + excluded.clicks,
-        unique_clicks = t.unique_clicks + excluded.unique_clicks,
-        bot_clicks = t.bot_clicks + excluded.bot_clicks,
-        confirmed_clicks = t.confirmed_clicks + excluded.confirmed_clicks,
-        conversions = t.conversions + excluded.conversions,
-        revenue = t.revenue + excluded.revenue
-";
-
 /// The columns of measures, in the order of the statements.
 struct MeasureColumns {
     counts: [Vec<i32>; 7],
@@ -456,8 +467,7 @@ async fn total_add_all(
     if rows.is_empty() {
         return Ok(());
     }
-    let sql = format!(
-        "INSERT INTO totals AS t
+    let sql = "INSERT INTO totals AS t
                  (account_id, span, dimension, bucket, key, currency, offer_id, list_id,
                   creative_id, campaign_id, country, device, sends, messages, clicks,
                   unique_clicks, bot_clicks, confirmed_clicks, conversions, revenue)
@@ -469,9 +479,15 @@ async fn total_add_all(
                  $18::integer[], $19::integer[], $20::numeric[]
              )
              ON CONFLICT ON CONSTRAINT totals_pkey DO UPDATE
-             {ADD_MEASURES}"
-    );
-    let statement = transaction.prepare_cached(&sql).await?;
+             SET sends = t.sends + excluded.sends,
+                 messages = t.messages + excluded.messages,
+                 clicks = t.clicks + excluded.clicks,
+                 unique_clicks = t.unique_clicks + excluded.unique_clicks,
+                 bot_clicks = t.bot_clicks + excluded.bot_clicks,
+                 confirmed_clicks = t.confirmed_clicks + excluded.confirmed_clicks,
+                 conversions = t.conversions + excluded.conversions,
+                 revenue = t.revenue + excluded.revenue";
+    let statement = transaction.prepare_cached(sql).await?;
     let measures = MeasureColumns::of(rows.iter().map(|(_, measures)| measures));
     let keys: [&(dyn ToSql + Sync); 12] = [
         &column(rows, |(total, _)| total.account_id),
@@ -490,12 +506,6 @@ async fn total_add_all(
     let parameters: Vec<_> = keys.into_iter().chain(measures.parameters()).collect();
     transaction.execute(&statement, &parameters).await?;
     Ok(())
-}
-
-impl LinkSlot {
-    fn is_of_audience(&self) -> bool {
-        !self.country.is_empty() || !self.device.is_empty()
-    }
 }
 
 /// The columns of [`LinkSlot`], as parameters of a statement.
@@ -532,12 +542,12 @@ impl<'r> LinkSlotColumns<'r> {
     }
 }
 
-/// Inserts rows that are not there.
-async fn link_total_copy_all(
+/// Appends rows, whether or not there are some of the same slots.
+async fn link_total_append_all(
     transaction: &Transaction<'_>,
-    rows: &[(LinkSlot, Measures)],
+    rows: impl ExactSizeIterator<Item = &(LinkSlot, Measures)>,
 ) -> Result<(), tokio_postgres::Error> {
-    if rows.is_empty() {
+    if rows.len() == 0 {
         return Ok(());
     }
     let columns = [
@@ -579,30 +589,8 @@ async fn link_total_copy_all(
     copy.finish().await
 }
 
-/// Which of the slots have a row, by their numbers from 1.
-async fn link_total_find_existing(
-    client: &impl GenericClient,
-    slots: &[&LinkSlot],
-) -> Result<BTreeSet<i64>, tokio_postgres::Error> {
-    if slots.is_empty() {
-        return Ok(BTreeSet::new());
-    }
-    let statement = client
-        .prepare_cached(
-            "SELECT n.number
-             FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[],
-                         $6::text[])
-                  WITH ORDINALITY AS n
-                      (account_id, link_key, bucket, country, device, currency, number)
-             JOIN link_totals t USING (account_id, link_key, bucket, country, device, currency)",
-        )
-        .await?;
-    let slots = LinkSlotColumns::of(slots);
-    let rows = client.query(&statement, &slots.parameters()).await?;
-    Ok(rows.iter().map(|row| row.get("number")).collect())
-}
-
-/// Adds to rows, whether or not they are there.
+/// Adds to one row of each slot that has any, and appends the others. A row that somebody
+/// else changes at the same time is left to them, and another one appended.
 async fn link_total_add_all(
     transaction: &Transaction<'_>,
     rows: &[(LinkSlot, Measures)],
@@ -610,20 +598,32 @@ async fn link_total_add_all(
     if rows.is_empty() {
         return Ok(());
     }
-    let sql = format!(
-        "INSERT INTO link_totals AS t
-                 (account_id, link_key, bucket, country, device, currency, sends, messages,
-                  clicks, unique_clicks, bot_clicks, confirmed_clicks, conversions, revenue)
-             SELECT *
-             FROM unnest(
-                 $1::bigint[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
-                 $7::integer[], $8::integer[], $9::integer[], $10::integer[], $11::integer[],
-                 $12::integer[], $13::integer[], $14::numeric[]
-             )
-             ON CONFLICT ON CONSTRAINT link_totals_pkey DO UPDATE
-             {ADD_MEASURES}"
-    );
-    let statement = transaction.prepare_cached(&sql).await?;
+    let sql = "
+        WITH n AS MATERIALIZED (
+            SELECT DISTINCT ON (n.number) n.*, t.ctid AS place
+            FROM unnest(
+                $1::bigint[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
+                $7::integer[], $8::integer[], $9::integer[], $10::integer[], $11::integer[],
+                $12::integer[], $13::integer[], $14::numeric[]
+            ) WITH ORDINALITY AS n
+                (account_id, link_key, bucket, country, device, currency, sends, messages, clicks,
+                 unique_clicks, bot_clicks, confirmed_clicks, conversions, revenue, number)
+            JOIN link_totals t USING (account_id, link_key, bucket, country, device, currency)
+            ORDER BY n.number, t.ctid
+        )
+        UPDATE link_totals AS t
+        SET sends = t.sends + n.sends,
+            messages = t.messages + n.messages,
+            clicks = t.clicks + n.clicks,
+            unique_clicks = t.unique_clicks + n.unique_clicks,
+            bot_clicks = t.bot_clicks + n.bot_clicks,
+            confirmed_clicks = t.confirmed_clicks + n.confirmed_clicks,
+            conversions = t.conversions + n.conversions,
+            revenue = t.revenue + n.revenue
+        FROM n
+        WHERE t.ctid = n.place
+        RETURNING n.number";
+    let statement = transaction.prepare_cached(sql).await?;
     let slots: Vec<_> = rows.iter().map(|(slot, _)| slot).collect();
     let slots = LinkSlotColumns::of(&slots);
     let measures = MeasureColumns::of(rows.iter().map(|(_, measures)| measures));
@@ -632,6 +632,43 @@ async fn link_total_add_all(
         .into_iter()
         .chain(measures.parameters())
         .collect();
-    transaction.execute(&statement, &parameters).await?;
-    Ok(())
+    let added = transaction.query(&statement, &parameters).await?;
+    let added: HashSet<i64> = added.iter().map(|row| row.get("number")).collect();
+    let missing: Vec<_> = (1..)
+        .zip(rows)
+        .filter_map(|(number, row)| (!added.contains(&number)).then_some(row))
+        .collect();
+    link_total_append_all(transaction, missing.into_iter()).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slot(key: i64) -> LinkSlot {
+        LinkSlot {
+            account_id: 1,
+            key,
+            bucket: Timestamp::UNIX_EPOCH,
+            country: String::new(),
+            device: String::new(),
+            currency: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_link_total_in_use_stays_known_while_others_are_forgotten() {
+        let mut recent = RecentLinkTotals::default();
+        assert!(!recent.remember(&slot(0)));
+        assert!(!recent.remember(&slot(1)));
+        let n_others = 5 * RecentLinkTotals::MAX_NEWER as i64;
+        for key in 2..n_others {
+            assert!(!recent.remember(&slot(key)), "{key}");
+            if key % 1000 == 0 {
+                assert!(recent.remember(&slot(0)), "{key}");
+            }
+        }
+        assert!(!recent.remember(&slot(1)));
+        assert!(recent.newer.len() + recent.older.len() <= 2 * RecentLinkTotals::MAX_NEWER);
+    }
 }

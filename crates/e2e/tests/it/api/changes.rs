@@ -340,6 +340,17 @@ async fn a_replica_whose_channel_is_cut_hears_of_changes() {
         .await;
     let mut connection = world.redis().await;
     for status in ["deactivated", "active"] {
+        // The redirector subscribes again a moment after it has lost the channel.
+        let subscribed = async || {
+            let mut connection = world.redis().await;
+            let channels: Vec<String> = redis::cmd("PUBSUB")
+                .arg("CHANNELS")
+                .query_async(&mut connection)
+                .await
+                .unwrap();
+            channels.len()
+        };
+        wait_for("the subscription", 1, subscribed).await;
         let n_killed: i64 = redis::cmd("CLIENT")
             .arg(&["KILL", "TYPE", "pubsub"])
             .query_async(&mut connection)

@@ -201,8 +201,17 @@ impl Books {
     }
 
     async fn totals(&self) -> Vec<String> {
-        let sql =
-            "SELECT t::text FROM totals t UNION ALL SELECT t::text FROM link_totals t ORDER BY 1";
+        let sql = "
+            SELECT t::text FROM totals t
+            UNION ALL
+            SELECT ROW(
+                       account_id, link_key, bucket, country, device, currency, sum(sends),
+                       sum(messages), sum(clicks), sum(unique_clicks), sum(bot_clicks),
+                       sum(confirmed_clicks), sum(conversions), sum(revenue)
+                   )::text
+            FROM link_totals
+            GROUP BY account_id, link_key, bucket, country, device, currency
+            ORDER BY 1";
         let rows = self.api.world.db.query(sql, &[]).await.unwrap();
         rows.iter().map(|row| row.get(0)).collect()
     }

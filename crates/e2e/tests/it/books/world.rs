@@ -595,9 +595,11 @@ impl Books {
             FROM totals
             UNION ALL
             SELECT account_id, 'link', bucket, concat_ws('|', link_key, country, device), currency,
-                   sends, messages, clicks, unique_clicks, bot_clicks, confirmed_clicks,
-                   conversions, revenue::text
-            FROM link_totals";
+                   sum(sends)::integer, sum(messages)::integer, sum(clicks)::integer,
+                   sum(unique_clicks)::integer, sum(bot_clicks)::integer,
+                   sum(confirmed_clicks)::integer, sum(conversions)::integer, sum(revenue)::text
+            FROM link_totals
+            GROUP BY account_id, link_key, bucket, country, device, currency";
         let mut totals = BTreeMap::new();
         for row in self.world.db.query(sql, &[]).await.unwrap() {
             let count = |name: &str| i64::from(row.get::<_, i32>(name));

@@ -1,6 +1,6 @@
 //! What a conversion is credited to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
     conversion::{EventType, Source},
@@ -74,47 +74,52 @@ async fn conversion_find_affected_by_added(
     transaction: &Transaction<'_>,
     added: &[&MessageClick],
 ) -> Result<BTreeSet<ConversionId>, tokio_postgres::Error> {
-    if added.is_empty() {
+    let by_key = MessageKey::find_all(transaction, added).await?;
+    if by_key.is_empty() {
         return Ok(BTreeSet::new());
     }
-    // Most links have no conversions: one look tells, and no more is looked for.
-    let sql = format!(
-        "WITH k AS MATERIALIZED (
-             SELECT *
-             FROM unnest($1::bigint[], $2::text[], $3::text[], $4::uuid[], $5::timestamptz[])
-                  AS k (account_id, message_key, contact_key, click_id, clicked_at)
-             WHERE EXISTS (
-                 SELECT FROM conversions c
-                 WHERE c.account_id = k.account_id AND c.message_key = k.message_key
-             )
-         ),
-         earliest AS (
-             SELECT DISTINCT ON (account_id, message_key) *
-             FROM k
-             ORDER BY account_id, message_key, clicked_at, click_id
-         )
-         SELECT c.conversion_id
-         FROM k
-         CROSS JOIN LATERAL (
-             SELECT c.conversion_id
-             FROM conversions c
-             WHERE c.account_id = k.account_id
-               AND c.message_key = k.message_key
-               AND coalesce(c.contact_key, 'v:' || c.visitor) = k.contact_key
-               AND c.converted_at >= k.clicked_at - {CLOCK_SKEW}
-             UNION ALL
-             SELECT c.conversion_id
-             FROM conversions c
-             WHERE c.account_id = k.account_id
-               AND c.message_key || '' = k.message_key
-               AND c.message_key IS NOT NULL
-               AND c.contact_key = k.contact_key
-               AND c.click_id IS NOT NULL
-               AND c.credited_click_id IS NULL
-         ) AS c
-         UNION ALL
-         SELECT c.conversion_id
-         FROM earliest k
+    // Of each link or message only the earliest finds what any of its clicks may change.
+    let mut earliest = BTreeMap::new();
+    let mut with_conversions = Vec::new();
+    let mut with_named_uncredited = Vec::new();
+    for &click in added {
+        let key = MessageKey::of(click);
+        let Some(&has_named_uncredited) = by_key.get(&key) else {
+            continue;
+        };
+        with_conversions.push(click);
+        if has_named_uncredited {
+            with_named_uncredited.push(click);
+        }
+        let first = earliest.entry(key).or_insert(click);
+        if click.clicked.click_id < first.clicked.click_id {
+            *first = click;
+        }
+    }
+    let earliest: Vec<_> = earliest.into_values().collect();
+    let own_contact = format!(
+        "SELECT c.conversion_id
+         FROM {ADDED}
+         JOIN conversions c
+           ON c.account_id = k.account_id
+          AND c.message_key = k.message_key
+          AND coalesce(c.contact_key, 'v:' || c.visitor) = k.contact_key
+          AND c.converted_at >= k.clicked_at - {CLOCK_SKEW}"
+    );
+    let named_uncredited = format!(
+        "SELECT c.conversion_id
+         FROM {ADDED}
+         JOIN conversions c
+           ON c.account_id = k.account_id
+          AND c.message_key || '' = k.message_key
+          AND c.message_key IS NOT NULL
+          AND c.contact_key = k.contact_key
+          AND c.click_id IS NOT NULL
+          AND c.credited_click_id IS NULL"
+    );
+    let any_contact = format!(
+        "SELECT c.conversion_id
+         FROM {ADDED}
          CROSS JOIN LATERAL (
              SELECT c.conversion_id
              FROM conversions c
@@ -136,20 +141,112 @@ async fn conversion_find_affected_by_added(
                AND c.credited_click_id > k.click_id
          ) AS c"
     );
-    let statement = transaction.prepare_cached(&sql).await?;
+    let mut affected = BTreeSet::new();
+    for (sql, clicks) in [
+        (own_contact, with_conversions),
+        (named_uncredited, with_named_uncredited),
+        (any_contact, earliest),
+    ] {
+        affected.extend(conversion_find_by_added(transaction, &sql, &clicks).await?);
+    }
+    Ok(affected)
+}
+
+/// The added message clicks as rows of SQL, the parameters of
+/// [`conversion_find_by_added`].
+const ADDED: &str = "
+    unnest($1::bigint[], $2::text[], $3::text[], $4::uuid[], $5::timestamptz[])
+        AS k (account_id, message_key, contact_key, click_id, clicked_at)
+";
+
+async fn conversion_find_by_added(
+    transaction: &Transaction<'_>,
+    sql: &str,
+    clicks: &[&MessageClick],
+) -> Result<Vec<ConversionId>, tokio_postgres::Error> {
+    if clicks.is_empty() {
+        return Ok(Vec::new());
+    }
+    let statement = transaction.prepare_cached(sql).await?;
     let rows = transaction
         .query(
             &statement,
             &[
-                &column(added, |click| click.key.account_id.0),
-                &column(added, |click| click.key.message_key.as_str()),
-                &column(added, |click| click.key.contact_key.as_str()),
-                &column(added, |click| click.clicked.click_id.as_uuid()),
-                &column(added, |click| click.clicked.time()),
+                &column(clicks, |click| click.key.account_id.0),
+                &column(clicks, |click| click.key.message_key.as_str()),
+                &column(clicks, |click| click.key.contact_key.as_str()),
+                &column(clicks, |click| click.clicked.click_id.as_uuid()),
+                &column(clicks, |click| click.clicked.time()),
             ],
         )
         .await?;
     Ok(rows.iter().map(conversion_id).collect())
+}
+
+/// An account's link or message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct MessageKey<'c> {
+    account_id: i64,
+    message_key: &'c str,
+}
+
+impl<'c> MessageKey<'c> {
+    fn of(click: &'c MessageClick) -> Self {
+        Self {
+            account_id: click.key.account_id.0,
+            message_key: &click.key.message_key,
+        }
+    }
+
+    /// Those of the clicks that have conversions at all, which few have, and whether they
+    /// have any that name a click and are credited to none: asked once for each link or
+    /// message, however many clicks it has.
+    async fn find_all(
+        transaction: &Transaction<'_>,
+        clicks: &[&'c MessageClick],
+    ) -> Result<BTreeMap<Self, bool>, tokio_postgres::Error> {
+        let keys: BTreeSet<_> = clicks.iter().map(|click| Self::of(click)).collect();
+        if keys.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let keys: Vec<_> = keys.into_iter().collect();
+        let statement = transaction
+            .prepare_cached(
+                "SELECT k.number,
+                        EXISTS (
+                            SELECT
+                            FROM conversions c
+                            WHERE c.account_id = k.account_id
+                              AND c.message_key || '' = k.message_key
+                              AND c.message_key IS NOT NULL
+                              AND c.click_id IS NOT NULL
+                              AND c.credited_click_id IS NULL
+                        ) AS has_named_uncredited
+                 FROM unnest($1::bigint[], $2::text[])
+                      WITH ORDINALITY AS k (account_id, message_key, number)
+                 WHERE EXISTS (
+                     SELECT
+                     FROM conversions c
+                     WHERE c.account_id = k.account_id AND c.message_key = k.message_key
+                 )",
+            )
+            .await?;
+        let rows = transaction
+            .query(
+                &statement,
+                &[
+                    &column(&keys, |key| key.account_id),
+                    &column(&keys, |key| key.message_key),
+                ],
+            )
+            .await?;
+        let by_number = (1i64..).zip(keys).collect::<BTreeMap<_, _>>();
+        let found = rows.iter().map(|row| {
+            let number: i64 = row.get("number");
+            (by_number[&number], row.get("has_named_uncredited"))
+        });
+        Ok(found.collect())
+    }
 }
 
 /// The message click that a conversion `c` is credited to, in SQL.
