@@ -63,9 +63,10 @@ pub struct Settings {
     #[arg(long, env = "BATCH_LINGER_MS", default_value = "5",
           value_parser = clap::value_parser!(u64).range(0..=10_000))]
     pub batch_linger_ms: u64,
-    /// Clicks of one visitor (address and user agent) of an account within
-    /// BURST_WINDOW_MS that are a burst, and a bot's; 0 for never. Too low:
-    /// people behind one address are bots. Too high: scanners are people.
+    /// Clicks of one visitor (address and user agent) on links of one contact within
+    /// BURST_WINDOW_MS that are a burst, and a bot's; 0 for never. Links without a
+    /// contact are told apart by visitor and account alone. Too low: people behind
+    /// one address are bots. Too high: scanners are people.
     #[arg(long, env = "BURST_CLICKS", default_value = "50", value_parser = burst_clicks)]
     pub burst_clicks: u32,
     /// The time in which a burst is made, in milliseconds.

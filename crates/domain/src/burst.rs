@@ -1,5 +1,11 @@
-//! Bursts: more clicks of one visitor of an account in a short time than a
-//! person makes.
+//! Bursts: more clicks in a short time than a person makes.
+//!
+//! Clicks are of one person if the visitor (address and user agent) and the contact
+//! whose links were clicked are the same. The visitor alone does not tell people apart:
+//! a carrier or a proxy like Opera Mini's gives thousands of them one address and one
+//! user agent, and a message that is sent to all of them has them click in the same
+//! seconds. Different contacts are different people. Only where a link has no contact
+//! is a person the visitor.
 //!
 //! A click is in a burst if some stretch of time as long as the window holds it
 //! and enough others. That is a property of the set of clicks, so that the order
@@ -17,7 +23,7 @@ pub struct Burst {
 }
 
 impl Burst {
-    /// Which of a visitor's clicks are in a burst. Their times must ascend.
+    /// Which of a person's clicks are in a burst. Their times must ascend.
     pub fn find(&self, times: &[Timestamp]) -> Vec<bool> {
         let mut is_burst = vec![false; times.len()];
         let mut marked_to = 0;

@@ -113,7 +113,9 @@ async fn burst_minute_find_due(
 }
 
 /// The clicks of an account around a minute that are in a burst and not yet judged so,
-/// in the order of their ids. Erased clicks all have the same visitor, who is nobody.
+/// in the order of their ids. Clicks are those of one person if visitor and contact are
+/// the same, by the rule of [`domain::burst`]; those without a contact go by the visitor.
+/// Erased clicks all have the same visitor, who is nobody.
 async fn click_find_in_bursts(
     client: &Object,
     burst: Burst,
@@ -129,17 +131,17 @@ async fn click_find_in_bursts(
                AND clicked_at >= $2
                AND clicked_at < $3
                AND visitor <> 'erased'
-             GROUP BY visitor
+             GROUP BY visitor, contact_phone
              HAVING count(*) >= $4",
         )
         .await?;
     let n_clicks = i64::try_from(burst.clicks).unwrap_or(i64::MAX);
-    let visitors = client
+    let people = client
         .query(&statement, &[&marked.account_id, &from, &to, &n_clicks])
         .await?;
     let mut in_bursts = Vec::new();
-    for visitor in visitors {
-        let ids: Vec<Uuid> = visitor.get("click_ids");
+    for person in people {
+        let ids: Vec<Uuid> = person.get("click_ids");
         let ids: Vec<_> = ids
             .into_iter()
             .filter_map(|id| ClickId::from_uuid(id).ok())

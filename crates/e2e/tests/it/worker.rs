@@ -367,3 +367,59 @@ async fn a_lost_connection_and_a_deleted_queue_are_begun_anew() {
     queue.wait_for_clicks(3).await;
     worker.stop();
 }
+
+/// Clicks of one address and one user agent within a second: `n` for each contact that is
+/// named, or on a link without a contact.
+fn clicks_at_once(contacts: &[Option<&str>], n: usize) -> Vec<String> {
+    let now_ms = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap() - 20_000;
+    let mut lines = Vec::new();
+    for (index, contact) in contacts.iter().enumerate() {
+        for _ in 0..n {
+            let id = ClickId::generate(now_ms + index as u64 * 10, &mut rand::rng());
+            let mut line = event(id);
+            if let Some(contact) = contact {
+                line["contact_phone"] = json!(contact);
+                line["message_id"] = json!(format!("message to {contact}"));
+            }
+            lines.push(line.to_string());
+        }
+    }
+    lines
+}
+
+/// Who is behind one proxy: the contacts, the clicks on the links of each, and how many of
+/// all clicks are a burst. A burst is 50 clicks.
+#[tokio::test]
+async fn different_contacts_behind_one_proxy_are_no_burst() {
+    let phones: Vec<String> = (0..55).map(|i| format!("+1800555{i:04}")).collect();
+    let people: Vec<Option<&str>> = phones.iter().map(|phone| Some(phone.as_str())).collect();
+    for (what, contacts, n, expected) in [
+        ("55 people, a click each", &people[..], 1, 0),
+        ("55 people, a few clicks each", &people[..], 4, 0),
+        ("49 clicks of one contact, twice", &people[..2], 49, 0),
+        ("50 clicks of one contact", &people[..1], 50, 50),
+        ("50 clicks of each of two contacts", &people[..2], 50, 100),
+        ("nobody knows who", &[None][..], 55, 55),
+        (
+            "people, and links of nobody",
+            &[Some("+18005550100"), None][..],
+            49,
+            0,
+        ),
+    ] {
+        let queue = Queue::new().await;
+        let settings = [("CHORES_INTERVAL_MS", "50"), ("BURST_QUIET_MS", "0")];
+        let worker = queue.world.start_worker_with(&settings);
+        let lines = clicks_at_once(contacts, n);
+        queue.publish(&lines).await;
+        queue.wait_for_clicks(lines.len() as i64).await;
+        let marks = "SELECT count(*) FROM burst_minutes";
+        wait_for("minutes to be looked at", 0, async || {
+            queue.world.count(marks).await
+        })
+        .await;
+        let sql = "SELECT count(*) FROM clicks WHERE is_bot AND bot_reasons = '{burst}'";
+        assert_eq!(queue.world.count(sql).await, expected, "{what}");
+        worker.stop();
+    }
+}

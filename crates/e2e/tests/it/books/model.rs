@@ -103,13 +103,18 @@ impl Facts {
 
     /// The clicks that are in a burst, by trying every stretch of time.
     pub fn bursts(&self) -> BTreeSet<ClickId> {
-        let mut of_visitors: BTreeMap<(i64, String), Vec<&Click>> = BTreeMap::new();
+        // Different contacts are different people, even behind one address.
+        let mut of_people: BTreeMap<(i64, String, Option<&str>), Vec<&Click>> = BTreeMap::new();
         for click in self.clicks.values() {
-            let visitor = (click.link.account_id, click.visitor(&self.visitor_key));
-            of_visitors.entry(visitor).or_default().push(click);
+            let person = (
+                click.link.account_id,
+                click.visitor(&self.visitor_key),
+                click.link.contact.as_deref(),
+            );
+            of_people.entry(person).or_default().push(click);
         }
         let mut bursts = BTreeSet::new();
-        for clicks in of_visitors.values() {
+        for clicks in of_people.values() {
             for from in clicks.iter().map(|click| click.id.time()) {
                 let within = |click: &&&Click| {
                     let at = click.id.time();

@@ -265,12 +265,16 @@ impl Books {
             click.was_bot = self.rng.random_bool(0.25);
             click.confirmed = !click.was_bot && self.rng.random_bool(0.1);
             let n_same = if self.rng.random_bool(0.03) { 9 } else { 1 };
+            // A scanner of one contact's links, or people behind one proxy.
+            let is_one_contact = self.rng.random_bool(0.6);
             for _ in 0..n_same {
-                // A scanner, in steps that may be a burst.
+                // In steps that may be a burst.
                 let step = self.rng.random_range(0..900_u64);
                 let unix_ms = u64::try_from(click.id.unix_ms()).unwrap() + step;
                 click.id = ClickId::generate(unix_ms, &mut self.rng);
-                click.link = self.links.choose(&mut self.rng).unwrap().clone();
+                if !is_one_contact {
+                    click.link = self.links.choose(&mut self.rng).unwrap().clone();
+                }
                 new_clicks.push(click.clone());
             }
         }
