@@ -18,6 +18,7 @@ use std::{fmt, net::IpAddr};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use crawlers::is_browser;
 pub use rules::{Agent, InvalidRules, LaterRule, Rules};
 
 /// Why a click is taken for a bot's.

@@ -114,6 +114,13 @@ pub struct Agent {
     listed: Option<(BotReason, &'static str)>,
 }
 
+impl Agent {
+    /// The entry of the lists of crawlers that knows the user agent.
+    pub fn list_entry(&self) -> Option<&'static str> {
+        self.listed.map(|(_, name)| name)
+    }
+}
+
 impl Rules {
     pub fn built_in() -> Self {
         Self::with("").expect("tested: our own rules are rules")
