@@ -72,9 +72,55 @@ impl RecordKey {
     }
 }
 
-/// The channel on which links-api names the records that changed, a message
-/// per record: the text of its [`RecordKey`]. Behind the key prefix, as keys.
+/// The channel of [`ChannelMessage`]s from links-api to the redirectors. Behind the key
+/// prefix, as keys.
 pub const CHANGES_CHANNEL: &str = "changes";
+
+/// What links-api says on the channel. Deliveries of changes are numbered, and Redis has
+/// the number of the last one; holes between numbers mean nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChannelMessage {
+    /// This record has changed. Not parsed: a later version may name other kinds.
+    Changed { record_key: String },
+    /// A delivery is complete: the one before it had the number `after`. A redirector that
+    /// has heard of another number last has missed something.
+    Delivered { after: i64, last: i64 },
+    /// Every change that is older than a second is delivered, and the last delivery had
+    /// this number. Sent every second.
+    Heartbeat { last: i64 },
+}
+
+impl fmt::Display for ChannelMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Changed { record_key } => f.write_str(record_key),
+            Self::Delivered { after, last } => write!(f, "delivered/{after}/{last}"),
+            Self::Heartbeat { last } => write!(f, "heartbeat/{last}"),
+        }
+    }
+}
+
+impl ChannelMessage {
+    /// The inverse of `Display`.
+    pub fn parse(text: &str) -> Self {
+        let delivered = || {
+            let (after, last) = text.strip_prefix("delivered/")?.split_once('/')?;
+            Some(Self::Delivered {
+                after: after.parse().ok()?,
+                last: last.parse().ok()?,
+            })
+        };
+        let heartbeat = || {
+            let last = text.strip_prefix("heartbeat/")?.parse().ok()?;
+            Some(Self::Heartbeat { last })
+        };
+        delivered()
+            .or_else(heartbeat)
+            .unwrap_or_else(|| Self::Changed {
+                record_key: text.to_owned(),
+            })
+    }
+}
 
 /// A record that has changed, as the origin tells a redirector that lost the
 /// channel.
@@ -280,6 +326,38 @@ pub enum AccountStatus {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+
+    #[test]
+    fn a_channel_message_is_read_as_it_was_written() {
+        let changed = |key: &str| ChannelMessage::Changed {
+            record_key: key.to_owned(),
+        };
+        let table = [
+            ("heartbeat/0", ChannelMessage::Heartbeat { last: 0 }),
+            (
+                "delivered/7/9",
+                ChannelMessage::Delivered { after: 7, last: 9 },
+            ),
+            (
+                "link/go.example.com/abc",
+                changed("link/go.example.com/abc"),
+            ),
+            (
+                "offer/6789abcd1234ef5678901234",
+                changed("offer/6789abcd1234ef5678901234"),
+            ),
+            // From a later version.
+            ("heartbeat/", changed("heartbeat/")),
+            ("heartbeat/x", changed("heartbeat/x")),
+            ("delivered/7", changed("delivered/7")),
+            ("delivered/7/9/11", changed("delivered/7/9/11")),
+            ("", changed("")),
+        ];
+        for (text, message) in table {
+            assert_eq!(ChannelMessage::parse(text), message, "{text}");
+            assert_eq!(message.to_string(), text);
+        }
+    }
 
     /// An active offer with nothing that is optional.
     pub fn offer() -> OfferRecord {

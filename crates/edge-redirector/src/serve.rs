@@ -159,7 +159,8 @@ fn resolver(
     };
     let resolver = Arc::new(Resolver::new(cache.clone(), origin, &limits, metrics));
     let stopping = shutdown.stopping().clone();
-    let following = resolve::follow(resolver.clone(), cache, stopping);
+    let changes = health.dependency("changes", Need::Optional);
+    let following = resolve::follow(resolver.clone(), cache, changes, stopping);
     shutdown.spawn("following of changes", following);
     Ok(resolver)
 }

@@ -23,7 +23,7 @@ use prometheus_client::{
 };
 use tracing::Instrument as _;
 
-use crate::{error::Refused, serve::Services};
+use crate::{error::Refused, records::RelayMetrics, serve::Services};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
@@ -38,8 +38,7 @@ pub struct Metrics {
     durations: DurationHistogram,
     /// Writes to Redis that failed; the origin serves until they are there.
     pub cache_write_failures: Counter,
-    pub changes_delivered: Counter,
-    pub change_failures: Counter,
+    pub relay: RelayMetrics,
     pub uncounted_requests: Counter,
 }
 
@@ -73,12 +72,17 @@ impl Metrics {
         registry.register(
             "waypost_api_changes_delivered",
             "Changes of records that were brought to Redis",
-            metrics.changes_delivered.clone(),
+            metrics.relay.delivered.clone(),
         );
         registry.register(
             "waypost_api_change_failures",
             "Attempts to bring changes to Redis that failed",
-            metrics.change_failures.clone(),
+            metrics.relay.failures.clone(),
+        );
+        registry.register(
+            "waypost_api_oldest_undelivered_change_seconds",
+            "Age of the oldest change that redirectors were not told of; 0 without one",
+            metrics.relay.oldest_undelivered.clone(),
         );
         registry.register(
             "waypost_api_uncounted_requests",

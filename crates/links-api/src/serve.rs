@@ -105,8 +105,8 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
     let metrics = observe::Metrics::register(&mut registry);
     let redis_ttl = Duration::from_secs(settings.redis_ttl_s);
     let relay = Arc::new(records::Relay::new(
-        metrics.changes_delivered.clone(),
-        metrics.change_failures.clone(),
+        metrics.relay.clone(),
+        health.dependency("changes", Need::Optional),
     ));
     let relaying = relay.clone().run(
         pool("relay", 1)?,

@@ -1,10 +1,10 @@
 //! Faults of Redis.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
 
-use super::{Expected, Stage};
+use super::{Expected, Stage, changes};
 
 pub async fn emptied(stage: &mut Stage) -> Expected {
     let mut redis = stage.world.redis().await;
@@ -31,7 +31,10 @@ pub async fn full(stage: &mut Stage) -> Expected {
     }
     set(&mut redis, "maxmemory-policy", "noeviction").await;
     set(&mut redis, "maxmemory", "1").await;
-    tokio::time::sleep(stage.form.fault / 2).await;
+    let end = Instant::now() + stage.form.fault / 2;
+    let what = "while Redis refuses writes";
+    let wrong = changes::check_until(stage, end, what).await;
+    expected.wrong.extend(wrong);
     set(&mut redis, "maxmemory", "0").await;
     expected
 }

@@ -4,6 +4,7 @@
 mod accounts;
 mod broker;
 mod cache;
+mod changes;
 mod database;
 mod outage;
 mod processes;
@@ -39,6 +40,8 @@ pub struct Form {
     /// How late other accounts' clicks may be stored while one account or worker is in
     /// trouble, if that is looked at.
     pub max_lag_ms: Option<u64>,
+    /// How long redirectors may take to obey a change, if that is looked at.
+    pub max_change: Option<Duration>,
 }
 
 impl Form {
@@ -50,6 +53,8 @@ impl Form {
         calm: Duration::from_secs(3),
         max_p99_ms: Some(250.0),
         max_lag_ms: Some(5_000),
+        // Heartbeats that do not come are noticed after two seconds.
+        max_change: Some(Duration::from_secs(3)),
     };
     /// For tests: no wall-clock time is judged.
     pub const SHORT: Self = Self {
@@ -60,6 +65,7 @@ impl Form {
         calm: Duration::from_millis(500),
         max_p99_ms: None,
         max_lag_ms: None,
+        max_change: None,
     };
 }
 
@@ -102,6 +108,7 @@ const ONE: Plan = Plan {
     spool_disk: None,
     has_own_clock: false,
     has_worker_proxies: false,
+    has_api_redis_proxy: false,
 };
 const TWO: Plan = Plan {
     is_doubled: true,
@@ -213,10 +220,20 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "redis-full",
-        what: "Redis is full: it evicts, and then refuses writes",
-        plan: ONE,
+        what: "Redis is full: it evicts, and then refuses writes; changes are obeyed",
+        plan: TWO,
         redirects: Redirects::Answer,
         act: |stage| Box::pin(cache::full(stage)),
+    },
+    Fault {
+        name: "redis-lost-by-api",
+        what: "links-api alone loses Redis, refused and silent; changes are obeyed",
+        plan: Plan {
+            has_api_redis_proxy: true,
+            ..TWO
+        },
+        redirects: Redirects::Answer,
+        act: |stage| Box::pin(changes::api_loses_redis(stage)),
     },
     Fault {
         name: "postgres-stopped",

@@ -67,6 +67,8 @@ pub struct Plan {
     pub has_own_clock: bool,
     /// The first worker reaches Postgres and RabbitMQ by proxies.
     pub has_worker_proxies: bool,
+    /// links-api reaches Redis by a proxy.
+    pub has_api_redis_proxy: bool,
 }
 
 /// A process that is ended and started again as it was.
@@ -151,6 +153,11 @@ pub struct Stage {
     pub api_key: String,
     /// What the first worker reaches its servers by, if that is planned.
     pub proxies: Vec<Proxy>,
+    /// What links-api reaches Redis by, if that is planned.
+    pub api_redis_proxy: Option<Proxy>,
+    pub tenant: Tenant,
+    /// The redirectors themselves, without the balancer.
+    pub edge_urls: Vec<String>,
     edge_admins: Vec<String>,
     _balancer: Option<Balancer>,
 }
@@ -183,7 +190,19 @@ impl Stage {
             env.insert(name.to_owned(), address.to_string());
         }
         let [(_, api_address), (_, origin)] = addresses;
-        let api = Restartable::start_new("links-api", &["serve"], env.clone());
+        let api_redis_proxy = match plan.has_api_redis_proxy {
+            true => {
+                let server = env["REDIS_URL"].strip_prefix("redis://");
+                Some(Proxy::start(server.expect("a Redis URL")).await)
+            }
+            false => None,
+        };
+        let mut api_env = env.clone();
+        if let Some(proxy) = &api_redis_proxy {
+            let url = format!("redis://{}", proxy.address());
+            api_env.insert("REDIS_URL".to_owned(), url);
+        }
+        let api = Restartable::start_new("links-api", &["serve"], api_env);
         let tenant = Tenant::create(&world, api.service(), "faults").await;
         let offer_id = sms_offer(api.service(), &tenant).await;
 
@@ -244,8 +263,8 @@ impl Stage {
                 .as_ref()
                 .map_or_else(|| format!("http://{}", edge_addresses[0].0), Balancer::url),
             api: format!("http://{api_address}"),
-            key: tenant.key,
-            short_host: tenant.short_host,
+            key: tenant.key.clone(),
+            short_host: tenant.short_host.clone(),
             list_id: tenant.list_id,
             offer_id,
         };
@@ -260,6 +279,12 @@ impl Stage {
             edges,
             workers,
             proxies: proxies.into_iter().map(|proxied| proxied.proxy).collect(),
+            api_redis_proxy,
+            tenant,
+            edge_urls: edge_addresses
+                .iter()
+                .map(|(address, _)| format!("http://{address}"))
+                .collect(),
             edge_admins: edge_addresses
                 .iter()
                 .map(|(_, admin)| format!("http://{admin}"))
@@ -393,6 +418,10 @@ impl Stage {
     /// Ends everything in good order: what is wrong with that.
     pub async fn clear(mut self) -> Vec<String> {
         let mut wrong = Vec::new();
+        // What no receipt has come for stays in a spool when its redirector stops.
+        if !self.wait_for_empty_spools().await {
+            wrong.push("a spool did not become empty".to_owned());
+        }
         let services = || {
             let some = std::iter::once(&self.api).chain(&self.edges);
             some.chain(&self.workers)

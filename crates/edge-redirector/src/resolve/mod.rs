@@ -82,13 +82,14 @@ impl Resolver {
             campaigns: Tier::new(limits, trust.clone()),
             lists: Tier::new(limits, trust.clone()),
             accounts: Tier::new(limits, trust.clone()),
-            trust,
             remote: Remote {
+                trust: trust.clone(),
                 cache,
                 origin,
                 lookups: Semaphore::new(limits.max_lookups),
                 metrics,
             },
+            trust,
         }
     }
 
@@ -189,6 +190,7 @@ impl Resolver {
 
 /// What lies outside of the process.
 struct Remote {
+    trust: Arc<Trust>,
     cache: Cache,
     origin: Origin,
     /// A flood of unknown links must not become one of the origin.
@@ -197,11 +199,33 @@ struct Remote {
 }
 
 impl Remote {
+    /// From Redis, which has most of what is asked for, else from the origin; the other
+    /// way round while Redis may have old records.
     async fn find<R: DeserializeOwned>(&self, key: &RecordKey) -> Result<Option<R>, Unresolved> {
-        if let Some(record) = self.find_in_cache(key).await {
-            self.metrics.miss(Source::Redis);
-            return Ok(Some(record));
+        if !self.trust.prefers_origin() {
+            if let Some(record) = self.find_in_cache(key).await {
+                self.metrics.miss(Source::Redis);
+                return Ok(Some(record));
+            }
+            return self.find_at_origin(key).await;
         }
+        let unresolved = match self.find_at_origin(key).await {
+            Ok(found) => return Ok(found),
+            Err(unresolved) => unresolved,
+        };
+        let Some(record) = self.find_in_cache(key).await else {
+            return Err(unresolved);
+        };
+        self.metrics.miss(Source::Redis);
+        // An old record is better than none, for this one click: no tier keeps it.
+        self.trust.advance();
+        Ok(Some(record))
+    }
+
+    async fn find_at_origin<R: DeserializeOwned>(
+        &self,
+        key: &RecordKey,
+    ) -> Result<Option<R>, Unresolved> {
         let Ok(_lookup) = self.lookups.try_acquire() else {
             self.metrics.miss(Source::Refused);
             return Err(Unresolved("too many look-ups at once".to_owned()));

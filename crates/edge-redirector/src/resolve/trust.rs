@@ -1,4 +1,4 @@
-//! Whether this replica hears of changes, and how many it has heard of.
+//! Whether this replica hears of changes, from whom, and how many it has heard of.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 #[derive(Debug, Default)]
 pub(super) struct Trust {
     hears: AtomicBool,
+    /// Redis may have old records, and the origin answers.
+    prefers_origin: AtomicBool,
     generation: AtomicU64,
 }
 
@@ -16,6 +18,15 @@ impl Trust {
 
     pub fn set(&self, hears: bool) {
         self.hears.store(hears, Ordering::Release);
+    }
+
+    /// Whether the origin is asked before Redis.
+    pub fn prefers_origin(&self) -> bool {
+        self.prefers_origin.load(Ordering::Acquire)
+    }
+
+    pub fn set_prefers_origin(&self, prefers: bool) {
+        self.prefers_origin.store(prefers, Ordering::Release);
     }
 
     pub fn generation(&self) -> u64 {

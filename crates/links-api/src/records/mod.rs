@@ -5,11 +5,17 @@
 mod query;
 mod relay;
 
-use std::time::Duration;
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use domain::record::{Change, LinkRecord, RecordKey};
-use platform::cache::{Cache, CacheUnavailable};
+use platform::{
+    cache::{Cache, CacheUnavailable},
+    occasional::Occasional,
+};
 use store::pool::GenericClient;
 use subtle::ConstantTimeEq as _;
 
@@ -17,8 +23,9 @@ use crate::{
     error::{ApiError, Refused, Surface},
     serve::Services,
 };
+use query::LinkNames;
 pub use query::{LINK_COLUMNS, destination, link, link_find_all};
-pub use relay::{Relay, forget_old as forget_old_changes};
+pub use relay::{Relay, RelayMetrics, forget_old as forget_old_changes};
 
 /// Redis, as the place of records.
 pub struct RecordCache {
@@ -56,7 +63,10 @@ impl Services {
     fn was_written(&self, stored: Result<(), CacheUnavailable>) -> bool {
         if let Err(error) = &stored {
             self.metrics.cache_write_failures.inc();
-            tracing::warn!(error = %error, "records were not written to Redis");
+            static SAID: Occasional = Occasional::new();
+            if let Some(left_out) = SAID.now() {
+                tracing::warn!(error = %error, left_out, "records were not written to Redis");
+            }
         }
         stored.is_ok()
     }
@@ -64,7 +74,8 @@ impl Services {
 
 /// The origin, for requests with the shared token as Bearer:
 /// `/internal/v1/records/<record key>`: 200 and the record, or 404.
-/// `/internal/v1/changes`: the changes of the last minute.
+/// `/internal/v1/changes`: the changes of the last minute, and those that are not
+/// delivered.
 /// `/internal/v1/hosts/<host>/<short id>`: the short domains that have a link of
 /// this id, at most two: of the host's account, or of all where it is no account's.
 pub fn configure(config: &mut web::ServiceConfig) {
@@ -96,7 +107,8 @@ async fn get_record(
 }
 
 /// Changes are written near the end of their transaction, so that none is committed
-/// later than its change is answered here.
+/// later than its change is answered here. What Redis does not have yet is answered
+/// however old it is.
 async fn list_changes(
     request: HttpRequest,
     services: web::Data<Services>,
@@ -108,7 +120,7 @@ async fn list_changes(
             .prepare_cached(
                 "SELECT id, record_key
                  FROM changes
-                 WHERE created_at > now() - interval '1 minute'",
+                 WHERE created_at > now() - interval '1 minute' OR delivery IS NULL",
             )
             .await?;
         let rows = client.query(&statement, &[]).await?;
@@ -191,6 +203,40 @@ async fn find(client: &impl GenericClient, key: &RecordKey) -> Result<Option<Fou
         RecordKey::List(id) => found(query::list_find(client, *id).await?, |r| r.version),
         RecordKey::Account(id) => found(query::account_find(client, *id).await?, |r| r.version),
     }
+}
+
+/// The records of these keys. Links, of which there may be many, in a query for each kind
+/// of name; what there are few of, one by one without waiting between.
+async fn find_all(
+    client: &impl GenericClient,
+    keys: HashSet<RecordKey>,
+) -> Result<HashMap<RecordKey, Found>, ApiError> {
+    let mut names = LinkNames::default();
+    let mut others = Vec::new();
+    for key in &keys {
+        match key {
+            RecordKey::Link { host, id } => {
+                names.hosts.push(host.clone());
+                names.short_ids.push(id.as_str().to_owned());
+            }
+            RecordKey::Tracker(token) => names.tokens.push(token.as_uuid()),
+            RecordKey::Code(code) => names.codes.push(code.as_str().to_owned()),
+            _ => others.push(key),
+        }
+    }
+    let mut all = HashMap::new();
+    for link in query::link_find_by_names(client, &names).await? {
+        let json = serde_json::to_vec(&link).map_err(ApiError::internal)?;
+        for key in link.keys().into_iter().filter(|key| keys.contains(key)) {
+            let (json, version) = (json.clone(), link.version);
+            all.insert(key, Found { json, version });
+        }
+    }
+    let found = others.iter().map(|key| find(client, key));
+    let found = futures_util::future::try_join_all(found).await?;
+    let pairs = others.into_iter().cloned().zip(found);
+    all.extend(pairs.filter_map(|(key, found)| Some((key, found?))));
+    Ok(all)
 }
 
 fn require_token(request: &HttpRequest, services: &Services) -> Result<(), ApiError> {

@@ -14,7 +14,10 @@ use domain::{
 };
 use serde::de::DeserializeOwned;
 use store::pool::GenericClient;
-use tokio_postgres::{Row, types::Json};
+use tokio_postgres::{
+    Row,
+    types::{Json, ToSql},
+};
 
 use crate::error::ApiError;
 
@@ -55,6 +58,44 @@ pub async fn link_find_by_code(
     let statement = client.prepare_cached(&sql).await?;
     let row = client.query_opt(&statement, &[&code.as_str()]).await?;
     row.map(|row| link(&row)).transpose()
+}
+
+/// Names of links, as many as there may be of each kind.
+#[derive(Debug, Default)]
+pub struct LinkNames {
+    /// Short domains and short ids, in pairs.
+    pub hosts: Vec<String>,
+    pub short_ids: Vec<String>,
+    pub tokens: Vec<uuid::Uuid>,
+    pub codes: Vec<String>,
+}
+
+/// Every link that has one of these names, in a query for each kind of name.
+pub async fn link_find_by_names(
+    client: &impl GenericClient,
+    names: &LinkNames,
+) -> Result<Vec<LinkRecord>, ApiError> {
+    let by_short_id = format!(
+        "SELECT {LINK_COLUMNS} {LINK_FROM}
+         WHERE (d.host, l.short_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))"
+    );
+    let by_token = format!("SELECT {LINK_COLUMNS} {LINK_FROM} WHERE l.tracker_token = ANY($1)");
+    let by_code = format!("SELECT {LINK_COLUMNS} {LINK_FROM} WHERE l.code = ANY($1)");
+    let mut rows = Vec::new();
+    if !names.hosts.is_empty() {
+        let statement = client.prepare_cached(&by_short_id).await?;
+        let parameters: [&(dyn ToSql + Sync); 2] = [&names.hosts, &names.short_ids];
+        rows.extend(client.query(&statement, &parameters).await?);
+    }
+    if !names.tokens.is_empty() {
+        let statement = client.prepare_cached(&by_token).await?;
+        rows.extend(client.query(&statement, &[&names.tokens]).await?);
+    }
+    if !names.codes.is_empty() {
+        let statement = client.prepare_cached(&by_code).await?;
+        rows.extend(client.query(&statement, &[&names.codes]).await?);
+    }
+    rows.iter().map(link).collect()
 }
 
 /// Every link whose row has one of these keys, by key.

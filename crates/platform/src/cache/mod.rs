@@ -54,14 +54,21 @@ pub struct Versioned {
     pub record: Option<(Vec<u8>, i64)>,
 }
 
-/// What [`Cache::replace`] does in one step.
+/// What [`Cache::deliver`] does in one step.
 #[derive(Debug, Clone, Copy)]
-pub struct Replacement<'a> {
+pub struct Delivery<'a> {
     pub records: &'a [Versioned],
     pub ttl: Duration,
     pub channel: &'a str,
-    pub mark_key: &'a str,
-    pub mark: i64,
+    /// Published after the names of the records.
+    pub messages: &'a [String],
+    /// The key of the number of the last delivery.
+    pub number_key: &'a str,
+    /// What stands there, as [`Cache::get`] answered it: if it is something else by now,
+    /// somebody else has delivered, and nothing is done.
+    pub expected: Option<&'a [u8]>,
+    /// What is to stand there.
+    pub number: i64,
 }
 
 /// KEYS: the record's. ARGV: record, version, seconds to live. Whoever read an
@@ -76,6 +83,42 @@ const PUT_UNLESS_OLDER: &str = "
         end
     end
     redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[3])
+    return 1";
+
+/// KEYS: the number's, the records'. ARGV: the expected number or '', the new number, the
+/// channel, seconds to live, how many records, each record's (name, version or '', JSON),
+/// messages. The number is written first of all: a Redis that refuses writes refuses
+/// this one, before anything is changed or said.
+const DELIVER: &str = "
+    if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then
+        return 0
+    end
+    redis.call('SET', KEYS[1], ARGV[2])
+    local n_records = tonumber(ARGV[5])
+    for i = 1, n_records do
+        local version, json = ARGV[3 * i + 4], ARGV[3 * i + 5]
+        if version == '' then
+            redis.call('DEL', KEYS[i + 1])
+        else
+            local there = redis.call('GET', KEYS[i + 1])
+            local is_newer = false
+            if there then
+                local read, record = pcall(cjson.decode, there)
+                is_newer = read and type(record) == 'table'
+                    and type(record.version) == 'number'
+                    and record.version > tonumber(version)
+            end
+            if not is_newer then
+                redis.call('SET', KEYS[i + 1], json, 'EX', ARGV[4])
+            end
+        end
+    end
+    for i = 1, n_records do
+        redis.call('PUBLISH', ARGV[3], ARGV[3 * i + 3])
+    end
+    for i = 3 * n_records + 6, #ARGV do
+        redis.call('PUBLISH', ARGV[3], ARGV[i])
+    end
     return 1";
 
 /// A connection to Redis and the prefix of our keys.
@@ -156,42 +199,40 @@ impl Cache {
         version: i64,
         ttl: Duration,
     ) -> Result<(), CacheUnavailable> {
-        let command = self.put_command(key, json, version, ttl);
+        let mut command = redis::cmd("EVAL");
+        command.arg(PUT_UNLESS_OLDER).arg(1).arg(self.key(key));
+        command.arg(json).arg(version).arg(ttl.as_secs().max(1));
         self.bounded(async |connection| command.query_async(connection).await)
             .await
     }
 
-    fn put_command(&self, key: &str, json: &[u8], version: i64, ttl: Duration) -> redis::Cmd {
-        let mut put = redis::cmd("EVAL");
-        put.arg(PUT_UNLESS_OLDER).arg(1).arg(self.key(key));
-        put.arg(json).arg(version).arg(ttl.as_secs().max(1));
-        put
-    }
-
-    /// Replaces records by newer ones and names each of them on `channel`,
-    /// then stores `mark` under `mark_key`: all of it, or, if Redis ends
-    /// between, none.
-    pub async fn replace(&self, change: &Replacement<'_>) -> Result<(), CacheUnavailable> {
-        let mut pipeline = redis::pipe();
-        pipeline.atomic();
-        for Versioned { key, record } in change.records {
-            match record {
-                Some((json, version)) => {
-                    let mut put = redis::cmd("EVAL");
-                    put.arg(PUT_UNLESS_OLDER).arg(1).arg(self.key(key));
-                    put.arg(json).arg(version).arg(change.ttl.as_secs().max(1));
-                    pipeline.add_command(put).ignore();
-                }
-                None => {
-                    pipeline.del(self.key(key)).ignore();
-                }
-            }
-            pipeline.publish(self.key(change.channel), key).ignore();
+    /// Replaces records by newer ones, names each of them on the channel, and stores the
+    /// number of this delivery: all of it, or, if Redis ends between or refuses writes,
+    /// none. False if somebody else has delivered meanwhile: nothing was done then.
+    pub async fn deliver(&self, delivery: &Delivery<'_>) -> Result<bool, CacheUnavailable> {
+        let records = delivery.records;
+        let mut command = redis::cmd("EVAL");
+        command.arg(DELIVER).arg(records.len() + 1);
+        command.arg(self.key(delivery.number_key));
+        for record in records {
+            command.arg(self.key(&record.key));
         }
-        pipeline
-            .set(self.key(change.mark_key), change.mark)
-            .ignore();
-        self.bounded(async |connection| pipeline.query_async(connection).await)
+        command.arg(delivery.expected.unwrap_or_default());
+        command.arg(delivery.number);
+        command.arg(self.key(delivery.channel));
+        command.arg(delivery.ttl.as_secs().max(1));
+        command.arg(records.len());
+        for Versioned { key, record } in records {
+            command.arg(key);
+            match record {
+                Some((json, version)) => command.arg(version).arg(json),
+                None => command.arg("").arg(""),
+            };
+        }
+        for message in delivery.messages {
+            command.arg(message);
+        }
+        self.bounded(async |connection| command.query_async(connection).await)
             .await
     }
 

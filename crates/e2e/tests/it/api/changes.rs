@@ -4,6 +4,7 @@
 
 use e2e::{
     client::{BROWSER, Client, Tenant, create_account, create_key},
+    proxy::Proxy,
     servers::{PrivateServer, Servers},
     service::Service,
     wait::wait_for,
@@ -369,6 +370,259 @@ async fn a_replica_whose_channel_is_cut_hears_of_changes() {
         edge.stop();
     }
     drop((api, world));
+}
+
+/// Redis answers PING and reads, and refuses writes, for whatever reason: what it has is
+/// old, and nothing is said on the channel.
+#[tokio::test]
+async fn changes_are_heard_of_while_redis_refuses_writes() {
+    let redis = PrivateServer::start("redis");
+    let servers = Servers {
+        redis_url: redis.url.clone(),
+        ..Servers::find()
+    };
+    let world = World::on(servers).await;
+    let mut api = world.start_api();
+    api.expect_in_log("changes are not delivered");
+    api.expect_in_log("records were not written to Redis");
+    let tenant = Tenant::create(&world, &api, "refuses").await;
+    let mut replicas = Replicas::start(&world, &api, &[&[], &[]]);
+    for edge in &mut replicas.edges {
+        edge.expect_in_log("changes are not heard");
+    }
+    let link = Switch::create(&replicas.clients[0], &tenant).await;
+    let mut connection = world.redis().await;
+    let mut redis_does = async |command: &[&str]| {
+        let (name, args) = command.split_first().unwrap();
+        let done: Result<(), _> = redis::cmd(name)
+            .arg(args)
+            .query_async(&mut connection)
+            .await;
+        done.unwrap();
+    };
+    let refusals: [(&str, &[&str], &[&str]); 3] = [
+        (
+            "full",
+            &["CONFIG", "SET", "maxmemory", "1"],
+            &["CONFIG", "SET", "maxmemory", "0"],
+        ),
+        (
+            "without the replicas that it asks for",
+            &["CONFIG", "SET", "min-replicas-to-write", "1"],
+            &["CONFIG", "SET", "min-replicas-to-write", "0"],
+        ),
+        (
+            "read-only",
+            &["REPLICAOF", "127.0.0.1", "1"],
+            &["REPLICAOF", "NO", "ONE"],
+        ),
+    ];
+    for (what, refuse, take_again) in refusals {
+        replicas.all_lead(&link.url, what, "https://e.com/").await;
+        redis_does(refuse).await;
+        link.set("deactivated").await;
+        let end = format!("its end while Redis is {what}");
+        replicas.all_lead(&link.url, &end, "404").await;
+        wait_for("the age of the oldest change", true, async || {
+            let name = "waypost_api_oldest_undelivered_change_seconds";
+            api.metric(name).await > 0.0
+        })
+        .await;
+        assert_eq!(dependency(&replicas.edges[0], "redis").await, "up");
+        for service in [&api, &replicas.edges[0]] {
+            wait_for("the state that /ready shows", false, async || {
+                dependency(service, "changes").await == "up"
+            })
+            .await;
+        }
+        // And back again, by the channel.
+        redis_does(take_again).await;
+        for service in [&api, &replicas.edges[0]] {
+            wait_for("the state that /ready shows", true, async || {
+                dependency(service, "changes").await == "up"
+            })
+            .await;
+        }
+        replicas.all_lead(&link.url, "still its end", "404").await;
+        link.set("active").await;
+    }
+    for edge in replicas.edges {
+        edge.stop();
+    }
+    api.stop();
+    drop(world);
+}
+
+/// What a service's `/ready` says of a dependency.
+async fn dependency(service: &Service, name: &str) -> String {
+    let url = format!("{}/ready", service.url("admin.address"));
+    let report: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+    report["dependencies"][name].as_str().unwrap().to_owned()
+}
+
+/// Only links-api has lost Redis: redirectors reach it, and it has what is old.
+#[tokio::test]
+async fn changes_are_heard_of_while_links_api_alone_has_lost_redis() {
+    let world = World::new().await;
+    let server = world.servers.redis_url.strip_prefix("redis://").unwrap();
+    let proxy = Proxy::start(server).await;
+    let url = format!("redis://{}", proxy.address());
+    let env = world.env_with(&[("REDIS_URL", &url), ("REDIS_TIMEOUT_MS", "200")]);
+    let mut api = Service::start("links-api", &["serve"], &env);
+    api.expect_in_log("changes are not delivered");
+    api.expect_in_log("records were not written to Redis");
+    let tenant = Tenant::create(&world, &api, "alone").await;
+    let mut replicas = Replicas::start(&world, &api, &[&[], &[]]);
+    for edge in &mut replicas.edges {
+        edge.expect_in_log("changes are not heard");
+    }
+    let link = Switch::create(&replicas.clients[0], &tenant).await;
+    for is_silent in [false, true] {
+        replicas
+            .all_lead(&link.url, "the link", "https://e.com/")
+            .await;
+        match is_silent {
+            false => proxy.cut(),
+            true => proxy.freeze(),
+        }
+        link.set("deactivated").await;
+        replicas
+            .all_lead(&link.url, "its end without links-api's Redis", "404")
+            .await;
+        // What a redirector keeps is not read from Redis again meanwhile.
+        link.set("active").await;
+        replicas
+            .all_lead(&link.url, "its return", "https://e.com/")
+            .await;
+        link.set("deactivated").await;
+        replicas.all_lead(&link.url, "its end again", "404").await;
+        proxy.pass();
+        link.set("active").await;
+    }
+    replicas
+        .all_lead(&link.url, "its return by Redis", "https://e.com/")
+        .await;
+    for edge in replicas.edges {
+        edge.stop();
+    }
+    api.stop();
+    drop(world);
+}
+
+/// A links-api stands still in the middle of a delivery, for longer than anybody waits.
+#[tokio::test]
+async fn a_links_api_that_stands_still_stops_nobodys_changes() {
+    let world = World::new().await;
+    let server = world.servers.redis_url.strip_prefix("redis://").unwrap();
+    let proxy = Proxy::start(server).await;
+    let url = format!("redis://{}", proxy.address());
+    // What it waits for does not come, and nothing else ends its wait.
+    let env = world.env_with(&[
+        ("REDIS_URL", &url),
+        ("REDIS_TIMEOUT_MS", "60000"),
+        ("DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS", "600000"),
+    ]);
+    let frozen = Service::start("links-api", &["serve"], &env);
+    let api = world.start_api();
+    let tenant = Tenant::create(&world, &api, "frozen").await;
+    let replicas = Replicas::start(&world, &api, &[&[], &[]]);
+    let link = Switch::create(&replicas.clients[0], &tenant).await;
+    let own = Switch {
+        client: Client::new(&frozen, None),
+        ..Switch::create(&replicas.clients[0], &tenant).await
+    };
+    for link in [&link, &own] {
+        replicas
+            .all_lead(&link.url, "the link", "https://e.com/")
+            .await;
+    }
+    proxy.freeze();
+    // It takes up this change, and waits for Redis.
+    own.set("deactivated").await;
+    link.set("deactivated").await;
+    for link in [&link, &own] {
+        replicas.all_lead(&link.url, "its end", "404").await;
+    }
+    // Nothing of what the frozen one does later undoes anything.
+    proxy.pass();
+    link.set("active").await;
+    replicas
+        .all_lead(&link.url, "its return", "https://e.com/")
+        .await;
+    replicas.all_lead(&own.url, "its end", "404").await;
+    for edge in replicas.edges {
+        edge.stop();
+    }
+    api.stop();
+    drop((frozen, world));
+}
+
+/// A Redis that was emptied gets all deliveries again: new ones do not wait for them.
+#[tokio::test]
+async fn what_is_new_is_delivered_before_what_redis_has_lost() {
+    let world = World::new().await;
+    let mut api = world.start_api();
+    // If the table is locked for long.
+    api.expect_in_log("changes are not delivered");
+    let tenant = Tenant::create(&world, &api, "replay").await;
+    let client = Client::new(&api, None);
+    let link = Switch::create(&client, &tenant).await;
+    // Old deliveries of records that are gone, and numbers that nothing else has.
+    world
+        .db
+        .batch_execute(
+            "INSERT INTO changes (record_key, delivery)
+             SELECT 'link/gone.example/gone' || n, nextval('change_deliveries')
+             FROM generate_series(1, 20000) n",
+        )
+        .await
+        .unwrap();
+    let mut listener = redis::Client::open(world.servers.redis_url.as_str())
+        .unwrap()
+        .get_async_pubsub()
+        .await
+        .unwrap();
+    let channel = format!("{}changes", world.redis_prefix());
+    listener.subscribe(channel).await.unwrap();
+    // No relay sees the one without the other: Redis has lost its number, and a change is
+    // new.
+    let path = link.url.strip_prefix("https://").unwrap();
+    world
+        .db
+        .batch_execute("BEGIN; LOCK TABLE changes IN ACCESS EXCLUSIVE MODE;")
+        .await
+        .unwrap();
+    let mut connection = world.redis().await;
+    let _: () = redis::cmd("DEL")
+        .arg(format!("{}delivered", world.redis_prefix()))
+        .query_async(&mut connection)
+        .await
+        .unwrap();
+    world
+        .db
+        .batch_execute(&format!(
+            "INSERT INTO changes (record_key) VALUES ('link/{path}'); COMMIT;"
+        ))
+        .await
+        .unwrap();
+    let mut messages = listener.on_message();
+    let mut n_old = 0;
+    let mut is_new_delivered = false;
+    let wanted = format!("link/{path}");
+    while n_old < 20_000 {
+        let message = futures_util::StreamExt::next(&mut messages).await.unwrap();
+        let text: String = message.get_payload().unwrap();
+        if text.starts_with("link/gone.example/") {
+            n_old += 1;
+        }
+        if text == wanted && !is_new_delivered {
+            is_new_delivered = true;
+            // A batch may have been under way.
+            assert!(n_old <= 500, "{n_old} old deliveries came first");
+        }
+    }
+    assert!(is_new_delivered);
+    api.stop();
 }
 
 /// Whoever made a change may die before it tells anybody.

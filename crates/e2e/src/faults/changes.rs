@@ -1,0 +1,147 @@
+//! Changes of links while something is wrong: every redirector must obey them soon.
+
+use std::time::{Duration, Instant};
+
+use reqwest::{Client, Method, StatusCode, header, redirect};
+use serde_json::{Value, json};
+
+use super::{Expected, Stage};
+
+/// How long one change is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// links-api alone loses Redis: its connections end, and then they are silent.
+pub async fn api_loses_redis(stage: &mut Stage) -> Expected {
+    let mut expected = Expected::default();
+    for is_silent in [false, true] {
+        let end = Instant::now() + stage.form.fault / 2;
+        let proxy = stage.api_redis_proxy.as_ref().expect("it is planned");
+        match is_silent {
+            false => proxy.cut(),
+            true => proxy.freeze(),
+        }
+        let what = match is_silent {
+            false => "while links-api has no Redis",
+            true => "while links-api's Redis is silent",
+        };
+        expected.wrong.extend(check_until(stage, end, what).await);
+        stage
+            .api_redis_proxy
+            .as_ref()
+            .expect("it is planned")
+            .pass();
+        expected
+            .wrong
+            .extend(check(stage, "after links-api had lost Redis").await);
+    }
+    expected
+}
+
+/// Changes links until a time, and at least one: what was wrong first.
+pub async fn check_until(stage: &Stage, end: Instant, what: &str) -> Option<String> {
+    loop {
+        if let Some(wrong) = check(stage, what).await {
+            return Some(wrong);
+        }
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return None;
+        }
+        tokio::time::sleep(left.min(Duration::from_millis(500))).await;
+    }
+}
+
+/// Deactivates a link that every redirector has in memory, and waits until none leads
+/// there any more.
+async fn check(stage: &Stage, what: &str) -> Option<String> {
+    let prober = Prober::new(stage);
+    let link = prober.create_link().await;
+    if let Err(waited) = prober.wait_for(&link, StatusCode::FOUND).await {
+        return Some(format!(
+            "{what}, a new link does not lead anywhere: {waited:?}"
+        ));
+    }
+    prober.deactivate(&link).await;
+    match prober.wait_for(&link, StatusCode::NOT_FOUND).await {
+        Err(waited) => Some(format!("{what}, a change is not obeyed after {waited:?}")),
+        Ok(waited) if stage.form.max_change.is_some_and(|max| waited > max) => {
+            Some(format!("{what}, a change was obeyed after {waited:?} only"))
+        }
+        Ok(_) => None,
+    }
+}
+
+struct Prober<'s> {
+    stage: &'s Stage,
+    http: Client,
+}
+
+/// Its id, and the path that is asked for. Its first hop makes no record, so that the
+/// accounts know nothing of it.
+struct ProbedLink {
+    id: String,
+    path: String,
+}
+
+impl<'s> Prober<'s> {
+    fn new(stage: &'s Stage) -> Self {
+        let http = Client::builder().redirect(redirect::Policy::none());
+        let http = http.timeout(Duration::from_secs(10)).no_proxy().build();
+        Self {
+            stage,
+            http: http.expect("a client"),
+        }
+    }
+
+    async fn call(&self, method: Method, path: &str, body: &Value) -> Value {
+        let request = self
+            .http
+            .request(method, format!("{}{path}", self.stage.api_url))
+            .header("X-Api-Key", &self.stage.api_key)
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body.to_string());
+        let answer = request.send().await.expect("links-api answers");
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+        answer.json().await.expect("JSON")
+    }
+
+    async fn create_link(&self) -> ProbedLink {
+        let body = self.stage.tenant.link_body();
+        let link = self.call(Method::POST, "/api/v2/links", &body).await;
+        let text = |name: &str| link[name].as_str().expect(name).to_owned();
+        let url = text("shortUrl");
+        let path = url.splitn(4, '/').nth(3).expect("a path");
+        ProbedLink {
+            id: text("linkId"),
+            path: path.to_owned(),
+        }
+    }
+
+    async fn deactivate(&self, link: &ProbedLink) {
+        let path = format!("/api/v2/links/{}", link.id);
+        let body = json!({ "status": "deactivated" });
+        self.call(Method::PATCH, &path, &body).await;
+    }
+
+    /// Until all redirectors answer so: how long that took, or was waited for in vain.
+    async fn wait_for(&self, link: &ProbedLink, status: StatusCode) -> Result<Duration, Duration> {
+        let start = Instant::now();
+        for edge in &self.stage.edge_urls {
+            loop {
+                let request = self
+                    .http
+                    .get(format!("{edge}/{}", link.path))
+                    .header(header::HOST, &self.stage.tenant.short_host);
+                let answer = request.send().await;
+                if answer.is_ok_and(|answer| answer.status() == status) {
+                    break;
+                }
+                if start.elapsed() > PATIENCE {
+                    return Err(start.elapsed());
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+        Ok(start.elapsed())
+    }
+}
