@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 
 use lapin::{
     BasicProperties, Channel, Connection, message::Delivery, options::BasicPublishOptions,
-    types::ShortString, uri::AMQPUri,
+    types::ShortString,
 };
 use platform::{
-    amqp::{self, Topology},
+    amqp::{self, Addresses, Topology},
     backoff::Backoff,
 };
 use tokio::sync::mpsc;
@@ -37,19 +37,19 @@ pub struct Receipts {
 }
 
 pub struct Sender {
-    uri: AMQPUri,
+    addresses: Addresses,
     topology: Topology,
     waiting: mpsc::Receiver<Receipt>,
 }
 
-pub fn channel(uri: AMQPUri, topology: Topology) -> (Receipts, Sender) {
+pub fn channel(addresses: Addresses, topology: Topology) -> (Receipts, Sender) {
     let (sender, waiting) = mpsc::channel(MAX_WAITING);
     let receipts = Receipts {
         topology: topology.clone(),
         waiting: sender,
     };
     let sender = Sender {
-        uri,
+        addresses,
         topology,
         waiting,
     };
@@ -114,7 +114,8 @@ impl Sender {
         let (_, channel) = match channel {
             Some(open) => open,
             none => {
-                let connecting = amqp::connect(&self.uri, &self.topology, "click-worker receipts");
+                let connecting =
+                    amqp::connect(&self.addresses, &self.topology, "click-worker receipts");
                 none.insert(connecting.await?)
             }
         };

@@ -94,7 +94,7 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     }
     let (receipts, sender) = receipts::channel(settings.amqp.amqp_url.clone(), topology.clone());
     let worker = Worker {
-        uri: settings.amqp.amqp_url.clone(),
+        addresses: settings.amqp.amqp_url.clone(),
         heartbeat_s: settings.consumer_heartbeat_s,
         topology,
         leases,

@@ -40,7 +40,7 @@ const FURTHER_QUEUES_INTERVAL: Duration = Duration::from_secs(60);
 const QUEUE_LEASE_PREFIX: &str = "queue:";
 
 pub struct Worker {
-    pub uri: lapin::uri::AMQPUri,
+    pub addresses: amqp::Addresses,
     pub heartbeat_s: u16,
     pub topology: Topology,
     pub leases: Leases,
@@ -113,9 +113,8 @@ impl Worker {
     }
 
     async fn session(&self) -> Result<std::convert::Infallible, SessionEnd> {
-        let mut uri = self.uri.clone();
-        uri.query.heartbeat = Some(self.heartbeat_s);
-        let connecting = amqp::connect(&uri, &self.topology, "click-worker");
+        let addresses = self.addresses.with_heartbeat(self.heartbeat_s);
+        let connecting = amqp::connect(&addresses, &self.topology, "click-worker");
         let (connection, _channel) = tokio::select! {
             connected = connecting => connected?,
             () = self.stopping.cancelled() => return Err(SessionEnd::Stopping),

@@ -78,6 +78,8 @@ pub struct Metrics {
     pub click_duration: Histogram,
     pub spool_bytes: Gauge,
     pub spool_damaged: Counter,
+    pub spool_unreadable: Counter,
+    pub receipts_failures: Counter,
     pub published_events: Counter,
     pub published_messages: Counter,
     pub resent_events: Counter,
@@ -108,6 +110,8 @@ impl Metrics {
             click_duration: Histogram::new(exponential_buckets(0.000_05, 2.0, 18)),
             spool_bytes: Gauge::default(),
             spool_damaged: Counter::default(),
+            spool_unreadable: Counter::default(),
+            receipts_failures: Counter::default(),
             published_events: Counter::default(),
             published_messages: Counter::default(),
             resent_events: Counter::default(),
@@ -154,6 +158,16 @@ impl Metrics {
             "waypost_edge_spool_damaged",
             "Damaged stretches of the spool that were skipped",
             m.spool_damaged,
+        );
+        registry.register(
+            "waypost_edge_spool_unreadable",
+            "Segments of the spool, or parts of them, that could not be read and were skipped",
+            m.spool_unreadable,
+        );
+        registry.register(
+            "waypost_edge_receipts_failures",
+            "Queues of receipts that could not be declared or were lost",
+            m.receipts_failures,
         );
         registry.register(
             "waypost_edge_published_events",

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use platform::{
     amqp::AmqpSettings,
     cache::CacheSettings,
-    settings::{Secret, long_secret},
+    settings::{Secret, http_base_url, long_secret},
     telemetry::TelemetrySettings,
 };
 
@@ -81,8 +81,9 @@ pub struct Settings {
     #[arg(long, env = "EDGE_MAX_MISSES_PER_MINUTE", default_value = "60")]
     pub edge_max_misses_per_minute: u32,
 
-    /// The origin: links-api's ORIGIN_BIND, as in http://127.0.0.1:8081.
-    #[arg(long, env = "ORIGIN_URL", value_parser = http_url)]
+    /// The origin: links-api's ORIGIN_BIND, as in http://127.0.0.1:8081. TLS (https://) is
+    /// not spoken.
+    #[arg(long, env = "ORIGIN_URL", value_parser = http_base_url)]
     pub origin_url: String,
     /// The secret shared with links-api, at least 16 characters.
     #[arg(long, env = "ORIGIN_TOKEN", hide_env_values = true, value_parser = long_secret)]
@@ -185,14 +186,6 @@ impl Settings {
     pub fn drain_timeout(&self) -> Duration {
         Duration::from_secs(self.drain_timeout_s)
     }
-}
-
-fn http_url(text: &str) -> Result<String, String> {
-    let url = reqwest::Url::parse(text).map_err(|error| error.to_string())?;
-    if url.scheme() != "http" || !url.has_host() {
-        return Err("it must start with http:// and name a host".to_owned());
-    }
-    Ok(text.trim_end_matches('/').to_owned())
 }
 
 fn sync_policy(text: &str) -> Result<SyncPolicy, String> {

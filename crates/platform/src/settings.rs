@@ -58,12 +58,9 @@ pub fn sentence(error: &clap::Error, command: &Command) -> Option<String> {
             let why = std::error::Error::source(error).map_or_else(
                 || possible_values(error),
                 // A parser's own words may quote a secret.
-                |why| {
-                    if secret {
-                        String::new()
-                    } else {
-                        format!(": {why}")
-                    }
+                |why| match secret && !why.is::<Explained>() {
+                    true => String::new(),
+                    false => format!(": {why}"),
                 },
             );
             Some(format!(
@@ -101,6 +98,10 @@ fn find<'c>(command: &'c Command, shown: &str) -> Option<&'c Arg> {
 pub struct Secret(String);
 
 impl Secret {
+    pub fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -117,6 +118,82 @@ impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("(secret)")
     }
+}
+
+/// What is wrong with a setting's value, in words that quote nothing of it: they may be
+/// shown though the value is a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Explained(pub String);
+
+/// A URL that names one server by a scheme that is spoken in clear. What stands behind the
+/// host is not looked at, but for a fragment, which means nothing to any server.
+/// `encrypted` are the schemes of the same protocol over TLS.
+pub fn server_url(text: &str, scheme: &str, encrypted: &[&str]) -> Result<url::Url, Explained> {
+    let explained = |why: &str| Err(Explained(why.to_owned()));
+    let given = text.split_once("://").map(|(given, _)| given);
+    let given = given.unwrap_or_default().to_ascii_lowercase();
+    if encrypted.contains(&given.as_str()) {
+        return Err(Explained(format!(
+            "{given}:// needs TLS, which is not spoken: use {scheme}:// over a private network"
+        )));
+    }
+    let Some(rest) = text
+        .strip_prefix(scheme)
+        .and_then(|rest| rest.strip_prefix("://"))
+    else {
+        return Err(Explained(format!("it must begin with {scheme}://")));
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, tail) = rest.split_at(end);
+    if tail.contains('@') {
+        return explained("/, ?, # and @ in a user or password must be percent-encoded");
+    }
+    if tail.contains('#') {
+        return explained("it must not have a part behind #");
+    }
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    if host.is_empty() || host.starts_with(':') {
+        return explained("it names no host");
+    }
+    if host.contains(',') {
+        return explained("it must name one host");
+    }
+    let (name, port) = match host.strip_prefix('[') {
+        Some(_) => host.rsplit_once(']').map_or((host, ""), |(name, port)| {
+            (name, port.strip_prefix(':').unwrap_or(port))
+        }),
+        None => host.split_once(':').unwrap_or((host, "")),
+    };
+    let is_name = |name: &str| {
+        name.starts_with('[')
+            || name
+                .chars()
+                .all(|char| char.is_ascii_alphanumeric() || "-._".contains(char))
+    };
+    if !is_name(name) {
+        return explained("its host is no host name or address");
+    }
+    let has_port = host.len() > name.len() && !host.ends_with(']');
+    if has_port && !port.parse::<u16>().is_ok_and(|port| port > 0) {
+        return explained("its port is no number from 1 to 65535");
+    }
+    match url::Url::parse(text) {
+        Ok(url) if url.has_host() => Ok(url),
+        _ => explained("its host is no host name or address"),
+    }
+}
+
+/// A parser for a URL that paths are put behind; without the slash at its end.
+pub fn http_base_url(text: &str) -> Result<String, Explained> {
+    let url = server_url(text, "http", &["https"])?;
+    if url.query().is_some() || !url.username().is_empty() || url.password().is_some() {
+        let wrong = "it must have no user, password or query";
+        return Err(Explained(wrong.to_owned()));
+    }
+    Ok(text.trim_end_matches('/').to_owned())
 }
 
 /// A parser for a secret that somebody might otherwise leave at "secret".
@@ -141,8 +218,14 @@ mod tests {
         port: u16,
         #[arg(long, env = "EXAMPLE_TOKEN", hide_env_values = true, value_parser = refuse)]
         token: Option<Secret>,
+        #[arg(long, env = "EXAMPLE_BROKER", hide_env_values = true, value_parser = broker)]
+        broker: Option<Secret>,
         #[arg(long, default_value = "a", value_parser = ["a", "b"])]
         letter: String,
+    }
+
+    fn broker(text: &str) -> Result<Secret, Explained> {
+        server_url(text, "amqp", &["amqps"]).map(|_| Secret(text.to_owned()))
     }
 
     fn refuse(value: &str) -> Result<Secret, String> {
@@ -182,6 +265,38 @@ mod tests {
             said,
             "EXAMPLE_TOKEN has a value that is not valid; see --help"
         );
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_secret_is_explained_where_that_quotes_nothing() {
+        let error = Example::try_parse_from(["example", "--url", "x", "--broker", "hunter2"]);
+        let error = error.expect_err("it is no URL");
+        assert_eq!(
+            sentence(&error, &Example::command()).unwrap(),
+            "EXAMPLE_BROKER has a value that is not valid: it must begin with amqp://; see --help"
+        );
+    }
+
+    #[test]
+    fn a_base_url_is_plain_http_to_one_host() {
+        let base = |text| http_base_url(text).map_err(|error| error.to_string());
+        assert_eq!(base("http://h:1/"), Ok("http://h:1".to_owned()));
+        assert_eq!(base("http://[::1]:1/a"), Ok("http://[::1]:1/a".to_owned()));
+        let table = [
+            ("https://h", "TLS"),
+            ("h:1", "http://"),
+            ("http://", "host"),
+            ("http://a,b", "one host"),
+            ("http://a:1,http://b:1", "one host"),
+            ("http://h?x=1", "query"),
+            ("http://u@h", "user"),
+            ("http://h#x", "#"),
+            ("http://h:99999", "port"),
+        ];
+        for (text, expected) in table {
+            let refused = base(text).expect_err(text);
+            assert!(refused.contains(expected), "{text}: {refused}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use crate::settings::http_base_url;
 use anyhow::Context as _;
 use opentelemetry::{
     global,
@@ -31,9 +32,9 @@ pub struct TelemetrySettings {
     #[arg(long, env = "LOG", default_value = "info,actix_server=warn,actix_http=off,lapin=off,deadpool=off",
           value_parser = log_filter)]
     pub log: String,
-    /// Base URL of an OTLP/HTTP collector, such as http://localhost:4318.
-    /// Without it nothing is traced.
-    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    /// Base URL of an OTLP/HTTP collector, such as http://localhost:4318. Without it
+    /// nothing is traced. TLS (https://) is not spoken.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_parser = http_base_url)]
     pub otlp_endpoint: Option<String>,
     /// The share of requests that start a trace, 0 to 1. Too high: traced
     /// clicks cost the redirect path more than others.

@@ -9,12 +9,19 @@ use std::{str::FromStr, time::Duration};
 
 pub use deadpool_postgres::{GenericClient, Object, Pool, PoolError, Transaction};
 use deadpool_postgres::{Manager, ManagerConfig, RecyclingMethod, Runtime, Timeouts};
-use tokio_postgres::{Config, NoTls};
+use platform::settings::Explained;
+use tokio_postgres::{
+    Config, NoTls,
+    config::{ChannelBinding, SslMode, SslNegotiation},
+};
 
 /// The settings of connections, the same for every service with a database.
 #[derive(Debug, Clone, clap::Args)]
 pub struct PoolSettings {
-    /// postgres://user:password@host:port/database
+    /// postgres://user:password@host:port/database. Several hosts as in
+    /// postgres://user:password@host:port,host:port/database?target_session_attrs=read-write
+    /// are tried in turn until one takes writes; load_balance_hosts=random changes the
+    /// order. TLS (sslmode=require) is not spoken.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_parser = database_url)]
     pub database_url: Config,
     /// Connections kept to Postgres. Too low: requests wait and get 503 under
@@ -40,10 +47,28 @@ pub struct PoolSettings {
     pub database_idle_in_transaction_timeout_ms: u32,
 }
 
-fn database_url(text: &str) -> Result<Config, String> {
-    let config = Config::from_str(text).map_err(|error| error.to_string())?;
+fn database_url(text: &str) -> Result<Config, Explained> {
+    let explained = |why: &str| Err(Explained(why.to_owned()));
+    if text.matches("://").count() > 1 {
+        return explained("several hosts stand in one URL, with commas between them");
+    }
+    let Ok(config) = Config::from_str(text) else {
+        return explained(
+            "it is not postgres://user:password@host:port/database with options that are \
+             known and spelled as libpq's",
+        );
+    };
     if config.get_hosts().is_empty() {
-        return Err("it names no host".to_owned());
+        return explained("it names no host");
+    }
+    if config.get_ssl_mode() == SslMode::Require
+        || config.get_ssl_negotiation() == SslNegotiation::Direct
+        || config.get_channel_binding() == ChannelBinding::Require
+    {
+        return explained(
+            "sslmode=require, sslnegotiation=direct and channel_binding=require need TLS, \
+             which is not spoken",
+        );
     }
     Ok(config)
 }
@@ -192,6 +217,50 @@ pub async fn ping(pool: Pool) -> Result<(), PingError> {
         Err(_) => {
             close(client);
             Err(PingError::TimedOut)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_postgres::config::TargetSessionAttrs;
+
+    use super::*;
+
+    #[test]
+    fn several_hosts_are_taken_with_what_is_asked_of_them() {
+        let url = "postgres://u:p@a:1,b,[::1]:3/d?target_session_attrs=read-write";
+        let config = database_url(url).unwrap();
+        assert_eq!(config.get_hosts().len(), 3);
+        assert_eq!(config.get_ports(), [1, 5432, 3]);
+        let attributes = config.get_target_session_attrs();
+        assert_eq!(attributes, TargetSessionAttrs::ReadWrite);
+    }
+
+    #[test]
+    fn a_url_that_cannot_be_kept_is_refused() {
+        let table = [
+            ("", "no host"),
+            ("mysql://u:secret@h/d", "postgres://"),
+            ("postgres:///d", "no host"),
+            ("postgres://u:secret@h/d?sslmode=require", "TLS"),
+            ("postgres://u:secret@h/d?sslmode=verify-full", "known"),
+            ("postgres://u:secret@h/d?channel_binding=require", "TLS"),
+            (
+                "postgres://u:secret@h/d?sslmode=require&sslnegotiation=direct",
+                "TLS",
+            ),
+            ("postgres://u:secret@h/d?sslrootcert=/x", "known"),
+            ("postgres://u:secret@h/d?secret=1", "known"),
+            ("postgres://a:1,postgres://b:1/d", "in one URL"),
+        ];
+        for (text, expected) in table {
+            let refused = database_url(text).expect_err(text).to_string();
+            assert!(refused.contains(expected), "{text}: {refused}");
+            assert!(!refused.contains("secret"), "{text}: {refused}");
+        }
+        for good in ["postgres://h/d?sslmode=disable", "host=h user=u dbname=d"] {
+            assert!(database_url(good).is_ok(), "{good}");
         }
     }
 }

@@ -206,6 +206,152 @@ async fn nacks_alarms_and_restarts_of_the_broker_lose_nothing() {
     clicker.api.stop();
 }
 
+/// The queue of receipts cannot be had, as when the node of a cluster is away that it was
+/// on: clicks are published and stored all the same, over one connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn publishing_does_not_wait_for_receipts() {
+    let broker = PrivateServer::start("rabbitmq");
+    let servers = Servers {
+        amqp_url: broker.url.clone(),
+        ..Servers::find()
+    };
+    let world = World::on(servers).await;
+    // One who may declare everything but queues of receipts.
+    broker.rabbitmqctl(&["add_user", "redirector", "secret"]);
+    let permit = |configure: &str| {
+        broker.rabbitmqctl(&["set_permissions", "redirector", configure, ".*", ".*"]);
+    };
+    permit("^(?!.*receipts)");
+    let (_, address) = broker.url.rsplit_once('@').unwrap();
+    let url = format!("amqp://redirector:secret@{address}");
+    let settings = [("AMQP_URL", url.as_str()), ("RESEND_AFTER_MS", "300")];
+    let (mut clicker, mut edge) =
+        Clicker::new(&world, |api| world.start_edge_with(api, &settings)).await;
+    edge.expect_in_log("receipts are not heard");
+    edge.expect_in_log("sending again");
+    let worker = world.start_worker();
+    clicker.click(50).await;
+    clicker
+        .wait_for_metric(&edge, "waypost_edge_receipts_failures_total", 3.0)
+        .await;
+    clicker.click(50).await;
+    wait_for("the clicks", clicker.n_clicks, async || {
+        world.count("SELECT count(*) FROM clicks").await
+    })
+    .await;
+    for reason in ["connection_lost", "not_connected", "returned"] {
+        assert_eq!(edge.metric(&failures(reason)).await, 0.0, "{reason}");
+    }
+    // Until receipts are heard, clicks stay in the spool.
+    assert!(edge.metric("waypost_edge_spool_bytes").await > 0.0);
+    permit(".*");
+    wait_for("an empty spool", 0.0, async || {
+        edge.metric("waypost_edge_spool_bytes").await
+    })
+    .await;
+    edge.stop();
+    worker.stop();
+    clicker.api.stop();
+}
+
+/// A broker that refuses and one that says nothing stand in the list as well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn any_of_several_brokers_will_do() {
+    let world = World::new().await;
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (user, rest) = world.servers.amqp_url.rsplit_once('@').unwrap();
+    let (server, vhost) = rest.split_once('/').unwrap();
+    let silent = silent.local_addr().unwrap();
+    for url in [
+        format!("{user}@127.0.0.1:1,{silent},{server}/{vhost}"),
+        format!("{user}@127.0.0.1:1/{vhost},{user}@{server}/{vhost}"),
+    ] {
+        let settings = [("AMQP_URL", url.as_str())];
+        let (mut clicker, edge) =
+            Clicker::new(&world, |api| world.start_edge_with(api, &settings)).await;
+        let worker = world.start_worker_with(&settings);
+        let before = world.count("SELECT count(*) FROM clicks").await;
+        clicker.click(10).await;
+        wait_for("the clicks", before + 10, async || {
+            world.count("SELECT count(*) FROM clicks").await
+        })
+        .await;
+        edge.stop();
+        worker.stop();
+        clicker.api.stop();
+        break_tenant(&world).await;
+    }
+}
+
+/// The next tenant has the same hosts.
+async fn break_tenant(world: &World) {
+    let sql = "UPDATE domains SET host = 'gone.' || host; UPDATE lists SET phone_number = phone_number || '0'";
+    world.db.batch_execute(sql).await.unwrap();
+}
+
+/// The workers are away, the redirector is stopped, and the broker loses its queues.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_no_worker_has_stored_survives_a_stop_and_the_loss_of_its_queue() {
+    let world = World::new().await;
+    let (mut clicker, edge) = Clicker::new(&world, |api| world.start_edge(api)).await;
+    clicker.click(30).await;
+    clicker
+        .wait_for_metric(&edge, "waypost_edge_published_events_total", 30.0)
+        .await;
+    edge.stop();
+    let (_connection, channel) = world.amqp().await;
+    for queue in world.topology().event_queues() {
+        channel
+            .queue_delete(queue, Default::default())
+            .await
+            .unwrap();
+    }
+    let edge = world.start_edge(&clicker.api);
+    clicker.are_stored(&world).await;
+    edge.stop();
+    clicker.api.stop();
+}
+
+/// Part of the spool is gone from the disk while the broker is away.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_segment_that_is_gone_stops_nothing() {
+    let world = World::new().await;
+    let (proxy, url) = proxied(&world.servers).await;
+    proxy.cut();
+    let settings = [
+        ("AMQP_URL", url.as_str()),
+        ("SPOOL_SEGMENT_BYTES", "2048"),
+        ("RESEND_AFTER_MS", "300"),
+    ];
+    let (mut clicker, mut edge) =
+        Clicker::new(&world, |api| world.start_edge_with(api, &settings)).await;
+    edge.expect_in_log("publishing begins anew");
+    edge.expect_in_log("a part of the spool cannot be read and is skipped");
+    edge.expect_in_log("sending again");
+    clicker.click(40).await;
+    let files = std::fs::read_dir(world.spool_dir()).unwrap();
+    let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    files.retain(|file| file.extension().is_some_and(|name| name == "seg"));
+    files.sort();
+    assert!(files.len() >= 4, "{files:?}");
+    std::fs::remove_file(&files[1]).unwrap();
+    proxy.pass();
+    let worker = world.start_worker();
+    clicker
+        .wait_for_metric(&edge, "waypost_edge_spool_unreadable_total", 1.0)
+        .await;
+    clicker.click(1).await;
+    wait_for("an empty spool", 0.0, async || {
+        edge.metric("waypost_edge_spool_bytes").await
+    })
+    .await;
+    let n_stored = world.count("SELECT count(*) FROM clicks").await;
+    assert!((20..clicker.n_clicks).contains(&n_stored), "{n_stored}");
+    edge.stop();
+    worker.stop();
+    clicker.api.stop();
+}
+
 async fn proxied(servers: &Servers) -> (Proxy, String) {
     let (user, rest) = servers.amqp_url.rsplit_once('@').unwrap();
     let (server, vhost) = rest.split_once('/').unwrap();

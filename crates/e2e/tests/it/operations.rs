@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use e2e::{
     client::{BROWSER, Client, Tenant},
-    service::{Env, command},
+    service::{Env, Service, command},
     wait::wait_for,
     world::World,
 };
@@ -107,6 +107,88 @@ async fn a_wrong_setting_is_named_and_a_secret_is_not_shown() {
         );
         assert_eq!(said.contains(&format!("{value:?}")), shown, "{said}");
         assert!(!said.contains("hunter2"), "{said}");
+    }
+}
+
+/// A scheme or an option that cannot be kept must not mean something else without a word:
+/// amqps:// was spoken in clear.
+#[tokio::test]
+async fn a_url_that_cannot_be_kept_stops_the_start_and_says_why() {
+    let world = World::new().await;
+    let urls = [
+        ("AMQP_URL", "amqps://u:hunter2@h/%2f", "TLS"),
+        ("AMQP_URL", "amqp://u:hunter2@a,amqps://u:hunter2@b", "TLS"),
+        ("AMQP_URL", "amqp://u:hunter2@h?verify=hunter2", "not known"),
+        ("AMQP_URL", "amqp://u:hunter2@h?hunter2=x", "not known"),
+        ("AMQP_URL", "h,h:5672", "begin with amqp://"),
+        ("REDIS_URL", "rediss://u:hunter2@h", "TLS"),
+        ("REDIS_URL", "redis://u:hunter2@h?ssl=true", "not known"),
+        ("REDIS_URL", "redis://a,b", "one host"),
+        (
+            "DATABASE_URL",
+            "postgres://u:hunter2@h/d?sslmode=require",
+            "TLS",
+        ),
+        (
+            "DATABASE_URL",
+            "postgres://u:hunter2@h/d?hunter2=1",
+            "known",
+        ),
+        ("ORIGIN_URL", "https://h", "TLS"),
+        ("ORIGIN_URL", "http://a,b", "one host"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://h:4318", "TLS"),
+        (
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "h:4318",
+            "begin with http://",
+        ),
+    ];
+    for (name, args) in SERVICES {
+        for (setting, value, why) in urls {
+            let is_read = match name {
+                "links-api" => !["AMQP_URL", "ORIGIN_URL"].contains(&setting),
+                "edge-redirector" => setting != "DATABASE_URL",
+                _ => !["REDIS_URL", "ORIGIN_URL"].contains(&setting),
+            };
+            if !is_read {
+                continue;
+            }
+            let mut env = world.env();
+            env.insert("ORIGIN_URL".to_owned(), "http://127.0.0.1:1".to_owned());
+            env.insert(setting.to_owned(), value.to_owned());
+            let (code, said) = refusal(name, args, &env);
+            assert_eq!(code, Some(2), "{name} {setting}={value}: {said}");
+            assert_eq!(said.lines().count(), 1, "{said}");
+            assert!(
+                said.starts_with(&format!("{name}: {setting} has a value")),
+                "{said}"
+            );
+            assert!(said.contains(why), "{setting}={value}: {said}");
+            assert!(!said.contains("hunter2"), "{said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn any_of_several_database_hosts_that_takes_writes_will_do() {
+    let world = World::new().await;
+    let url = world.env()["DATABASE_URL"].clone();
+    let (user, rest) = url.split_once('@').unwrap();
+    let (host, database) = rest.split_once('/').unwrap();
+    let url = format!("{user}@127.0.0.1:1,{host}/{database}?target_session_attrs=read-write");
+    let env = world.env_with(&[("DATABASE_URL", &url)]);
+    let api = Service::start("links-api", &["serve"], &env);
+    let tenant = Tenant::create(&world, &api, "hosts").await;
+    Client::new(&api, None).mint(&tenant).await;
+    api.stop();
+    for (name, args) in SERVICES {
+        if name == "edge-redirector" {
+            continue;
+        }
+        let args = [args, &["--help"]].concat();
+        let help = command(name, &args, &env).output().unwrap();
+        let help = String::from_utf8(help.stdout).unwrap();
+        assert!(help.contains("target_session_attrs"), "{name}: {help}");
     }
 }
 

@@ -16,6 +16,7 @@ mod unstored;
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -56,11 +57,12 @@ const IDLE: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(250);
 /// Persistent, as queues are.
 const PERSISTENT: u8 = 2;
-/// How long a stop waits for receipts. Without them, a confirm has to do.
+/// How long a stop waits for receipts. What none came for stays in the spool, and is sent
+/// again after the next start.
 const RECEIPTS_AT_STOP: Duration = Duration::from_secs(1);
 
 pub struct PublisherSettings {
-    pub uri: lapin::uri::AMQPUri,
+    pub addresses: amqp::Addresses,
     pub topology: Topology,
     pub confirm_timeout: Duration,
     pub drain_timeout: Duration,
@@ -91,8 +93,6 @@ enum SessionEnd {
     NotPublished(#[from] lapin::Error),
     #[error("the spool cannot be read: {0}")]
     Spool(#[from] std::io::Error),
-    #[error("RabbitMQ ended the consumer of receipts: its queue is gone")]
-    NoReceipts,
 }
 
 impl SessionEnd {
@@ -105,7 +105,6 @@ impl SessionEnd {
             Self::Unconfirmed(Unconfirmed::Ended(_)) | Self::NotPublished(_) => "connection_lost",
             Self::Unconfirmed(Unconfirmed::TimedOut(_)) => "confirm_timeout",
             Self::Spool(_) => "spool_unreadable",
-            Self::NoReceipts => "receipts_queue_gone",
         }
     }
 }
@@ -139,6 +138,13 @@ impl Publisher {
             };
             let Err(end) = end else {
                 tracing::info!("all clicks are published");
+                let bytes = self.spool.bytes();
+                if bytes > 0 {
+                    tracing::info!(
+                        spool.bytes = bytes,
+                        "clicks that no worker has stored yet stay in the spool: they are sent again after the next start"
+                    );
+                }
                 return Ok(());
             };
             if progress.confirmed != before {
@@ -164,17 +170,41 @@ impl Publisher {
     ) -> Result<(), SessionEnd> {
         let settings = &self.settings;
         let (connection, channel) =
-            amqp::connect(&settings.uri, &settings.topology, "edge-redirector").await?;
+            amqp::connect(&settings.addresses, &settings.topology, "edge-redirector").await?;
+        let connection = Arc::new(connection);
+        let result = self
+            .publish_on(&connection, channel, reader, progress)
+            .await;
+        self.metrics.broker_blocked.set(0);
+        match &result {
+            Ok(()) => amqp::close(&connection).await,
+            // It would stay open, and the next session opens another.
+            Err(_) => amqp::close_in_background(connection),
+        }
+        result
+    }
+
+    async fn publish_on(
+        &self,
+        connection: &Arc<Connection>,
+        channel: Channel,
+        reader: &mut Reader,
+        progress: &mut Progress,
+    ) -> Result<(), SessionEnd> {
         channel
             .confirm_select(ConfirmSelectOptions::default())
             .await?;
-        let queue = settings.topology.receipts_queue(&progress.process);
-        let receipts = Receipts::open(&connection, queue).await?;
+        let receipts = Receipts::start(
+            connection.clone(),
+            self.settings.topology.clone(),
+            progress.process.clone(),
+            self.metrics.clone(),
+        );
         self.health.up();
         tracing::info!("connected to RabbitMQ");
         let mut session = Session {
             publisher: self,
-            connection: &connection,
+            connection,
             channel,
             window: VecDeque::with_capacity(WINDOW),
             releases: Releases::default(),
@@ -184,13 +214,9 @@ impl Publisher {
             durable: self.spool.durable(),
             is_blocked: false,
         };
-        let result = session.run(reader, progress).await;
-        self.metrics.broker_blocked.set(0);
-        if result.is_ok() {
-            session.receipts.delete().await;
-            amqp::close(&connection).await;
-        }
-        result
+        session.run(reader, progress).await?;
+        session.receipts.stop().await;
+        Ok(())
     }
 }
 
@@ -275,7 +301,7 @@ impl Session<'_> {
         loop {
             let is_stopping = self.publisher.stopping.is_cancelled();
             self.durable.mark_unchanged();
-            self.take_receipts(progress)?;
+            self.take_receipts(progress);
             let sent_all = self.fill_window(reader, progress).await?;
             let spool_bytes = i64::try_from(self.publisher.spool.bytes()).unwrap_or(i64::MAX);
             self.publisher.metrics.spool_bytes.set(spool_bytes);
@@ -285,7 +311,7 @@ impl Session<'_> {
                 tokio::select! {
                     result = confirm => {
                         amqp::confirmed(result)?;
-                        self.confirm_oldest(progress)?;
+                        self.confirm_oldest(progress);
                     }
                     _ = more, if sent_all => tokio::time::sleep(LINGER).await,
                     () = tokio::time::sleep(TICK) => {}
@@ -300,14 +326,18 @@ impl Session<'_> {
             let all_are_stored = progress.unstored.first().is_none();
             if is_stopping {
                 let since = all_confirmed_since.get_or_insert_with(Instant::now);
-                if all_are_stored || since.elapsed() >= RECEIPTS_AT_STOP {
-                    self.publisher.spool.release(reader.position())?;
+                if all_are_stored {
+                    self.publisher.spool.release(reader.position());
+                    return Ok(());
+                }
+                // The broker may lose what no worker has stored: it stays in the spool.
+                if since.elapsed() >= RECEIPTS_AT_STOP {
                     return Ok(());
                 }
             }
             if idle_since.elapsed() >= IDLE && all_are_stored && self.publisher.spool.bytes() > 0 {
                 self.publisher.spool.close_segment(reader.position());
-                self.publisher.spool.release(reader.position())?;
+                self.publisher.spool.release(reader.position());
             }
             tokio::select! {
                 _ = self.durable.changed() => {
@@ -332,15 +362,19 @@ impl Session<'_> {
             let Some(batch) = reader.next_batch(MAX_EVENTS_PER_MESSAGE, MAX_MESSAGE_BYTES)? else {
                 return Ok(true);
             };
-            if batch.n_damaged > 0 {
-                let n_damaged = u64::try_from(batch.n_damaged).unwrap_or(u64::MAX);
-                self.publisher.metrics.spool_damaged.inc_by(n_damaged);
-            }
+            self.count_damage(&batch);
             if batch.n_records > 0 {
                 self.publish_batch(&batch, progress).await?;
             }
         }
         Ok(false)
+    }
+
+    fn count_damage(&self, batch: &Batch) {
+        let metrics = &self.publisher.metrics;
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        metrics.spool_damaged.inc_by(count(batch.n_damaged));
+        metrics.spool_unreadable.inc_by(count(batch.n_unreadable));
     }
 
     /// A message of what seems to be lost, if there is such and the window has
@@ -366,8 +400,15 @@ impl Session<'_> {
             .again_reader
             .next_batch(MAX_EVENTS_PER_MESSAGE, MAX_MESSAGE_BYTES)?;
         match (self.again, batch) {
-            // Of a segment that was deleted meanwhile nothing is left to send.
             (Some(MessageId { partition, range }), Some(batch)) if batch.start < range.end => {
+                self.count_damage(&batch);
+                if batch.n_unreadable > 0 {
+                    // What is read of it after all is published below.
+                    let start = range.start;
+                    let end = range.end.min(batch.end);
+                    let range = Range { start, end };
+                    progress.unstored.give_up(MessageId { partition, range });
+                }
                 if batch.end >= range.end {
                     self.again = None;
                 }
@@ -384,7 +425,17 @@ impl Session<'_> {
                     self.publish(message, progress).await?;
                 }
             }
-            _ => self.again = None,
+            // Of a segment that was deleted meanwhile, or cannot be opened any more, nothing
+            // is left to send.
+            (again, batch) => {
+                if let Some(batch) = batch {
+                    self.count_damage(&batch);
+                }
+                if let Some(id) = again {
+                    progress.unstored.give_up(id);
+                }
+                self.again = None;
+            }
         }
         Ok(())
     }
@@ -467,38 +518,36 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn take_receipts(&mut self, progress: &mut Progress) -> Result<(), SessionEnd> {
+    fn take_receipts(&mut self, progress: &mut Progress) {
         let mut is_news = false;
-        while let Some(stored) = self.receipts.take(&progress.process)? {
+        while let Some(stored) = self.receipts.take() {
             for message in stored {
                 progress.unstored.stored(message, Instant::now());
                 is_news = true;
             }
         }
         if is_news {
-            self.release(progress)?;
+            self.release(progress);
         }
-        Ok(())
     }
 
     /// Frees the spool of what is stored, and of the oldest of what is confirmed
     /// if it is too much.
-    fn release(&self, progress: &mut Progress) -> Result<(), SessionEnd> {
+    fn release(&self, progress: &mut Progress) {
         let spool = &self.publisher.spool;
         let first = progress.unstored.first().unwrap_or(progress.confirmed);
-        spool.release(first.min(progress.confirmed))?;
+        spool.release(first.min(progress.confirmed));
         // A full disk needs the room at once.
         let keep_bytes = match spool.is_failing() {
             true => 0,
             false => self.publisher.settings.keep_bytes,
         };
-        if let Some(start) = spool.release_over(progress.confirmed, keep_bytes)? {
+        if let Some(start) = spool.release_over(progress.confirmed, keep_bytes) {
             progress.unstored.forget_before(start);
         }
-        Ok(())
     }
 
-    fn confirm_oldest(&mut self, progress: &mut Progress) -> Result<(), SessionEnd> {
+    fn confirm_oldest(&mut self, progress: &mut Progress) {
         if let Some(oldest) = self.window.pop_front() {
             self.releases.confirmed(Released {
                 end: oldest.end,
@@ -511,7 +560,7 @@ impl Session<'_> {
             self.publisher.metrics.published_events.inc_by(n_events);
             progress.confirmed = released.end.unwrap_or(progress.confirmed);
         }
-        self.release(progress)
+        self.release(progress);
     }
 
     fn check_broker(&mut self) -> Result<(), SessionEnd> {
@@ -567,7 +616,7 @@ pub fn settings(settings: &crate::settings::Settings) -> anyhow::Result<Publishe
         "SPOOL_KEEP_BYTES is larger than SPOOL_MAX_BYTES"
     );
     Ok(PublisherSettings {
-        uri: settings.amqp.amqp_url.clone(),
+        addresses: settings.amqp.amqp_url.clone(),
         topology: settings.amqp.topology(),
         confirm_timeout: Duration::from_millis(settings.confirm_timeout_ms),
         drain_timeout: settings.drain_timeout(),

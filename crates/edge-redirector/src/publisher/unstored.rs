@@ -55,6 +55,13 @@ impl UnstoredByPartition {
         }
     }
 
+    /// These records cannot be read any more: they are not sent again.
+    pub fn give_up(&mut self, id: MessageId) {
+        if let Some(partition) = self.0.get_mut(usize::from(id.partition)) {
+            partition.remove(id.range);
+        }
+    }
+
     /// The first record that is not known to be stored.
     pub fn first(&self) -> Option<Position> {
         self.0.iter().filter_map(Unstored::first).min()
@@ -80,7 +87,8 @@ impl UnstoredByPartition {
 /// What is published and not known to be stored of one partition, by ranges of the spool.
 #[derive(Debug)]
 struct Unstored {
-    /// By their starts; they neither overlap nor touch.
+    /// By their starts; they do not overlap. Those that touch have waited differently: a
+    /// gap that is sent again is not the beginning of what comes after it.
     ranges: BTreeMap<Position, Rest>,
     /// The furthest end that a receipt named.
     furthest: Position,
@@ -142,27 +150,34 @@ impl Unstored {
             self.last = Some(message);
             self.quiet = Waiting::since(now);
         }
-        let Range { mut start, end } = message;
-        let mut rest = Rest { end, gap: None };
-        for (other, range) in self.take_touching(message) {
-            start = start.min(other);
-            rest.end = rest.end.max(range.end);
-            rest.gap = rest.gap.or(range.gap);
+        // What was published before goes on waiting as it does.
+        let before: Vec<_> = self.overlapping(message).collect();
+        let mut start = message.start;
+        for (other, rest) in before {
+            self.insert_new(start, other);
+            start = start.max(rest.end);
         }
-        self.ranges.insert(start, rest);
+        self.insert_new(start, message.end);
+    }
+
+    /// Records that were not published before, if there are any.
+    fn insert_new(&mut self, mut start: Position, end: Position) {
+        if start >= end {
+            return;
+        }
+        // Together with what was published just before and is no gap either.
+        if let Some((&previous, rest)) = self.ranges.range(..start).next_back()
+            && rest.end == start
+            && rest.gap.is_none()
+        {
+            start = previous;
+        }
+        self.ranges.insert(start, Rest { end, gap: None });
     }
 
     /// A worker has stored these records, or dead-lettered them.
     fn stored(&mut self, stored: Range, now: Instant) {
-        for (start, range) in self.take_touching(stored) {
-            if start < stored.start {
-                let end = range.end.min(stored.start);
-                self.ranges.insert(start, Rest { end, ..range });
-            }
-            if stored.end < range.end {
-                self.ranges.insert(start.max(stored.end), range);
-            }
-        }
+        self.remove(stored);
         self.furthest = self.furthest.max(stored.end);
         self.quiet = Waiting::since(now);
         for range in self.ranges.values_mut() {
@@ -172,17 +187,28 @@ impl Unstored {
         }
     }
 
-    /// Takes out the ranges that overlap or touch one.
-    fn take_touching(&mut self, range: Range) -> Vec<(Position, Rest)> {
-        let touching = self.ranges.range(..=range.end).rev();
-        let touching: Vec<_> = touching
-            .take_while(|(_, rest)| rest.end >= range.start)
-            .map(|(&start, &rest)| (start, rest))
-            .collect();
-        for (start, _) in &touching {
-            self.ranges.remove(start);
+    /// Takes out what lies in a range.
+    fn remove(&mut self, range: Range) {
+        let overlapping: Vec<_> = self.overlapping(range).collect();
+        for (start, rest) in overlapping {
+            self.ranges.remove(&start);
+            if start < range.start {
+                let end = range.start;
+                self.ranges.insert(start, Rest { end, ..rest });
+            }
+            if range.end < rest.end {
+                self.ranges.insert(range.end, rest);
+            }
         }
-        touching
+    }
+
+    /// The ranges that have something in common with one, in order.
+    fn overlapping(&self, range: Range) -> impl Iterator<Item = (Position, Rest)> {
+        let first = self.ranges.range(..=range.start).next_back();
+        let first = first.filter(|(_, rest)| rest.end > range.start);
+        let from = first.map_or(range.start, |(&start, _)| start);
+        let ranges = self.ranges.range(from..range.end.max(from));
+        ranges.map(|(&start, &rest)| (start, rest))
     }
 
     /// The first record that is not known to be stored.
@@ -286,6 +312,47 @@ mod tests {
         assert_eq!(unstored.due(clock.after(1)), Some(range(0, 10)));
         unstored.stored(range(0, 10), clock.after(1));
         assert_eq!(unstored.first(), None);
+    }
+
+    #[test]
+    fn what_is_sent_again_does_not_spread_to_what_is_not_due() {
+        let (mut clock, mut unstored) = start();
+        for at in 0..4 {
+            unstored.published(range(at * 10, at * 10 + 10), clock.after(0));
+        }
+        unstored.stored(range(10, 20), clock.after(1));
+        // Published much later, and touching each other.
+        for at in 4..8 {
+            unstored.published(range(at * 10, at * 10 + 10), clock.after(0));
+        }
+        assert_eq!(unstored.due(clock.after(30)), Some(range(0, 10)));
+        // A batch that is sent again may end behind the gap.
+        unstored.published(range(0, 40), clock.after(0));
+        // For the last message nothing came either; for the rest of the tail it is too early.
+        assert_eq!(unstored.due(clock.after(1)), Some(range(70, 80)));
+        assert_eq!(unstored.due(clock.after(0)), None);
+        unstored.stored(range(30, 40), clock.after(0));
+        assert_eq!(unstored.due(clock.after(30)), Some(range(10, 20)));
+        assert_eq!(unstored.due(clock.after(0)), Some(range(20, 30)));
+        unstored.published(range(10, 30), clock.after(0));
+        // The first gap again, after twice as long, and nothing of what touches it.
+        assert_eq!(unstored.due(clock.after(30)), Some(range(0, 10)));
+        assert_eq!(offset(unstored.first()), Some(0));
+        unstored.stored(range(0, 80), clock.after(0));
+        assert_eq!(unstored.first(), None);
+    }
+
+    #[test]
+    fn what_cannot_be_read_any_more_is_given_up() {
+        let (mut clock, mut unstored) = start();
+        unstored.published(range(0, 30), clock.after(0));
+        unstored.remove(range(10, 20));
+        assert_eq!(offset(unstored.first()), Some(0));
+        unstored.remove(range(0, 10));
+        assert_eq!(offset(unstored.first()), Some(20));
+        unstored.remove(range(0, 100));
+        assert_eq!(unstored.first(), None);
+        assert_eq!(unstored.due(clock.after(1000)), None);
     }
 
     #[test]

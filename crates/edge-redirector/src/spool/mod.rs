@@ -8,7 +8,9 @@
 //! - Records come out in the order in which they went in, at least once.
 //! - It never grows over its limit: then [`NotRecorded::Full`] is the answer,
 //!   and the redirect goes on without it.
-//! - A damaged record costs itself and nothing else, and is reported.
+//! - A damaged record costs itself and nothing else, and is reported. So does a stretch
+//!   of a file that cannot be read, and a file that cannot be opened, which stays where
+//!   it is.
 //! - There is one path: an outage of the broker is a longer log.
 //!
 //! # Format
@@ -235,29 +237,44 @@ impl Spool {
 
     /// Everything before `position` is delivered: segments that end there or
     /// before are deleted.
-    pub fn release(&self, position: Position) -> io::Result<()> {
-        self.release_over(position, 0).map(drop)
+    pub fn release(&self, position: Position) {
+        self.release_over(position, 0);
     }
 
     /// As [`release`](Self::release), the oldest segments first and only while
     /// the spool has more bytes than these. Answers where it begins then, if
-    /// something was deleted.
-    pub fn release_over(&self, position: Position, bytes: u64) -> io::Result<Option<Position>> {
+    /// something was released. A file that cannot be deleted stays, and is read again
+    /// after the next start.
+    pub fn release_over(&self, position: Position, bytes: u64) -> Option<Position> {
         let mut start = None;
         while self.bytes() > bytes
-            && let Some((sequence, segment)) = self.first_delivered(position)
+            && let Some((sequence, _)) = self.first_delivered(position)
         {
             // Not under the lock, which the writer needs: a delete can take
             // long, and every click would wait for it.
-            fs::remove_file(self.0.path(sequence))?;
-            lock_of(&self.0.segments).remove(&sequence);
-            self.0.bytes.fetch_sub(segment.bytes, Ordering::Relaxed);
+            if let Err(error) = fs::remove_file(self.0.path(sequence))
+                && error.kind() != io::ErrorKind::NotFound
+            {
+                tracing::error!(
+                    segment = sequence,
+                    error = %error,
+                    "a segment of the spool cannot be deleted: it is sent again after the next start"
+                );
+            }
+            self.forget_segment(sequence);
             start = Some(Position {
                 segment: sequence + 1,
                 offset: 0,
             });
         }
-        Ok(start)
+        start
+    }
+
+    /// The segment is not of the spool any more, whether or not its file is there.
+    fn forget_segment(&self, sequence: u64) {
+        if let Some(segment) = lock_of(&self.0.segments).remove(&sequence) {
+            self.0.bytes.fetch_sub(segment.bytes, Ordering::Relaxed);
+        }
     }
 
     fn first_delivered(&self, position: Position) -> Option<(u64, Segment)> {

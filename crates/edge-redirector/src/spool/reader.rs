@@ -22,6 +22,8 @@ pub struct Batch {
     pub end: Position,
     /// Damaged stretches that were skipped on the way.
     pub n_damaged: usize,
+    /// Files, and stretches of files, that could not be read and were skipped.
+    pub n_unreadable: usize,
 }
 
 /// Reads records from a position on. Blocks, for as long as a read from the
@@ -32,6 +34,17 @@ pub struct Reader {
     position: Position,
     file: Option<(u64, File)>,
     chunk: Vec<u8>,
+    n_unreadable: usize,
+}
+
+/// What is read by itself when more cannot be read at once.
+const PAGE_BYTES: usize = 4096;
+
+/// How much of a file came into the chunk.
+enum ChunkRead {
+    All,
+    /// The file is shorter than what was written to it.
+    UpToItsEnd,
 }
 
 impl Reader {
@@ -41,6 +54,7 @@ impl Reader {
             position: Position::default(),
             file: None,
             chunk: Vec::new(),
+            n_unreadable: 0,
         }
     }
 
@@ -54,7 +68,8 @@ impl Reader {
     }
 
     /// The next records, at most `max_records` and about `max_bytes`; `None`
-    /// if there are none. A batch without records tells of damage only.
+    /// if there are none. A batch without records tells of damage only. An error is one
+    /// of this process (it has too many open files, say): try again.
     pub fn next_batch(
         &mut self,
         max_records: usize,
@@ -66,14 +81,22 @@ impl Reader {
                 break;
             }
             batch.start = self.position;
-            self.read_chunk(segment_len)?;
-            let full = self.take_records(&mut batch, segment_len, max_records, max_bytes);
+            let read = self.read_chunk(segment_len);
+            let full = self.take_records(&mut batch, segment_len, max_records, max_bytes, &read);
+            if matches!(read, ChunkRead::UpToItsEnd) && !full {
+                self.skip_to(
+                    segment_len,
+                    "its file is shorter than what was written to it",
+                );
+            }
             if full || batch.n_records > 0 {
                 break;
             }
         }
         batch.end = self.position;
-        Ok((batch.n_records > 0 || batch.n_damaged > 0).then_some(batch))
+        batch.n_unreadable = std::mem::take(&mut self.n_unreadable);
+        let is_news = batch.n_records > 0 || batch.n_damaged > 0 || batch.n_unreadable > 0;
+        Ok(is_news.then_some(batch))
     }
 
     /// Makes the position one inside a segment that exists, behind its magic;
@@ -100,18 +123,80 @@ impl Reader {
                 };
                 continue;
             }
-            if self.file.as_ref().is_none_or(|(open, _)| *open != sequence) {
-                self.file = Some((sequence, File::open(self.spool.0.path(sequence))?));
+            let is_open = self
+                .file
+                .as_ref()
+                .is_some_and(|(open, _)| *open == sequence);
+            if is_open || at_end {
+                return Ok(Some(segment.bytes));
             }
-            return Ok(Some(segment.bytes));
+            match File::open(self.spool.0.path(sequence)) {
+                Ok(file) => {
+                    self.file = Some((sequence, file));
+                    return Ok(Some(segment.bytes));
+                }
+                Err(error) if is_of_this_process(&error) => return Err(error),
+                Err(error) => {
+                    self.skip_to(segment.bytes, &error.to_string());
+                    if segment.closed {
+                        // Not deleted: somebody may mend it, and it is tried again after
+                        // the next start.
+                        self.spool.forget_segment(sequence);
+                    }
+                }
+            }
         }
     }
 
-    fn read_chunk(&mut self, segment_len: u64) -> io::Result<()> {
+    /// Goes on behind what cannot be read.
+    fn skip_to(&mut self, offset: u64, why: &str) {
+        self.n_unreadable += 1;
+        tracing::error!(
+            segment = self.position.segment,
+            bytes = offset - self.position.offset,
+            error = why,
+            "a part of the spool cannot be read and is skipped"
+        );
+        self.position.offset = offset;
+    }
+
+    /// As much as there is room for; what cannot be read is zeros, which are damage.
+    fn read_chunk(&mut self, segment_len: u64) -> ChunkRead {
         let left = usize::try_from(segment_len - self.position.offset).unwrap_or(usize::MAX);
         self.chunk.resize(left.min(CHUNK_BYTES), 0);
-        let (_, file) = self.file.as_ref().expect("enter_segment opened it");
-        file.read_exact_at(&mut self.chunk, self.position.offset)
+        let (sequence, file) = self.file.as_ref().expect("enter_segment opened it");
+        if file
+            .read_exact_at(&mut self.chunk, self.position.offset)
+            .is_ok()
+        {
+            return ChunkRead::All;
+        }
+        let mut at = 0;
+        while at < self.chunk.len() {
+            let end = self.chunk.len().min(at + PAGE_BYTES);
+            let offset = self.position.offset + at as u64;
+            match file.read_at(&mut self.chunk[at..end], offset) {
+                Ok(0) => {
+                    self.chunk.truncate(at);
+                    return ChunkRead::UpToItsEnd;
+                }
+                Ok(n) => at += n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.chunk[at..end].fill(0);
+                    self.n_unreadable += 1;
+                    tracing::error!(
+                        segment = sequence,
+                        offset,
+                        bytes = end - at,
+                        error = %error,
+                        "a part of the spool cannot be read and is skipped"
+                    );
+                    at = end;
+                }
+            }
+        }
+        ChunkRead::All
     }
 
     /// Moves the chunk's records into the batch; true if the batch is full.
@@ -121,12 +206,14 @@ impl Reader {
         segment_len: u64,
         max_records: usize,
         max_bytes: usize,
+        read: &ChunkRead,
     ) -> bool {
         let mut at = 0;
         if self.position.offset == 0 && self.chunk.starts_with(SEGMENT_MAGIC) {
             at = SEGMENT_MAGIC.len();
         }
-        let is_end = self.position.offset + self.chunk.len() as u64 == segment_len;
+        let is_end = matches!(read, ChunkRead::UpToItsEnd)
+            || self.position.offset + self.chunk.len() as u64 == segment_len;
         let mut full = false;
         while at < self.chunk.len() && !full {
             match record_at(&self.chunk[at..]) {
@@ -173,4 +260,13 @@ impl Reader {
         self.position.offset += at as u64;
         full
     }
+}
+
+/// Not an error of the file: it may be read well a moment later.
+fn is_of_this_process(error: &io::Error) -> bool {
+    // EMFILE, ENFILE, ENOMEM: too many open files here, or in the system; no memory.
+    const NUMBERS: [i32; 3] = [24, 23, 12];
+    let number = error.raw_os_error();
+    error.kind() == io::ErrorKind::Interrupted
+        || number.is_some_and(|number| NUMBERS.contains(&number))
 }

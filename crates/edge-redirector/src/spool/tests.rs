@@ -145,7 +145,7 @@ fn released_segments_are_deleted_and_others_are_not() {
     let n_segments = segment_files(&folder).len();
     let mut reader = spool.reader();
     reader.next_batch(10, 1 << 20).unwrap().unwrap();
-    spool.release(reader.position()).unwrap();
+    spool.release(reader.position());
     let left = segment_files(&folder).len();
     assert!(left < n_segments && left > 0, "{left} of {n_segments}");
     let (rest, _) = read_all(&mut spool.reader());
@@ -171,7 +171,7 @@ fn a_delivered_and_closed_spool_is_empty_and_takes_more() {
     read_all(&mut reader);
     spool.close_segment(reader.position());
     wait_until("the spool is empty", || {
-        spool.release(reader.position()).unwrap();
+        spool.release(reader.position());
         spool.bytes() == 0
     });
     assert_eq!(segment_files(&folder), Vec::<PathBuf>::new());
@@ -198,7 +198,7 @@ fn a_full_spool_refuses_and_takes_again_when_there_is_room() {
     assert!(spool.bytes() <= 600, "{}", spool.bytes());
     let mut reader = spool.reader();
     assert_eq!(read_all(&mut reader).0.len(), n_recorded);
-    spool.release(reader.position()).unwrap();
+    spool.release(reader.position());
     block_on(spool.append(b"again\n")).unwrap();
 }
 
@@ -292,14 +292,90 @@ fn a_torn_tail_is_skipped_without_damage() {
             "cut by {cut}"
         );
         assert!(spool.bytes() > 0);
-        spool
-            .release(Position {
-                segment: 1,
-                offset: 0,
-            })
-            .unwrap();
+        spool.release(Position {
+            segment: 1,
+            offset: 0,
+        });
         spool.stop();
     }
+}
+
+/// Reads all, skipping what cannot be read: the records, and how often that was so.
+fn read_what_can_be(reader: &mut Reader) -> (Vec<String>, usize) {
+    let (mut records, mut n_unreadable) = (Vec::new(), 0);
+    while let Some(batch) = reader.next_batch(3, usize::MAX).unwrap() {
+        let text = String::from_utf8(batch.bytes).unwrap();
+        records.extend(text.split_terminator('\n').map(str::to_owned));
+        n_unreadable += batch.n_unreadable;
+    }
+    (records, n_unreadable)
+}
+
+/// Forty records in several segments, of a process that has ended.
+fn several_segments(folder: &TempDir) -> (Vec<String>, Vec<PathBuf>) {
+    let records = numbered(40);
+    let spool = open(folder);
+    record(&spool, &strs(&records));
+    spool.stop();
+    let files = segment_files(folder);
+    assert!(files.len() >= 3, "{files:?}");
+    (records, files)
+}
+
+#[test]
+fn a_segment_that_cannot_be_opened_or_read_costs_itself_and_nothing_else() {
+    type Harm = fn(&Path);
+    let harms: [(&str, Harm); 3] = [
+        ("is gone", |path| fs::remove_file(path).unwrap()),
+        ("cannot be read", |path| {
+            fs::remove_file(path).unwrap();
+            fs::create_dir(path).unwrap();
+        }),
+        ("is a link to nowhere", |path| {
+            fs::remove_file(path).unwrap();
+            std::os::unix::fs::symlink("/nowhere/at/all", path).unwrap();
+        }),
+    ];
+    for (what, harm) in harms {
+        let folder = folder();
+        let (all, files) = several_segments(&folder);
+        let spool = open(&folder);
+        harm(&files[1]);
+        let mut reader = spool.reader();
+        let (records, n_unreadable) = read_what_can_be(&mut reader);
+        assert!(n_unreadable > 0, "{what}");
+        assert!(records.len() < all.len(), "{what}");
+        assert_eq!(records.first(), all.first(), "{what}");
+        assert_eq!(records.last(), all.last(), "{what}");
+        // It takes more, and what is delivered is released, with it or without it.
+        record(&spool, &["more"]);
+        let (records, _) = read_what_can_be(&mut reader);
+        assert_eq!(records, ["more"], "{what}");
+        spool.stop();
+        spool.release(reader.position());
+        assert_eq!(spool.bytes(), 0, "{what}");
+    }
+}
+
+#[test]
+fn a_segment_that_is_shorter_than_it_was_is_read_up_to_its_end() {
+    let folder = folder();
+    let (all, files) = several_segments(&folder);
+    let spool = open(&folder);
+    let len = fs::metadata(&files[1]).unwrap().len();
+    let file = File::options().write(true).open(&files[1]).unwrap();
+    file.set_len(len / 2).unwrap();
+    let mut reader = spool.reader();
+    let (records, n_unreadable) = read_what_can_be(&mut reader);
+    assert_eq!(n_unreadable, 1);
+    assert!(
+        records.len() < all.len() && records.len() > all.len() / 2,
+        "{records:?}"
+    );
+    assert_eq!(records.last(), all.last());
+    spool.stop();
+    spool.release(reader.position());
+    assert_eq!(spool.bytes(), 0);
 }
 
 #[test]
@@ -333,12 +409,10 @@ fn a_damaged_magic_costs_nothing_and_a_foreign_file_is_left_alone() {
     let spool = open(&folder);
     let mut reader = spool.reader();
     assert_eq!(read_all(&mut reader).0, ["one", "two"]);
-    spool
-        .release(Position {
-            segment: 2,
-            offset: 0,
-        })
-        .unwrap();
+    spool.release(Position {
+        segment: 2,
+        offset: 0,
+    });
     assert!(folder.path().join("notes.txt").exists());
 }
 

@@ -14,14 +14,15 @@ use std::{
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 
-use crate::settings::Secret;
+use crate::settings::{Explained, Secret, server_url};
 pub use subscription::Subscription;
 
 /// The settings of the cache, the same for every service that uses it.
 #[derive(Debug, Clone, clap::Args)]
 pub struct CacheSettings {
-    /// redis://host:port, the cache of records.
-    #[arg(long, env = "REDIS_URL", hide_env_values = true)]
+    /// redis://user:password@host:port/database, the cache of records. TLS (rediss://) is
+    /// not spoken.
+    #[arg(long, env = "REDIS_URL", hide_env_values = true, value_parser = redis_url)]
     pub redis_url: Secret,
     /// Put before every key. The same for links-api and the redirectors.
     #[arg(long, env = "REDIS_PREFIX", default_value = "waypost:")]
@@ -31,6 +32,20 @@ pub struct CacheSettings {
     #[arg(long, env = "REDIS_TIMEOUT_MS", default_value = "100",
           value_parser = clap::value_parser!(u64).range(1..=60_000))]
     pub redis_timeout_ms: u64,
+}
+
+/// A parser for the setting.
+fn redis_url(text: &str) -> Result<Secret, Explained> {
+    let url = server_url(text, "redis", &["rediss", "valkeys"])?;
+    if url.query_pairs().any(|(option, _)| option != "protocol") {
+        let wrong = "it has an option that is not known; there is protocol";
+        return Err(Explained(wrong.to_owned()));
+    }
+    if redis::Client::open(text).is_err() {
+        let wrong = "its database is no number, or protocol is neither resp2 nor resp3";
+        return Err(Explained(wrong.to_owned()));
+    }
+    Ok(Secret::new(text))
 }
 
 /// Why the cache gave no answer.
@@ -312,6 +327,39 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_url_that_cannot_be_kept_is_refused() {
+        for good in [
+            "redis://h",
+            "redis://:secret@h:1/2",
+            "redis://u:secret@[::1]:1",
+            "redis://h/0?protocol=resp3",
+        ] {
+            assert!(redis_url(good).is_ok(), "{good}");
+        }
+        let table = [
+            ("", "redis://"),
+            ("h:6379", "redis://"),
+            ("redis+unix:///x", "redis://"),
+            ("rediss://:secret@h", "TLS"),
+            ("rediss://h/#insecure", "TLS"),
+            ("redis://h/#insecure", "#"),
+            ("redis://a,b", "one host"),
+            ("redis://a:1,redis://b:1", "one host"),
+            ("redis://", "host"),
+            ("redis://h:0", "port"),
+            ("redis://h/x", "database"),
+            ("redis://h?protocol=9", "protocol"),
+            ("redis://h?ssl=true", "not known"),
+            ("redis://:se/cret@h", "percent-encoded"),
+        ];
+        for (text, expected) in table {
+            let refused = redis_url(text).expect_err(text).to_string();
+            assert!(refused.contains(expected), "{text}: {refused}");
+            assert!(!refused.contains("cret"), "{text}: {refused}");
+        }
+    }
 
     #[tokio::test]
     async fn a_redis_that_is_away_costs_one_timeout_and_then_nothing() {

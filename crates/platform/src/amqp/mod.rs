@@ -19,7 +19,9 @@
 //! deleted queue comes back. Connections are not repaired: on any failure all
 //! is dropped and built anew, one path for every fault.
 
-use std::time::Duration;
+mod addresses;
+
+use std::{sync::Arc, time::Duration};
 
 use lapin::{
     Channel, Confirmation, Connection, ConnectionProperties, ExchangeKind,
@@ -28,12 +30,17 @@ use lapin::{
     uri::AMQPUri,
 };
 
+pub use addresses::Addresses;
+
 /// The settings of RabbitMQ, the same for every service that uses it.
 #[derive(Debug, Clone, clap::Args)]
 pub struct AmqpSettings {
-    /// amqp://user:password@host:port/vhost
-    #[arg(long, env = "AMQP_URL", hide_env_values = true, value_parser = parse_uri)]
-    pub amqp_url: AMQPUri,
+    /// amqp://user:password@host:port/vhost. Several hosts of a cluster as in
+    /// amqp://user:password@host,host:port/vhost, or several URLs with commas between:
+    /// they are tried in turn, in another order by each process. TLS (amqps://) is not
+    /// spoken.
+    #[arg(long, env = "AMQP_URL", hide_env_values = true, value_parser = Addresses::parse)]
+    pub amqp_url: Addresses,
     /// Put before the names of exchanges and queues. The same for redirectors
     /// and workers.
     #[arg(long, env = "AMQP_PREFIX", default_value = "waypost")]
@@ -60,6 +67,9 @@ const MAX_PARTITIONS: i64 = 64;
 const HEARTBEAT_S: u16 = 10;
 /// How long connecting and declaring may take, all in all.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The same where there are other addresses to try.
+const CONNECT_TIMEOUT_OF_SEVERAL: Duration = Duration::from_secs(4);
 
 /// How long a broker may take to say goodbye.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -269,37 +279,65 @@ fn insert(arguments: &mut FieldTable, key: &str, value: &ShortString) {
 pub enum ConnectError {
     #[error("RabbitMQ cannot be reached or refuses: {0}")]
     Failed(#[from] lapin::Error),
-    #[error("RabbitMQ does not answer within {} s", CONNECT_TIMEOUT.as_secs())]
-    TimedOut,
+    #[error("RabbitMQ does not answer within {} s", .0.as_secs())]
+    TimedOut(Duration),
 }
 
-/// A parser for the setting; what the URL leaves open gets our values.
-fn parse_uri(text: &str) -> Result<AMQPUri, String> {
-    let mut uri: AMQPUri = text.parse()?;
-    uri.query.heartbeat.get_or_insert(HEARTBEAT_S);
-    let connect_ms = u64::try_from(CONNECT_TIMEOUT.as_millis()).unwrap_or(u64::MAX);
-    uri.query.connection_timeout.get_or_insert(connect_ms);
-    Ok(uri)
-}
-
-/// A fresh connection and channel with the topology declared.
+/// A fresh connection and channel with the topology declared, to the first of the
+/// addresses that gives one.
 pub async fn connect(
-    uri: &AMQPUri,
+    addresses: &Addresses,
     topology: &Topology,
     name: &str,
 ) -> Result<(Connection, Channel), ConnectError> {
-    let connecting = async {
-        // No automatic recovery: see the head of this module.
-        let properties = ConnectionProperties::default().with_connection_name(name.into());
-        let connection = Connection::connect_uri(uri.clone(), properties).await?;
+    let addresses = addresses.shuffled();
+    // With others to try, a silent one is not waited for as long.
+    let timeout = match addresses.len() {
+        1 => CONNECT_TIMEOUT,
+        _ => CONNECT_TIMEOUT_OF_SEVERAL,
+    };
+    let mut failure = ConnectError::TimedOut(timeout);
+    for uri in addresses {
+        match connect_to(uri, topology, name, timeout).await {
+            Ok(connected) => return Ok(connected),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+async fn connect_to(
+    uri: AMQPUri,
+    topology: &Topology,
+    name: &str,
+    timeout: Duration,
+) -> Result<(Connection, Channel), ConnectError> {
+    let end = tokio::time::Instant::now() + timeout;
+    // No automatic recovery: see the head of this module.
+    let properties = ConnectionProperties::default().with_connection_name(name.into());
+    let connecting = Connection::connect_uri(uri, properties);
+    let connection = match tokio::time::timeout_at(end, connecting).await {
+        Ok(connected) => connected?,
+        Err(_) => return Err(ConnectError::TimedOut(timeout)),
+    };
+    let declaring = async {
         let channel = connection.create_channel().await?;
         topology.declare(&channel).await?;
-        Ok((connection, channel))
+        Ok(channel)
     };
-    match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
-        Ok(connected) => connected,
-        Err(_) => Err(ConnectError::TimedOut),
-    }
+    let failure = match tokio::time::timeout_at(end, declaring).await {
+        Ok(Ok(channel)) => return Ok((connection, channel)),
+        Ok(Err(error)) => ConnectError::Failed(error),
+        Err(_) => ConnectError::TimedOut(timeout),
+    };
+    // It would stay open, and the next attempt opens another.
+    close_in_background(Arc::new(connection));
+    Err(failure)
+}
+
+/// Closes a connection that is of no use any more, without waiting for it.
+pub fn close_in_background(connection: Arc<Connection>) {
+    tokio::spawn(async move { close(&connection).await });
 }
 
 /// Fails once a connection is gone: what waits for the broker asks this now
@@ -370,14 +408,5 @@ mod tests {
             confirmed(Err(lapin::ErrorKind::MissingHeartbeatError.into())),
         ];
         assert!(refused.iter().all(Result::is_err), "{refused:?}");
-    }
-
-    #[test]
-    fn a_url_gets_a_heartbeat_and_a_wrong_one_is_refused() {
-        let uri = parse_uri("amqp://guest:guest@localhost:5672/%2f").unwrap();
-        assert_eq!(uri.query.heartbeat, Some(HEARTBEAT_S));
-        let own = parse_uri("amqp://localhost?heartbeat=3").unwrap();
-        assert_eq!(own.query.heartbeat, Some(3));
-        assert!(parse_uri("http://localhost").is_err());
     }
 }
