@@ -55,6 +55,31 @@ pub enum Refused {
 }
 
 impl Refused {
+    /// All of them: each names the next one, so that none can be left out.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let next = |refused: &Self| {
+            Some(match refused {
+                Self::MissingLinkId => Self::LinkNotFound,
+                Self::LinkNotFound => Self::InvalidClickId,
+                Self::InvalidClickId => Self::InvalidRevenue,
+                Self::InvalidRevenue => Self::InvalidEvent,
+                Self::InvalidEvent => Self::InvalidCurrency,
+                Self::InvalidCurrency => Self::InvalidTxnId,
+                Self::InvalidTxnId => Self::MissingTxnId,
+                Self::MissingTxnId => Self::MissingOfferId,
+                Self::MissingOfferId => Self::OfferNotFound,
+                Self::OfferNotFound => Self::InvalidPostbackSecret,
+                Self::InvalidPostbackSecret => Self::InvalidMessageId,
+                Self::InvalidMessageId => Self::InvalidBody,
+                Self::InvalidBody => Self::UnreadableBody,
+                Self::UnreadableBody => Self::TooManyAttempts,
+                Self::TooManyAttempts => Self::Unavailable,
+                Self::Unavailable => return None,
+            })
+        };
+        std::iter::successors(Some(Self::MissingLinkId), next)
+    }
+
     /// Status and code.
     pub const fn row(self) -> (u16, &'static str) {
         match self {

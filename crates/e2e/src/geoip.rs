@@ -7,33 +7,34 @@ use maxminddb_writer::{Database, paths::IpAddrWithMask};
 /// Writes a database of countries by network, as MaxMind's own are:
 /// `{country: {iso_code}}`. Replaces what is there at once.
 pub fn write_countries(path: &Path, countries: &[(&str, &str)]) {
-    write(path, countries, |code| {
+    write(path, "GeoLite2-Country", countries, |code| {
         HashMap::from([("country", HashMap::from([("iso_code", code)]))])
     });
 }
 
 /// The same as ip-location-db's are: `{country_code}`.
 pub fn write_flat_countries(path: &Path, countries: &[(&str, &str)]) {
-    write(path, countries, |code| {
+    write(path, "geo-country", countries, |code| {
         HashMap::from([("country_code", code)])
     });
 }
 
 /// Autonomous systems by network.
 pub fn write_asns(path: &Path, asns: &[(&str, u32)]) {
-    write(path, asns, |asn| {
+    write(path, "GeoLite2-ASN", asns, |asn| {
         HashMap::from([("autonomous_system_number", asn)])
     });
 }
 
 fn write<T: Copy, R: serde::Serialize>(
     path: &Path,
+    database_type: &str,
     networks: &[(&str, T)],
     record: impl Fn(T) -> R,
 ) {
     let mut database = Database::default();
     database.metadata.binary_format_major_version = 2;
-    database.metadata.database_type = "Test".to_owned();
+    database.metadata.database_type = database_type.to_owned();
     for (network, value) in networks {
         let value = database.insert_value(record(*value)).expect("it is plain");
         let network: IpAddrWithMask = network.parse().expect("a network");

@@ -43,7 +43,7 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
         resolver: resolver(&settings, &shutdown, &health, metrics.clone())?,
         recorder: Recorder {
             spool: spool.clone(),
-            visitors: visitors(&settings, &shutdown)?,
+            visitors: visitors(&settings, metrics.clone(), &shutdown)?,
             proof: Proof::new(&settings.continue_secret),
             is_tracing: settings.telemetry.otlp_endpoint.is_some(),
         },
@@ -113,12 +113,17 @@ fn server(
     Ok((server, address))
 }
 
-fn visitors(settings: &Settings, shutdown: &Shutdown) -> anyhow::Result<Visitors> {
+fn visitors(
+    settings: &Settings,
+    metrics: Metrics,
+    shutdown: &Shutdown,
+) -> anyhow::Result<Visitors> {
     let interval = Duration::from_millis(settings.files_interval_ms);
     let geo = Geo::open(
         settings.geoip_country_db.clone(),
         settings.geoip_asn_db.clone(),
         interval,
+        metrics,
         shutdown,
     )?;
     let rules = match &settings.bot_rules_file {

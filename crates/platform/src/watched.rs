@@ -12,9 +12,6 @@ use arc_swap::{ArcSwap, Guard};
 
 use crate::service::Shutdown;
 
-/// How a file is read; it may take its time.
-pub type Load<T> = fn(&Path) -> anyhow::Result<T>;
-
 /// Read by anybody at the price of a look.
 pub struct Watched<T>(ArcSwap<T>);
 
@@ -44,13 +41,13 @@ impl<T: Send + Sync + 'static> Watched<T> {
         Arc::new(Self(ArcSwap::from_pointee(value)))
     }
 
-    /// Reads the file, and from then on looks at it in this interval. One that
+    /// Reads the file with `load`, which may take its time, and from then on looks at it in this interval. One that
     /// cannot be read any more is said by its `name`, and what was read before
     /// stays; so a file may be replaced or written anew in its place.
     pub fn open(
         name: &'static str,
         path: PathBuf,
-        load: Load<T>,
+        load: impl Fn(&Path) -> anyhow::Result<T> + Clone + Send + Sync + 'static,
         interval: Duration,
         shutdown: &Shutdown,
     ) -> anyhow::Result<Arc<Self>> {
@@ -77,7 +74,7 @@ async fn follow<T: Send + Sync + 'static>(
     name: &'static str,
     path: PathBuf,
     mut seen: Option<Stamp>,
-    load: Load<T>,
+    load: impl Fn(&Path) -> anyhow::Result<T> + Clone + Send + Sync + 'static,
     interval: Duration,
     watched: Arc<Watched<T>>,
 ) -> anyhow::Result<()> {
@@ -88,7 +85,7 @@ async fn follow<T: Send + Sync + 'static>(
             continue;
         }
         seen = now;
-        let file = path.clone();
+        let (file, load) = (path.clone(), load.clone());
         match tokio::task::spawn_blocking(move || load(&file)).await? {
             Ok(value) => {
                 watched.0.store(Arc::new(value));

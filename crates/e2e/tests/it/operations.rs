@@ -202,8 +202,8 @@ async fn a_file_that_cannot_be_used_stops_the_start_with_a_sentence() {
             "BOT_RULES_FILE",
             "has no rules to use: the rule \\\"x\\\": it has no condition",
         ),
-        ("GEOIP_COUNTRY_DB", "cannot be read: invalid database"),
-        ("GEOIP_ASN_DB", "cannot be read: invalid database"),
+        ("GEOIP_COUNTRY_DB", "cannot be used: invalid database"),
+        ("GEOIP_ASN_DB", "cannot be used: invalid database"),
     ] {
         let mut env = world.env();
         env.insert("ORIGIN_URL".to_owned(), "http://127.0.0.1:1".to_owned());

@@ -624,3 +624,42 @@ pub fn settings(settings: &crate::settings::Settings) -> anyhow::Result<Publishe
         keep_bytes,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::registry::Registry;
+
+    use super::*;
+
+    /// As in the metrics, which have all of them from the start.
+    #[test]
+    fn every_reason_is_known_to_the_metrics() {
+        let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry);
+        let ended = || lapin::ErrorKind::MissingHeartbeatError.into();
+        let returned = Unconfirmed::Returned {
+            reply_code: 312,
+            reply_text: "NO_ROUTE".to_owned(),
+        };
+        let ends: [SessionEnd; 8] = [
+            ConnectError::TimedOut(Duration::ZERO).into(),
+            returned.into(),
+            Unconfirmed::Nacked.into(),
+            Unconfirmed::NotRequested.into(),
+            Unconfirmed::Ended(ended()).into(),
+            Unconfirmed::TimedOut(Duration::ZERO).into(),
+            SessionEnd::NotPublished(ended()),
+            SessionEnd::Spool(std::io::Error::other("broken")),
+        ];
+        let n_lines = |registry: &Registry| {
+            let mut text = String::new();
+            prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
+            text.lines().count()
+        };
+        let before = n_lines(&registry);
+        for end in ends {
+            metrics.publisher_failure(end.reason());
+            assert_eq!(n_lines(&registry), before, "{end}");
+        }
+    }
+}
