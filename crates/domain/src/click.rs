@@ -219,7 +219,7 @@ pub(crate) fn near(time: Timestamp, now: Timestamp) -> Result<(), InvalidEvent> 
 
 /// The start of `text` that has at most `max_bytes`, cut at a character.
 pub fn truncated(text: &str, max_bytes: usize) -> &str {
-    &text[..text.floor_char_boundary(max_bytes)]
+    text.split_at(text.floor_char_boundary(max_bytes)).0
 }
 
 #[cfg(test)]

@@ -17,10 +17,11 @@ pub fn normalise(host: &str) -> Option<String> {
 }
 
 fn without_port(host: &str) -> Option<&str> {
-    if host.starts_with('[') {
-        let end = host.find(']')?;
+    if let Some(rest) = host.strip_prefix('[') {
+        let (address, _) = rest.split_once(']')?;
         let valid = |b: u8| b.is_ascii_hexdigit() || matches!(b, b':' | b'.');
-        return host[1..end].bytes().all(valid).then(|| &host[..=end]);
+        let is_valid = address.bytes().all(valid);
+        return is_valid.then(|| host.split_at(address.len() + 2).0);
     }
     match host.split_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => Some(name),

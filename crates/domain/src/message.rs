@@ -19,14 +19,15 @@ pub fn pieces(template: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut text_start = 0;
     let mut at = 0;
-    while let Some(found) = template[at..].find("{{") {
+    while let Some(found) = template.split_at(at).1.find("{{") {
         let open = at + found;
-        let Some(name) = name_at(&template[open + 2..]) else {
+        let Some(name) = name_at(template.split_at(open + 2).1) else {
             at = open + 1;
             continue;
         };
         if text_start < open {
-            pieces.push(Piece::Text(&template[text_start..open]));
+            let (before, _) = template.split_at(open);
+            pieces.push(Piece::Text(before.split_at(text_start).1));
         }
         pieces.push(if is_link(name) {
             Piece::Link(name)
@@ -37,7 +38,7 @@ pub fn pieces(template: &str) -> Vec<Piece<'_>> {
         text_start = at;
     }
     if text_start < template.len() {
-        pieces.push(Piece::Text(&template[text_start..]));
+        pieces.push(Piece::Text(template.split_at(text_start).1));
     }
     pieces
 }
@@ -46,7 +47,8 @@ pub fn pieces(template: &str) -> Vec<Piece<'_>> {
 fn name_at(text: &str) -> Option<&str> {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'.';
     let len = text.bytes().position(|b| !allowed(b))?;
-    (len > 0 && text[len..].starts_with("}}")).then(|| &text[..len])
+    let (name, rest) = text.split_at(len);
+    (len > 0 && rest.starts_with("}}")).then_some(name)
 }
 
 /// `link` and a number without leading zeros.

@@ -19,7 +19,8 @@ pub fn bounded(raw: &str) -> &str {
     let mut end = 0;
     let mut start = 0;
     for _ in 0..MAX_QUERY_KEYS {
-        let pair_end = raw[start..].find('&').map_or(raw.len(), |i| start + i);
+        let rest = raw.split_at(start).1;
+        let pair_end = rest.find('&').map_or(raw.len(), |i| start + i);
         if pair_end > MAX_QUERY_BYTES {
             break;
         }
@@ -29,7 +30,7 @@ pub fn bounded(raw: &str) -> &str {
         }
         start = pair_end + 1;
     }
-    &raw[..end]
+    raw.split_at(end).0
 }
 
 /// The parameters of a click's query that have a meaning: the rest is kept on

@@ -70,7 +70,8 @@ pub fn digest(key: &str) -> Vec<u8> {
 
 /// The start of a key, by which people tell keys apart.
 pub fn visible_prefix(key: &str) -> &str {
-    &key[..PREFIX.len() + 4]
+    let len = key.floor_char_boundary(PREFIX.len() + 4);
+    key.split_at(len).0
 }
 
 /// Who calls.
@@ -213,8 +214,8 @@ mod tests {
     fn a_key_has_its_form_and_a_prefix_that_gives_nothing_away() {
         let key = generate(&mut rand::rng());
         assert_eq!(key.len(), 36);
-        assert!(key[4..].bytes().all(|b| b.is_ascii_alphanumeric()));
-        assert_eq!(visible_prefix(&key), &key[..8]);
+        assert!(key.split_at(4).1.bytes().all(|b| b.is_ascii_alphanumeric()));
+        assert_eq!(visible_prefix(&key), key.split_at(8).0);
         assert_ne!(digest(&key), digest(&generate(&mut rand::rng())));
     }
 }

@@ -139,6 +139,7 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
         HttpServer::new(move || {
             App::new()
                 .app_data(web::Data::from(services.clone()))
+                .app_data(web::Data::new(services.metrics.clone()))
                 .wrap(from_fn(observe::request))
                 .wrap(browser_headers())
                 .configure(|config| api::configure(operations(), config))
@@ -155,6 +156,7 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
     let origin = HttpServer::new(move || {
         App::new()
             .app_data(web::Data::from(services.clone()))
+            .app_data(web::Data::new(services.metrics.clone()))
             .wrap(from_fn(observe::request))
             .configure(records::configure)
             .default_service(web::to(api::default_service))

@@ -96,7 +96,20 @@ pub fn start(service: &'static str, settings: &TelemetrySettings) -> anyhow::Res
         .with(logs)
         .try_init()
         .context("the log was started twice")?;
+    std::panic::set_hook(Box::new(log_panic));
     Ok(Telemetry { provider })
+}
+
+/// A panic is a line of the log as any other failure, with its place in the code.
+fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string);
+    let thread = std::thread::current();
+    tracing::error!(
+        panic.message = panic.payload_as_str().unwrap_or("no message"),
+        panic.location = place,
+        thread = thread.name(),
+        "a thread panicked"
+    );
 }
 
 /// Whether something may be logged at a level at all. What drivers say below INFO has

@@ -26,7 +26,7 @@ fn push_escaped(out: &mut String, text: &str, stays: impl Fn(u8) -> bool) {
     while at < bytes.len() {
         let run = bytes[at..].iter().take_while(|&&b| stays(b)).count();
         if run > 0 {
-            out.push_str(&text[at..at + run]);
+            out.push_str(text.get(at..at + run).unwrap_or_default());
             at += run;
         } else {
             let byte = bytes[at];
@@ -42,7 +42,8 @@ fn push_escaped(out: &mut String, text: &str, stays: impl Fn(u8) -> bool) {
 /// parser: it removes segments. A value that makes one is escaped twice, which
 /// is the only way to send it. `path_start` is where the path begins in `out`.
 pub(super) fn escape_dot_segments(out: &mut String, path_start: usize) {
-    if !out[path_start..].split('/').any(is_dot_segment) {
+    let path = out.get(path_start..).unwrap_or_default();
+    if !path.split('/').any(is_dot_segment) {
         return;
     }
     let path = out.split_off(path_start);

@@ -72,11 +72,12 @@ fn braces(tokens: &[Token<'_>], findings: &mut Vec<Finding>) {
             continue;
         };
         while let Some(at) = rest.find(['{', '}']) {
-            rest = &rest[at..];
+            rest = rest.split_at(at).1;
             let len = unknown_macro_len(rest);
             if len > 0 {
-                findings.push(unknown(&rest[..len]));
-                rest = &rest[len..];
+                let (source, behind) = rest.split_at(len);
+                findings.push(unknown(source));
+                rest = behind;
             } else {
                 let around: String = rest.chars().take(20).collect();
                 findings.push(Finding::new(
@@ -92,12 +93,13 @@ fn braces(tokens: &[Token<'_>], findings: &mut Vec<Finding>) {
 
 /// The length of `{...}` or `{{...}}` at the start of a text, else 0.
 fn unknown_macro_len(text: &str) -> usize {
-    let braces = if text.starts_with("{{") { 2 } else { 1 };
-    let Some(inner) = text.get(braces..).filter(|_| text.starts_with('{')) else {
+    let double = text.strip_prefix("{{").map(|inner| (inner, "}}"));
+    let single = || text.strip_prefix('{').map(|inner| (inner, "}"));
+    let Some((inner, close)) = double.or_else(single) else {
         return 0;
     };
     match inner.find(['{', '}', '&', '/', '?', '#', '=']) {
-        Some(len) if len > 0 && inner[len..].starts_with(&"}}"[..braces]) => braces * 2 + len,
+        Some(len) if len > 0 && inner.split_at(len).1.starts_with(close) => close.len() * 2 + len,
         _ => 0,
     }
 }

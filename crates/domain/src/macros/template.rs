@@ -93,11 +93,12 @@ impl Template {
             return Err(InvalidTemplate::ControlCharacter);
         }
         let authority_start = authority_start(text).ok_or(InvalidTemplate::NotHttp)?;
-        let tail_start = text[authority_start..]
-            .find(['/', '\\', '?', '#'])
-            .map_or(text.len(), |i| authority_start + i);
-        let origin = parse_origin(&text[..tail_start], &text[authority_start..tail_start])?;
-        parse_tail(origin, &text[tail_start..])
+        let (_, rest) = text.split_at(authority_start);
+        let authority_len = rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
+        let (authority, _) = rest.split_at(authority_len);
+        let (origin, tail) = text.split_at(authority_start + authority_len);
+        let origin = parse_origin(origin, authority)?;
+        parse_tail(origin, tail)
     }
 
     /// The template of a link that points directly at its URL: its macros are
@@ -322,13 +323,13 @@ impl Tail {
                 Place::Query => &['#'],
                 Place::Fragment => &[],
             };
-            let len = rest.find(ends).unwrap_or(rest.len());
-            self.push_in_place(&rest[..len]);
-            rest = &rest[len..];
-            if let Some(end) = rest.chars().next() {
+            let (before, behind) = rest.split_at(rest.find(ends).unwrap_or(rest.len()));
+            self.push_in_place(before);
+            let mut behind = behind.chars();
+            if let Some(end) = behind.next() {
                 self.enter(end);
-                rest = &rest[1..];
             }
+            rest = behind.as_str();
         }
     }
 

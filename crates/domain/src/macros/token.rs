@@ -35,26 +35,26 @@ pub(super) fn tokens(mut rest: &str) -> Vec<Token<'_>> {
         match braced(rest) {
             Some((len, Some(found))) => {
                 if text_len > 0 {
-                    tokens.push(Token::Text(&text[..text_len]));
+                    tokens.push(Token::Text(text.split_at(text_len).0));
                 }
                 tokens.push(Token::Macro(found));
-                rest = &rest[len..];
+                rest = rest.split_at(len).1;
                 text = rest;
                 text_len = 0;
             }
             Some((len, None)) => {
-                rest = &rest[len..];
+                rest = rest.split_at(len).1;
                 text_len += len;
             }
             None => {
                 let len = rest.chars().next().map_or(0, char::len_utf8);
-                rest = &rest[len..];
+                rest = rest.split_at(len).1;
                 text_len += len;
             }
         }
     }
     if text_len > 0 {
-        tokens.push(Token::Text(&text[..text_len]));
+        tokens.push(Token::Text(text.split_at(text_len).0));
     }
     tokens
 }
@@ -65,12 +65,12 @@ fn braced(text: &str) -> Option<(usize, Option<MacroToken<'_>>)> {
     if let Some(name) = named_between(text, "{{", "}}") {
         let len = name.len() + 4;
         let known = Macro::in_double_braces(name);
-        return Some((len, token(known, true, &text[..len])));
+        return Some((len, token(known, true, text.split_at(len).0)));
     }
     let name = named_between(text, "{", "}")?;
     let len = name.len() + 2;
     let known = Macro::in_single_braces(name);
-    Some((len, token(known, false, &text[..len])))
+    Some((len, token(known, false, text.split_at(len).0)))
 }
 
 fn token(name: Option<Macro>, double_braces: bool, source: &str) -> Option<MacroToken<'_>> {
@@ -85,7 +85,8 @@ fn named_between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> 
     let rest = text.strip_prefix(open)?;
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'.';
     let len = rest.bytes().position(|b| !allowed(b))?;
-    (len > 0 && rest[len..].starts_with(close)).then(|| &rest[..len])
+    let (name, rest) = rest.split_at(len);
+    (len > 0 && rest.starts_with(close)).then_some(name)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! A request on its way through a handler, and its answer.
 
+#![warn(clippy::indexing_slicing)]
+
 use std::{cell::Cell, ops::RangeInclusive, str::FromStr};
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Query};
@@ -8,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de};
 use store::pool::Transaction;
 
+use super::time;
 use crate::{
     auth::Caller,
     body::{self, Text},
@@ -63,10 +66,10 @@ impl Call<'_> {
 
     /// A time by RFC 3339.
     pub fn time(&self, name: &str) -> Result<Option<jiff::Timestamp>, ApiError> {
-        let problem = "it is not a time as in 2026-03-01T00:00:00Z";
+        let problem = || ApiError::field(name, time::NOT_A_TIME);
         let time = self
             .text(name)?
-            .map(|text| text.parse().map_err(|_| ApiError::field(name, problem)));
+            .map(|text| time::parse(&text).ok_or_else(problem));
         time.transpose()
     }
 
@@ -231,10 +234,8 @@ impl Timestamp {
         if text.as_str().is_empty() {
             return Ok(None);
         }
-        let time: jiff::Timestamp = text
-            .as_str()
-            .parse()
-            .map_err(|_| ApiError::field(field, "it is not a time as in 2027-01-31T00:00:00Z"))?;
+        let time = time::parse(text.as_str());
+        let time = time.ok_or_else(|| ApiError::field(field, time::NOT_A_TIME))?;
         if time <= now {
             return Err(ApiError::field(field, "it has passed"));
         }

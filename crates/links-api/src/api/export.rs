@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use super::Call;
-use crate::{csv, error::ApiError};
+use crate::{csv::Csv, error::ApiError};
 
 pub const DEFAULT_ROWS: i64 = 1_000;
 pub const MAX_ROWS: i64 = 10_000;
@@ -14,7 +14,8 @@ pub struct Export<I> {
     /// The last row of the page before.
     pub cursor: Option<I>,
     pub limit: i64,
-    pub is_csv: bool,
+    /// `None` is JSON.
+    pub csv: Option<Csv>,
 }
 
 impl<I: FromStr> Export<I> {
@@ -26,7 +27,7 @@ impl<I: FromStr> Export<I> {
         Ok(Self {
             cursor: cursor.transpose()?,
             limit: call.integer("limit", 1..=MAX_ROWS)?.unwrap_or(DEFAULT_ROWS),
-            is_csv: call.choice("format", &csv::FORMATS)? == Some("csv"),
+            csv: Csv::read(call)?,
         })
     }
 

@@ -10,6 +10,7 @@ mod operation;
 mod page;
 mod rate_limit;
 mod serve;
+pub mod time;
 
 pub use call::{Answer, Call, DecimalText, Timestamp};
 pub use export::Export;

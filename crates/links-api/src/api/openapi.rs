@@ -261,9 +261,10 @@ fn common_errors(operation: &Operation) -> Vec<ApiError> {
                 "name",
                 "invalid type: integer `5`, expected a string",
             )),
-            ApiError::PayloadTooLarge,
-            ApiError::UnreadableBody,
         ]);
+    }
+    if operation.reads_body() {
+        errors.extend([ApiError::PayloadTooLarge, ApiError::UnreadableBody]);
     }
     if !operation.parameters.is_empty() {
         errors.push(ApiError::field(

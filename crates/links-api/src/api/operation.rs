@@ -230,6 +230,11 @@ impl Operation {
         self
     }
 
+    pub fn takes_all(mut self, parameters: impl IntoIterator<Item = Parameter>) -> Self {
+        self.parameters.extend(parameters);
+        self
+    }
+
     /// `page` and `per_page`.
     pub fn paged(self, default_per_page: u32) -> Self {
         let of = |max: u32, default: u32| json!({ "type": "integer", "minimum": 1, "maximum": max, "default": default });
@@ -259,11 +264,7 @@ impl Operation {
                 "cursor",
                 "`next_cursor` of the page before; of CSV the header `X-Next-Cursor`.",
             ))
-            .takes(Parameter::choice(
-                "format",
-                "json by default.",
-                &csv::FORMATS,
-            ))
+            .takes_all(csv::parameters())
     }
 
     /// A JSON body, with examples of it.
@@ -323,6 +324,12 @@ impl Operation {
     pub fn path_parameters(&self) -> impl Iterator<Item = &'static str> {
         let parts = self.path.split('{').skip(1);
         parts.filter_map(|part| part.split('}').next())
+    }
+
+    /// Whether the body is looked at: that of a POST is part of what its Idempotency-Key
+    /// stands for, also where the operation takes none.
+    pub fn reads_body(&self) -> bool {
+        self.body.is_some() || self.is_post()
     }
 
     /// Only these are remembered by an Idempotency-Key.

@@ -22,6 +22,7 @@ use crate::{
     auth::{Caller, authenticate},
     body,
     error::{ApiError, Refused, Surface},
+    observe,
     serve::Services,
 };
 
@@ -68,6 +69,7 @@ fn refuse(request: &HttpRequest, error: ApiError) -> Result<HttpResponse, Refuse
 }
 
 async fn serve(operation: &Operation, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+    observe::set_operation(&request, operation.id);
     let mut allowance = None;
     let services = request.app_data::<web::Data<Services>>();
     let services = services.expect("every app is given it").clone();
@@ -115,7 +117,7 @@ async fn run(
     }
     caller.require(operation.scope)?;
     // A connection is not held while a slow client sends its body.
-    let body = if operation.body.is_some() {
+    let body = if operation.reads_body() {
         drop(client);
         let body = body::read(payload).await?;
         client = pool.get().await?;

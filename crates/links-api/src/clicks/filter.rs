@@ -11,7 +11,7 @@ use store::pool::GenericClient as _;
 use tokio_postgres::{Row, types::ToSql};
 
 use crate::{
-    api::{Call, Parameter},
+    api::{Call, Parameter, time},
     body::{Text, given},
     error::ApiError,
     links::link_find_keys,
@@ -140,8 +140,8 @@ impl ClickFilter {
             Some(link_id) => Some(link_find_keys(call, link_id).await?),
         };
         Ok(Checked {
-            from: time(&self.from, || field("from"))?,
-            to: time(&self.to, || field("to"))?,
+            from: read_time(&self.from, || field("from"))?,
+            to: read_time(&self.to, || field("to"))?,
             link_keys,
             list_id: self.list_id,
             offer_id: owned(&self.offer_id),
@@ -169,14 +169,16 @@ pub fn find_reason(name: &str, field: impl Fn() -> String) -> Result<BotReason, 
     })
 }
 
-fn time(text: &Option<Text>, field: impl Fn() -> String) -> Result<Option<Timestamp>, ApiError> {
+fn read_time(
+    text: &Option<Text>,
+    field: impl Fn() -> String,
+) -> Result<Option<Timestamp>, ApiError> {
     let Some(text) = given(text) else {
         return Ok(None);
     };
-    let time = text.parse();
-    let problem = "it is not a time as in 2026-03-01T00:00:00Z";
+    let time = time::parse(text);
     time.map(Some)
-        .map_err(|_| ApiError::field(field(), problem))
+        .ok_or_else(|| ApiError::field(field(), time::NOT_A_TIME))
 }
 
 impl Checked {

@@ -13,7 +13,6 @@ use super::{
 use crate::{
     api::{Answer, Call, Content, Export, Operation},
     auth::Scope,
-    csv,
     error::ApiError,
 };
 
@@ -51,8 +50,8 @@ async fn list_clicks(call: Call<'_>) -> Result<Answer, ApiError> {
         .await?;
     let mut clicks: Vec<_> = rows.iter().map(ClickObject::read).collect();
     let next_cursor = export.cut(&mut clicks, |click| click.click_id.clone());
-    if export.is_csv {
-        return Ok(Answer::csv(csv::write(&CSV_COLUMNS, &clicks)?, next_cursor));
+    if let Some(csv) = export.csv {
+        return Ok(Answer::csv(csv.write(&CSV_COLUMNS, &clicks)?, next_cursor));
     }
     Answer::ok(&Clicks {
         clicks,

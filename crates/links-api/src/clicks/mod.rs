@@ -1,5 +1,7 @@
 //! Raw clicks: exported by cursor, and judged again.
 
+#![warn(clippy::indexing_slicing)]
+
 mod filter;
 mod list;
 mod object;

@@ -1,5 +1,7 @@
 //! What became of a message, and of a contact; and forgetting a contact.
 
+#![warn(clippy::indexing_slicing)]
+
 mod erase;
 mod journey;
 mod message;

@@ -13,7 +13,6 @@ use super::object::{COLUMNS, CSV_COLUMNS, ConversionObject};
 use crate::{
     api::{Answer, Call, Content, Export, Operation, Parameter},
     auth::Scope,
-    csv,
     error::ApiError,
     links::link_find_keys,
 };
@@ -120,9 +119,9 @@ async fn list_conversions(call: Call<'_>) -> Result<Answer, ApiError> {
     let rows = call.db.query(&statement, &parameters).await?;
     let mut conversions: Vec<_> = rows.iter().map(ConversionObject::read).collect();
     let next_cursor = export.cut(&mut conversions, |c| c.conversion_id.clone());
-    if export.is_csv {
+    if let Some(csv) = export.csv {
         return Ok(Answer::csv(
-            csv::write(&CSV_COLUMNS, &conversions)?,
+            csv.write(&CSV_COLUMNS, &conversions)?,
             next_cursor,
         ));
     }

@@ -1,5 +1,7 @@
 //! Counting messages as sent: in the transaction that renders them.
 
+#![warn(clippy::indexing_slicing)]
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use domain::record::LinkRecord;
@@ -33,7 +35,9 @@ pub async fn count_sends(
     let mut deltas = Deltas::default();
     let now = transaction_time(call).await?;
     for (message_id, links) in of_messages {
-        let (Some(list_id), Some(creative_id)) = (links[0].list_id, links[0].creative_id) else {
+        let first = links.first();
+        let sent_by = first.and_then(|first| first.list_id.zip(first.creative_id));
+        let Some((list_id, creative_id)) = sent_by else {
             continue;
         };
         let offer = |link: &&LinkRecord| (link.link_key.0, link.offer_id.map(|id| id.to_string()));

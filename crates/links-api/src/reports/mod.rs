@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::{
     api::{Answer, Call, Content, Operation, Parameter, PoolKind, Timestamp},
     auth::Scope,
-    csv,
+    csv::{self, Csv},
     error::ApiError,
 };
 use asked::{Asked, GROUPS};
@@ -76,11 +76,7 @@ pub fn operations() -> Vec<Operation> {
             "cursor",
             "`next_cursor` of the page before.",
         ))
-        .takes(Parameter::choice(
-            "format",
-            "json by default.",
-            &csv::FORMATS,
-        ))
+        .takes_all(csv::parameters())
         .answers::<Report>(200, example())
         .answers_with(200, "As asked.", Content::Bytes("text/csv"));
     vec![operation]
@@ -105,12 +101,12 @@ struct Report {
 
 async fn get_report(call: Call<'_>) -> Result<Answer, ApiError> {
     let asked = Asked::read(call, jiff::Timestamp::now()).await?;
-    let format = call.choice("format", &csv::FORMATS)?.unwrap_or("json");
+    let csv = Csv::read(call)?;
     call.plan_by_values().await?;
     let found = query::rows(call, &asked).await?;
-    if format == "csv" {
+    if let Some(csv) = csv {
         return Ok(Answer::csv(
-            row::csv(asked.group, &found.rows)?,
+            row::write_csv(csv, asked.group, &found.rows)?,
             found.next_cursor,
         ));
     }

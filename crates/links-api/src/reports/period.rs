@@ -1,5 +1,7 @@
 //! From when to when, and what a day is: the zone's.
 
+#![warn(clippy::indexing_slicing)]
+
 use jiff::{
     SignedDuration, Timestamp, ToSpan as _, Unit,
     civil::Date,
@@ -8,7 +10,7 @@ use jiff::{
 use store::ledger::totals::{BUCKET_S, bucket};
 
 use crate::{
-    api::{Call, Parameter},
+    api::{Call, Parameter, time},
     error::ApiError,
 };
 
@@ -148,27 +150,38 @@ fn moment(
     zone: &TimeZone,
     bound: Bound,
 ) -> Result<Timestamp, ApiError> {
-    if let Ok(time) = text.parse::<Timestamp>() {
+    if let Some(time) = time::parse(text) {
         return Ok(time);
     }
-    let problem = "it is neither a day as in 2026-03-01 nor a time as in 2026-03-01T00:00:00Z";
-    let day: Date =
-        Date::strptime("%Y-%m-%d", text).map_err(|_| ApiError::field(field, problem))?;
+    let problem = "it is neither a day as in 2026-03-01 nor a time as in 2026-03-01T00:00:00Z, \
+                   of the years 1 to 9999";
+    let day = Date::strptime("%Y-%m-%d", text).ok();
+    let day = day.filter(|day| (1..=9999).contains(&day.year()));
+    let day = day.ok_or_else(|| ApiError::field(field, problem))?;
     Ok(match bound {
         Bound::Start => start(day, zone),
         Bound::End => start(day.saturating_add(1.day()), zone),
     })
 }
 
-/// When a day starts in a zone: not always at midnight.
+/// When a day starts in a zone: not always at midnight. The first and the last days of the
+/// calendar start at the first and the last time there is.
 fn start(day: Date, zone: &TimeZone) -> Timestamp {
+    let beyond = if day.year() > 1 {
+        time::LATEST
+    } else {
+        time::EARLIEST
+    };
     day.to_zoned(zone.clone())
         .and_then(|time| time.start_of_day())
-        .map_or(Timestamp::MAX, |time| time.timestamp())
+        .map_or(beyond, |start| start.timestamp())
+        .clamp(time::EARLIEST, time::LATEST)
 }
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
     fn period(from: &str, to: &str, zone: &str) -> Period {
@@ -254,6 +267,47 @@ mod tests {
             n_zones += 1;
         }
         assert!(n_zones > 400, "{n_zones}");
+    }
+
+    #[rstest]
+    #[case("-009999-01-02T01:59:59Z")]
+    #[case("-009999-01-02")]
+    #[case("-9999-01-02")]
+    #[case("0000-12-31")]
+    #[case("9999-12-31T00:00:00Z")]
+    #[case("10000-01-01")]
+    #[case("+010000-01-01")]
+    #[case("2026-13-01")]
+    #[case("2026-02-29")]
+    #[case("é026-02-01")]
+    #[case("٢٠٢٦-٠١-٠١")]
+    #[case("")]
+    fn what_is_no_day_is_refused(#[case] text: &str) {
+        for zone in ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"] {
+            let zone = db().get(zone).unwrap();
+            for bound in [Bound::Start, Bound::End] {
+                assert!(moment("from", text, &zone, bound).is_err(), "{text}");
+            }
+        }
+    }
+
+    /// The ends of the calendar: nothing panics in any zone.
+    #[test]
+    fn the_first_and_the_last_days_have_periods() {
+        for zone in [
+            "UTC",
+            "Pacific/Kiritimati",
+            "Pacific/Pago_Pago",
+            "Asia/Kathmandu",
+        ] {
+            for day in ["0001-01-01", "0001-01-02", "9999-12-30", "9999-12-31"] {
+                let period = period(day, day, zone);
+                assert!(period.from <= period.to, "{day} {zone}");
+                assert!(period.days().is_ok(), "{day} {zone}");
+                assert!(period.hours().is_ok(), "{day} {zone}");
+                assert!(bucket(period.from) <= period.from, "{day} {zone}");
+            }
+        }
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! The totals, added up.
 
+#![warn(clippy::indexing_slicing)]
+
 use std::collections::HashMap;
 
+use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
@@ -12,7 +15,7 @@ use super::{
     asked::{Asked, Group, Source},
     names::names,
     period::Period,
-    row::{Counts, Metrics, Row, key_columns},
+    row::{Counts, Metrics, Row, key_column, key_columns},
 };
 use crate::{api::Call, error::ApiError};
 
@@ -186,8 +189,10 @@ pub async fn totals(call: Call<'_>, asked: &Asked) -> Result<(Metrics, Vec<Strin
         measures(asked, source, None)
     );
     let rows = fetch(call, asked, source, Days::Whole, &sql, &[]).await?;
-    let currencies: Option<Vec<String>> = rows[0].get("currencies");
-    Ok((counts(&rows[0]).into(), currencies.unwrap_or_default()))
+    let row = rows.first().context("sums without groups are one row");
+    let row = row.map_err(ApiError::internal)?;
+    let currencies: Option<Vec<String>> = row.get("currencies");
+    Ok((counts(row).into(), currencies.unwrap_or_default()))
 }
 
 pub async fn rows(call: Call<'_>, asked: &Asked) -> Result<Found, ApiError> {
@@ -229,7 +234,7 @@ async fn in_time(
             *of = counts(row);
         }
     }
-    let key = key_columns(asked.group)[0];
+    let key = key_column(asked.group);
     let rows = starts.iter().zip(all).map(|((_, name), counts)| Row {
         key: Map::from_iter([(key.to_owned(), json!(name))]),
         metrics: counts.into(),
@@ -247,7 +252,7 @@ async fn by_dimension(call: Call<'_>, asked: &Asked) -> Result<Found, ApiError> 
         (Source::Links, Group::Country | Group::Device) | (Source::Dimension(_), _) => "t",
         (Source::Links, _) => "l",
     };
-    let column = key_columns(asked.group)[0];
+    let column = key_column(asked.group);
     let sql = format!(
         "SELECT nullif({table}.{column}::text, '') AS row_key, {}
          {from}

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::asked::Group;
-use crate::{csv, error::ApiError};
+use crate::{csv::Csv, error::ApiError};
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -101,7 +101,12 @@ pub fn key_columns(group: Group) -> &'static [&'static str] {
     }
 }
 
-pub fn csv(group: Group, rows: &[Row]) -> Result<Vec<u8>, ApiError> {
+/// The first of them: its key.
+pub fn key_column(group: Group) -> &'static str {
+    key_columns(group).first().copied().unwrap_or_default()
+}
+
+pub fn write_csv(csv: Csv, group: Group, rows: &[Row]) -> Result<Vec<u8>, ApiError> {
     let metrics = [
         "sends",
         "clicks",
@@ -117,7 +122,7 @@ pub fn csv(group: Group, rows: &[Row]) -> Result<Vec<u8>, ApiError> {
         "epc_total",
     ];
     let columns: Vec<_> = key_columns(group).iter().chain(&metrics).copied().collect();
-    csv::write(&columns, rows)
+    csv.write(&columns, rows)
 }
 
 #[cfg(test)]

@@ -31,7 +31,8 @@ pub fn day(time: Timestamp) -> Timestamp {
 
 fn floor(time: Timestamp, step_s: i64) -> Timestamp {
     let second = time.as_millisecond().div_euclid(1000);
-    Timestamp::from_second(second - second.rem_euclid(step_s)).expect("as near as the time")
+    // The very first times there are have no start of a day before them.
+    Timestamp::from_second(second - second.rem_euclid(step_s)).unwrap_or(Timestamp::MIN)
 }
 
 /// What is counted.

@@ -1,7 +1,10 @@
 //! Input that nobody should send, each with its documented answer.
 
-use e2e::client::{BROWSER, Client, answer};
-use reqwest::Method;
+use e2e::{
+    client::{BROWSER, Client, answer},
+    wait::wait_for,
+};
+use reqwest::{Method, header};
 use serde_json::{Value, json};
 
 use super::{Api, refusal};
@@ -169,4 +172,128 @@ async fn texts_are_kept_to_the_letter_or_refused() {
     assert_eq!((status, &body["code"]), (400, &json!("invalid_field")));
     assert_eq!(api.get("/api/v2/links?messageId=%ff").await.0, 200);
     assert_ne!(api.get("/api/v2/links").await.1["links"], Value::Null);
+}
+
+/// Status and text of an export, whose form the parameters say.
+async fn export(api: &Api, path: &str) -> (u16, String) {
+    let request = api.client.api_request(Method::GET, path);
+    let request = request.header("X-Api-Key", &api.tenant.key);
+    let response = request.send().await.unwrap();
+    let status = response.status().as_u16();
+    assert!(response.headers().contains_key("x-request-id"), "{path}");
+    let bytes = response.bytes().await.unwrap();
+    (status, String::from_utf8(bytes.to_vec()).unwrap())
+}
+
+/// What a stranger puts into a click is in the tenant's export, whatever it begins with.
+#[tokio::test]
+async fn an_export_has_what_strangers_sent() {
+    let api = Api::start("export").await;
+    let worker = api.world.start_worker();
+    let edge = api.world.start_edge(&api.service);
+    let client = Client::new(&api.service, Some(&edge));
+    let link = json!({ "url": "https://e.com", "listId": api.tenant.list_id });
+    let link = api.create(SHORTEN, link).await;
+    let url = link["shortUrl"].as_str().unwrap();
+    let (host, path) = e2e::client::split(url);
+    let values = [
+        "%C3%A9",
+        "%F0%9F%92%B8",
+        "%D9%85",
+        "%0A%3D1%2B1",
+        "-",
+        "%2B%C3%A9",
+        "%EF%BC%9D1",
+    ];
+    for value in values {
+        let path = format!("{path}?sub1={value}&sub2=plain");
+        let request = client.edge_request(Method::GET, host, &path);
+        let user_agent = header::HeaderValue::from_bytes("é Mozilla/5.0".as_bytes()).unwrap();
+        let request = request.header(header::USER_AGENT, user_agent);
+        assert_eq!(request.send().await.unwrap().status(), 302, "{value}");
+    }
+    let n_clicks = values.len() as i64;
+    wait_for("the clicks", n_clicks, async || {
+        api.world.count("SELECT count(*) FROM clicks").await
+    })
+    .await;
+    let (status, csv) = export(&api, "/api/v2/clicks?format=csv").await;
+    assert_eq!(status, 200, "{csv}");
+    for cell in [
+        "é,plain",
+        "💸,plain",
+        "م,plain",
+        "\"'\n=1+1\",plain",
+        "'-,plain",
+        "'+é,plain",
+        "'＝1,plain",
+    ] {
+        assert!(csv.contains(&format!(",{cell}")), "{cell}: {csv}");
+    }
+    // With the mark that Excel needs, and in every export.
+    for path in [
+        "clicks?x=1",
+        "conversions?x=1",
+        "reports/performance?group_by=list",
+    ] {
+        let (status, plain) = export(&api, &format!("/api/v2/{path}&format=csv")).await;
+        assert_eq!(status, 200, "{path}: {plain}");
+        assert!(!plain.starts_with('\u{feff}'), "{path}");
+        let (status, marked) = export(&api, &format!("/api/v2/{path}&format=csv&bom=true")).await;
+        assert_eq!(
+            (status, marked),
+            (200, format!("\u{feff}{plain}")),
+            "{path}"
+        );
+        let answer = api.get(&format!("/api/v2/{path}&format=csv&bom=yes")).await;
+        assert_eq!(refusal(answer), "400 invalid_field", "{path}");
+    }
+    worker.stop();
+    edge.stop();
+}
+
+/// Times that no time zone and no database can follow are refused wherever one is named.
+#[tokio::test]
+async fn times_are_of_the_years_1_to_9999() {
+    let api = Api::start("times").await;
+    let contact = "contacts/%2B18005550123/journey";
+    for time in [
+        "-009999-01-02T01:59:59Z",
+        "-009999-01-02",
+        "-004713-01-01T00:00:00Z",
+        "0000-01-01T00:00:00Z",
+        "9999-12-31T00:00:00Z",
+        "%2B010000-01-01T00:00:00Z",
+        "%C3%A9",
+    ] {
+        for query in [
+            "reports/performance?from=",
+            "reports/performance?to=",
+            "reports/performance?group_by=hour&tz=Asia/Kathmandu&from=",
+            "reports/performance?group_by=link&to=",
+            "clicks?from=",
+            "clicks?to=",
+            "conversions?from=",
+            "conversions?to=",
+            &format!("{contact}?before="),
+        ] {
+            let path = format!("/api/v2/{query}{time}");
+            assert_eq!(refusal(api.get(&path).await), "400 invalid_field", "{path}");
+        }
+        let body =
+            json!({ "url": "https://e.com", "listId": api.tenant.list_id, "expiresAt": time });
+        let answer = api.post(SHORTEN, body).await;
+        assert_eq!(refusal(answer), "400 invalid_field", "{time}");
+    }
+    // The ends of what is taken are answered.
+    for query in [
+        "reports/performance?group_by=list&from=0001-01-01&to=9999-12-31&tz=Pacific/Kiritimati",
+        "reports/performance?group_by=list&from=0001-01-02T00:00:00Z&to=9999-12-28T00:00:00Z",
+        "clicks?from=0001-01-02T00:00:00Z&to=9999-12-28T00:00:00Z",
+        "conversions?from=0001-01-02T00:00:00Z&to=9999-12-28T00:00:00Z",
+    ] {
+        let path = format!("/api/v2/{query}");
+        let (status, answer) = api.get(&path).await;
+        assert_eq!(status, 200, "{path}: {answer}");
+    }
 }
