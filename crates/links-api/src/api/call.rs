@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de};
 use store::pool::Transaction;
 
-use super::time;
+use super::{path, time};
 use crate::{
     auth::Caller,
     body::{self, Text},
@@ -35,10 +35,12 @@ impl Call<'_> {
         body::parse(self.body)
     }
 
-    /// A parameter of the path. One that cannot be an id is no resource's.
+    /// A parameter of the path, percent-decoded. One that cannot be an id is no resource's.
     pub fn path<T: FromStr>(&self, name: &str, resource: &'static str) -> Result<T, ApiError> {
         let text = self.request.match_info().get(name).unwrap_or_default();
-        text.parse().map_err(|_| ApiError::NotFound(resource))
+        path::decode(text)
+            .parse()
+            .map_err(|_| ApiError::NotFound(resource))
     }
 
     /// A parameter of the query, the first of its name. Empty is absent.

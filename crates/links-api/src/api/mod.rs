@@ -8,6 +8,7 @@ mod idempotency;
 mod openapi;
 mod operation;
 mod page;
+mod path;
 mod rate_limit;
 mod serve;
 pub mod time;

@@ -297,3 +297,79 @@ async fn times_are_of_the_years_1_to_9999() {
         assert_eq!(status, 200, "{path}: {answer}");
     }
 }
+
+/// Parameters of paths are percent-decoded, once: generated clients encode all but letters.
+#[tokio::test]
+async fn parameters_of_paths_are_percent_decoded() {
+    let api = Api::start("paths").await;
+    let offer = api.sms_offer("https://e.com", json!({})).await;
+    let creative = json!({
+        "name": "A creative",
+        "message": "{{link1}}",
+        "offer_links": [{ "key": "link1", "offer_id": offer }],
+    });
+    let creative = api.create("/api/v2/creatives", creative).await;
+    let render = format!("/api/v2/creatives/{}/render", creative["creative"]["id"]);
+    let ids = [
+        "m/1",
+        "a/b/c",
+        "/",
+        "100%",
+        "%2F",
+        "%252B",
+        "a+b",
+        "a b",
+        "é/💸",
+        "?q#f&x=1;y",
+        "m-1",
+        "\\",
+    ];
+    for (i, id) in ids.into_iter().enumerate() {
+        let phone = format!("+1800555010{}", i % 10);
+        let message = json!({ "messageId": id, "contactPhone": phone });
+        let body = json!({ "listId": api.tenant.list_id, "messages": [message] });
+        api.create(&render, body).await;
+        let (status, message) = api.get(&format!("/api/v2/messages/{}", encoded(id))).await;
+        assert_eq!(
+            (status, &message["message_id"]),
+            (200, &json!(id)),
+            "{message}"
+        );
+        assert_eq!(message["contact_phone"], phone);
+    }
+    for (phone, n_messages) in [
+        ("%2B18005550100", 2),
+        ("%2b18005550101", 2),
+        ("+18005550102", 1),
+    ] {
+        let (status, journey) = api.get(&format!("/api/v2/contacts/{phone}/journey")).await;
+        assert_eq!(status, 200, "{journey}");
+        assert_eq!(
+            journey["events"].as_array().map(Vec::len),
+            Some(n_messages),
+            "{journey}"
+        );
+        let path = format!("/api/v2/contacts/{phone}");
+        let (status, erased) = api.call(Method::DELETE, &path, Value::Null).await;
+        assert_eq!(
+            (status, &erased["erased"]["messages"]),
+            (200, &json!(n_messages)),
+            "{erased}"
+        );
+    }
+    // What is decoded once only is no number.
+    let path = "/api/v2/contacts/%252B18005550100/journey";
+    assert_eq!(refusal(api.get(path).await), "400 invalid_phone");
+}
+
+/// As generated clients encode a segment of a path.
+fn encoded(segment: &str) -> String {
+    let unreserved = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    segment
+        .bytes()
+        .map(|b| match unreserved(b) {
+            true => char::from(b).to_string(),
+            false => format!("%{b:02X}"),
+        })
+        .collect()
+}
