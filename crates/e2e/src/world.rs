@@ -20,7 +20,8 @@ use crate::{
     service::{Env, Service, command},
 };
 
-const ORIGIN_TOKEN: &str = "an-origin-token-for-tests";
+/// What redirectors show to the origin.
+pub const ORIGIN_TOKEN: &str = "an-origin-token-for-tests";
 /// What the buttons of preview pages are signed with.
 pub const CONTINUE_SECRET: &str = "a-continue-secret-for-tests";
 /// What visitor hashes are made with.

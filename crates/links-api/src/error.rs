@@ -444,16 +444,22 @@ impl ResponseError for Refused {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status_code());
+        let status = self.status_code();
+        let mut response = HttpResponse::build(status);
+        if [
+            StatusCode::TOO_MANY_REQUESTS,
+            StatusCode::SERVICE_UNAVAILABLE,
+        ]
+        .contains(&status)
+        {
+            response.insert_header((header::RETRY_AFTER, RETRY_AFTER_S.to_string()));
+        }
         match &self.error {
             ApiError::RateLimited { retry_after_s } => {
                 response.insert_header((header::RETRY_AFTER, retry_after_s.to_string()));
             }
             ApiError::MethodNotAllowed(allowed) => {
                 response.insert_header((header::ALLOW, allowed.as_str()));
-            }
-            ApiError::Unavailable(_) => {
-                response.insert_header((header::RETRY_AFTER, RETRY_AFTER_S.to_string()));
             }
             ApiError::Unauthorized => {
                 response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
@@ -487,6 +493,36 @@ impl From<tokio_postgres::Error> for ApiError {
             // Somebody else works on the same rows or the same account.
             _ if error.code().is_some_and(is_about_waiting) => Self::unavailable(error),
             _ => Self::Internal(error.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_429_or_503_says_when_to_ask_again() {
+        for (error, expected) in [
+            (ApiError::RateLimited { retry_after_s: 17 }, Some("17")),
+            (ApiError::unavailable(PoolError::Closed), Some("1")),
+            (ApiError::internal(anyhow::anyhow!("a mistake")), None),
+            (ApiError::NoRoute, None),
+        ] {
+            let mut refused = Refused {
+                surface: Surface::Platform,
+                error,
+            };
+            for surface in [Surface::Platform, Surface::Affiliate] {
+                refused.surface = surface;
+                let response = refused.error_response();
+                let after = response.headers().get(header::RETRY_AFTER);
+                assert_eq!(
+                    after.map(|value| value.to_str().unwrap()),
+                    expected,
+                    "{refused}"
+                );
+            }
         }
     }
 }

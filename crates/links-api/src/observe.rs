@@ -35,7 +35,6 @@ use tracing::Instrument as _;
 use crate::{
     error::{ApiError, Refused, Surface},
     records::RelayMetrics,
-    serve::Services,
 };
 
 /// The id of a request, in its answer and in the log.

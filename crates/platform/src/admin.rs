@@ -41,7 +41,9 @@ async fn ready(health: web::Data<Health>) -> HttpResponse {
     let mut response = if health.is_ready() {
         HttpResponse::Ok()
     } else {
-        HttpResponse::ServiceUnavailable()
+        let mut response = HttpResponse::ServiceUnavailable();
+        response.insert_header((header::RETRY_AFTER, "1"));
+        response
     };
     response.json(health.report())
 }
@@ -56,5 +58,24 @@ async fn metrics_text(metrics: web::Data<Registry>) -> HttpResponse {
             ))
             .body(text),
         Err(error) => HttpResponse::InternalServerError().body(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::Need;
+
+    #[actix_web::test]
+    async fn a_service_that_is_not_ready_says_when_to_ask_again() {
+        let health = Health::default();
+        let postgres = health.dependency("postgres", Need::Required);
+        postgres.up();
+        assert_eq!(ready(web::Data::new(health.clone())).await.status(), 200);
+        postgres.down("it is away".to_owned());
+        let response = ready(web::Data::new(health)).await;
+        assert_eq!(response.status(), 503);
+        let after = response.headers().get(header::RETRY_AFTER);
+        assert_eq!(after.map(|value| value.as_bytes()), Some(&b"1"[..]));
     }
 }

@@ -25,7 +25,7 @@ struct Index {
 /// of a link's history. So they are over expressions that say the same in different ways
 /// (`message_key || ''`, `'' || message_key`, `link_key + 0`): a query can use only the
 /// index whose expression it has.
-const INDEXES: [Index; 9] = [
+const INDEXES: [Index; 10] = [
     // The earliest message click of a link or of a message.
     Index {
         name: "message_clicks_time_idx",
@@ -82,6 +82,13 @@ const INDEXES: [Index; 9] = [
         table: "link_totals",
         is_partitioned: false,
         definition: "(account_id, link_key, bucket)",
+    },
+    // The links of an id on whichever domain.
+    Index {
+        name: "links_short_id_idx",
+        table: "links",
+        is_partitioned: false,
+        definition: "(short_id, account_id)",
     },
     // Those that wait for a click of an unknown account.
     Index {

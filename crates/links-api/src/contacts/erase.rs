@@ -67,7 +67,7 @@ async fn erase_contact(call: Call<'_>) -> Result<Answer, ApiError> {
     call.db.batch_execute(&sql).await?;
     let statement = call
         .db
-        .prepare_cached(&format!("{LINKS} FOR UPDATE"))
+        .prepare_cached(&format!("{LINKS} ORDER BY id FOR UPDATE"))
         .await?;
     let rows = call
         .db

@@ -97,6 +97,9 @@ pub async fn mint(
 ) -> Result<Vec<Result<Minted, NotMinted>>, ApiError> {
     let mut minted: Vec<_> = links.iter().map(|_| Err(NotMinted::IdCollision)).collect();
     let mut waiting: Vec<(usize, NewLink)> = links.into_iter().enumerate().collect();
+    // Links are inserted in this order. Slugs come in the same order in every request, so that
+    // two requests with the same slugs never wait for each other in a circle; others keep theirs.
+    waiting.sort_by(|(_, a), (_, b)| insertion_order(a).cmp(&insertion_order(b)));
     let mut new_slugs = Vec::new();
     for _ in 0..ID_TRIES {
         let candidates: Vec<_> = waiting
@@ -125,6 +128,11 @@ pub async fn mint(
     // Somebody may have asked for a slug before it was there.
     call.changed(new_slugs).await?;
     Ok(minted)
+}
+
+fn insertion_order(link: &NewLink) -> Option<(i64, &str)> {
+    let slug = link.slug.as_ref();
+    slug.map(|slug| (link.domain.id, slug.as_str()))
 }
 
 fn short_key(record: &LinkRecord) -> RecordKey {

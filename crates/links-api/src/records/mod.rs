@@ -18,6 +18,7 @@ use platform::{
 };
 use store::pool::GenericClient;
 use subtle::ConstantTimeEq as _;
+use tokio_postgres::types::ToSql;
 
 use crate::{
     error::{ApiError, Refused, Surface},
@@ -144,15 +145,26 @@ async fn list_hosts(
         let client = services.pools.origin.get().await?;
         let statement = client
             .prepare_cached(
-                "SELECT d.host
-                 FROM domains d
-                 JOIN links l ON l.domain_id = d.id AND l.short_id = $2
-                 WHERE d.account_id = coalesce(
-                     (SELECT account_id FROM domains WHERE host = $1), d.account_id)
-                 LIMIT 2",
+                "SELECT account_id FROM domains WHERE host = $1 AND status <> 'pending'",
             )
             .await?;
-        let rows = client.query(&statement, &[&host, &id]).await?;
+        let holder = client.query_opt(&statement, &[&host]).await?;
+        let account_id: Option<i64> = holder.map(|row| row.get("account_id"));
+        // By the links' index, so that the work is that of the links which are found,
+        // however many domains there are.
+        let (condition, parameters): (_, &[&(dyn ToSql + Sync)]) = match &account_id {
+            Some(account_id) => ("AND l.account_id = $2", &[&id, account_id]),
+            None => ("", &[&id]),
+        };
+        let sql = format!(
+            "SELECT d.host
+             FROM links l
+             JOIN domains d ON d.id = l.domain_id
+             WHERE l.short_id = $1 {condition}
+             LIMIT 2"
+        );
+        let statement = client.prepare_cached(&sql).await?;
+        let rows = client.query(&statement, parameters).await?;
         let hosts: Vec<String> = rows.iter().map(|row| row.get("host")).collect();
         Ok(HttpResponse::Ok().json(hosts))
     };

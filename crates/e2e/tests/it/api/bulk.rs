@@ -1,6 +1,9 @@
 //! `POST /api/v2/links/bulk`.
 
-use e2e::client::{BROWSER, Client, parameter};
+use e2e::{
+    client::{BROWSER, Client, parameter},
+    wait::wait_for,
+};
 use serde_json::{Value, json};
 
 use super::{Api, refusal};
@@ -132,4 +135,47 @@ async fn products_are_asked_for_by_what_an_entry_wants() {
             assert_eq!(error["code"], "product_not_enabled");
         }
     }
+}
+
+/// Two bulks with the same slugs, one of them in the opposite order: one makes them and the
+/// other is told that they are taken, and neither waits for the other in a circle.
+#[tokio::test]
+async fn bulks_with_the_same_slugs_in_opposite_orders_do_not_block_each_other() {
+    let api = Api::start("opposite").await;
+    let slug = |i: usize| format!("slug-{i:02}");
+    let entry =
+        |i: usize| json!({ "url": "https://e.com", "listId": api.tenant.list_id, "slug": slug(i) });
+    // Somebody takes the one in the middle, so that both wait for it on their way.
+    let other = api.world.connect().await;
+    let take = format!(
+        "BEGIN; INSERT INTO links (account_id, domain_id, short_id, destination)
+         SELECT account_id, id, '{}', 'https://e.com' FROM domains WHERE kind = 'short'",
+        slug(10)
+    );
+    other.batch_execute(&take).await.unwrap();
+    let up: Vec<_> = (0..20).map(entry).collect();
+    let down: Vec<_> = up.iter().rev().cloned().collect();
+    let ending = async {
+        let waiting = "SELECT count(*) FROM pg_stat_activity
+             WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        wait_for("both bulks to wait", 2, async || {
+            api.world.count(waiting).await
+        })
+        .await;
+        other.batch_execute("ROLLBACK").await.unwrap();
+    };
+    let (up, down, ()) = tokio::join!(
+        api.post(PATH, json!({ "links": up })),
+        api.post(PATH, json!({ "links": down })),
+        ending
+    );
+    let mut created: Vec<_> = [&up, &down]
+        .map(|(status, answer)| (*status, answer["created"].as_u64()))
+        .to_vec();
+    created.sort();
+    assert_eq!(
+        created,
+        [(200, Some(0)), (201, Some(20))],
+        "{up:?} {down:?}"
+    );
 }

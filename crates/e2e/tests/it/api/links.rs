@@ -1,6 +1,11 @@
 //! Getting, listing, changing and deactivating links of surface A, and their
 //! QR codes.
 
+use e2e::{
+    client::create_account,
+    wait::wait_for,
+    world::{ORIGIN_TOKEN, World},
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -227,4 +232,51 @@ fn scanned(png: &[u8]) -> (usize, String) {
     let grids = image.detect_grids();
     assert_eq!(grids.len(), 1, "one code");
     (side, grids[0].decode().unwrap().1)
+}
+
+/// `/conv` on a host that is nobody's asks for the links of an id on any domain: the work
+/// is that of the links found, however many domains there are.
+#[tokio::test]
+async fn an_unknown_host_costs_no_look_at_every_domain() {
+    let world = World::new().await;
+    let api = world.start_api();
+    create_account(&world, "many");
+    let fill = "
+        INSERT INTO domains (account_id, host, kind)
+        SELECT (SELECT min(id) FROM accounts), 'd' || n || '.example', 'short'
+        FROM generate_series(1, 20000) n;
+        INSERT INTO links (account_id, domain_id, short_id, destination)
+        SELECT account_id, id, 'slug-' || id % 10000, 'https://e.com' FROM domains;
+        ANALYZE domains; ANALYZE links";
+    world.db.batch_execute(fill).await.unwrap();
+    let read = "SELECT (coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))::bigint
+         FROM pg_stat_user_tables WHERE relname = 'domains'";
+    let scans = "SELECT idx_scan FROM pg_stat_user_indexes
+         WHERE indexrelname = 'links_short_id_idx'";
+    let ask = async |host: &str, id: &str| -> Vec<String> {
+        let url = format!(
+            "{}/internal/v1/hosts/{host}/{id}",
+            api.url("origin.address")
+        );
+        let client = reqwest::Client::new();
+        let request = client.get(url).bearer_auth(ORIGIN_TOKEN);
+        request.send().await.unwrap().json().await.unwrap()
+    };
+    // Statistics are kept by each session for itself until it has nothing to do for a while.
+    world
+        .db
+        .batch_execute("SELECT pg_stat_force_next_flush()")
+        .await
+        .unwrap();
+    let (read_before, scans_before) = (world.count(read).await, world.count(scans).await);
+    assert_eq!(ask("nobodys.example", "nothing").await, [""; 0]);
+    assert_eq!(ask("nobodys.example", "slug-7").await.len(), 2);
+    assert_eq!(ask("d7.example", "slug-7").await.len(), 2);
+    wait_for("the statistics", true, async || {
+        world.count(scans).await >= scans_before + 3
+    })
+    .await;
+    let n_read = world.count(read).await - read_before;
+    assert!(n_read < 100, "{n_read} rows of domains were read");
+    api.stop();
 }
