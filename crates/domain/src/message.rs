@@ -1,7 +1,10 @@
 //! Message templates: text with `{{linkN}}` placeholders for tracked links and
 //! `{{name}}` variables.
 
-use crate::sms::{self, Encoding};
+use crate::{
+    macros::{Finding, Severity},
+    sms::{self, Encoding},
+};
 
 /// A piece of a message template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +72,71 @@ pub fn links(template: &str) -> Vec<&str> {
         }
     }
     links
+}
+
+/// What stands beside a placeholder of a link without a blank between them. Whatever makes
+/// links of the texts it shows takes what is behind a URL as a part of it, full stops and
+/// brackets too; and may see none that something stands in front of. A finding for each.
+pub fn lint(template: &str) -> Vec<Finding> {
+    let pieces = pieces(template);
+    let mut findings = Vec::new();
+    for (piece, next) in pieces.iter().zip(pieces.iter().skip(1)) {
+        let finding = match (*piece, *next) {
+            (Piece::Link(link), Piece::Link(other)) => Some((
+                "link_behind_link",
+                format!("{{{{{other}}}}} stands right behind {{{{{link}}}}}: they would be one."),
+            )),
+            (Piece::Link(link), Piece::Variable(variable)) => Some((
+                "variable_behind_link",
+                format!(
+                    "{{{{{variable}}}}} stands right behind {{{{{link}}}}}: messengers take its \
+                     value into the link."
+                ),
+            )),
+            (Piece::Link(link), Piece::Text(text)) => mark(text.chars().next()).map(|mark| {
+                (
+                    "mark_behind_link",
+                    format!(
+                        "{mark:?} stands right behind {{{{{link}}}}}: messengers take it into the \
+                         link."
+                    ),
+                )
+            }),
+            (Piece::Variable(variable), Piece::Link(link)) => Some((
+                "variable_before_link",
+                format!(
+                    "{{{{{variable}}}}} stands right before {{{{{link}}}}}: messengers may see no \
+                     link in it."
+                ),
+            )),
+            (Piece::Text(text), Piece::Link(link)) => {
+                let mark = mark(text.chars().next_back());
+                mark.filter(|mark| !OPENING.contains(mark)).map(|mark| {
+                    (
+                        "mark_before_link",
+                        format!(
+                            "{mark:?} stands right before {{{{{link}}}}}: messengers may see no \
+                             link in it."
+                        ),
+                    )
+                })
+            }
+            _ => None,
+        };
+        let finding = finding.map(|(code, message)| {
+            let message = format!("{message} Put a blank between them.");
+            Finding::new(Severity::Warning, code, message)
+        });
+        findings.extend(finding.filter(|finding| !findings.contains(finding)));
+    }
+    findings
+}
+
+/// What may stand before a link: links are found behind it.
+const OPENING: [char; 12] = ['(', '[', '{', '<', '"', '\'', '“', '‘', '„', '«', '‹', '「'];
+
+fn mark(neighbour: Option<char>) -> Option<char> {
+    neighbour.filter(|mark| !mark.is_whitespace())
 }
 
 /// What a message will take, before anything is filled in (seed
@@ -258,6 +326,48 @@ mod tests {
         let text = render(&pieces, |_| "{{a}}", |_| Some("{{link1}}"));
         assert_eq!(text.as_deref(), Ok("{{link1}} {{a}}"));
         assert_eq!(render(&pieces, |_| "", |_| None), Err("a"));
+    }
+
+    #[rstest]
+    #[case::alone("{{link1}}", "")]
+    #[case::apart("Shop now: {{link1}} Reply STOP", "")]
+    #[case::lines("Shop now:\n{{link1}}\nReply STOP", "")]
+    #[case::other_blanks("a\u{a0}{{link1}}\u{3000}b", "")]
+    #[case::full_stop("Shop at {{link1}}.", "mark_behind_link '.'")]
+    #[case::comma("{{link1}}, or not", "mark_behind_link ','")]
+    #[case::exclamation_mark("{{link1}}!", "mark_behind_link '!'")]
+    #[case::question_mark("{{link1}}?", "mark_behind_link '?'")]
+    #[case::slash("{{link1}}/", "mark_behind_link '/'")]
+    #[case::brackets("({{link1}})", "mark_behind_link ')'")]
+    #[case::quotes("\"{{link1}}\"", "mark_behind_link '\"'")]
+    #[case::ellipsis("{{link1}}…", "mark_behind_link '…'")]
+    #[case::wide_full_stop("{{link1}}。", "mark_behind_link '。'")]
+    #[case::emoji("{{link1}}👇", "mark_behind_link '👇'")]
+    #[case::letter("{{link1}}a", "mark_behind_link 'a'")]
+    #[case::invisible("{{link1}}\u{200b}", "mark_behind_link '\\u{200b}'")]
+    #[case::colon_before("now:{{link1}}", "mark_before_link ':'")]
+    #[case::letter_before("é{{link1}}", "mark_before_link 'é'")]
+    #[case::both("now:{{link1}}.", "mark_before_link ':' mark_behind_link '.'")]
+    #[case::each_once("{{link1}}. {{link1}}.", "mark_behind_link '.'")]
+    #[case::each("{{link1}}. {{link2}}.", "mark_behind_link '.' mark_behind_link '.'")]
+    #[case::links("{{link1}}{{link2}}", "link_behind_link")]
+    #[case::variable_behind("{{link1}}{{name}}", "variable_behind_link")]
+    #[case::variable_before("{{name}}{{link1}}", "variable_before_link")]
+    #[case::variables_alone("{{a}}.{{b}}", "")]
+    #[case::braces("{{{link1}}}", "mark_behind_link '}'")]
+    fn what_touches_a_link_is_found(#[case] template: &str, #[case] expected: &str) {
+        let found = lint(template);
+        let shown: Vec<_> = found
+            .iter()
+            .map(|finding| match finding.message.split_once(" stands") {
+                Some((mark, _)) if finding.code.starts_with("mark") => {
+                    format!("{} {mark}", finding.code)
+                }
+                _ => finding.code.to_owned(),
+            })
+            .collect();
+        assert_eq!(shown.join(" "), expected);
+        assert!(found.iter().all(|f| f.severity == Severity::Warning));
     }
 
     proptest! {

@@ -60,6 +60,7 @@ struct Preview {
     findings: Vec<FindingObject>,
 }
 
+/// One thing to say about a template.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct FindingObject {
     severity: SeverityName,

@@ -9,15 +9,16 @@ mod render;
 mod sends;
 
 use actix_web::http::Method;
-use domain::{id::CreativeId, macros::InvalidTemplate};
+use domain::{id::CreativeId, macros::InvalidTemplate, message};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     api::{Answer, Call, Operation, Page, Pagination, Parameter},
     auth::Scope,
     error::{ApiError, Field},
+    macros_preview::FindingObject,
 };
 use fields::{CreativeFields, CreativeRequest};
 use object::{CreativeObject, example};
@@ -53,7 +54,9 @@ pub fn operations() -> Vec<Operation> {
         "Each `{{linkN}}` of the message needs an entry in `offer_links`; at send time it \
              becomes a tracked link to that offer, or to the entry's `url`, with `url_params` as \
              the defaults of `sub1` to `sub5`, `source`, `creative` and `cost`. \
-             `character_count` takes a link as 23 characters and adds 34 for what is put around.",
+             `character_count` takes a link as 23 characters and adds 34 for what is put around. \
+             `findings` warns of what touches a placeholder: messengers take a full stop, a \
+             bracket or a letter right behind a link into it.",
     )
     .reads::<CreativeRequest>([request])
     .requires(["name", "message", "offer_links"])
@@ -88,7 +91,7 @@ pub fn operations() -> Vec<Operation> {
             "Changes what is sent; links of messages that were rendered stay as they are.",
         )
         .reads::<CreativeRequest>([json!({ "status": "archived" })])
-        .answers::<CreativeObject>(200, example())
+        .answers::<UpdatedCreative>(200, example())
         .fails(invalid_fields())
         .fails([not_found()]);
     let archive = Operation::platform(Method::DELETE, ONE, "archive_creative", archive_creative)
@@ -136,6 +139,34 @@ fn invalid_fields() -> [ApiError; 14] {
 struct CreatedCreative {
     success: bool,
     creative: CreativeObject,
+    /// Absent where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    findings: Vec<FindingObject>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct UpdatedCreative {
+    #[serde(flatten)]
+    creative: CreativeObject,
+    /// Absent where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    findings: Vec<FindingObject>,
+}
+
+/// What is to be said of a message, with what is put around it or without.
+fn findings(message: &str) -> Vec<FindingObject> {
+    let findings = message::lint(message).into_iter();
+    findings.map(FindingObject::from).collect()
+}
+
+/// Of a message that has a full stop right behind its link.
+fn findings_example() -> Value {
+    json!([{
+        "severity": "warning",
+        "code": "mark_behind_link",
+        "message": "'.' stands right behind {{link1}}: messengers take it into the link. \
+                    Put a blank between them.",
+    }])
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -159,6 +190,7 @@ async fn create_creative(call: Call<'_>) -> Result<Answer, ApiError> {
     Answer::created(&CreatedCreative {
         success: true,
         creative: CreativeObject::read(&row),
+        findings: findings(&fields.message),
     })
 }
 
@@ -188,7 +220,10 @@ async fn update_creative(call: Call<'_>) -> Result<Answer, ApiError> {
     fields.apply(body, &ANY_STATUS)?;
     query::require_offers(call, &fields).await?;
     let row = query::creative_update(call, id, &fields).await?;
-    Answer::ok(&CreativeObject::read(&row))
+    Answer::ok(&UpdatedCreative {
+        creative: CreativeObject::read(&row),
+        findings: findings(&fields.message),
+    })
 }
 
 async fn archive_creative(call: Call<'_>) -> Result<Answer, ApiError> {

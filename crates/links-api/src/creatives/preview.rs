@@ -11,21 +11,25 @@ use super::render::{
     MessageRequest, RenderedMessage, answer_example, check, errors, finish, list_find,
     require_variables,
 };
+use super::{findings, findings_example};
 use crate::{
     api::{Answer, Call, Operation},
     body::{Text, given},
     error::{ApiError, Field},
     lists::sending::WantedList,
+    macros_preview::FindingObject,
 };
 
 const MAX_MESSAGES: usize = 100;
 
 pub fn operation() -> Operation {
     let mut answer = answer_example();
-    answer["character_count"] = json!(86);
+    answer["character_count"] = json!(87);
     answer["segment_count"] = json!(1);
     answer["encoding"] = json!("GSM-7");
-    answer["messages"][0]["text"] = json!("Hi Ada! Shop now: https://yourdomain.com/xxxxxxx");
+    answer["findings"] = findings_example();
+    answer["messages"][0]["length"] = json!(49);
+    answer["messages"][0]["text"] = json!("Hi Ada! Shop now: https://yourdomain.com/xxxxxxx.");
     answer["messages"][0]["links"]["link1"] = json!("https://yourdomain.com/xxxxxxx");
     Operation::platform(
         Method::POST,
@@ -39,7 +43,7 @@ pub fn operation() -> Operation {
          rendered: links are as long as they will be, and lead nowhere. Nothing is saved.",
     )
     .reads::<PreviewRequest>([json!({
-        "message": "Hi {{contact.first_name}}! Shop now: {{link1}}",
+        "message": "Hi {{contact.first_name}}! Shop now: {{link1}}.",
         "listId": 42,
         "messages": [{
             "messageId": "m-1",
@@ -81,6 +85,9 @@ struct PreviewAnswer {
     segment_count: usize,
     encoding: Encoding,
     messages: Vec<RenderedMessage>,
+    /// Of the message with what the list puts around it. Absent where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    findings: Vec<FindingObject>,
 }
 
 async fn preview_creative(call: Call<'_>) -> Result<Answer, ApiError> {
@@ -97,11 +104,13 @@ async fn preview_creative(call: Call<'_>) -> Result<Answer, ApiError> {
         return Err(ApiError::TooManyMessages(MAX_MESSAGES));
     }
     let mut rendered = Vec::with_capacity(sent.len());
+    let mut found = findings(template);
     if !sent.is_empty() {
         let wanted = WantedList::of(body.list_id, &body.phone_number)?;
         wanted.check()?;
         let (list, domain) = list_find(call, &wanted).await?;
         let framed = list.frame().around(template);
+        found = findings(&framed);
         let pieces = message::pieces(&framed);
         let url = format!("https://{}/xxxxxxx", domain.host);
         let links = message::links(&framed);
@@ -119,5 +128,6 @@ async fn preview_creative(call: Call<'_>) -> Result<Answer, ApiError> {
         segment_count: estimate.segment_count,
         encoding: estimate.encoding,
         messages: rendered,
+        findings: found,
     })
 }

@@ -20,6 +20,7 @@ use tokio_postgres::Row;
 
 use super::{
     fields::{CreativeFields, OfferLink},
+    findings,
     query::creative_find,
     sends::count_sends,
 };
@@ -29,6 +30,7 @@ use crate::{
     error::ApiError,
     links::mint::{Extras, InMessage, NewLink, ShortDomain, mint},
     lists::sending::{SendingList, WantedList, list_find_active},
+    macros_preview::FindingObject,
     phone::PhoneNumber,
 };
 
@@ -50,7 +52,7 @@ pub fn operation() -> Operation {
          account's, are put around and counted. Variables are `{{name}}`: what is given for the \
          message, `{{contact.phone}}`, `{{message_id}}` and `{{brand_name}}`; one without a value \
          is an error. All messages or none. A message id is sent once: asked again, its links \
-         come back.",
+         come back. `findings` warns of what touches a link.",
     )
     .reads::<RenderRequest>([request_example()])
     .requires(["messages"])
@@ -137,6 +139,9 @@ pub struct MessageRequest {
 pub struct RenderAnswer {
     pub success: bool,
     pub messages: Vec<RenderedMessage>,
+    /// Of the message with what is put around it. Absent where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<FindingObject>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -196,6 +201,7 @@ async fn render_creative(call: Call<'_>) -> Result<Answer, ApiError> {
     let answer = RenderAnswer {
         success: true,
         messages: rendered,
+        findings: findings(&framed),
     };
     Ok(Answer::created(&answer)?.minting(new_links))
 }

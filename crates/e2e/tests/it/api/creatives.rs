@@ -732,3 +732,57 @@ async fn a_rendered_link_has_no_tracker_hop() {
     assert!(to.starts_with("https://example.com/lp?clickid="), "{to}");
     edge.stop();
 }
+
+/// A full stop behind a link is how people write, and messengers take it into the link.
+#[tokio::test]
+async fn what_touches_a_link_is_warned_of() {
+    let api = Api::start("touching").await;
+    let offer = api.sms_offer("https://e.com", json!({})).await;
+    let with = |message: &str| {
+        let mut body = seed_body(&offer);
+        body["message"] = json!(message);
+        body
+    };
+    let found = |answer: &Value| -> Vec<String> {
+        let findings = answer["findings"].as_array().cloned().unwrap_or_default();
+        let code = |finding: &Value| finding["code"].as_str().unwrap().to_owned();
+        findings.iter().map(code).collect()
+    };
+    let clean = api.create(PATH, with("Shop: {{link1}} now")).await;
+    assert_eq!(found(&clean), [""; 0]);
+    for (mark, message) in [
+        (".", "Shop: {{link1}}."),
+        (")", "({{link1}})"),
+        ("é", "{{link1}}é"),
+    ] {
+        let created = api.create(PATH, with(message)).await;
+        assert_eq!(found(&created), ["mark_behind_link"], "{created}");
+        let said = created["findings"][0]["message"].as_str().unwrap();
+        assert!(said.contains(mark) && said.contains("{{link1}}"), "{said}");
+        let id = created["creative"]["id"].as_i64().unwrap();
+        let sent = json!([{ "messageId": format!("m-{id}"), "contactPhone": "+18005550100" }]);
+        let (status, rendered) = render(&api, id, sent.clone()).await;
+        assert_eq!(
+            (status, found(&rendered)),
+            (201, vec!["mark_behind_link".to_owned()])
+        );
+        let preview = json!({ "message": message, "listId": api.tenant.list_id, "messages": sent });
+        let (status, preview) = api.post(&format!("{PATH}/preview"), preview).await;
+        assert_eq!(
+            (status, found(&preview)),
+            (200, vec!["mark_behind_link".to_owned()])
+        );
+        let path = format!("{PATH}/{id}");
+        let (status, paused) = api
+            .call(Method::PUT, &path, json!({ "status": "paused" }))
+            .await;
+        assert_eq!(
+            (status, found(&paused)),
+            (200, vec!["mark_behind_link".to_owned()])
+        );
+        let (_, better) = api
+            .call(Method::PUT, &path, json!({ "message": "{{link1}} é" }))
+            .await;
+        assert_eq!(found(&better), [""; 0]);
+    }
+}
