@@ -148,6 +148,10 @@ pub enum ApiError {
     HostTaken,
     #[error("Lists or links use this domain.")]
     DomainInUse,
+    #[error("This domain is pending: its host has not shown the token of `proof` yet.")]
+    DomainPending,
+    #[error("The account has {0} domains that wait for their proof. Prove or delete some first.")]
+    TooManyPendingDomains(i64),
     #[error("The account has a list with this phone number already.")]
     PhoneTaken,
     #[error("The campaign is not active.")]
@@ -290,6 +294,8 @@ impl ApiError {
             Self::DomainNotFound(_) => (StatusCode::NOT_FOUND, "domain_not_found"),
             Self::HostTaken => (CONFLICT, "host_taken"),
             Self::DomainInUse => (CONFLICT, "domain_in_use"),
+            Self::DomainPending => (CONFLICT, "domain_pending"),
+            Self::TooManyPendingDomains(_) => (CONFLICT, "too_many_pending_domains"),
             Self::PhoneTaken => (CONFLICT, "phone_number_taken"),
             Self::CampaignNotActive => (CONFLICT, "campaign_not_active"),
             Self::CampaignInUse => (CONFLICT, "campaign_in_use"),
@@ -483,7 +489,7 @@ impl From<tokio_postgres::Error> for ApiError {
     fn from(error: tokio_postgres::Error) -> Self {
         let constraint = error.as_db_error().and_then(DbError::constraint);
         match constraint {
-            Some("domains_host_key") => Self::HostTaken,
+            Some("domains_host_key" | "domains_account_id_host_key") => Self::HostTaken,
             Some("lists_phone_number_key") => Self::PhoneTaken,
             Some("offers_slug_key") => Self::SlugTaken,
             Some("lists_short_domain_id_fkey" | "lists_click_domain_id_fkey")

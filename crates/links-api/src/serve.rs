@@ -23,7 +23,8 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     accounts, affiliate_links,
     api::{self, Operation, PoolKind, RateLimits},
-    campaigns, clicks, contacts, conversions, creatives, domains,
+    campaigns, clicks, contacts, conversions, creatives,
+    domains::{self, DomainChecks, settings::Ownership},
     error::ApiError,
     links, lists, macros_preview, observe, offers, records, reference, reports,
     settings::ServeSettings,
@@ -59,6 +60,7 @@ pub struct Services {
     pub rate_limits: RateLimits,
     pub origin_token: Secret,
     pub platform_click_host: String,
+    pub domain_ownership: Ownership,
     pub metrics: observe::Metrics,
 }
 
@@ -115,6 +117,12 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
         shutdown.stopping().clone(),
     );
     shutdown.spawn("relay", relaying);
+    let checks = DomainChecks {
+        pool: chore_pool.clone(),
+        prober: domains::Prober::new(&settings.domains)?,
+        interval: Duration::from_secs(settings.domains.domain_check_interval_s.into()),
+    };
+    shutdown.spawn("domain checks", checks.run(shutdown.stopping().clone()));
     shutdown.spawn(
         "cleaning",
         clean(chore_pool, redis_ttl, shutdown.stopping().clone()),
@@ -130,6 +138,7 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
         records: records::RecordCache::new(cache, redis_ttl),
         origin_token: settings.origin_token.clone(),
         platform_click_host: settings.platform_click_host.clone(),
+        domain_ownership: settings.domains.domain_ownership,
         metrics,
     });
     let admin = admin::serve(settings.admin_bind, health.clone(), registry)?;
@@ -159,6 +168,7 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
             .app_data(web::Data::new(services.metrics.clone()))
             .wrap(from_fn(observe::request))
             .configure(records::configure)
+            .configure(domains::configure_origin)
             .default_service(web::to(api::default_service))
     })
     .workers(1)

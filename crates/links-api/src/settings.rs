@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use platform::{cache::CacheSettings, settings::Secret, telemetry::TelemetrySettings};
 use store::pool::PoolSettings;
 
-use crate::admin::AdminSettings;
+use crate::{admin::AdminSettings, domains::settings::DomainSettings};
 
 /// Waypost's HTTP API over Postgres.
 #[derive(Debug, Parser)]
@@ -100,6 +100,8 @@ pub struct ServeSettings {
     #[arg(long, env = "SHUTDOWN_DELAY_MS", default_value = "0",
           value_parser = clap::value_parser!(u64).range(0..=600_000))]
     pub shutdown_delay_ms: u64,
+    #[command(flatten)]
+    pub domains: DomainSettings,
     #[command(flatten)]
     pub telemetry: TelemetrySettings,
 }

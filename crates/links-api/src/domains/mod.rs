@@ -1,10 +1,22 @@
 //! Domains: the hosts of short links and of the click tracker.
+//!
+//! Anybody can claim any host. It is the account's, and makes links, once the account has
+//! proved that it controls the host (`proof`), or an operator has said so. Until then a
+//! domain is `pending`: several accounts may claim one host, and the one that proves it
+//! holds it.
+
+mod ask;
+mod checks;
+mod ownership;
+mod proof;
+pub mod settings;
 
 use actix_web::http::Method;
 use domain::host;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use store::pool::GenericClient;
 use tokio_postgres::{Row, types::ToSql};
 
 use crate::{
@@ -13,12 +25,21 @@ use crate::{
     body::{Text, given},
     error::{ApiError, Field},
 };
+pub use ask::configure as configure_origin;
+pub use checks::DomainChecks;
+pub use proof::Prober;
+use settings::Ownership;
 
 const PER_PAGE: u32 = 50;
 const KINDS: [&str; 2] = ["short", "click"];
 const STATUS: [&str; 2] = ["active", "disabled"];
 const STATUS_NAMES: &str = "active, disabled";
-const COLUMNS: &str = "id, host, kind, status, created_at";
+const COLUMNS: &str = "
+    id, host, kind, status, created_at, ownership, proof_token, proved_at, proved_by, checked_at,
+    check_error
+";
+/// Domains of an account that wait for their proof: each of them is looked for.
+const MAX_PENDING: i64 = 100;
 
 pub fn operations() -> Vec<Operation> {
     let not_found = || ApiError::NotFound("domain");
@@ -38,7 +59,14 @@ pub fn operations() -> Vec<Operation> {
         Operation::platform(Method::POST, "/domains", "create_domain", create_domain)
             .says(
                 "Register a domain",
-                "A host belongs to one account. Its DNS must lead to the redirectors.",
+                "The domain is `pending` until the host shows the token of `proof`: in the TXT \
+                 record `proof.dns`, or in the file `proof.http`, which is answered with status \
+                 200 and the token alone. It is looked for within seconds, then every minute and \
+                 ever more seldom, and once proved it is looked for daily: leave the record where \
+                 it is. If it is gone for 7 days the domain is pending again, its links go on \
+                 working, and the host is whoever's that proves it. A host belongs to one \
+                 account. Its DNS must lead to the redirectors; a host that leads there already \
+                 is proved by the record.",
             )
             .reads::<NewDomain>([json!({ "host": "yourdomain.com", "kind": "short" })])
             .requires(["host", "kind"])
@@ -48,6 +76,7 @@ pub fn operations() -> Vec<Operation> {
                 ApiError::InvalidHost,
                 ApiError::InvalidKind,
                 ApiError::HostTaken,
+                ApiError::TooManyPendingDomains(MAX_PENDING),
             ]),
         Operation::platform(Method::GET, one, "get_domain", get_domain)
             .says("Get a domain", "")
@@ -60,7 +89,24 @@ pub fn operations() -> Vec<Operation> {
             )
             .reads::<DomainChange>([json!({ "status": "disabled" })])
             .answers::<DomainObject>(200, example())
-            .fails([ApiError::InvalidStatus(STATUS_NAMES), not_found()]),
+            .fails([
+                ApiError::InvalidStatus(STATUS_NAMES),
+                not_found(),
+                ApiError::DomainPending,
+            ]),
+        Operation::platform(
+            Method::POST,
+            "/domains/{domain_id}/check",
+            "check_domain",
+            check_domain,
+        )
+        .says(
+            "Check a domain now",
+            "The proof is looked for within seconds: `proof.checked_at` and `proof.error` say \
+                 what was found.",
+        )
+        .answers::<DomainObject>(200, example())
+        .fails([not_found()]),
         Operation::platform(Method::DELETE, one, "delete_domain", delete_domain)
             .says("Delete a domain", "As long as no list and no link uses it.")
             .answers_with(204, "Deleted.", Content::Empty)
@@ -68,6 +114,7 @@ pub fn operations() -> Vec<Operation> {
     ]
     .into_iter()
     .map(|operation| operation.needs(Scope::Lists, "lists"))
+    .chain([ownership::operation()])
     .collect()
 }
 
@@ -98,8 +145,63 @@ struct DomainObject {
     id: i64,
     host: String,
     kind: String,
+    /// pending, active or disabled.
     status: String,
     created_at: Timestamp,
+    proof: Proof,
+}
+
+/// Whether and how a host is known to be the account's.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "DomainProof")]
+struct Proof {
+    /// checked: by the token. approved or refused: by an operator, whatever the host shows.
+    ownership: String,
+    dns: TxtRecord,
+    http: ProofFile,
+    /// When the token was seen last.
+    proved_at: Option<Timestamp>,
+    /// dns or http.
+    proved_by: Option<String>,
+    checked_at: Option<Timestamp>,
+    /// Why the last check has not found the token.
+    error: Option<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct TxtRecord {
+    r#type: &'static str,
+    name: String,
+    value: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct ProofFile {
+    url: String,
+    body: String,
+}
+
+impl Proof {
+    fn read(row: &Row) -> Self {
+        let (host, token): (String, String) = (row.get("host"), row.get("proof_token"));
+        let time = |column: &str| row.get::<_, Option<jiff::Timestamp>>(column).map(Timestamp);
+        Self {
+            ownership: row.get("ownership"),
+            dns: TxtRecord {
+                r#type: "TXT",
+                name: proof::record_name(&host),
+                value: token.clone(),
+            },
+            http: ProofFile {
+                url: proof::file_url(&host, &token),
+                body: token,
+            },
+            proved_at: time("proved_at"),
+            proved_by: row.get("proved_by"),
+            checked_at: time("checked_at"),
+            error: row.get("check_error"),
+        }
+    }
 }
 
 impl DomainObject {
@@ -110,6 +212,7 @@ impl DomainObject {
             kind: row.get("kind"),
             status: row.get("status"),
             created_at: Timestamp(row.get("created_at")),
+            proof: Proof::read(row),
         }
     }
 }
@@ -121,6 +224,22 @@ fn example() -> Value {
         "kind": "short",
         "status": "active",
         "created_at": "2026-03-10T08:15:00Z",
+        "proof": {
+            "ownership": "checked",
+            "dns": {
+                "type": "TXT",
+                "name": "_waypost.yourdomain.com",
+                "value": "0f8fad5bd9cb469fa16570867728950e",
+            },
+            "http": {
+                "url": "http://yourdomain.com/.well-known/waypost/0f8fad5bd9cb469fa16570867728950e",
+                "body": "0f8fad5bd9cb469fa16570867728950e",
+            },
+            "proved_at": "2026-03-10T08:16:00Z",
+            "proved_by": "dns",
+            "checked_at": "2026-03-10T08:16:00Z",
+            "error": null,
+        },
     })
 }
 
@@ -149,16 +268,70 @@ async fn create_domain(call: Call<'_>) -> Result<Answer, ApiError> {
     if host == call.services.platform_click_host {
         return Err(ApiError::HostTaken);
     }
+    let account_id = call.caller.account_id.0;
+    let row = match call.services.domain_ownership {
+        Ownership::Proved => {
+            require_room(call, account_id).await?;
+            domain_insert(call, &host, kind, "pending", "checked").await?
+        }
+        Ownership::Assumed => domain_insert(call, &host, kind, "active", "approved").await?,
+    };
+    Answer::created(&DomainObject::read(&row))
+}
+
+async fn require_room(call: Call<'_>, account_id: i64) -> Result<(), ApiError> {
+    let statement = call
+        .db
+        .prepare_cached(
+            "SELECT count(*) AS n_pending
+             FROM domains
+             WHERE account_id = $1 AND status = 'pending'",
+        )
+        .await?;
+    let row = call.db.query_one(&statement, &[&account_id]).await?;
+    match row.get::<_, i64>("n_pending") < MAX_PENDING {
+        true => Ok(()),
+        false => Err(ApiError::TooManyPendingDomains(MAX_PENDING)),
+    }
+}
+
+async fn domain_insert(
+    call: Call<'_>,
+    host: &str,
+    kind: &str,
+    status: &'static str,
+    ownership: &'static str,
+) -> Result<Row, ApiError> {
     let sql = format!(
-        "INSERT INTO domains (account_id, host, kind) VALUES ($1, $2, $3) RETURNING {COLUMNS}"
+        "INSERT INTO domains (account_id, host, kind, status, ownership, check_at)
+         VALUES ($1, $2, $3, $4, $5::text, CASE $5::text WHEN 'checked' THEN now() END)
+         RETURNING {COLUMNS}"
     );
     let statement = call.db.prepare_cached(&sql).await?;
     let account_id = call.caller.account_id.0;
     let row = call
         .db
-        .query_one(&statement, &[&account_id, &host, &kind])
+        .query_one(
+            &statement,
+            &[&account_id, &host, &kind, &status, &ownership],
+        )
         .await?;
-    Answer::created(&DomainObject::read(&row))
+    Ok(row)
+}
+
+/// Redirectors forget the links on a host: another account holds it now, or none.
+async fn links_changed(client: &impl GenericClient, host: &str) -> Result<(), ApiError> {
+    let statement = client
+        .prepare_cached(
+            "INSERT INTO changes (record_key, created_at)
+             SELECT DISTINCT 'link/' || d.host || '/' || l.short_id, clock_timestamp()
+             FROM domains d
+             JOIN links l ON l.domain_id = d.id
+             WHERE d.host = $1",
+        )
+        .await?;
+    client.execute(&statement, &[&host]).await?;
+    Ok(())
 }
 
 /// A name with a dot, in the spelling that is stored; letters beyond ASCII
@@ -195,12 +368,30 @@ async fn update_domain(call: Call<'_>) -> Result<Answer, ApiError> {
     if status.is_some_and(|status| !STATUS.contains(&status)) {
         return Err(ApiError::InvalidStatus(STATUS_NAMES));
     }
-    let id: i64 = domain_find(call).await?.get("id");
+    let found = domain_find(call).await?;
+    let id: i64 = found.get("id");
+    // In the statement as well: a check may end between the two.
     let sql = format!(
-        "UPDATE domains SET status = coalesce($2, status) WHERE id = $1 RETURNING {COLUMNS}"
+        "UPDATE domains
+         SET status = coalesce($2::text, status)
+         WHERE id = $1 AND ($2::text IS NULL OR status <> 'pending')
+         RETURNING {COLUMNS}"
     );
     let statement = call.db.prepare_cached(&sql).await?;
-    let row = call.db.query_one(&statement, &[&id, &status]).await?;
+    let row = call.db.query_opt(&statement, &[&id, &status]).await?;
+    Answer::ok(&DomainObject::read(&row.ok_or(ApiError::DomainPending)?))
+}
+
+async fn check_domain(call: Call<'_>) -> Result<Answer, ApiError> {
+    let id: i64 = domain_find(call).await?.get("id");
+    let sql = format!(
+        "UPDATE domains
+         SET check_at = CASE ownership WHEN 'checked' THEN now() END
+         WHERE id = $1
+         RETURNING {COLUMNS}"
+    );
+    let statement = call.db.prepare_cached(&sql).await?;
+    let row = call.db.query_one(&statement, &[&id]).await?;
     Answer::ok(&DomainObject::read(&row))
 }
 

@@ -34,7 +34,19 @@ pub async fn link_find_by_short_id(
     host: &str,
     id: &ShortId,
 ) -> Result<Option<LinkRecord>, ApiError> {
-    let sql = format!("SELECT {LINK_COLUMNS} {LINK_FROM} WHERE d.host = $1 AND l.short_id = $2");
+    // Of the account that holds the host. Where none does any more, its last links go on.
+    let sql = format!(
+        "SELECT {LINK_COLUMNS}
+         {LINK_FROM}
+         WHERE d.host = $1
+           AND l.short_id = $2
+           AND d.ownership <> 'refused'
+           AND (d.status <> 'pending' OR NOT EXISTS (
+               SELECT 1 FROM domains holder WHERE holder.host = $1 AND holder.status <> 'pending'
+           ))
+         ORDER BY d.proved_at DESC NULLS LAST
+         LIMIT 1"
+    );
     let statement = client.prepare_cached(&sql).await?;
     let row = client.query_opt(&statement, &[&host, &id.as_str()]).await?;
     row.map(|row| link(&row)).transpose()

@@ -415,15 +415,41 @@ async fn domains_are_managed() {
             json!({ "host": "Bücher.example", "kind": "short" }),
         )
         .await;
-    assert_json_snapshot!(created, { ".id" => "[id]", ".created_at" => "[time]" }, @r#"
+    assert_json_snapshot!(
+        created,
+        {
+            ".id" => "[id]",
+            ".created_at" => "[time]",
+            ".proof.dns.value" => "[token]",
+            ".proof.http.body" => "[token]",
+            ".proof.http.url" => "[url]",
+        },
+        @r#"
     {
       "created_at": "[time]",
       "host": "xn--bcher-kva.example",
       "id": "[id]",
       "kind": "short",
+      "proof": {
+        "checked_at": null,
+        "dns": {
+          "name": "_waypost.xn--bcher-kva.example",
+          "type": "TXT",
+          "value": "[token]"
+        },
+        "error": null,
+        "http": {
+          "body": "[token]",
+          "url": "[url]"
+        },
+        "ownership": "approved",
+        "proved_at": null,
+        "proved_by": null
+      },
       "status": "active"
     }
-    "#);
+    "#
+    );
     let own = format!("/api/v2/domains/{}", created["id"]);
     assert_eq!(api.get(&own).await, (200, created));
     let (_, listed) = api.get("/api/v2/domains?kind=short").await;

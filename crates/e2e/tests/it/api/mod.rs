@@ -8,6 +8,7 @@ mod changes;
 mod conventions;
 mod create_link;
 mod creatives;
+mod domains;
 mod injection;
 mod isolation;
 mod links;
@@ -36,8 +37,12 @@ struct Api {
 impl Api {
     /// `name` is part of the tenant's hosts.
     async fn start(name: &str) -> Self {
+        Self::start_with(name, &[]).await
+    }
+
+    async fn start_with(name: &str, settings: &[(&str, &str)]) -> Self {
         let world = World::new().await;
-        let service = world.start_api();
+        let service = Service::start("links-api", &["serve"], &world.env_with(settings));
         let tenant = Tenant::create(&world, &service, name).await;
         let client = Client::new(&service, None);
         Self {

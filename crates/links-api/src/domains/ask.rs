@@ -1,0 +1,58 @@
+//! `GET /ask?domain=<host>` on the origin's port: whether a certificate may be had for a
+//! host, in the form in which Caddy asks (`on_demand_tls { ask ... }`): 200 for yes.
+//!
+//! It needs no token, since Caddy sends none: the origin's port is not reachable from
+//! outside, and the answer says no more than a click on the host does.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use domain::host;
+use serde::Deserialize;
+use store::pool::GenericClient as _;
+
+use crate::{
+    error::{ApiError, Refused, Surface},
+    serve::Services,
+};
+
+#[derive(Debug, Deserialize)]
+struct Asked {
+    domain: Option<String>,
+}
+
+pub fn configure(config: &mut web::ServiceConfig) {
+    config.route("/ask", web::get().to(ask));
+}
+
+async fn ask(request: HttpRequest, services: web::Data<Services>) -> Result<HttpResponse, Refused> {
+    let answer = answer(&request, &services).await;
+    answer.map_err(|error| Refused {
+        surface: Surface::Platform,
+        error,
+    })
+}
+
+async fn answer(request: &HttpRequest, services: &Services) -> Result<HttpResponse, ApiError> {
+    let asked = web::Query::<Asked>::from_query(request.query_string());
+    let asked = asked.map_err(|error| ApiError::field("query", error.to_string()))?;
+    let host = asked.domain.as_deref();
+    let host = host.ok_or_else(|| ApiError::field("domain", "it is required"))?;
+    let host = host::normalise(host).ok_or(ApiError::NotFound("domain"))?;
+    if host != services.platform_click_host {
+        let client = services.pools.origin.get().await?;
+        let statement = client
+            .prepare_cached(
+                // A host whose links work, whether or not new ones are made.
+                "SELECT 1
+                 FROM domains d
+                 WHERE d.host = $1
+                   AND d.ownership <> 'refused'
+                   AND (d.status <> 'pending'
+                        OR EXISTS (SELECT 1 FROM links l WHERE l.domain_id = d.id))
+                 LIMIT 1",
+            )
+            .await?;
+        let found = client.query_opt(&statement, &[&host]).await?;
+        found.ok_or(ApiError::NotFound("domain"))?;
+    }
+    Ok(HttpResponse::Ok().finish())
+}
