@@ -144,7 +144,13 @@ mod tests {
             let found = proof(SECRET).check(LinkKey(7), &forged, now);
             assert_eq!(found, Err(Unproven::Forged), "{forged}");
         }
-        for forged in ["", "0", token.split_at(1).1, &token.to_uppercase(), &"é".repeat(34)] {
+        for forged in [
+            "",
+            "0",
+            token.split_at(1).1,
+            &token.to_uppercase(),
+            &"é".repeat(34),
+        ] {
             let found = proof(SECRET).check(LinkKey(7), forged, now);
             assert_eq!(found, Err(Unproven::Forged), "{forged}");
         }
