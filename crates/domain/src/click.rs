@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     bot::BotReason,
     id::{AccountId, CampaignId, ClickId, CreativeId, LinkKey, ListId, OfferId, ShortId},
+    link_path::PathCorrection,
 };
 
 /// The version of [`ClickEvent`]'s shape, in the header of every message. It
@@ -91,6 +92,10 @@ pub struct ClickEvent<'a> {
     /// Somebody pressed Continue on the preview page: a person's click.
     #[serde(default, skip_serializing_if = "is_false")]
     pub confirmed: bool,
+    /// How the path that was asked for differs from the link's own; empty where it does
+    /// not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub path_corrections: Vec<PathCorrection>,
     /// W3C trace context of the request, where it was traced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<Cow<'a, str>>,
@@ -303,6 +308,7 @@ mod tests {
             bot_reasons: vec![BotReason::HeadMethod],
             bot_rules: vec!["head".into()],
             confirmed: true,
+            path_corrections: vec![PathCorrection::SuffixIgnored],
             traceparent: None,
         }
     }
@@ -328,6 +334,14 @@ mod tests {
         json["added_later"] = true.into();
         let read = ClickEvent::parse_line(json.to_string().as_bytes(), now()).unwrap();
         assert_eq!(read, event);
+    }
+
+    #[test]
+    fn a_line_of_an_old_writer_is_read() {
+        let mut json = serde_json::to_value(event_at(now())).unwrap();
+        json.as_object_mut().unwrap().remove("path_corrections");
+        let read = ClickEvent::parse_line(json.to_string().as_bytes(), now()).unwrap();
+        assert_eq!(read.path_corrections, []);
     }
 
     #[test]

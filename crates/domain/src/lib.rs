@@ -12,6 +12,7 @@ pub mod device;
 pub mod host;
 pub mod id;
 pub mod interstitial;
+pub mod link_path;
 pub mod macros;
 pub mod message;
 pub mod money;

@@ -25,7 +25,7 @@ struct Index {
 /// of a link's history. So they are over expressions that say the same in different ways
 /// (`message_key || ''`, `'' || message_key`, `link_key + 0`): a query can use only the
 /// index whose expression it has.
-const INDEXES: [Index; 10] = [
+const INDEXES: [Index; 11] = [
     // The earliest message click of a link or of a message.
     Index {
         name: "message_clicks_time_idx",
@@ -96,6 +96,13 @@ const INDEXES: [Index; 10] = [
         table: "conversions",
         is_partitioned: false,
         definition: "(check_at) WHERE account_id IS NULL",
+    },
+    // Slugs of a domain, in any case. Short ids are ASCII: no language's rules for case.
+    Index {
+        name: "links_slugs_idx",
+        table: "links",
+        is_partitioned: false,
+        definition: "(domain_id, (lower(short_id COLLATE \"C\"))) WHERE is_slug",
     },
 ];
 

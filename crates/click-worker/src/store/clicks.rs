@@ -80,6 +80,7 @@ async fn click_copy_all<'r>(
             &row.device.os,
             &row.device.browser,
             &event.campaign_id.as_ref().map(|id| id.as_str()),
+            &correction_names(event),
         ])
         .await?;
         copied.insert(id);
@@ -88,7 +89,7 @@ async fn click_copy_all<'r>(
     Ok(copied)
 }
 
-const COLUMNS: [(&str, Type); 32] = [
+const COLUMNS: [(&str, Type); 33] = [
     ("click_id", Type::UUID),
     ("clicked_at", Type::TIMESTAMPTZ),
     ("account_id", Type::INT8),
@@ -121,6 +122,7 @@ const COLUMNS: [(&str, Type); 32] = [
     ("os", Type::TEXT),
     ("browser", Type::TEXT),
     ("campaign_id", Type::TEXT),
+    ("path_corrections", Type::TEXT_ARRAY),
 ];
 
 fn text<'e>(value: &'e Option<Cow<'static, str>>) -> Option<&'e str> {
@@ -130,6 +132,11 @@ fn text<'e>(value: &'e Option<Cow<'static, str>>) -> Option<&'e str> {
 fn names(event: &ClickEvent<'static>) -> Vec<&'static str> {
     let reasons = event.bot_reasons.iter();
     reasons.map(|reason| reason.as_str()).collect()
+}
+
+fn correction_names(event: &ClickEvent<'static>) -> Vec<&'static str> {
+    let corrections = event.path_corrections.iter();
+    corrections.map(|correction| correction.as_str()).collect()
 }
 
 /// The ids of those that are stored.

@@ -219,6 +219,7 @@ impl Events {
                 .into_iter()
                 .collect(),
             confirmed: false,
+            path_corrections: Vec::new(),
             traceparent: None,
         }
     }

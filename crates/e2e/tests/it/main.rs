@@ -18,6 +18,7 @@ mod event_documents;
 mod ledger;
 mod limits;
 mod migrations;
+mod odd_paths;
 mod operations;
 mod security;
 mod whole_path;

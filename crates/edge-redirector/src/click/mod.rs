@@ -6,7 +6,7 @@ mod record;
 pub mod request;
 mod visitor;
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use actix_http::{
     ConnectionType, Method, Request, StatusCode,
@@ -14,7 +14,7 @@ use actix_http::{
 };
 use domain::{
     availability::Availability,
-    id::{LinkCode, ShortId, TrackerToken},
+    link_path::{self, CorrectedPath, LinkPath, PathCorrection},
     query,
     record::Tracker,
 };
@@ -71,9 +71,10 @@ async fn answer(request: Request, edge: &Edge) -> Page {
         Some((path, proof)) => (path, Some(proof)),
         None => (request.path(), None),
     };
-    let Some(name) = Name::parse(path) else {
+    let exact = LinkPath::parse(path);
+    if exact.is_none() && link_path::corrected(path).is_empty() {
         return not_found(edge);
-    };
+    }
     let method = request.method();
     let is_read = *method == Method::GET || *method == Method::HEAD;
     let press = match proof {
@@ -81,7 +82,10 @@ async fn answer(request: Request, edge: &Edge) -> Page {
         None => return pages::method_not_allowed("GET, HEAD"),
         Some(proof) if *method == Method::POST => Some(proof),
         // Loaded again from the address bar: the link itself.
-        Some(_) if is_read => return found(edge, &with_query(path, &request)),
+        Some(_) if is_read => {
+            let path = likeliest_path(path, exact);
+            return found(edge, &with_query(&path, &request));
+        }
         Some(_) => return pages::method_not_allowed("POST"),
     };
     let address = || edge.recorder.visitors.address(&request);
@@ -91,18 +95,24 @@ async fn answer(request: Request, edge: &Edge) -> Page {
         edge.metrics.request(Outcome::Guessing);
         return pages::too_many_misses(seconds);
     }
-    let visit = Visit {
-        request: &request,
-        edge,
-        path,
-        press,
+    let page = match find(&request, edge, path, exact).await {
+        Ok(Some(found)) => {
+            let visit = Visit {
+                request: &request,
+                edge,
+                found: &found,
+                press,
+            };
+            match &found.route.link.tracker {
+                Some(tracker) if found.is_short && !found.route.collapses_hops() => {
+                    hop(visit, tracker)
+                }
+                _ => destination(visit).await,
+            }
+        }
+        Ok(None) => not_found(edge),
+        Err(error) => unavailable(edge, &error),
     };
-    let answer = match name {
-        Name::Tracker(token) => click_tracker(visit, token).await,
-        Name::Code(code) => campaign_link(visit, code).await,
-        Name::Short(id) => short_link(visit, id).await,
-    };
-    let page = answer.unwrap_or_else(|error| unavailable(edge, &error));
     match page.status() {
         StatusCode::NOT_FOUND => edge.guard.miss(address()),
         StatusCode::OK | StatusCode::FOUND if edge.guard.is_watching() => {
@@ -116,81 +126,134 @@ async fn answer(request: Request, edge: &Edge) -> Page {
 /// Between a link's path and the proof that its preview page was shown.
 const CONTINUE: &str = "/continue/";
 
-/// A request to a link, whose own path is `path`; `press` is the proof, where
-/// Continue was pressed.
+/// A request to a link; `press` is the proof, where Continue was pressed.
 #[derive(Clone, Copy)]
 struct Visit<'v> {
     request: &'v Request,
     edge: &'v Edge,
-    path: &'v str,
+    found: &'v Found<'v>,
     press: Option<&'v str>,
 }
 
-/// What a path names.
-enum Name {
-    /// `/c/<token>`
-    Tracker(TrackerToken),
-    /// `/c/<code>`
-    Code(LinkCode),
-    /// `/<id>`
-    Short(ShortId),
+/// The link that a request is for.
+struct Found<'v> {
+    route: Arc<Route>,
+    /// The link's own path, which the request's may differ from.
+    path: Cow<'v, str>,
+    /// Whether it is the short one, `/<id>`.
+    is_short: bool,
+    /// How the request's path differs.
+    corrections: Vec<PathCorrection>,
 }
 
-impl Name {
-    fn parse(path: &str) -> Option<Self> {
-        if let Some(name) = path.strip_prefix("/c/") {
-            let token = TrackerToken::parse(name).ok().map(Self::Tracker);
-            return token.or_else(|| LinkCode::parse(name).ok().map(Self::Code));
-        }
-        let id = path.strip_prefix('/')?;
-        ShortId::parse(id).ok().map(Self::Short)
-    }
+/// The path of the link that was most likely meant. Never the request's own text, unless
+/// that names a link: `//host` is another host's URL.
+fn likeliest_path(path: &str, exact: Option<LinkPath>) -> String {
+    let corrected = || link_path::corrected(path).into_iter().next();
+    let meant = exact.or_else(|| corrected().map(|corrected| corrected.path));
+    meant.map_or_else(|| "/".to_owned(), |path| path.to_string())
 }
 
-/// The short link: on to the click tracker with its query, or, where there is
-/// one hop only, recorded and on to the destination.
-async fn short_link(visit: Visit<'_>, id: ShortId) -> Result<Page, Unresolved> {
-    let edge = visit.edge;
-    let Some(host) = request::host(visit.request) else {
-        return Ok(not_found(edge));
+/// The link that the path names exactly, or else the one that it most likely means.
+async fn find<'v>(
+    request: &Request,
+    edge: &Edge,
+    path: &'v str,
+    exact: Option<LinkPath>,
+) -> Result<Option<Found<'v>>, Unresolved> {
+    let Some(host) = request::host(request) else {
+        return Ok(None);
     };
-    let Some(route) = edge.resolver.link(host, id).await? else {
-        return Ok(not_found(edge));
+    if let Some(exact) = exact {
+        let is_short = matches!(exact, LinkPath::Short(_));
+        if let Some(route) = find_exactly(edge, host, exact).await? {
+            return Ok(Some(Found {
+                route,
+                path: Cow::Borrowed(path),
+                is_short,
+                corrections: Vec::new(),
+            }));
+        }
+    }
+    // Boxed: a click on a link as it stands should not make room for it.
+    Box::pin(find_corrected(request, edge, path)).await
+}
+
+/// A click tracker's token and a campaign link's code are good at their own host only, so
+/// that no tenant's host can be used for another's link.
+async fn find_exactly(
+    edge: &Edge,
+    host: String,
+    path: LinkPath,
+) -> Result<Option<Arc<Route>>, Unresolved> {
+    let resolver = &edge.resolver;
+    match path {
+        LinkPath::Short(id) => resolver.link(host, id).await,
+        LinkPath::Tracker(token) => {
+            let route = resolver.tracker(token).await?;
+            let is_at = |route: &Arc<Route>| {
+                let tracker = route.link.tracker.as_ref();
+                tracker.is_some_and(|tracker| tracker.host == host)
+            };
+            Ok(route.filter(is_at))
+        }
+        LinkPath::Code(code) => {
+            let route = resolver.code(code).await?;
+            let is_at = |route: &Arc<Route>| {
+                let code = route.link.code.as_ref();
+                code.is_some_and(|code| code.host == host)
+            };
+            Ok(route.filter(is_at))
+        }
+    }
+}
+
+/// What a path means that names no link exactly: without what stands around the name, and
+/// then a slug in any case.
+async fn find_corrected<'v>(
+    request: &Request,
+    edge: &Edge,
+    path: &str,
+) -> Result<Option<Found<'v>>, Unresolved> {
+    let Some(host) = request::host(request) else {
+        return Ok(None);
     };
-    match (&route.link.tracker, route.collapses_hops()) {
-        (Some(tracker), false) => Ok(hop(visit, &route, tracker)),
-        _ => Ok(destination(visit, &route).await),
-    }
-}
-
-/// The click tracker: recorded, and on to the destination. A token is good at
-/// its own host only, so that no tenant's host can be used for another's link.
-async fn click_tracker(visit: Visit<'_>, token: TrackerToken) -> Result<Page, Unresolved> {
-    match visit.edge.resolver.tracker(token).await? {
-        Some(route) if is_at(visit.request, route.link.tracker.as_ref().map(|t| &t.host)) => {
-            Ok(destination(visit, &route).await)
+    let corrected = link_path::corrected(path);
+    for CorrectedPath { path, corrections } in &corrected {
+        if let Some(route) = find_exactly(edge, host.clone(), path.clone()).await? {
+            return Ok(Some(Found {
+                route,
+                path: Cow::Owned(path.to_string()),
+                is_short: matches!(path, LinkPath::Short(_)),
+                corrections: corrections.clone(),
+            }));
         }
-        _ => Ok(not_found(visit.edge)),
     }
-}
-
-/// A campaign link by its full URL, at its own host only, as above.
-async fn campaign_link(visit: Visit<'_>, code: LinkCode) -> Result<Page, Unresolved> {
-    match visit.edge.resolver.code(code).await? {
-        Some(route) if is_at(visit.request, route.link.code.as_ref().map(|c| &c.host)) => {
-            Ok(destination(visit, &route).await)
+    let exact = LinkPath::parse(path).map(|path| CorrectedPath {
+        path,
+        corrections: Vec::new(),
+    });
+    for found in exact.into_iter().chain(corrected) {
+        let LinkPath::Short(id) = found.path else { continue };
+        if let Some(route) = edge.resolver.link_in_any_case(host.clone(), id).await? {
+            let path = LinkPath::Short(route.link.link_id.clone());
+            let mut corrections = found.corrections;
+            corrections.push(PathCorrection::CaseIgnored);
+            return Ok(Some(Found {
+                route,
+                path: Cow::Owned(path.to_string()),
+                is_short: true,
+                corrections,
+            }));
         }
-        _ => Ok(not_found(visit.edge)),
     }
+    Ok(None)
 }
 
-fn is_at(request: &Request, host: Option<&String>) -> bool {
-    host.is_some() && request::host(request).as_ref() == host
-}
-
-fn hop(visit: Visit<'_>, route: &Route, tracker: &Tracker) -> Page {
+/// The short link of two hops: on to the click tracker, which records the click.
+fn hop(visit: Visit<'_>, tracker: &Tracker) -> Page {
     let edge = visit.edge;
-    match route.availability(jiff::Timestamp::now()) {
+    match visit.found.route.availability(jiff::Timestamp::now()) {
         // Nothing is recorded here, so that no page has this button.
         Availability::Open if visit.press.is_some() => not_found(edge),
         Availability::Open => {
@@ -201,13 +264,15 @@ fn hop(visit: Visit<'_>, route: &Route, tracker: &Tracker) -> Page {
     }
 }
 
-async fn destination(visit: Visit<'_>, route: &Route) -> Page {
+/// Recorded, and on to the destination.
+async fn destination(visit: Visit<'_>) -> Page {
     let Visit {
         request,
         edge,
-        path,
+        found,
         press,
     } = visit;
+    let route = &*found.route;
     let now = jiff::Timestamp::now();
     let template = match (route.availability(now), route.template()) {
         (Availability::Open, Some(template)) => template,
@@ -217,6 +282,8 @@ async fn destination(visit: Visit<'_>, route: &Route) -> Page {
     let click = Click {
         request,
         route,
+        path: &found.path,
+        corrections: &found.corrections,
         template,
         now,
     };
@@ -226,7 +293,9 @@ async fn destination(visit: Visit<'_>, route: &Route) -> Page {
     match edge.recorder.proof.check(route.link.link_key, proof, now) {
         Ok(click_id) => edge.recorder.confirm(edge, click, click_id).await,
         Err(Unproven::Forged) => not_found(edge),
-        Err(Unproven::Expired) => pages::expired(&with_query(path, request)),
+        Err(Unproven::Expired) => {
+            pages::expired(&with_query(&found.path, request))
+        }
     }
 }
 

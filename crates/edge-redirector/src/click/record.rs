@@ -8,6 +8,7 @@ use domain::{
     bot::Verdict,
     click::ClickEvent,
     id::ClickId,
+    link_path::PathCorrection,
     macros::{ClickContext, Macro, Template, VisitorFacts},
     query::{self, ClickQuery},
 };
@@ -36,6 +37,9 @@ use crate::{
 pub struct Click<'c> {
     pub request: &'c Request,
     pub route: &'c Route,
+    /// The link's own path, and how the request's differs from it.
+    pub path: &'c str,
+    pub corrections: &'c [PathCorrection],
     pub template: &'c Template,
     pub now: jiff::Timestamp,
 }
@@ -79,7 +83,7 @@ impl Recorder {
             Answer::Interstitial(page) => pages::interstitial(page, &destination),
             Answer::Preview(page) => {
                 let token = self.proof.token(route.link.link_key, click_id(click.now));
-                pages::preview(&continue_path(click.request, &token), page)
+                pages::preview(&continue_path(&click, &token), page)
             }
         }
     }
@@ -152,8 +156,9 @@ fn click_id(now: jiff::Timestamp) -> ClickId {
 }
 
 /// Where the button of the preview page goes: the link's own path and query.
-fn continue_path(request: &Request, token: &str) -> String {
-    with_query(&format!("{}{CONTINUE}{token}", request.path()), request)
+fn continue_path(click: &Click<'_>, token: &str) -> String {
+    let path = format!("{}{CONTINUE}{token}", click.path);
+    with_query(&path, click.request)
 }
 
 /// Writes the event's line and gives the destination.
@@ -186,7 +191,7 @@ fn describe(
             device: needs_device.then(|| visitor.device()),
         },
     };
-    event(&context, visitor, record, span).write_line(line);
+    event(&context, visitor, record, click.corrections, span).write_line(line);
     let forwarded = if route.link.forward_query {
         query::bounded(raw_query)
     } else {
@@ -199,6 +204,7 @@ fn event<'a>(
     context: &ClickContext<'a>,
     visitor: &'a Visitor<'_>,
     record: Record<'a>,
+    corrections: &[PathCorrection],
     span: &Span,
 ) -> ClickEvent<'a> {
     let link = context.link;
@@ -236,6 +242,7 @@ fn event<'a>(
             .map(Cow::Borrowed)
             .collect(),
         confirmed: record.is_confirmed,
+        path_corrections: corrections.to_vec(),
         traceparent: telemetry::traceparent(span).map(Cow::Owned),
     }
 }

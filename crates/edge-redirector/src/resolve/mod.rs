@@ -3,6 +3,7 @@
 //! record" is remembered briefly; what cannot be answered is not remembered.
 
 mod changes;
+mod names;
 mod origin;
 mod route;
 mod tier;
@@ -23,6 +24,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
 pub use changes::follow;
+use names::Names;
 pub use origin::Origin;
 use origin::OriginUnavailable;
 pub use route::Route;
@@ -58,8 +60,7 @@ pub struct Resolver {
     links: Tier<(String, ShortId), Route>,
     trackers: Tier<TrackerToken, Route>,
     codes: Tier<LinkCode, Route>,
-    /// The short domains that have a link of this id, as seen from a host.
-    names: Tier<(String, ShortId), Vec<String>>,
+    names: Names,
     offers: Tier<OfferId, Offer>,
     campaigns: Tier<CampaignId, CampaignRecord>,
     lists: Tier<ListId, ListRecord>,
@@ -77,7 +78,7 @@ impl Resolver {
             links: Tier::new(limits, trust.clone()),
             trackers: Tier::new(limits, trust.clone()),
             codes: Tier::new(limits, trust.clone()),
-            names: Tier::new(limits, trust.clone()),
+            names: Names::new(limits, &trust),
             offers: Tier::new(limits, trust.clone()),
             campaigns: Tier::new(limits, trust.clone()),
             lists: Tier::new(limits, trust.clone()),
@@ -123,13 +124,29 @@ impl Resolver {
         if let Some(route) = self.link(host.clone(), id.clone()).await? {
             return Ok(Some(route));
         }
-        let hosts = self.names.get((host, id.clone()), async |(host, id)| {
+        let hosts = self.names.hosts.get((host, id.clone()), async |(host, id)| {
             let hosts = self.remote.hosts_of(&host, &id).await?;
             Ok(Some(hosts).filter(|hosts| !hosts.is_empty()))
         });
         match hosts.await?.as_deref().map(Vec::as_slice) {
             Some([host]) => self.link(host.clone(), id).await,
             _ => Ok(None),
+        }
+    }
+
+    /// The link of `host` (normalised) whose slug is this id in another case, if there is
+    /// only one such.
+    pub async fn link_in_any_case(&self, host: String, id: ShortId) -> Found<Route> {
+        if !id.as_str().bytes().any(|b| b.is_ascii_alphabetic()) {
+            return Ok(None);
+        }
+        let slug = self.names.slugs.get((host.clone(), id), async |(host, id)| {
+            let mut slugs = self.remote.slugs(&host, &id).await?;
+            Ok(slugs.pop().filter(|_| slugs.is_empty()))
+        });
+        match slug.await?.as_deref() {
+            Some(slug) => self.link(host, slug.clone()).await,
+            None => Ok(None),
         }
     }
 
@@ -251,12 +268,22 @@ impl Remote {
     }
 
     async fn hosts_of(&self, host: &str, id: &ShortId) -> Result<Vec<String>, Unresolved> {
+        self.bounded(self.origin.hosts_of(host, id)).await
+    }
+
+    async fn slugs(&self, host: &str, id: &ShortId) -> Result<Vec<ShortId>, Unresolved> {
+        self.bounded(self.origin.slugs(host, id)).await
+    }
+
+    async fn bounded<T>(
+        &self,
+        asking: impl Future<Output = Result<T, OriginUnavailable>>,
+    ) -> Result<T, Unresolved> {
         let Ok(_lookup) = self.lookups.try_acquire() else {
             self.metrics.miss(Source::Refused);
             return Err(Unresolved("too many look-ups at once".to_owned()));
         };
-        let hosts = self.origin.hosts_of(host, id).await;
-        hosts.map_err(|error| {
+        asking.await.map_err(|error| {
             self.metrics.miss(Source::Failed);
             origin_failed(&error);
             Unresolved(error.to_string())

@@ -80,6 +80,15 @@ impl Origin {
         self.list(&format!("hosts/{host}/{id}")).await
     }
 
+    /// The slugs of a host that are this id in upper or lower case, at most two. A links-api
+    /// from before this question knows of none.
+    pub async fn slugs(&self, host: &str, id: &ShortId) -> Result<Vec<ShortId>, OriginUnavailable> {
+        match self.list(&format!("slugs/{host}/{id}")).await {
+            Err(OriginUnavailable::Status(StatusCode::NOT_FOUND)) => Ok(Vec::new()),
+            slugs => slugs,
+        }
+    }
+
     /// The changes of the last minute.
     pub async fn changes(&self) -> Result<Vec<Change>, OriginUnavailable> {
         self.list("changes").await

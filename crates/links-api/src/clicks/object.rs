@@ -44,6 +44,9 @@ pub struct ClickObject {
     bot_rules: Vec<String>,
     /// Somebody pressed Continue on the preview page.
     confirmed: bool,
+    /// How the path that was asked for differs from the link's own: `escapes_decoded`,
+    /// `prefix_ignored`, `suffix_ignored`, `case_ignored`. Empty where it does not.
+    path_corrections: Vec<String>,
     /// It is its message's click: the first of its contact that is not a bot's.
     is_message_click: bool,
 }
@@ -55,7 +58,7 @@ pub fn columns() -> String {
          c.creative_id, c.campaign_id, c.message_id, c.contact_phone, c.visitor,
          host(c.ip) AS ip, c.user_agent, c.referrer, c.country, c.asn, c.device, c.os, c.browser,
          c.sub1, c.sub2, c.sub3, c.sub4, c.sub5, c.source, c.creative, c.cost, c.is_bot,
-         c.bot_reasons, c.bot_rules, c.confirmed,
+         c.bot_reasons, c.bot_rules, c.confirmed, c.path_corrections,
          EXISTS (
              SELECT
              FROM message_clicks m
@@ -68,7 +71,7 @@ pub fn columns() -> String {
 }
 
 /// In the order of the object.
-pub const CSV_COLUMNS: [&str; 31] = [
+pub const CSV_COLUMNS: [&str; 32] = [
     "click_id",
     "clicked_at",
     "link_id",
@@ -99,6 +102,7 @@ pub const CSV_COLUMNS: [&str; 31] = [
     "bot_reasons",
     "bot_rules",
     "confirmed",
+    "path_corrections",
     "is_message_click",
 ];
 
@@ -135,6 +139,7 @@ impl ClickObject {
             bot_reasons: row.get("bot_reasons"),
             bot_rules: row.get("bot_rules"),
             confirmed: row.get("confirmed"),
+            path_corrections: row.get("path_corrections"),
             is_message_click: row.get("is_message_click"),
         }
     }
@@ -171,6 +176,7 @@ impl ClickObject {
             "bot_reasons": [],
             "bot_rules": [],
             "confirmed": false,
+            "path_corrections": [],
             "is_message_click": true,
         })
     }

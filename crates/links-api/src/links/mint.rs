@@ -226,6 +226,7 @@ async fn link_insert_all(
                 &column(of, |_, l| {
                     l.in_message.as_ref().map(|m| m.placeholder.as_str())
                 }),
+                &column(of, |_, l| l.slug.is_some()),
             ],
         )
         .await?;
@@ -240,12 +241,12 @@ const LINK_INSERT: &str = "
     INSERT INTO links
         (account_id, domain_id, short_id, tracker_host, tracker_token, code, code_host, list_id,
          offer_id, campaign_id, destination, message_id, contact_phone, bound, metadata,
-         forward_query, expires_at, creative_id, placeholder)
+         forward_query, expires_at, creative_id, placeholder, is_slug)
     SELECT $1, link.*
     FROM unnest($2::bigint[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[],
                 $8::bigint[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[],
                 $14::jsonb[], $15::jsonb[], $16::boolean[], $17::timestamptz[], $18::bigint[],
-                $19::text[]) AS link
+                $19::text[], $20::boolean[]) AS link
     ON CONFLICT DO NOTHING
     RETURNING id, domain_id, short_id, created_at
 ";

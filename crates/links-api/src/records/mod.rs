@@ -79,11 +79,14 @@ impl Services {
 /// delivered.
 /// `/internal/v1/hosts/<host>/<short id>`: the short domains that have a link of
 /// this id, at most two: of the host's account, or of all where it is no account's.
+/// `/internal/v1/slugs/<host>/<short id>`: the slugs of the host that are this short id
+/// in upper or lower case, at most two.
 pub fn configure(config: &mut web::ServiceConfig) {
     config
         .route("/internal/v1/records/{key:.+}", web::get().to(get_record))
         .route("/internal/v1/changes", web::get().to(list_changes))
-        .route("/internal/v1/hosts/{host}/{id}", web::get().to(list_hosts));
+        .route("/internal/v1/hosts/{host}/{id}", web::get().to(list_hosts))
+        .route("/internal/v1/slugs/{host}/{id}", web::get().to(list_slugs));
 }
 
 async fn get_record(
@@ -167,6 +170,32 @@ async fn list_hosts(
         let rows = client.query(&statement, parameters).await?;
         let hosts: Vec<String> = rows.iter().map(|row| row.get("host")).collect();
         Ok(HttpResponse::Ok().json(hosts))
+    };
+    answer.await.map_err(refused)
+}
+
+async fn list_slugs(
+    request: HttpRequest,
+    path: web::Path<(String, String)>,
+    services: web::Data<Services>,
+) -> Result<HttpResponse, Refused> {
+    let answer = async {
+        require_token(&request, &services)?;
+        let (host, id) = path.into_inner();
+        let client = services.pools.origin.get().await?;
+        let statement = client
+            .prepare_cached(
+                "SELECT l.short_id
+                 FROM domains d
+                 JOIN links l ON l.domain_id = d.id AND l.is_slug
+                     AND lower(l.short_id COLLATE \"C\") = lower($2::text COLLATE \"C\")
+                 WHERE d.host = $1
+                 LIMIT 2",
+            )
+            .await?;
+        let rows = client.query(&statement, &[&host, &id]).await?;
+        let slugs: Vec<String> = rows.iter().map(|row| row.get("short_id")).collect();
+        Ok(HttpResponse::Ok().json(slugs))
     };
     answer.await.map_err(refused)
 }

@@ -513,6 +513,7 @@ async fn raw_clicks_and_conversions_are_exported_in_pages() {
       "message_id": "m-1",
       "offer_id": "[offer]",
       "os": null,
+      "path_corrections": [],
       "referrer": null,
       "source": null,
       "sub1": "a",

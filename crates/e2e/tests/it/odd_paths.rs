@@ -1,0 +1,155 @@
+//! What people, messengers and networks make of a link on its way: marks that stick to
+//! it, escapes that nobody needed, another case, bytes that should have been escaped.
+
+use e2e::{
+    client::{BROWSER, split},
+    wait::wait_for,
+};
+use reqwest::{Method, header};
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+use crate::arrival::Site;
+
+const DESTINATION: &str = "https://example.com/lp?c={click_id}&s={sub1}";
+
+/// What is answered to these bytes by the time the connection is closed.
+async fn answer_to(site: &Site, bytes: &[u8]) -> String {
+    let address = site.edge.address("edge.address");
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// The status and the location of what is answered to a GET of this target, which is
+/// sent as it stands.
+async fn get(site: &Site, host: &str, target: &[u8]) -> (u16, String) {
+    let mut request = b"GET ".to_vec();
+    request.extend_from_slice(target);
+    request.extend_from_slice(
+        format!(
+            " HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {BROWSER}\r\nAccept-Language: en\r\n\
+             Connection: close\r\n\r\n"
+        )
+        .as_bytes(),
+    );
+    let answer = answer_to(site, &request).await;
+    let status = answer.split(' ').nth(1).unwrap_or_default();
+    let location = answer.lines().find_map(|line| line.strip_prefix("location: "));
+    (
+        status.parse().unwrap_or(0),
+        location.unwrap_or_default().to_owned(),
+    )
+}
+
+async fn slug(site: &Site, slug: &str) -> (String, String) {
+    let body = json!({
+        "offerId": site.offer(), "listId": site.tenant.list_id, "slug": slug,
+    });
+    let link = site
+        .client
+        .create(&site.tenant.key, "/api/v2/links/shorten", &body)
+        .await;
+    let url = link["shortUrl"].as_str().unwrap().to_owned();
+    let (host, path) = split(&url);
+    (host.to_owned(), path.to_owned())
+}
+
+#[tokio::test]
+async fn what_sticks_to_a_link_does_not_hide_it_and_the_click_says_what_it_was() {
+    let site = Site::start(DESTINATION, json!({}), &[]).await;
+    let (host, _) = slug(&site, "spring26").await;
+    slug(&site, "Twice").await;
+    slug(&site, "twice").await;
+    let generated = site.link().await;
+    let (_, generated) = split(&generated);
+    let other_case: String = generated
+        .chars()
+        .map(|c| match c.is_ascii_lowercase() {
+            true => c.to_ascii_uppercase(),
+            false => c.to_ascii_lowercase(),
+        })
+        .collect();
+    for (i, (path, expected)) in [
+        ("/spring26", Some("{}")),
+        ("/spring26.", Some("{suffix_ignored}")),
+        ("/spring26/", Some("{suffix_ignored}")),
+        ("/spring26)", Some("{suffix_ignored}")),
+        ("/spring26%E2%80%8B", Some("{suffix_ignored}")),
+        ("/spring26&utm_source=x", Some("{suffix_ignored}")),
+        ("/spring26_", Some("{suffix_ignored}")),
+        ("//spring26", Some("{prefix_ignored}")),
+        ("/spring%32%36", Some("{escapes_decoded}")),
+        ("/SPRING26", Some("{case_ignored}")),
+        ("/Spring26", Some("{case_ignored}")),
+        (
+            "//SPRING%32%36).",
+            Some("{escapes_decoded,prefix_ignored,suffix_ignored,case_ignored}"),
+        ),
+        ("/Twice", Some("{}")),
+        ("/TWICE", None), // either of two
+        ("/spring27.", None),
+        (&format!("{generated}."), Some("{suffix_ignored}")),
+        (&other_case, None), // generated ids have their case
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let target = format!("{path}?sub1=t{i}");
+        let (status, location) = get(&site, &host, target.as_bytes()).await;
+        let Some(corrections) = expected else {
+            assert_eq!(status, 404, "{path}");
+            continue;
+        };
+        assert_eq!(status, 302, "{path}");
+        assert!(location.ends_with(&format!("&s=t{i}")), "{path}: {location}");
+        let sql = format!(
+            "SELECT count(*) FROM clicks
+             WHERE sub1 = 't{i}' AND path_corrections = '{corrections}'"
+        );
+        wait_for(path, 1, async || site.world.count(&sql).await).await;
+    }
+    let (_, page) = site
+        .client
+        .call(
+            &site.tenant.key,
+            Method::GET,
+            "/api/v2/clicks?verdict=human",
+            None,
+        )
+        .await;
+    let clicks = page["clicks"].as_array().unwrap();
+    let said = clicks
+        .iter()
+        .filter(|click| click["path_corrections"] == json!(["prefix_ignored"]));
+    assert_eq!(said.count(), 1, "{page}");
+    site.stop().await;
+}
+
+/// `//host` is another host's URL: neither the page's button nor its way back may go there.
+#[tokio::test]
+async fn a_corrected_path_never_leads_to_another_host() {
+    let site = Site::start(DESTINATION, json!({ "filter_bots": true }), &[]).await;
+    let (host, _) = slug(&site, "spring26").await;
+    let response = site
+        .client
+        .edge_request(Method::GET, &host, "//spring26?sub1=x")
+        .header(header::USER_AGENT, "curl/8")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.status(), 200);
+    let page = response.text().await.unwrap();
+    assert!(page.contains("action=\"/spring26/continue/"), "{page}");
+    for path in ["//spring26/continue/x", "//evil.example/continue/x"] {
+        let (status, location) = get(&site, &host, path.as_bytes()).await;
+        assert_eq!(status, 302, "{path}");
+        assert!(["/spring26", "/evil"].contains(&&*location), "{location}");
+    }
+    site.stop().await;
+}
