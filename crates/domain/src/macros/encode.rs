@@ -5,9 +5,48 @@
 /// in a query's key or value and in a fragment alike, and leaves nothing that
 /// ends one of them.
 pub(super) fn push_value(out: &mut String, value: &str) {
-    push_escaped(out, value, |b| {
-        b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~')
-    });
+    push_escaped(out, value, is_unreserved);
+}
+
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+}
+
+fn push_escape(out: &mut String, byte: u8) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    out.push('%');
+    out.push(char::from(HEX[usize::from(byte >> 4)]));
+    out.push(char::from(HEX[usize::from(byte & 15)]));
+}
+
+/// Appends a raw part of a query as [`push_value`] would append what it means: the bytes
+/// are the same afterwards, also where they are not UTF-8.
+pub(super) fn push_reencoded(out: &mut String, raw: &str) {
+    let digit = |byte: u8| {
+        char::from(byte)
+            .to_digit(16)
+            .and_then(|d| u8::try_from(d).ok())
+    };
+    let mut rest = raw.as_bytes();
+    while let [first, after @ ..] = rest {
+        let escaped = match rest {
+            [b'%', high, low, after @ ..] => {
+                let byte = digit(*high).zip(digit(*low));
+                byte.map(|(high, low)| (high * 16 + low, after))
+            }
+            _ => None,
+        };
+        let unescaped = match first {
+            b'+' => b' ',
+            byte => *byte,
+        };
+        let (byte, after) = escaped.unwrap_or((unescaped, after));
+        match is_unreserved(byte) {
+            true => out.push(char::from(byte)),
+            false => push_escape(out, byte),
+        }
+        rest = after;
+    }
 }
 
 /// Appends a template's own text: what a URL cannot carry raw is encoded, all
@@ -20,7 +59,6 @@ pub(super) fn push_text(out: &mut String, text: &str) {
 
 /// `stays` must hold for ASCII only.
 fn push_escaped(out: &mut String, text: &str, stays: impl Fn(u8) -> bool) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let bytes = text.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
@@ -29,10 +67,7 @@ fn push_escaped(out: &mut String, text: &str, stays: impl Fn(u8) -> bool) {
             out.push_str(text.get(at..at + run).unwrap_or_default());
             at += run;
         } else {
-            let byte = bytes[at];
-            out.push('%');
-            out.push(char::from(HEX[usize::from(byte >> 4)]));
-            out.push(char::from(HEX[usize::from(byte & 15)]));
+            push_escape(out, bytes[at]);
             at += 1;
         }
     }

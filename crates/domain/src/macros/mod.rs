@@ -20,6 +20,7 @@
 
 mod context;
 mod encode;
+mod forward;
 mod lint;
 mod name;
 mod parameters;

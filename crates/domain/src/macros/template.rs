@@ -1,11 +1,12 @@
 //! A parsed template, and its expansion.
 
-use std::{borrow::Cow, collections::HashSet};
+use std::borrow::Cow;
 
-use url::{Url, form_urlencoded};
+use url::Url;
 
 use super::{
     encode::{escape_dot_segments, is_dot_segment, push_text, push_value},
+    forward,
     name::Macro,
     parameters::spells_out,
     token::{Token, tokens},
@@ -63,8 +64,6 @@ pub struct Template {
     n_path_pieces: usize,
     path_has_macro: bool,
     append: Append,
-    /// The query as written, without its `?`.
-    query_source: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,17 +116,6 @@ impl Template {
     /// The URL for one click. `value` gives a macro's raw value; `None` and
     /// empty are no value.
     pub fn expand<'v>(&self, value: impl Fn(Macro) -> Option<Cow<'v, str>>) -> String {
-        self.expand_forwarding("", value)
-    }
-
-    /// The same, and the parameters of `query` (raw, bounded by the caller)
-    /// behind those of the template: the first of each name, and none that the
-    /// template spells out or that is appended by [`Template::expand`].
-    pub fn expand_forwarding<'v>(
-        &self,
-        query: &str,
-        value: impl Fn(Macro) -> Option<Cow<'v, str>>,
-    ) -> String {
         let mut out = String::with_capacity(256);
         out.push_str(&self.origin);
         let path_start = out.len();
@@ -136,10 +124,7 @@ impl Template {
                 escape_dot_segments(&mut out, path_start);
             }
             if i == self.append.before_piece {
-                let separator = self.append.push(&mut out, &value);
-                if !query.is_empty() {
-                    self.forward(&mut out, separator, query);
-                }
+                self.append.push(&mut out, &value);
             }
             match self.pieces.get(i) {
                 Some(Piece::Text(text)) => out.push_str(text),
@@ -153,32 +138,26 @@ impl Template {
         }
         out
     }
-}
 
-impl Template {
-    fn forward(&self, out: &mut String, mut separator: &str, query: &str) {
-        let appended = |key: &str| self.append.parameters.iter().any(|(own, _)| *own == key);
-        let mut seen = HashSet::new();
-        for (key, value) in form_urlencoded::parse(query.as_bytes()) {
-            if appended(&key) || spells_out(&self.query_source, &key) || !seen.insert(key.clone()) {
-                continue;
-            }
-            out.push_str(separator);
-            push_value(out, &key);
-            out.push('=');
-            push_value(out, &value);
-            separator = "&";
+    /// The same, and behind its parameters those of `query` (raw, bounded by the caller):
+    /// none that is appended by [`Template::expand`], and none that the template gives a
+    /// value to.
+    pub fn expand_forwarding<'v>(
+        &self,
+        query: &str,
+        value: impl Fn(Macro) -> Option<Cow<'v, str>>,
+    ) -> String {
+        let url = self.expand(value);
+        if query.is_empty() {
+            return url;
         }
+        let is_appended = |key: &str| self.append.parameters.iter().any(|(own, _)| *own == key);
+        forward::with_query(url, query, is_appended)
     }
 }
 
 impl Append {
-    /// What separates the next parameter from those that are there then.
-    fn push<'v>(
-        &self,
-        out: &mut String,
-        value: &impl Fn(Macro) -> Option<Cow<'v, str>>,
-    ) -> &'static str {
+    fn push<'v>(&self, out: &mut String, value: &impl Fn(Macro) -> Option<Cow<'v, str>>) {
         let mut separator = self.separator;
         for (key, name) in &self.parameters {
             let Some(value) = value(*name).filter(|value| !value.is_empty()) else {
@@ -190,7 +169,6 @@ impl Append {
             push_value(out, &value);
             separator = "&";
         }
-        separator
     }
 }
 
@@ -282,7 +260,6 @@ fn parse_tail(origin: String, tail: &str) -> Result<Template, InvalidTemplate> {
             parameters,
         },
         pieces: tail.pieces,
-        query_source: tail.query_source,
     })
 }
 

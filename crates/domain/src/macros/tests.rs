@@ -466,6 +466,7 @@ proptest! {
 #[case("https://e.com/?x=1#f", "a=1", "https://e.com/?x=1&a=1#f")]
 #[case("https://e.com/?a=mine", "a=1&b=2", "https://e.com/?a=mine&b=2")]
 #[case("https://e.com/?", "a=1&a=2", "https://e.com/?a=1")]
+#[case("https://e.com/?s={sub1}&t={t}", "s=1&t=2", "https://e.com/?s=1&t=2")]
 #[case(
     "https://e.com/?s={sub1}",
     "sub1=v&utm=x",
