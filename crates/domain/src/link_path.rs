@@ -191,8 +191,7 @@ fn escaped_byte(bytes: &[u8], at: usize) -> Option<u8> {
 fn decode_unreserved(path: &str) -> Cow<'_, str> {
     let bytes = path.as_bytes();
     let unreserved = |at: usize| {
-        escaped_byte(bytes, at)
-            .filter(|&byte| is_id_character(byte) || matches!(byte, b'.' | b'~'))
+        escaped_byte(bytes, at).filter(|&byte| is_id_character(byte) || matches!(byte, b'.' | b'~'))
     };
     if !(0..bytes.len()).any(|at| unreserved(at).is_some()) {
         return Cow::Borrowed(path);
@@ -227,7 +226,10 @@ mod tests {
     /// Each path with its corrections: `<path> <corrections by initial>`.
     fn readings(path: &str) -> String {
         let show = |found: &CorrectedPath| {
-            let initials = found.corrections.iter().map(|correction| &correction.as_str()[..1]);
+            let initials = found
+                .corrections
+                .iter()
+                .map(|correction| &correction.as_str()[..1]);
             format!("{} {}", found.path, initials.collect::<String>())
         };
         let found: Vec<_> = corrected(path).iter().map(show).collect();

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod click;
+mod connection;
 mod conversion;
 mod geo;
 mod guard;

@@ -117,6 +117,8 @@ pub struct Metrics {
     misses: Family<SourceLabels, Counter>,
     /// Seconds from request to answer, of clicks.
     pub click_duration: Histogram,
+    /// Entries of proxies' headers that are no address.
+    pub unreadable_addresses: Counter,
     pub spool_bytes: Gauge,
     pub spool_damaged: Counter,
     pub spool_unreadable: Counter,
@@ -154,6 +156,7 @@ impl Metrics {
             not_recorded: Family::default(),
             misses: Family::default(),
             click_duration: Histogram::new(exponential_buckets(0.000_05, 2.0, 18)),
+            unreadable_addresses: Counter::default(),
             spool_bytes: Gauge::default(),
             spool_damaged: Counter::default(),
             spool_unreadable: Counter::default(),
@@ -217,6 +220,11 @@ impl Metrics {
             "waypost_edge_click_duration_seconds",
             "Time from click to answer",
             m.click_duration,
+        );
+        registry.register(
+            "waypost_edge_unreadable_addresses",
+            "Requests whose proxies wrote something that is no address",
+            m.unreadable_addresses,
         );
         registry.register(
             "waypost_edge_spool_bytes",

@@ -2,8 +2,9 @@
 
 use std::{convert::Infallible, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
-use actix_http::{HttpService, Request};
+use actix_http::{HttpService, Request, error::DispatchError};
 use actix_server::Server;
+use actix_service::{ServiceFactoryExt as _, fn_service};
 use anyhow::Context as _;
 use domain::bot::Rules;
 use platform::{
@@ -14,17 +15,19 @@ use platform::{
     watched::Watched,
 };
 use prometheus_client::registry::Registry;
+use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     click::{self, Edge, Proof, Recorder, Visitors},
+    connection::{self, ProxyProtocol},
     geo::Geo,
     guard::Guard,
     load::Load,
     metrics::Metrics,
     publisher::{self, Publisher},
     resolve::{self, Limits, Origin, Resolver},
-    settings::Settings,
+    settings::{ProxyProtocolSetting, Settings},
     spool::Spool,
 };
 
@@ -43,7 +46,7 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
         resolver: resolver(&settings, &shutdown, &health, metrics.clone())?,
         recorder: Recorder {
             spool: spool.clone(),
-            visitors: visitors(&settings, metrics.clone(), &shutdown)?,
+            visitors: visitors(&settings, &shutdown, &metrics)?,
             proof: Proof::new(&settings.continue_secret),
             is_tracing: settings.telemetry.otlp_endpoint.is_some(),
         },
@@ -90,6 +93,7 @@ fn server(
     let stopping = shutdown.stopping().clone();
     let client_timeout = Duration::from_millis(settings.edge_client_timeout_ms);
     let max_connections = settings.edge_max_connections as usize;
+    let proxy_protocol = proxy_protocol(settings)?;
     let server = Server::build()
         .workers(settings.edge_workers.into())
         .max_concurrent_connections(max_connections.div_ceil(settings.edge_workers.into()))
@@ -97,7 +101,7 @@ fn server(
         .shutdown_signal(stopping.clone().cancelled_owned())
         .listen("edge", listener, move || {
             let (edge, stopping) = (edge.clone(), stopping.clone());
-            HttpService::build()
+            let http = HttpService::build()
                 .keep_alive(KEEP_ALIVE)
                 .client_request_timeout(client_timeout)
                 .client_disconnect_timeout(client_timeout)
@@ -105,25 +109,50 @@ fn server(
                 .h1(move |request: Request| {
                     let edge = edge.clone();
                     async move { Ok::<_, Infallible>(click::handle(request, &edge).await) }
-                })
-                .tcp()
+                });
+            let proxy_protocol = proxy_protocol.clone();
+            fn_service(move |stream: TcpStream| {
+                let proxy_protocol = proxy_protocol.clone();
+                async move {
+                    let accepted = connection::accept(stream, proxy_protocol.as_deref()).await;
+                    accepted.map_err(DispatchError::Io)
+                }
+            })
+            .and_then(http)
         })
         .with_context(failed)?
         .run();
     Ok((server, address))
 }
 
+fn proxy_protocol(settings: &Settings) -> anyhow::Result<Option<Arc<ProxyProtocol>>> {
+    let trusted_proxies = settings.trusted_proxies.clone();
+    anyhow::ensure!(
+        settings.proxy_protocol == ProxyProtocolSetting::Off || !trusted_proxies.is_empty(),
+        "PROXY_PROTOCOL=v2 needs TRUSTED_PROXIES: who may say whom a connection is from"
+    );
+    let timeout = Duration::from_millis(settings.edge_client_timeout_ms);
+    let protocol = ProxyProtocol {
+        trusted_proxies,
+        timeout,
+    };
+    Ok(match settings.proxy_protocol {
+        ProxyProtocolSetting::Off => None,
+        ProxyProtocolSetting::V2 => Some(Arc::new(protocol)),
+    })
+}
+
 fn visitors(
     settings: &Settings,
-    metrics: Metrics,
     shutdown: &Shutdown,
+    metrics: &Metrics,
 ) -> anyhow::Result<Visitors> {
     let interval = Duration::from_millis(settings.files_interval_ms);
     let geo = Geo::open(
         settings.geoip_country_db.clone(),
         settings.geoip_asn_db.clone(),
         interval,
-        metrics,
+        metrics.clone(),
         shutdown,
     )?;
     let rules = match &settings.bot_rules_file {
@@ -132,6 +161,8 @@ fn visitors(
     };
     Ok(Visitors {
         trusted_proxies: settings.trusted_proxies.clone(),
+        proxy_header: settings.proxy_header.into(),
+        unreadable_addresses: metrics.unreadable_addresses.clone(),
         geo,
         rules,
     })
@@ -157,12 +188,14 @@ fn resolver(
     let origin_health = health.dependency("origin", Need::Optional);
     shutdown.watch(origin_health, origin.clone(), Origin::ping);
     let limits = Limits {
-        entries: settings.local_cache_entries,
+        bytes: settings.local_cache_bytes,
         ttl: Duration::from_millis(settings.local_cache_ttl_ms),
         negative_ttl: Duration::from_millis(settings.local_cache_negative_ttl_ms),
         max_lookups: settings.origin_max_lookups as usize,
     };
     let resolver = Arc::new(Resolver::new(cache.clone(), origin, &limits, metrics));
+    let records = health.dependency("records", Need::Required);
+    shutdown.watch(records, resolver.clone(), resolve::can_answer);
     let stopping = shutdown.stopping().clone();
     let changes = health.dependency("changes", Need::Optional);
     let following = resolve::follow(resolver.clone(), cache, changes, stopping);

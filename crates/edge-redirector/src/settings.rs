@@ -2,7 +2,8 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
+use domain::client_ip::ProxyHeader;
 use ipnet::IpNet;
 use platform::{
     amqp::AmqpSettings,
@@ -12,6 +13,31 @@ use platform::{
 };
 
 use crate::spool::{SpoolSettings, SyncPolicy};
+
+/// Which header of trusted proxies is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProxyHeaderSetting {
+    Either,
+    XForwardedFor,
+    Forwarded,
+}
+
+impl From<ProxyHeaderSetting> for ProxyHeader {
+    fn from(setting: ProxyHeaderSetting) -> Self {
+        match setting {
+            ProxyHeaderSetting::Either => Self::Either,
+            ProxyHeaderSetting::XForwardedFor => Self::XForwardedFor,
+            ProxyHeaderSetting::Forwarded => Self::Forwarded,
+        }
+    }
+}
+
+/// Whether connections begin with a header of the PROXY protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProxyProtocolSetting {
+    Off,
+    V2,
+}
 
 /// Waypost's redirector.
 #[derive(Debug, Parser)]
@@ -28,9 +54,18 @@ pub struct Settings {
           value_parser = clap::value_parser!(u16).range(1..=512))]
     pub edge_workers: u16,
     /// Networks of the proxies in front, separated by commas, as in
-    /// 10.0.0.0/8. Their X-Forwarded-For is believed, nobody else's.
+    /// 10.0.0.0/8. What they say of a visitor's address is believed, nobody else.
     #[arg(long, env = "TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxies: Vec<IpNet>,
+    /// The header that they write the address into. `either` is X-Forwarded-For, or
+    /// Forwarded (RFC 7239) where that is absent. Whoever writes only one of them should
+    /// say which: a visitor may send the other.
+    #[arg(long, env = "PROXY_HEADER", value_enum, default_value = "either")]
+    pub proxy_header: ProxyHeaderSetting,
+    /// v2: they begin every connection with a header of the PROXY protocol, version 2.
+    /// Connections without it, or from anybody else, are closed.
+    #[arg(long, env = "PROXY_PROTOCOL", value_enum, default_value = "off")]
+    pub proxy_protocol: ProxyProtocolSetting,
     /// The secret that the button of the preview page is signed with, at least
     /// 16 characters, the same for all redirectors.
     #[arg(long, env = "CONTINUE_SECRET", hide_env_values = true, value_parser = long_secret)]
@@ -74,10 +109,11 @@ pub struct Settings {
     #[arg(long, env = "EDGE_MAX_REQUESTS", default_value = "16000",
           value_parser = clap::value_parser!(u32).range(1..))]
     pub edge_max_requests: u32,
-    /// How often an address may ask for links that do not exist or show a wrong
-    /// postback secret, in a minute, and once more for each time it did better. Then
-    /// it is refused for the rest of that minute. 0: never. Too low: people behind one
-    /// gateway are refused. Too high: ids and secrets can be guessed faster.
+    /// How many different links that never existed an address (of IPv6 a /64) may ask
+    /// for, and wrong postback secrets show, in a minute; and one more for each different
+    /// link that it found. Then it is refused for the rest of that minute. 0: never. Too
+    /// low: people behind one gateway are refused. Too high: ids and secrets can be
+    /// guessed faster.
     #[arg(long, env = "EDGE_MAX_MISSES_PER_MINUTE", default_value = "60")]
     pub edge_max_misses_per_minute: u32,
 
@@ -100,13 +136,15 @@ pub struct Settings {
     pub origin_max_lookups: u32,
     #[command(flatten)]
     pub cache: CacheSettings,
-    /// Records of each kind kept in the process. Too low: more reads from
-    /// Redis. Too high: memory for links that nobody clicks any more.
-    #[arg(long, env = "LOCAL_CACHE_ENTRIES", default_value = "200000")]
-    pub local_cache_entries: u64,
-    /// How long they are kept, in milliseconds. Too low: more reads from
-    /// Redis. Too high: memory for nothing; changes do not wait for it, but
-    /// what is changed past the API does, up to twice as long.
+    /// Bytes of records kept in the process, about; a link takes one to two thousand.
+    /// Too low: more reads from Redis, and fewer links that are left when neither Redis
+    /// nor the origin answers. Too high: memory for links that nobody clicks any more.
+    #[arg(long, env = "LOCAL_CACHE_BYTES", default_value = "268435456",
+          value_parser = clap::value_parser!(u64).range(1_000_000..))]
+    pub local_cache_bytes: u64,
+    /// How long they are used without being read again, in milliseconds. Too low: more
+    /// reads from Redis. Too high: changes do not wait for it, but what is changed past
+    /// the API does, up to twice as long.
     #[arg(long, env = "LOCAL_CACHE_TTL_MS", default_value = "60000")]
     pub local_cache_ttl_ms: u64,
     /// How long "no such link" is remembered, in milliseconds. Too low:

@@ -40,7 +40,9 @@ async fn get(site: &Site, host: &str, target: &[u8]) -> (u16, String) {
     );
     let answer = answer_to(site, &request).await;
     let status = answer.split(' ').nth(1).unwrap_or_default();
-    let location = answer.lines().find_map(|line| line.strip_prefix("location: "));
+    let location = answer
+        .lines()
+        .find_map(|line| line.strip_prefix("location: "));
     (
         status.parse().unwrap_or(0),
         location.unwrap_or_default().to_owned(),
@@ -107,7 +109,10 @@ async fn what_sticks_to_a_link_does_not_hide_it_and_the_click_says_what_it_was()
             continue;
         };
         assert_eq!(status, 302, "{path}");
-        assert!(location.ends_with(&format!("&s=t{i}")), "{path}: {location}");
+        assert!(
+            location.ends_with(&format!("&s=t{i}")),
+            "{path}: {location}"
+        );
         let sql = format!(
             "SELECT count(*) FROM clicks
              WHERE sub1 = 't{i}' AND path_corrections = '{corrections}'"
@@ -116,12 +121,7 @@ async fn what_sticks_to_a_link_does_not_hide_it_and_the_click_says_what_it_was()
     }
     let (_, page) = site
         .client
-        .call(
-            &site.tenant.key,
-            Method::GET,
-            "/api/v2/clicks?verdict=human",
-            None,
-        )
+        .call(&site.tenant.key, Method::GET, "/api/v2/clicks", None)
         .await;
     let clicks = page["clicks"].as_array().unwrap();
     let said = clicks
@@ -151,5 +151,93 @@ async fn a_corrected_path_never_leads_to_another_host() {
         assert_eq!(status, 302, "{path}");
         assert!(["/spring26", "/evil"].contains(&&*location), "{location}");
     }
+    site.stop().await;
+}
+
+/// Old WebViews, and networks that fill macros without escaping.
+#[tokio::test]
+async fn bytes_that_should_have_been_escaped_lose_no_click() {
+    let site = Site::start(DESTINATION, json!({}), &[]).await;
+    let (host, _) = slug(&site, "spring26").await;
+    for (i, (path, sub1, said, stored)) in [
+        ("/spring26", &b"\"x\""[..], "%22x%22", "\"x\""),
+        ("/spring26", b"<b>", "%3Cb%3E", "<b>"),
+        (
+            "/spring26",
+            "\u{e9}\u{4e2d}".as_bytes(),
+            "%C3%A9%E4%B8%AD",
+            "\u{e9}\u{4e2d}",
+        ),
+        ("/spring26", b"caf\xe9", "caf%EF%BF%BD", "caf\u{fffd}"), // Latin-1
+        ("/spring26", b"New York", "New%20York", "New York"),
+        ("/spring26", b"#tid#", "%23tid%23", "#tid#"),
+        ("/spring26", b"a\tb", "a%09b", "a\tb"),
+        ("/spring26\"", b"x", "x", "x"),
+        ("/spring26>", b"x", "x", "x"),
+        ("/spring26\u{200b}", b"x", "x", "x"),
+        ("/spring26\u{2026}", b"x", "x", "x"),
+        ("/\u{ab}spring26\u{bb}", b"x", "x", "x"),
+        ("/spring26 ", b"x", "x", "x"),
+        ("/spring26#top", b"x", "x", "x"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let target = [format!("{path}?source=t{i}&sub1=").as_bytes(), sub1].concat();
+        let (status, location) = get(&site, &host, &target).await;
+        let shown = String::from_utf8_lossy(&target).into_owned();
+        assert_eq!(status, 302, "{shown}");
+        assert!(
+            location.ends_with(&format!("&s={said}")),
+            "{shown}: {location}"
+        );
+        let sql =
+            format!("SELECT count(*) FROM clicks WHERE source = 't{i}' AND sub1 = '{stored}'");
+        wait_for(&shown, 1, async || site.world.count(&sql).await).await;
+    }
+    site.stop().await;
+}
+
+/// On the way from the short link to the click tracker nothing is lost either.
+#[tokio::test]
+async fn raw_bytes_are_escaped_on_the_way_to_the_click_tracker() {
+    let site = Site::start(DESTINATION, json!({}), &[]).await;
+    let link = site.client.mint(&site.tenant).await;
+    let (host, path) = split(link["shortUrl"].as_str().unwrap());
+    let target = [path.as_bytes(), b"?sub1=\xc3\xa9<\"`&x#y"].concat();
+    let (status, location) = get(&site, host, &target).await;
+    let tracker = link["clickTrackerUrl"].as_str().unwrap();
+    assert_eq!(status, 302);
+    assert_eq!(location, format!("{tracker}?sub1=%C3%A9%3C%22`&x%23y"));
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_is_read_to_the_letter_around_what_is_escaped() {
+    let site = Site::start(DESTINATION, json!({}), &[]).await;
+    let (host, _) = slug(&site, "spring26").await;
+    let statuses = async |requests: String| {
+        let answer = answer_to(&site, requests.replace("{host}", &host).as_bytes()).await;
+        let parts = answer.split("HTTP/1.1 ").skip(1);
+        let statuses: Vec<_> = parts.map(|part| part[..3].to_owned()).collect();
+        statuses.join(" ")
+    };
+    let get = "GET /spring26?sub1=\"x\" HTTP/1.1\r\nHost: {host}\r\n\r\n";
+    let last = "GET /spring26?sub1=\"x\" HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n";
+    assert_eq!(statuses(format!("{get}{get}{last}")).await, "302 302 302");
+    // A body that looks like a request is a body, and the next request is one.
+    let body = "click_id=\"GET /spring26 HTTP/1.1\r\n\r\n";
+    let post = format!(
+        "POST /conv HTTP/1.1\r\nHost: {{host}}\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    assert_eq!(statuses(format!("{post}{last}")).await, "400 302");
+    // After a body in chunks the connection ends.
+    let chunked = format!(
+        "POST /conv HTTP/1.1\r\nHost: {{host}}\r\nTransfer-Encoding: chunked\r\n\r\n\
+         {:x}\r\n{body}\r\n0\r\n\r\n",
+        body.len()
+    );
+    assert_eq!(statuses(chunked).await, "400");
     site.stop().await;
 }

@@ -1,6 +1,6 @@
 //! What is recorded of a click, before it is answered.
 
-use std::{borrow::Cow, time::Instant};
+use std::{borrow::Cow, net::IpAddr, time::Instant};
 
 use actix_http::{HttpMessage as _, Request};
 use domain::{
@@ -36,6 +36,7 @@ use crate::{
 #[derive(Clone, Copy)]
 pub struct Click<'c> {
     pub request: &'c Request,
+    pub address: IpAddr,
     pub route: &'c Route,
     /// The link's own path, and how the request's differs from it.
     pub path: &'c str,
@@ -65,7 +66,7 @@ impl Recorder {
     /// answer is the same, counted and said.
     pub async fn arrive(&self, edge: &Edge, click: Click<'_>) -> Page {
         let route = click.route;
-        let visitor = self.visitors.of(click.request);
+        let visitor = self.visitors.of(click.request, click.address);
         let verdict = visitor.verdict(click.request, route.countries());
         let answer = arrival::answer(&verdict, route.filters_bots(), route.offer(), route.list());
         if answer != Answer::Redirect && edge.load.sheds_pages() {
@@ -90,7 +91,7 @@ impl Recorder {
 
     /// Records that somebody pressed Continue, and sends them on.
     pub async fn confirm(&self, edge: &Edge, click: Click<'_>, click_id: ClickId) -> Page {
-        let visitor = self.visitors.of(click.request);
+        let visitor = self.visitors.of(click.request, click.address);
         let record = Record {
             click_id,
             verdict: Verdict::default(),

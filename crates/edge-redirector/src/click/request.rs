@@ -1,12 +1,15 @@
 //! Reading what a request says.
 
-use std::{borrow::Cow, net::IpAddr};
+use std::borrow::Cow;
 
 use actix_http::{
     HttpMessage as _, Request,
-    header::{self, HeaderMap, HeaderName},
+    header::{self, HeaderMap, HeaderName, HeaderValue},
 };
-use domain::{click::truncated, client_ip};
+use domain::{
+    click::truncated,
+    client_ip::{self, ClientIp, ProxyHeader},
+};
 use ipnet::IpNet;
 
 /// The host a request is for, normalised.
@@ -29,14 +32,17 @@ pub fn text(request: &Request, name: HeaderName, max_bytes: usize) -> Option<Cow
     })
 }
 
-pub fn client_ip(request: &Request, trusted: &[IpNet]) -> IpAddr {
+/// Whom a request is from, by its peer and by what trusted proxies say.
+pub fn client_ip(request: &Request, believed: ProxyHeader, trusted: &[IpNet]) -> ClientIp {
     let peer = request
         .peer_addr()
         .map_or([0, 0, 0, 0].into(), |peer| peer.ip());
-    let values = request.headers().get_all(header::X_FORWARDED_FOR);
+    let values = |name| request.headers().get_all(name).map(HeaderValue::as_bytes);
     client_ip::client_ip(
         peer,
-        values.filter_map(|value| value.to_str().ok()),
+        believed,
+        values(header::X_FORWARDED_FOR),
+        values(header::FORWARDED),
         trusted,
     )
 }

@@ -9,10 +9,12 @@ use actix_http::{HttpMessage as _, Request, header};
 use domain::{
     bot::{Agent, Countries, Rules, Signs, Verdict},
     click::{MAX_REFERRER_BYTES, MAX_USER_AGENT_BYTES},
+    client_ip::ProxyHeader,
     device::Device,
 };
 use ipnet::IpNet;
-use platform::watched::Watched;
+use platform::{occasional::Occasional, watched::Watched};
+use prometheus_client::metrics::counter::Counter;
 
 use super::request;
 use crate::geo::Geo;
@@ -42,6 +44,8 @@ pub struct Known {
 /// What tells visitors apart.
 pub struct Visitors {
     pub trusted_proxies: Vec<IpNet>,
+    pub proxy_header: ProxyHeader,
+    pub unreadable_addresses: Counter,
     pub geo: Geo,
     pub rules: Arc<Watched<Rules>>,
 }
@@ -58,12 +62,23 @@ pub struct Visitor<'c> {
 }
 
 impl Visitors {
+    /// Whom a request is from: found once per request.
     pub fn address(&self, request: &Request) -> IpAddr {
-        request::client_ip(request, &self.trusted_proxies)
+        let client = request::client_ip(request, self.proxy_header, &self.trusted_proxies);
+        if client.has_unreadable {
+            self.unreadable_addresses.inc();
+            static SAID: Occasional = Occasional::new();
+            if let Some(left_out) = SAID.now() {
+                tracing::warn!(
+                    left_out,
+                    "a trusted proxy names a visitor's address in a form that cannot be read"
+                );
+            }
+        }
+        client.ip
     }
 
-    pub fn of<'c>(&self, request: &'c Request) -> Visitor<'c> {
-        let ip = self.address(request);
+    pub fn of<'c>(&self, request: &'c Request, ip: IpAddr) -> Visitor<'c> {
         let user_agent = request::text(request, header::USER_AGENT, MAX_USER_AGENT_BYTES);
         let rules = self.rules.get();
         Visitor {

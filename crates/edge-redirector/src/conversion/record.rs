@@ -1,6 +1,6 @@
 //! Puts a conversion into the spool.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, net::IpAddr};
 
 use actix_http::{Request, header};
 use domain::{
@@ -17,6 +17,7 @@ use crate::click::{Edge, request};
 /// Answers its id once it is on disk.
 pub(super) async fn record(
     request: &Request,
+    address: IpAddr,
     subject: Subject,
     edge: &Edge,
 ) -> Result<ConversionId, Refused> {
@@ -24,7 +25,7 @@ pub(super) async fn record(
     let unix_ms = u64::try_from(now_ms).unwrap_or(0);
     let conversion_id = ConversionId::generate(unix_ms, &mut rand::rng());
     let mut line = Vec::with_capacity(512);
-    conversion(request, conversion_id, &subject, edge).write_line(&mut line);
+    conversion(request, address, conversion_id, &subject).write_line(&mut line);
     let recorded = edge.recorder.spool.record(&line).await;
     recorded.map_err(|reason| {
         edge.metrics.not_recorded(reason);
@@ -39,9 +40,9 @@ pub(super) async fn record(
 
 fn conversion<'a>(
     request: &'a Request,
+    address: IpAddr,
     conversion_id: ConversionId,
     subject: &'a Subject,
-    edge: &Edge,
 ) -> Conversion<'a> {
     let details = match subject {
         Subject::Link { of, .. } => &of.details,
@@ -68,7 +69,7 @@ fn conversion<'a>(
         revenue: *revenue,
         currency: Cow::Borrowed(currency),
         txn_id: txn_id.as_deref().map(Cow::Borrowed),
-        ip: request::client_ip(request, &edge.recorder.visitors.trusted_proxies),
+        ip: address,
         user_agent: request::text(request, header::USER_AGENT, MAX_USER_AGENT_BYTES),
     };
     match subject {
