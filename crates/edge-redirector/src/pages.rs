@@ -204,3 +204,20 @@ fn answer(status: StatusCode, html: &impl Template, policy: &HeaderValue) -> Pag
     let html = html.render().expect("a String takes all");
     response.set_body(html.boxed())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_to_come_again_is_told_when() {
+        for (page, status, seconds) in [
+            (unavailable(), 503, "10"),
+            (shed(), 503, "1"),
+            (too_many_misses(42), 429, "42"),
+        ] {
+            assert_eq!(page.status(), status);
+            assert_eq!(page.headers().get(header::RETRY_AFTER).unwrap(), seconds);
+        }
+    }
+}

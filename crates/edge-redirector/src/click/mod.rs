@@ -6,7 +6,7 @@ mod record;
 pub mod request;
 mod visitor;
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{borrow::Cow, net::IpAddr, sync::Arc, time::Duration};
 
 use actix_http::{
     ConnectionType, Method, Request, StatusCode,
@@ -88,17 +88,17 @@ async fn answer(request: Request, edge: &Edge) -> Page {
         }
         Some(_) => return pages::method_not_allowed("POST"),
     };
-    let address = || edge.recorder.visitors.address(&request);
-    if edge.guard.is_watching()
-        && let Some(seconds) = edge.guard.refuses(address())
-    {
+    let address = edge.recorder.visitors.address(&request);
+    if let Some(seconds) = edge.guard.refuses(address) {
         edge.metrics.request(Outcome::Guessing);
         return pages::too_many_misses(seconds);
     }
-    let page = match find(&request, edge, path, exact).await {
+    match find(&request, edge, path, exact).await {
         Ok(Some(found)) => {
+            edge.guard.found(address, found.route.link.link_key);
             let visit = Visit {
                 request: &request,
+                address,
                 edge,
                 found: &found,
                 press,
@@ -110,17 +110,13 @@ async fn answer(request: Request, edge: &Edge) -> Page {
                 _ => destination(visit).await,
             }
         }
-        Ok(None) => not_found(edge),
-        Err(error) => unavailable(edge, &error),
-    };
-    match page.status() {
-        StatusCode::NOT_FOUND => edge.guard.miss(address()),
-        StatusCode::OK | StatusCode::FOUND if edge.guard.is_watching() => {
-            edge.guard.hit(address());
+        Ok(None) => {
+            let host = request::host(&request);
+            edge.guard.missed(address, &(host, path));
+            not_found(edge)
         }
-        _ => {}
+        Err(error) => unavailable(edge, &error),
     }
-    page
 }
 
 /// Between a link's path and the proof that its preview page was shown.
@@ -130,6 +126,7 @@ const CONTINUE: &str = "/continue/";
 #[derive(Clone, Copy)]
 struct Visit<'v> {
     request: &'v Request,
+    address: IpAddr,
     edge: &'v Edge,
     found: &'v Found<'v>,
     press: Option<&'v str>,
@@ -234,7 +231,9 @@ async fn find_corrected<'v>(
         corrections: Vec::new(),
     });
     for found in exact.into_iter().chain(corrected) {
-        let LinkPath::Short(id) = found.path else { continue };
+        let LinkPath::Short(id) = found.path else {
+            continue;
+        };
         if let Some(route) = edge.resolver.link_in_any_case(host.clone(), id).await? {
             let path = LinkPath::Short(route.link.link_id.clone());
             let mut corrections = found.corrections;
@@ -268,6 +267,7 @@ fn hop(visit: Visit<'_>, tracker: &Tracker) -> Page {
 async fn destination(visit: Visit<'_>) -> Page {
     let Visit {
         request,
+        address,
         edge,
         found,
         press,
@@ -281,6 +281,7 @@ async fn destination(visit: Visit<'_>) -> Page {
     };
     let click = Click {
         request,
+        address,
         route,
         path: &found.path,
         corrections: &found.corrections,
@@ -293,9 +294,7 @@ async fn destination(visit: Visit<'_>) -> Page {
     match edge.recorder.proof.check(route.link.link_key, proof, now) {
         Ok(click_id) => edge.recorder.confirm(edge, click, click_id).await,
         Err(Unproven::Forged) => not_found(edge),
-        Err(Unproven::Expired) => {
-            pages::expired(&with_query(&found.path, request))
-        }
+        Err(Unproven::Expired) => pages::expired(&with_query(&found.path, request)),
     }
 }
 

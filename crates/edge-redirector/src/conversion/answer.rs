@@ -19,16 +19,22 @@ pub fn accepted(id: ConversionId) -> Page {
     with_json(StatusCode::OK, &body)
 }
 
-pub fn refused(refused: Refused) -> Page {
+/// Seconds until a server that refuses for now is to be asked again.
+const RETRY_UNAVAILABLE: u64 = 10;
+
+/// `retry_after`: the seconds for which an address is refused that guesses.
+pub fn refused(refused: Refused, retry_after: u64) -> Page {
     let (status, code) = refused.row();
     let status = StatusCode::from_u16(status).expect("they are statuses");
     let body = json!({ "error": refused.to_string(), "code": code });
     let mut answer = with_json(status, &body);
-    let retry = match refused {
-        Refused::Unavailable => HeaderValue::from_static("10"),
-        Refused::TooManyAttempts => HeaderValue::from_static("60"),
+    // By the status: whatever is to be tried again says when.
+    let retry = match status {
+        StatusCode::TOO_MANY_REQUESTS => retry_after,
+        StatusCode::SERVICE_UNAVAILABLE => RETRY_UNAVAILABLE,
         _ => return answer,
     };
+    let retry = HeaderValue::from(retry);
     answer.headers_mut().insert(header::RETRY_AFTER, retry);
     answer
 }
@@ -59,4 +65,22 @@ fn with_body(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> P
         .headers_mut()
         .insert(header::CONTENT_TYPE, content_type);
     answer.set_body(body.boxed())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_to_come_again_is_told_when() {
+        for (refusal, seconds) in [
+            (Refused::Unavailable, Some("10")),
+            (Refused::TooManyAttempts, Some("42")),
+            (Refused::LinkNotFound, None),
+        ] {
+            let answer = refused(refusal, 42);
+            let retry = answer.headers().get(header::RETRY_AFTER);
+            assert_eq!(retry.map(|retry| retry.to_str().unwrap()), seconds);
+        }
+    }
 }

@@ -59,8 +59,9 @@ pub async fn handle(mut request: Request, endpoint: Endpoint, edge: &Edge) -> Pa
         return answer::pixel();
     }
     let address = edge.recorder.visitors.address(&request);
+    let refused_for_s = edge.guard.refuses(address);
     let recorded = async {
-        if edge.guard.refuses(address).is_some() {
+        if refused_for_s.is_some() {
             return Err(Refused::TooManyAttempts);
         }
         let body = match method == Method::POST {
@@ -68,17 +69,23 @@ pub async fn handle(mut request: Request, endpoint: Endpoint, edge: &Edge) -> Pa
             false => Vec::new(),
         };
         let parameters = parameters(&request, &body)?;
-        let subject = subject(&request, &endpoint, &parameters, edge).await?;
-        record::record(&request, subject, edge).await
+        let subject = subject(&request, &endpoint, &parameters, edge).await;
+        match &subject {
+            Ok(Subject::Link {
+                route: Some(route), ..
+            }) => edge.guard.found(address, route.link.link_key),
+            Err(
+                Refused::LinkNotFound | Refused::OfferNotFound | Refused::InvalidPostbackSecret,
+            ) => {
+                let host = request::host(&request);
+                edge.guard
+                    .missed(address, &(host, asked_for(&endpoint, &parameters)));
+            }
+            _ => {}
+        }
+        record::record(&request, address, subject?, edge).await
     };
     let recorded = recorded.await;
-    match recorded {
-        Ok(_) => edge.guard.hit(address),
-        Err(Refused::LinkNotFound | Refused::OfferNotFound | Refused::InvalidPostbackSecret) => {
-            edge.guard.miss(address)
-        }
-        Err(_) => {}
-    }
     let source = match endpoint {
         Endpoint::Conv => "conv",
         Endpoint::Offer => "offer",
@@ -89,7 +96,7 @@ pub async fn handle(mut request: Request, endpoint: Endpoint, edge: &Edge) -> Pa
     match recorded {
         _ if is_pixel => answer::pixel(),
         Ok(id) => answer::accepted(id),
-        Err(refused) => answer::refused(refused),
+        Err(refused) => answer::refused(refused, refused_for_s.unwrap_or(1)),
     }
 }
 
@@ -104,6 +111,15 @@ enum Subject {
         of: OfOffer,
         offer: Arc<Offer>,
     },
+}
+
+/// What a request says that may be a guess: the link, or the offer and its secret.
+fn asked_for<'p>(endpoint: &'p Endpoint, parameters: &'p Parameters<'_>) -> [Option<&'p str>; 2] {
+    match endpoint {
+        Endpoint::Conv => [parameters.get("link_id"), None],
+        Endpoint::Pixel(id) => [Some(id), None],
+        Endpoint::Offer => ["offer_id", "postback_secret"].map(|name| parameters.get(name)),
+    }
 }
 
 fn parameters<'a>(request: &'a Request, body: &'a [u8]) -> Result<Parameters<'a>, Refused> {
