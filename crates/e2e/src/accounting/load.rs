@@ -25,6 +25,8 @@ const MAX_UNDER_WAY: usize = 512;
 const TICK: Duration = Duration::from_millis(5);
 /// What the accounting client's conversions bring.
 const REVENUE: &str = "1.25";
+/// From a change that is asked for until it has been looked at, if everything answers.
+const TIME_OF_A_CHANGE: Duration = Duration::from_secs(3);
 
 /// Whom to ask for what.
 #[derive(Debug, Clone)]
@@ -83,6 +85,33 @@ impl Load {
         self.client.book()
     }
 
+    /// From now on nothing is created or changed, until [`Load::change_again`]; what was
+    /// changed before has been looked at.
+    pub async fn change_nothing(&self) {
+        self.client.changes_nothing.store(true, Ordering::Relaxed);
+        tokio::time::sleep(TIME_OF_A_CHANGE).await;
+    }
+
+    pub fn change_again(&self) {
+        self.client.changes_nothing.store(false, Ordering::Relaxed);
+    }
+
+    /// Clicks every link once, so that the redirector knows it.
+    pub async fn click_all_links(&self) {
+        // Far from the numbers of requests.
+        const FIRST: u64 = 1 << 41;
+        let links: Vec<_> = {
+            let links = self.client.links.read().expect("nobody panics with it");
+            (FIRST..).zip(links.clone()).collect()
+        };
+        for some in links.chunks(20) {
+            let clicks = some
+                .iter()
+                .map(|(number, link)| self.client.click(link.clone(), *number, Instant::now()));
+            futures_util::future::join_all(clicks).await;
+        }
+    }
+
     /// No request any more from now on; those under way are waited for.
     pub async fn stop(&mut self) {
         self.stopping.store(true, Ordering::Relaxed);
@@ -131,6 +160,7 @@ struct LoadClient {
     traffic: Traffic,
     links: RwLock<Vec<Link>>,
     book: Mutex<Book>,
+    changes_nothing: AtomicBool,
 }
 
 impl LoadClient {
@@ -146,6 +176,7 @@ impl LoadClient {
             traffic,
             links: RwLock::default(),
             book: Mutex::default(),
+            changes_nothing: AtomicBool::new(false),
         }
     }
 
@@ -164,6 +195,9 @@ impl LoadClient {
         let mut kind = number * 37 % 100;
         for (i, per_cent) in kinds.into_iter().enumerate() {
             if kind < per_cent {
+                if i > 0 && self.changes_nothing.load(Ordering::Relaxed) {
+                    break;
+                }
                 return match i {
                     0 => self.buy(number, due).await,
                     1 => self.mint(number, due).await,
@@ -172,7 +206,7 @@ impl LoadClient {
             }
             kind -= per_cent;
         }
-        self.click(number, due).await;
+        self.click(self.any_link(), number, due).await;
     }
 
     fn any_link(&self) -> Link {
@@ -191,8 +225,7 @@ impl LoadClient {
             .header("X-Forwarded-For", format!("100.{a}.{b}.{c}"))
     }
 
-    async fn click(&self, number: u64, due: Instant) {
-        let link = self.any_link();
+    async fn click(&self, link: Link, number: u64, due: Instant) {
         let request = self.edge_request(&format!("{}?sub1=n{number}", link.path));
         let answer = send(request, 302).await;
         let sample = sample(due, answer.as_ref().err());

@@ -170,6 +170,20 @@ pub const FAULTS: &[Fault] = &[
         act: |stage| Box::pin(processes::api_killed(stage)),
     },
     Fault {
+        name: "api-frozen",
+        what: "links-api is frozen (SIGSTOP)",
+        plan: ONE,
+        redirects: Redirects::Answer,
+        act: |stage| Box::pin(outage::api_frozen(stage)),
+    },
+    Fault {
+        name: "redirector-cut-off",
+        what: "Redis and links-api are frozen (SIGSTOP), both at once",
+        plan: ONE,
+        redirects: Redirects::Answer,
+        act: |stage| Box::pin(outage::cut_off(stage)),
+    },
+    Fault {
         name: "rabbitmq-stopped",
         what: "RabbitMQ is stopped",
         plan: ONE,

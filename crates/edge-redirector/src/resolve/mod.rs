@@ -2,6 +2,7 @@
 //! else Redis, else the origin. One look-up per key at a time; "no such
 //! record" is remembered briefly; what cannot be answered is not remembered.
 
+mod bytes;
 mod changes;
 mod names;
 mod origin;
@@ -9,7 +10,7 @@ mod route;
 mod tier;
 mod trust;
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use domain::{
     id::{AccountId, CampaignId, LinkCode, ListId, OfferId, ShortId, TrackerToken},
@@ -28,7 +29,7 @@ use names::Names;
 pub use origin::Origin;
 use origin::OriginUnavailable;
 pub use route::Route;
-use tier::Tier;
+use tier::{NoAnswer, Tier};
 use trust::Trust;
 
 use crate::metrics::{Metrics, Source};
@@ -47,7 +48,8 @@ pub struct Offer {
 }
 
 pub struct Limits {
-    pub entries: u64,
+    /// Of all records that are kept, about.
+    pub bytes: u64,
     pub ttl: Duration,
     pub negative_ttl: Duration,
     /// Questions to the origin at once.
@@ -75,14 +77,14 @@ impl Resolver {
     pub fn new(cache: Cache, origin: Origin, limits: &Limits, metrics: Metrics) -> Self {
         let trust = Arc::<Trust>::default();
         Self {
-            links: Tier::new(limits, trust.clone()),
-            trackers: Tier::new(limits, trust.clone()),
-            codes: Tier::new(limits, trust.clone()),
+            links: Tier::new(limits, 0.45, trust.clone()),
+            trackers: Tier::new(limits, 0.2, trust.clone()),
+            codes: Tier::new(limits, 0.1, trust.clone()),
             names: Names::new(limits, &trust),
-            offers: Tier::new(limits, trust.clone()),
-            campaigns: Tier::new(limits, trust.clone()),
-            lists: Tier::new(limits, trust.clone()),
-            accounts: Tier::new(limits, trust.clone()),
+            offers: Tier::new(limits, 0.11, trust.clone()),
+            campaigns: Tier::new(limits, 0.04, trust.clone()),
+            lists: Tier::new(limits, 0.03, trust.clone()),
+            accounts: Tier::new(limits, 0.03, trust.clone()),
             remote: Remote {
                 trust: trust.clone(),
                 cache,
@@ -96,25 +98,61 @@ impl Resolver {
 
     /// `host` must be normalised.
     pub async fn link(&self, host: String, id: ShortId) -> Found<Route> {
-        self.links
-            .get((host, id), async |(host, id)| {
-                self.route(&RecordKey::Link { host, id }).await
-            })
-            .await
+        let found = self.links.get_or_kept((host, id), async |(host, id)| {
+            self.route(&RecordKey::Link { host, id }).await
+        });
+        match found.await {
+            Ok(found) => Ok(found),
+            Err(no_answer) => self.left(no_answer).await,
+        }
     }
 
     pub async fn tracker(&self, token: TrackerToken) -> Found<Route> {
-        self.trackers
-            .get(token, async |token| {
-                self.route(&RecordKey::Tracker(token)).await
-            })
-            .await
+        let found = self.trackers.get_or_kept(token, async |token| {
+            self.route(&RecordKey::Tracker(token)).await
+        });
+        match found.await {
+            Ok(found) => Ok(found),
+            Err(no_answer) => self.left(no_answer).await,
+        }
     }
 
     pub async fn code(&self, code: LinkCode) -> Found<Route> {
-        self.codes
-            .get(code, async |code| self.route(&RecordKey::Code(code)).await)
-            .await
+        let found = self
+            .codes
+            .get_or_kept(code, async |code| self.route(&RecordKey::Code(code)).await);
+        match found.await {
+            Ok(found) => Ok(found),
+            Err(no_answer) => self.left(no_answer).await,
+        }
+    }
+
+    /// What is left of a link if nothing answers: as it was kept, unless something that it
+    /// depends on is known to have changed since.
+    async fn left(&self, no_answer: NoAnswer<Route>) -> Found<Route> {
+        let NoAnswer { error, kept } = no_answer;
+        let route = kept.ok_or_else(|| error.clone())?;
+        let link = &route.link;
+        let account = self.accounts.kept(&link.account_id).await;
+        let list = match &link.list_id {
+            Some(id) => self.lists.kept(id).await,
+            None => None,
+        };
+        let offer = match &link.offer_id {
+            Some(id) => self.offers.kept(id).await,
+            None => None,
+        };
+        let campaign = match &link.campaign_id {
+            Some(id) => self.campaigns.kept(id).await,
+            None => None,
+        };
+        let is_unchanged = route.depends_on_versions_of(
+            account.as_deref(),
+            list.as_deref(),
+            offer.as_deref(),
+            campaign.as_deref(),
+        );
+        is_unchanged.then_some(Some(route)).ok_or(error)
     }
 
     /// The link that a postback means which came to `host` (normalised): that
@@ -124,10 +162,13 @@ impl Resolver {
         if let Some(route) = self.link(host.clone(), id.clone()).await? {
             return Ok(Some(route));
         }
-        let hosts = self.names.hosts.get((host, id.clone()), async |(host, id)| {
-            let hosts = self.remote.hosts_of(&host, &id).await?;
-            Ok(Some(hosts).filter(|hosts| !hosts.is_empty()))
-        });
+        let hosts = self
+            .names
+            .hosts
+            .get((host, id.clone()), async |(host, id)| {
+                let hosts = self.remote.hosts_of(&host, &id).await?;
+                Ok(Some(hosts).filter(|hosts| !hosts.is_empty()))
+            });
         match hosts.await?.as_deref().map(Vec::as_slice) {
             Some([host]) => self.link(host.clone(), id).await,
             _ => Ok(None),
@@ -140,10 +181,13 @@ impl Resolver {
         if !id.as_str().bytes().any(|b| b.is_ascii_alphabetic()) {
             return Ok(None);
         }
-        let slug = self.names.slugs.get((host.clone(), id), async |(host, id)| {
-            let mut slugs = self.remote.slugs(&host, &id).await?;
-            Ok(slugs.pop().filter(|_| slugs.is_empty()))
-        });
+        let slug = self
+            .names
+            .slugs
+            .get((host.clone(), id), async |(host, id)| {
+                let mut slugs = self.remote.slugs(&host, &id).await?;
+                Ok(slugs.pop().filter(|_| slugs.is_empty()))
+            });
         match slug.await?.as_deref() {
             Some(slug) => self.link(host, slug.clone()).await,
             None => Ok(None),
@@ -205,6 +249,30 @@ impl Resolver {
     }
 }
 
+/// For `/ready`: whether there is anything to answer links from.
+pub async fn can_answer(resolver: Arc<Resolver>) -> Result<(), &'static str> {
+    let links = &resolver.links;
+    if !links.is_empty().await
+        || !resolver.trackers.is_empty().await
+        || !resolver.codes.is_empty().await
+    {
+        return Ok(());
+    }
+    let Remote { cache, origin, .. } = &resolver.remote;
+    let redis = async { cache.clone().ping().await.map_err(drop) };
+    let origin = async { origin.clone().ping().await.map_err(drop) };
+    // Whichever answers first: the other one may be silent.
+    let (redis, origin) = (std::pin::pin!(redis), std::pin::pin!(origin));
+    let answers = futures_util::future::select_ok([
+        redis as Pin<&mut (dyn Future<Output = Result<(), ()>> + Send)>,
+        origin,
+    ]);
+    match answers.await {
+        Ok(_) => Ok(()),
+        Err(()) => Err("no link is kept, and neither Redis nor the origin answers"),
+    }
+}
+
 /// What lies outside of the process.
 struct Remote {
     trust: Arc<Trust>,
@@ -259,11 +327,7 @@ impl Remote {
                 self.metrics.miss(Source::Nowhere);
                 Ok(None)
             }
-            Err(error) => {
-                self.metrics.miss(Source::Failed);
-                origin_failed(&error);
-                Err(Unresolved(error.to_string()))
-            }
+            Err(error) => Err(self.failed(&error)),
         }
     }
 
@@ -283,11 +347,18 @@ impl Remote {
             self.metrics.miss(Source::Refused);
             return Err(Unresolved("too many look-ups at once".to_owned()));
         };
-        asking.await.map_err(|error| {
-            self.metrics.miss(Source::Failed);
-            origin_failed(&error);
-            Unresolved(error.to_string())
-        })
+        asking.await.map_err(|error| self.failed(&error))
+    }
+
+    fn failed(&self, error: &OriginUnavailable) -> Unresolved {
+        self.metrics.miss(Source::Failed);
+        static SAID: Occasional = Occasional::new();
+        if !matches!(error, OriginUnavailable::LeftAlone)
+            && let Some(left_out) = SAID.now()
+        {
+            tracing::warn!(error = %error, left_out, "the origin does not answer");
+        }
+        Unresolved(error.to_string())
     }
 
     /// A record that Redis has and that can be read. One that cannot (from
@@ -311,12 +382,5 @@ impl Remote {
                 None
             }
         }
-    }
-}
-
-fn origin_failed(error: &OriginUnavailable) {
-    static SAID: Occasional = Occasional::new();
-    if let Some(left_out) = SAID.now() {
-        tracing::warn!(error = %error, left_out, "the origin does not answer");
     }
 }

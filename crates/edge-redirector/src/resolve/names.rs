@@ -17,8 +17,8 @@ pub(super) struct Names {
 impl Names {
     pub fn new(limits: &Limits, trust: &Arc<Trust>) -> Self {
         Self {
-            hosts: Tier::new(limits, trust.clone()),
-            slugs: Tier::new(limits, trust.clone()),
+            hosts: Tier::new(limits, 0.02, trust.clone()),
+            slugs: Tier::new(limits, 0.02, trust.clone()),
         }
     }
 

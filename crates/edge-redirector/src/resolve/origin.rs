@@ -1,6 +1,12 @@
 //! The origin: links-api's internal port.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use domain::{
     id::ShortId,
@@ -24,6 +30,8 @@ pub enum OriginUnavailable {
     Status(StatusCode),
     #[error("too many requests wait for the origin")]
     Busy,
+    #[error("the origin failed a moment ago and is left alone")]
+    LeftAlone,
 }
 
 #[derive(Clone)]
@@ -33,9 +41,16 @@ pub struct Origin {
     token: Secret,
     timeout: Duration,
     places: Arc<Semaphore>,
+    started: Instant,
+    /// Milliseconds after `started` until which it is left alone; 0 if its last answer was
+    /// good.
+    left_alone_until_ms: Arc<AtomicU64>,
 }
 
 impl Origin {
+    /// How long it is left alone after it failed: what hangs on it would hang once more.
+    const PAUSE_MS: u64 = 500;
+
     pub fn new(url: &str, token: Secret, timeout: Duration) -> Result<Self, reqwest::Error> {
         let client = Client::builder()
             .timeout(timeout)
@@ -49,26 +64,68 @@ impl Origin {
             token,
             timeout,
             places: Arc::new(Semaphore::new(MAX_REQUESTS)),
+            started: Instant::now(),
+            left_alone_until_ms: Arc::default(),
         })
     }
 
     /// The record as JSON, `None` if there is none.
     pub async fn find(&self, key: &RecordKey) -> Result<Option<Vec<u8>>, OriginUnavailable> {
+        if !self.may_ask() {
+            return Err(OriginUnavailable::LeftAlone);
+        }
+        self.find_now(key).await
+    }
+
+    async fn find_now(&self, key: &RecordKey) -> Result<Option<Vec<u8>>, OriginUnavailable> {
         let waiting = tokio::time::timeout(self.timeout, self.places.acquire());
         let _place = match waiting.await {
             Ok(Ok(place)) => place,
             Ok(Err(_)) | Err(_) => return Err(OriginUnavailable::Busy),
         };
-        let request = self
-            .client
-            .get(format!("{}/records/{key}", self.url))
-            .bearer_auth(self.token.reveal());
-        let response = request.send().await?;
+        let response = self.get(&format!("records/{key}")).await?;
         match response.status() {
             StatusCode::OK => Ok(Some(response.bytes().await?.to_vec())),
             StatusCode::NOT_FOUND => Ok(None),
             status => Err(OriginUnavailable::Status(status)),
         }
+    }
+
+    /// Any answer is a sign of life.
+    async fn get(&self, path: &str) -> Result<reqwest::Response, OriginUnavailable> {
+        let request = self
+            .client
+            .get(format!("{}/{path}", self.url))
+            .bearer_auth(self.token.reveal());
+        let response = request.send().await;
+        let until_ms = match &response {
+            Ok(_) => 0,
+            Err(_) => self.next_ms(),
+        };
+        self.left_alone_until_ms.store(until_ms, Ordering::Relaxed);
+        Ok(response?)
+    }
+
+    /// When it may be asked again, if it fails now.
+    fn next_ms(&self) -> u64 {
+        let now_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        now_ms.saturating_add(Self::PAUSE_MS)
+    }
+
+    /// After a failure and a pause one caller finds out how it is, and the others go on
+    /// without it: they would all wait for a frozen one.
+    fn may_ask(&self) -> bool {
+        let until_ms = self.left_alone_until_ms.load(Ordering::Relaxed);
+        if until_ms == 0 {
+            return true;
+        }
+        let (next_ms, order) = (self.next_ms(), Ordering::Relaxed);
+        let is_over = until_ms.saturating_add(Self::PAUSE_MS) <= next_ms;
+        let until = &self.left_alone_until_ms;
+        is_over
+            && until
+                .compare_exchange(until_ms, next_ms, order, order)
+                .is_ok()
     }
 
     /// The short domains with a link of this id, as seen from a host.
@@ -77,39 +134,42 @@ impl Origin {
         host: &str,
         id: &ShortId,
     ) -> Result<Vec<String>, OriginUnavailable> {
+        if !self.may_ask() {
+            return Err(OriginUnavailable::LeftAlone);
+        }
         self.list(&format!("hosts/{host}/{id}")).await
     }
 
     /// The slugs of a host that are this id in upper or lower case, at most two. A links-api
     /// from before this question knows of none.
     pub async fn slugs(&self, host: &str, id: &ShortId) -> Result<Vec<ShortId>, OriginUnavailable> {
+        if !self.may_ask() {
+            return Err(OriginUnavailable::LeftAlone);
+        }
         match self.list(&format!("slugs/{host}/{id}")).await {
             Err(OriginUnavailable::Status(StatusCode::NOT_FOUND)) => Ok(Vec::new()),
             slugs => slugs,
         }
     }
 
-    /// The changes of the last minute.
+    /// The changes of the last minute. Whoever follows them has a pace of its own: it asks
+    /// also while the origin is left alone.
     pub async fn changes(&self) -> Result<Vec<Change>, OriginUnavailable> {
         self.list("changes").await
     }
 
     async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, OriginUnavailable> {
-        let request = self
-            .client
-            .get(format!("{}/{path}", self.url))
-            .bearer_auth(self.token.reveal());
-        let response = request.send().await?;
+        let response = self.get(path).await?;
         match response.status() {
             StatusCode::OK => Ok(response.json().await?),
             status => Err(OriginUnavailable::Status(status)),
         }
     }
 
-    /// Whether it answers at all.
+    /// Whether it answers at all, also while it is left alone.
     pub async fn ping(self) -> Result<(), OriginUnavailable> {
         // Account 0 does not exist: 404 is the sign of life.
         let nobody = RecordKey::Account(domain::id::AccountId(0));
-        self.find(&nobody).await.map(drop)
+        self.find_now(&nobody).await.map(drop)
     }
 }

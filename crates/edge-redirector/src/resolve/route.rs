@@ -40,6 +40,22 @@ impl Route {
         }
     }
 
+    /// Whether what it depends on has, as far as it is there, the version that the link was
+    /// loaded with.
+    pub fn depends_on_versions_of(
+        &self,
+        account: Option<&AccountRecord>,
+        list: Option<&ListRecord>,
+        offer: Option<&Offer>,
+        campaign: Option<&CampaignRecord>,
+    ) -> bool {
+        let own_offer = self.offer.as_deref();
+        self.account.as_deref().map(|r| r.version) == account.map(|r| r.version)
+            && self.list.as_deref().map(|r| r.version) == list.map(|r| r.version)
+            && own_offer.map(|o| o.record.version) == offer.map(|o| o.record.version)
+            && self.campaign.as_deref().map(|r| r.version) == campaign.map(|r| r.version)
+    }
+
     pub fn availability(&self, now: jiff::Timestamp) -> Availability<'_> {
         let subject = Subject {
             link: &self.link,
