@@ -91,6 +91,7 @@ impl World {
             // Many tests on few cores: a slow answer is not a dead server, nor a process
             // that gets no processor time a frozen one.
             ("REDIS_TIMEOUT_MS", "2000".to_owned()),
+            ("CHANGES_TIMEOUT_MS", "30000".to_owned()),
             ("CONSUMER_HEARTBEAT_S", "5".to_owned()),
             (
                 "DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS",

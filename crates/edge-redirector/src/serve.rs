@@ -198,7 +198,14 @@ fn resolver(
     shutdown.watch(records, resolver.clone(), resolve::can_answer);
     let stopping = shutdown.stopping().clone();
     let changes = health.dependency("changes", Need::Optional);
-    let following = resolve::follow(resolver.clone(), cache, changes, stopping);
+    let heartbeat_timeout = Duration::from_millis(settings.changes_timeout_ms);
+    let following = resolve::follow(
+        resolver.clone(),
+        cache,
+        heartbeat_timeout,
+        changes,
+        stopping,
+    );
     shutdown.spawn("following of changes", following);
     Ok(resolver)
 }

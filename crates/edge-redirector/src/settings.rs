@@ -136,6 +136,13 @@ pub struct Settings {
     pub origin_max_lookups: u32,
     #[command(flatten)]
     pub cache: CacheSettings,
+    /// How long links-api's heartbeat, which comes through Redis every second, may be
+    /// missing until the origin is asked for changes, in milliseconds. Too low: the origin
+    /// is asked for nothing. Too high: a deactivated link leads on for so long when Redis
+    /// refuses writes.
+    #[arg(long, env = "CHANGES_TIMEOUT_MS", default_value = "2000",
+          value_parser = clap::value_parser!(u64).range(1_100..=60_000))]
+    pub changes_timeout_ms: u64,
     /// Bytes of records kept in the process, about; a link takes one to two thousand.
     /// Too low: more reads from Redis, and fewer links that are left when neither Redis
     /// nor the origin answers. Too high: memory for links that nobody clicks any more.

@@ -182,6 +182,7 @@ impl Stage {
             ("LOCAL_CACHE_TTL_MS", "60000"),
             ("LOCAL_CACHE_NEGATIVE_TTL_MS", "1000"),
             ("REDIS_TIMEOUT_MS", "100"),
+            ("CHANGES_TIMEOUT_MS", "2000"),
             ("CONSUMER_HEARTBEAT_S", "1"),
             ("DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS", "2000"),
         ]);

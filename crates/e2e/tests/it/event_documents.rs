@@ -185,7 +185,8 @@ async fn a_published_message_is_what_the_documents_say() {
     assert_eq!(*properties.delivery_mode(), Some(2), "persistent");
     let reply_to = properties.reply_to().as_ref().unwrap().as_str();
     assert!(world.topology().is_receipts_queue(reply_to), "{reply_to}");
-    let process = reply_to.rsplit('.').next().unwrap();
+    // The process, and its attempt to receive receipts.
+    let process = reply_to.rsplit('.').nth(1).unwrap();
     let id = properties.correlation_id().as_ref().unwrap().as_str();
     assert!(id.starts_with(&format!("{process}:")), "{id}");
     let headers = properties.headers().as_ref().unwrap().inner();

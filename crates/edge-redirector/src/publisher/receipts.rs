@@ -151,13 +151,14 @@ impl Listener {
             // What is published from now on names the next queue.
             self.names
                 .send_replace(new_queue(&self.topology, &self.process));
-            if self.connection.status().connected() {
-                self.metrics.receipts_failures.inc();
-                tracing::warn!(error = %failure, "receipts are not heard: clicks stay in the spool, and another queue is tried");
-            }
             tokio::select! {
                 () = tokio::time::sleep(backoff.next_wait()) => {}
                 () = self.stopping.cancelled() => return,
+            }
+            // The end of the connection is the session's to say, and ends this task.
+            if self.connection.status().connected() {
+                self.metrics.receipts_failures.inc();
+                tracing::warn!(error = %failure, "receipts are not heard: clicks stay in the spool, and another queue is tried");
             }
         }
     }

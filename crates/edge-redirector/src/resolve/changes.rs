@@ -28,19 +28,19 @@ use super::Resolver;
 const INTERVAL: Duration = Duration::from_millis(250);
 /// How long the origin may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
-/// Heartbeats come every second: without one for this long, changes may be missed.
-const HEARTBEAT_LIMIT: Duration = Duration::from_millis(2_000);
 /// Delivered changes that are older than this are not in the origin's answer any more.
 const ORIGIN_REMEMBERS: Duration = Duration::from_secs(60);
 
 pub async fn follow(
     resolver: Arc<Resolver>,
     cache: Cache,
+    heartbeat_timeout: Duration,
     health: DependencyHealth,
     stopping: CancellationToken,
 ) -> anyhow::Result<()> {
     let mut follower = Follower {
         resolver: &resolver,
+        heartbeat_timeout,
         health,
         seen: HashSet::new(),
         heard_at: Instant::now(),
@@ -64,6 +64,7 @@ enum Source {
 
 struct Follower<'r> {
     resolver: &'r Resolver,
+    heartbeat_timeout: Duration,
     health: DependencyHealth,
     /// The origin's changes of its last answer.
     seen: HashSet<i64>,
@@ -98,7 +99,7 @@ impl Follower<'_> {
         self.resolver.forget_all();
         self.resolver.trust.set(true);
         let started = Instant::now();
-        let mut channel = Completeness::new(started);
+        let mut channel = Completeness::new(started, self.heartbeat_timeout);
         let mut asking = None;
         let mut ask_at = started;
         loop {
@@ -106,7 +107,7 @@ impl Follower<'_> {
             let is_asking = !channel.is_complete(now);
             if !is_asking {
                 asking = None;
-            } else if self.source == Source::Channel || now >= started + HEARTBEAT_LIMIT {
+            } else if self.source == Source::Channel || now >= started + self.heartbeat_timeout {
                 self.lose_channel("no heartbeat says that all changes were delivered");
             }
             let wakes_at = match is_asking {
@@ -233,15 +234,18 @@ async fn ask(resolver: &Resolver) -> Option<Vec<Change>> {
 struct Completeness {
     /// The last delivery; `None` before the first is heard of.
     last: Option<i64>,
+    /// Heartbeats come every second: how long one of them counts.
+    heartbeat_timeout: Duration,
     /// Until when the channel counts as complete.
     until: Instant,
 }
 
 impl Completeness {
     /// Not complete before the first heartbeat.
-    fn new(now: Instant) -> Self {
+    fn new(now: Instant, heartbeat_timeout: Duration) -> Self {
         Self {
             last: None,
+            heartbeat_timeout,
             until: now,
         }
     }
@@ -265,7 +269,7 @@ impl Completeness {
         let is_next = self.last.is_none_or(|heard| heard == last);
         self.last = Some(last);
         self.until = match is_next {
-            true => now + HEARTBEAT_LIMIT,
+            true => now + self.heartbeat_timeout,
             false => now,
         };
         is_next
@@ -385,7 +389,7 @@ mod tests {
         ];
         for (name, heard) in table {
             let start = Instant::now();
-            let mut channel = Completeness::new(start);
+            let mut channel = Completeness::new(start, Duration::from_secs(2));
             for (ms, message, is_complete) in heard {
                 let now = start + Duration::from_millis(ms);
                 match message {

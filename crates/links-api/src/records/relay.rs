@@ -48,8 +48,8 @@ const NUMBER_KEY: &str = "delivered";
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// No heartbeat is sent while a change waits for longer than this.
 const HEARTBEAT_MAX_AGE: Duration = Duration::from_secs(1);
-/// How long Postgres may take for a step.
-const STEP_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long Postgres may take for a step. No other links-api waits for it.
+const STEP_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a relay waits at most before it looks again after another has delivered.
 const CONTENTION_WAIT_MS: u64 = 30;
 

@@ -61,21 +61,21 @@ impl std::fmt::Debug for Addresses {
 }
 
 /// A comma behind which another URL begins separates URLs.
-fn split_urls(text: &str) -> Vec<&str> {
-    let mut urls = Vec::new();
-    let mut start = 0;
-    for (comma, _) in text.match_indices(',') {
-        let (url, rest) = (&text[start..comma], text[comma + 1..].trim_start());
-        let scheme = rest.split_once("://").map(|(scheme, _)| scheme);
+fn split_urls(text: &str) -> Vec<String> {
+    let mut urls: Vec<String> = Vec::new();
+    for part in text.split(',') {
+        let scheme = part.trim_start().split_once("://").map(|(scheme, _)| scheme);
         let is_scheme = |scheme: &str| {
             !scheme.is_empty() && scheme.chars().all(|char| char.is_ascii_alphanumeric())
         };
-        if scheme.is_some_and(is_scheme) {
-            urls.push(url);
-            start = comma + 1;
+        match urls.last_mut() {
+            Some(url) if !scheme.is_some_and(is_scheme) => {
+                url.push(',');
+                url.push_str(part);
+            }
+            _ => urls.push(part.to_owned()),
         }
     }
-    urls.push(&text[start..]);
     urls
 }
 

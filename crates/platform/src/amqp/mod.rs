@@ -21,11 +21,16 @@
 
 mod addresses;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    os::fd::{AsFd as _, OwnedFd},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use lapin::{
     Channel, Confirmation, Connection, ConnectionProperties, ExchangeKind,
     options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
+    tcp::{AMQPUriTcpExt as _, AsyncTcpStream},
     types::{AMQPValue, FieldTable, ShortString},
     uri::AMQPUri,
 };
@@ -315,10 +320,14 @@ async fn connect_to(
     let end = tokio::time::Instant::now() + timeout;
     // No automatic recovery: see the head of this module.
     let properties = ConnectionProperties::default().with_connection_name(name.into());
-    let connecting = Connection::connect_uri(uri, properties);
+    let handshake = Handshake::default();
+    let connecting = handshake.connect(uri, properties);
     let connection = match tokio::time::timeout_at(end, connecting).await {
         Ok(connected) => connected?,
-        Err(_) => return Err(ConnectError::TimedOut(timeout)),
+        Err(_) => {
+            handshake.give_up();
+            return Err(ConnectError::TimedOut(timeout));
+        }
     };
     let declaring = async {
         let channel = connection.create_channel().await?;
@@ -333,6 +342,70 @@ async fn connect_to(
     // It would stay open, and the next attempt opens another.
     close_in_background(Arc::new(connection));
     Err(failure)
+}
+
+/// The socket of a connection that is being made. The library goes on with a handshake that
+/// nobody waits for any more, so that each try at a frozen broker would leave a connection
+/// behind.
+#[derive(Clone, Default)]
+struct Handshake(Arc<Mutex<HandshakeState>>);
+
+#[derive(Default)]
+enum HandshakeState {
+    #[default]
+    NoSocket,
+    Socket(std::net::TcpStream),
+    GivenUp,
+}
+
+impl Handshake {
+    async fn connect(
+        &self,
+        uri: AMQPUri,
+        properties: ConnectionProperties,
+    ) -> lapin::Result<Connection> {
+        let handshake = self.clone();
+        let runtime = lapin::runtime::default_runtime()?;
+        let connecting = Connection::connector(
+            uri,
+            runtime,
+            async move |uri, runtime| {
+                let stream = uri.connect_async(&runtime).await?;
+                if let AsyncTcpStream::Plain(plain) = &stream {
+                    handshake.keep(plain.get_ref().as_fd().try_clone_to_owned()?)?;
+                }
+                Ok(stream)
+            },
+            properties,
+        );
+        let connection = connecting.await;
+        // From here on the library alone has the socket.
+        *self.lock() = HandshakeState::NoSocket;
+        connection
+    }
+
+    fn keep(&self, socket: OwnedFd) -> std::io::Result<()> {
+        let mut state = self.lock();
+        if matches!(*state, HandshakeState::GivenUp) {
+            return Err(std::io::ErrorKind::TimedOut.into());
+        }
+        *state = HandshakeState::Socket(socket.into());
+        Ok(())
+    }
+
+    /// Ends the connection, also if it is yet to be made.
+    fn give_up(&self) {
+        let state = std::mem::replace(&mut *self.lock(), HandshakeState::GivenUp);
+        if let HandshakeState::Socket(socket) = state
+            && let Err(error) = socket.shutdown(std::net::Shutdown::Both)
+        {
+            tracing::debug!(error = %error, "a connection to RabbitMQ had ended already");
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HandshakeState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Closes a connection that is of no use any more, without waiting for it.
@@ -398,6 +471,33 @@ pub fn confirmed(result: lapin::Result<Confirmation>) -> Result<(), Unconfirmed>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A frozen broker takes connections and says nothing: none may stay behind a try.
+    #[tokio::test]
+    async fn a_try_that_fails_leaves_no_connection_behind() {
+        let broker = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("amqp://{}", broker.local_addr().unwrap());
+        let uri = Addresses::parse(&url).unwrap().shuffled().remove(0);
+        let topology = Topology::new("test", 1);
+        let timeout = Duration::from_millis(300);
+        let connecting = connect_to(uri, &topology, "test", timeout);
+        let (connected, accepted) = tokio::join!(connecting, broker.accept());
+        assert!(connected.is_err());
+        let (socket, _) = accepted.unwrap();
+        let end = async {
+            let mut said = [0; 64];
+            loop {
+                socket.readable().await.unwrap();
+                match socket.try_read(&mut said) {
+                    Ok(0) => return,
+                    Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => return,
+                    _ => {}
+                }
+            }
+        };
+        let ended = tokio::time::timeout(Duration::from_secs(60), end);
+        assert!(ended.await.is_ok(), "the connection is still open");
+    }
 
     #[test]
     fn only_a_plain_ack_is_a_confirm() {

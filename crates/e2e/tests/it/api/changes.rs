@@ -372,6 +372,9 @@ async fn a_replica_whose_channel_is_cut_hears_of_changes() {
     drop((api, world));
 }
 
+/// Heartbeats that do not come are noticed as soon as in production.
+const SOON: [(&str, &str); 1] = [("CHANGES_TIMEOUT_MS", "2000")];
+
 /// Redis answers PING and reads, and refuses writes, for whatever reason: what it has is
 /// old, and nothing is said on the channel.
 #[tokio::test]
@@ -386,7 +389,7 @@ async fn changes_are_heard_of_while_redis_refuses_writes() {
     api.expect_in_log("changes are not delivered");
     api.expect_in_log("records were not written to Redis");
     let tenant = Tenant::create(&world, &api, "refuses").await;
-    let mut replicas = Replicas::start(&world, &api, &[&[], &[]]);
+    let mut replicas = Replicas::start(&world, &api, &[&SOON, &SOON]);
     for edge in &mut replicas.edges {
         edge.expect_in_log("changes are not heard");
     }
@@ -472,7 +475,7 @@ async fn changes_are_heard_of_while_links_api_alone_has_lost_redis() {
     api.expect_in_log("changes are not delivered");
     api.expect_in_log("records were not written to Redis");
     let tenant = Tenant::create(&world, &api, "alone").await;
-    let mut replicas = Replicas::start(&world, &api, &[&[], &[]]);
+    let mut replicas = Replicas::start(&world, &api, &[&SOON, &SOON]);
     for edge in &mut replicas.edges {
         edge.expect_in_log("changes are not heard");
     }
