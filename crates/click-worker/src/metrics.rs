@@ -33,6 +33,10 @@ struct ReasonLabels {
     reason: &'static str,
 }
 
+/// Why a conversion that names nothing but a click is not stored.
+const WITHOUT_SECRET: &str = "without_secret";
+const OF_UNKNOWN_CLICK: &str = "too_many_unknown_clicks";
+
 #[derive(Debug, Clone)]
 pub struct Metrics {
     stored: Counter,
@@ -40,6 +44,8 @@ pub struct Metrics {
     stored_conversions: Counter,
     duplicate_conversions: Counter,
     too_old: Counter,
+    /// Conversions that are not stored, by reason.
+    refused_conversions: Family<ReasonLabels, Counter>,
     /// Accounts that were left out of a batch, since somebody else had their lock.
     pub held_accounts: Counter,
     /// Events that this worker has parked, by reason.
@@ -72,6 +78,7 @@ impl Metrics {
             stored_conversions: Counter::default(),
             duplicate_conversions: Counter::default(),
             too_old: Counter::default(),
+            refused_conversions: Family::default(),
             held_accounts: Counter::default(),
             parked: Family::default(),
             parked_events: Gauge::default(),
@@ -119,6 +126,18 @@ impl Metrics {
             "waypost_worker_too_old",
             "Events from before what their account keeps, which are not stored",
             m.too_old,
+        );
+        for reason in [WITHOUT_SECRET, OF_UNKNOWN_CLICK] {
+            // It is there before the first, so that an increase from none is seen.
+            drop(
+                m.refused_conversions
+                    .get_or_create(&ReasonLabels { reason }),
+            );
+        }
+        registry.register(
+            "waypost_worker_conversions_refused",
+            "Conversions that name nothing but a click and are not stored: its account wants a secret, or too many of unknown clicks came from the address",
+            m.refused_conversions,
         );
         registry.register(
             "waypost_worker_held_accounts",
@@ -188,6 +207,18 @@ impl Metrics {
         metrics
     }
 
+    /// Conversions whose click was found after they had waited for it are not taken.
+    pub fn conversions_without_secret(&self, n: u64) {
+        self.conversions_refused(WITHOUT_SECRET, n);
+    }
+
+    fn conversions_refused(&self, reason: &'static str, n: u64) {
+        if n > 0 {
+            let labels = ReasonLabels { reason };
+            self.refused_conversions.get_or_create(&labels).inc_by(n);
+        }
+    }
+
     /// A batch was committed at `now`: these of its events were stored.
     pub fn stored<'e>(
         &self,
@@ -201,6 +232,8 @@ impl Metrics {
         self.duplicate_conversions
             .inc_by(outcome.conversions.n_duplicates);
         self.too_old.inc_by(outcome.n_too_old);
+        self.conversions_refused(WITHOUT_SECRET, outcome.n_without_secret);
+        self.conversions_refused(OF_UNKNOWN_CLICK, outcome.n_of_unknown_clicks);
         self.held_accounts
             .inc_by(outcome.held_accounts.len() as u64);
         let mut n_events = 0_u32;

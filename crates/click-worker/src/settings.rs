@@ -63,6 +63,12 @@ pub struct Settings {
     #[arg(long, env = "BATCH_LINGER_MS", default_value = "5",
           value_parser = clap::value_parser!(u64).range(0..=10_000))]
     pub batch_linger_ms: u64,
+    /// Conversions of one address (a /64 of IPv6) and minute that are kept, for a day, while
+    /// they name nothing but a click that is not known. Too low: conversions that come
+    /// before their clicks are lost. Too high: anybody can fill the table.
+    #[arg(long, env = "MAX_UNKNOWN_CLICKS_PER_MINUTE", default_value = "60",
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_unknown_clicks_per_minute: u32,
     /// Clicks of one visitor (address and user agent) on links of one contact within
     /// BURST_WINDOW_MS that are a burst, and a bot's; 0 for never. Links without a
     /// contact are told apart by visitor and account alone. Too low: people behind

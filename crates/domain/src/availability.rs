@@ -69,6 +69,7 @@ mod tests {
     use crate::{
         bot::Countries,
         id::{AccountId, CampaignId, LinkKey, ListId, OfferId, ShortId},
+        postback::PostbackMode,
         record::{
             Bound,
             tests::{list, offer},
@@ -148,6 +149,10 @@ mod tests {
             },
             filters_bots: false,
             countries: Countries::default(),
+            postbacks: PostbackMode::Open,
+            postback_digests: Vec::new(),
+            postback_keys: Vec::new(),
+            postback_max_amount: None,
             version: 0,
         };
         let list = ListRecord {

@@ -49,6 +49,18 @@ impl EventType {
         Self::Signup,
     ];
 
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Sale,
+        Self::Lead,
+        Self::Rebill,
+        Self::Refund,
+        Self::Chargeback,
+        Self::Install,
+        Self::Signup,
+        Self::Trial,
+    ];
+
     /// What surface B may name.
     pub const OF_AFFILIATES: [Self; 4] = [Self::Sale, Self::Lead, Self::Signup, Self::Trial];
 
@@ -145,13 +157,27 @@ pub struct Conversion<'a> {
     pub currency: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub txn_id: Option<Cow<'a, str>>,
+    /// Whether the request proved by a secret that the account's or offer's owner sent it.
+    /// Else a stranger may have: its reversals are limited ([`crate::reversal`]).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub authenticated: bool,
     /// Whose request it was: the visitor's for a pixel.
     pub ip: IpAddr,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<Cow<'a, str>>,
 }
 
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
 impl Conversion<'_> {
+    /// Whether a secret came with it. Redirectors of before this was said did not take an
+    /// offer's without one.
+    pub fn is_authenticated(&self) -> bool {
+        self.authenticated || self.source == Source::Offer
+    }
+
     /// Appends the conversion as one line, with its newline.
     pub fn write_line(&self, out: &mut Vec<u8>) {
         serde_json::to_writer(&mut *out, self)
@@ -207,6 +233,20 @@ impl Identity<'_> {
     }
 }
 
+/// The keys of all conversions that a transaction can have.
+pub fn dedupe_keys_of_transaction(txn_id: &str) -> impl Iterator<Item = String> {
+    EventType::ALL.into_iter().map(move |event| {
+        let identity = Identity {
+            event,
+            txn_id: Some(txn_id),
+            click_id: None,
+            link_key: None,
+            visitor: "",
+        };
+        identity.dedupe_key()
+    })
+}
+
 /// A currency by ISO 4217: three letters, in upper case.
 pub fn currency(text: &str) -> Option<String> {
     let is_code = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_alphabetic());
@@ -235,6 +275,7 @@ mod tests {
             revenue: Some("12.50".parse().unwrap()),
             currency: "USD".into(),
             txn_id: Some("order-1".into()),
+            authenticated: false,
             ip: [203, 0, 113, 9].into(),
             user_agent: None,
         }

@@ -19,4 +19,5 @@ pub mod money;
 pub mod postback;
 pub mod query;
 pub mod record;
+pub mod reversal;
 pub mod sms;

@@ -1,9 +1,10 @@
-//! What a postback says, and what is wrong with it.
+//! What a postback says, what it must prove, and what is wrong with it.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use url::form_urlencoded;
 
@@ -42,6 +43,17 @@ pub enum Refused {
     OfferNotFound,
     #[error("The postback_secret is not the offer's.")]
     InvalidPostbackSecret,
+    #[error("The token is missing, or is none of the secrets that postbacks may be sent with.")]
+    InvalidToken,
+    #[error(
+        "The signature is missing, or is not the HMAC-SHA256 in hexadecimal digits of the query \
+         without it; parameters in a body are not taken."
+    )]
+    InvalidSignature,
+    #[error("There is no such account.")]
+    AccountNotFound,
+    #[error("The revenue is larger than the account takes without a secret.")]
+    RevenueTooLarge,
     #[error("The message_id is longer than 255 characters, or has control characters.")]
     InvalidMessageId,
     #[error("The body is neither a form nor a JSON object of texts and numbers.")]
@@ -94,6 +106,10 @@ impl Refused {
             Self::MissingOfferId => (400, "missing_offer_id"),
             Self::OfferNotFound => (404, "offer_not_found"),
             Self::InvalidPostbackSecret => (403, "invalid_postback_secret"),
+            Self::InvalidToken => (403, "invalid_token"),
+            Self::InvalidSignature => (403, "invalid_signature"),
+            Self::AccountNotFound => (404, "account_not_found"),
+            Self::RevenueTooLarge => (400, "revenue_too_large"),
             Self::InvalidMessageId => (400, "invalid_message_id"),
             Self::InvalidBody => (400, "invalid_body"),
             Self::UnreadableBody => (413, "payload_too_large"),
@@ -101,6 +117,65 @@ impl Refused {
             Self::Unavailable => (503, "unavailable"),
         }
     }
+}
+
+/// What a postback that names a link or a click must prove.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PostbackMode {
+    /// Nothing. What strangers may say is limited by [`crate::reversal`].
+    #[default]
+    Open,
+    /// It has a secret in its parameter `token`.
+    Token,
+    /// Its parameter `signature` is the HMAC-SHA256 of its query by a secret.
+    Signed,
+}
+
+impl PostbackMode {
+    pub const NAMES: [&str; 3] = ["open", "token", "signed"];
+
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "open" => Some(Self::Open),
+            "token" => Some(Self::Token),
+            "signed" => Some(Self::Signed),
+            _ => None,
+        }
+    }
+}
+
+/// A secret that postbacks are signed with. It is never shown, nor logged.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SigningKey(String);
+
+impl SigningKey {
+    pub fn new(secret: String) -> Self {
+        Self(secret)
+    }
+
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SigningKey(..)")
+    }
+}
+
+/// The text that the signature of a query is of: the query as it was sent, but for the
+/// signature. A pixel's link stands in its path, and before its query here.
+pub fn signed_text(pixel_link_id: Option<&str>, query: &str) -> String {
+    let link = pixel_link_id.map(|id| Cow::Owned(format!("link_id={id}")));
+    let pairs = query
+        .split('&')
+        .filter(|pair| !pair.is_empty() && !pair.starts_with("signature="))
+        .map(Cow::Borrowed);
+    let parts: Vec<_> = link.into_iter().chain(pairs).collect();
+    parts.join("&")
 }
 
 /// Names and values, from the query first. The first of a name counts; an empty
@@ -319,6 +394,27 @@ mod tests {
         assert!(matches!(found.link, Some(LinkName::Code(_))), "{found:?}");
         assert_eq!(found.details.event, EventType::Sale);
         assert_eq!(found.details.currency, "USD");
+    }
+
+    #[rstest]
+    #[case(None, "link_id=a&revenue=1&signature=ff", "link_id=a&revenue=1")]
+    #[case(None, "signature=ff&link_id=a&revenue=%31", "link_id=a&revenue=%31")]
+    #[case(None, "signature=ff&b=2&signature=00", "b=2")]
+    #[case(None, "", "")]
+    #[case(Some("Ab3kX9q"), "revenue=1&signature=ff", "link_id=Ab3kX9q&revenue=1")]
+    #[case(Some("Ab3kX9q"), "", "link_id=Ab3kX9q")]
+    fn a_signature_is_of_the_query_without_it(
+        #[case] pixel_link_id: Option<&str>,
+        #[case] query: &str,
+        #[case] expected: &str,
+    ) {
+        assert_eq!(signed_text(pixel_link_id, query), expected);
+    }
+
+    #[test]
+    fn a_signing_key_is_not_shown() {
+        let key = SigningKey::new("a secret of sixteen".to_owned());
+        assert_eq!(format!("{key:?}"), "SigningKey(..)");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::{
         TrackerToken,
     },
     interstitial::{Interstitial, Page},
+    postback::{PostbackMode, SigningKey},
 };
 
 /// The name of a record, the same in Redis (behind the key prefix) and in the
@@ -255,6 +256,16 @@ pub struct OfferRecord {
     /// digits. Without one none are taken.
     #[serde(deserialize_with = "Option::deserialize")]
     pub postback_digest: Option<String>,
+    /// The same of every secret that is taken while senders change to another one; that
+    /// of `postback_digest` is among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub postback_digests: Vec<String>,
+    /// What postbacks of its links must prove, where that is not what the account says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postbacks: Option<PostbackMode>,
+    /// What they are signed with; there only if `postbacks` is `signed`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub postback_keys: Vec<SigningKey>,
     pub status: OfferStatus,
     #[serde(default)]
     pub version: i64,
@@ -312,6 +323,18 @@ pub struct AccountRecord {
     /// Suspected bots see the preview page, where the offer says nothing.
     pub filters_bots: bool,
     pub countries: Countries,
+    /// What postbacks must prove that name a link or a click.
+    #[serde(default)]
+    pub postbacks: PostbackMode,
+    /// Of the secrets that they are sent with: SHA-256, in hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub postback_digests: Vec<String>,
+    /// What they are signed with; there only if `postbacks` is `signed`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub postback_keys: Vec<SigningKey>,
+    /// The largest amount that is taken without a secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postback_max_amount: Option<rust_decimal::Decimal>,
     #[serde(default)]
     pub version: i64,
 }
@@ -371,6 +394,9 @@ pub(crate) mod tests {
             filter_bots: None,
             interstitial: None,
             postback_digest: None,
+            postback_digests: Vec::new(),
+            postbacks: None,
+            postback_keys: Vec::new(),
             status: OfferStatus::Active,
             version: 0,
         }

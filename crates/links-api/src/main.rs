@@ -21,6 +21,7 @@ mod macros_preview;
 mod observe;
 mod offers;
 mod phone;
+mod postbacks;
 mod records;
 mod reference;
 mod reports;

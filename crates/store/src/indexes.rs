@@ -25,7 +25,7 @@ struct Index {
 /// of a link's history. So they are over expressions that say the same in different ways
 /// (`message_key || ''`, `'' || message_key`, `link_key + 0`): a query can use only the
 /// index whose expression it has.
-const INDEXES: [Index; 11] = [
+const INDEXES: [Index; 13] = [
     // The earliest message click of a link or of a message.
     Index {
         name: "message_clicks_time_idx",
@@ -103,6 +103,21 @@ const INDEXES: [Index; 11] = [
         table: "links",
         is_partitioned: false,
         definition: "(domain_id, (lower(short_id COLLATE \"C\"))) WHERE is_slug",
+    },
+    // The same, by whose request they came with.
+    Index {
+        name: "conversions_waiting_address_idx",
+        table: "conversions",
+        is_partitioned: false,
+        definition: "(address_key, converted_at) WHERE account_id IS NULL",
+    },
+    // Refunds and chargebacks that came without a secret, by their transaction.
+    Index {
+        name: "conversions_limited_reversals_idx",
+        table: "conversions",
+        is_partitioned: false,
+        definition: "(account_id, txn_id)
+             WHERE txn_id IS NOT NULL AND NOT authenticated AND event IN ('refund', 'chargeback')",
     },
 ];
 

@@ -180,7 +180,10 @@ impl Chores {
                 let n_clicks = bursts::judge_bursts(&self.pool, *burst, *quiet).await?;
                 self.metrics.burst_clicks.inc_by(n_clicks);
             }
-            Work::MatchConversions => waiting::match_due(&self.pool).await?,
+            Work::MatchConversions => {
+                let n_refused = waiting::match_due(&self.pool).await?;
+                self.metrics.conversions_without_secret(n_refused);
+            }
             Work::RetryParked(store) => {
                 parked::retry_due(&self.pool, store).await?;
                 let n_parked = parked::count(&self.pool).await?;

@@ -15,20 +15,22 @@ use ::store::{
     ledger::account_lock,
     pool::{GenericClient, Object, Pool},
 };
-use jiff::{Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
 
 use super::PieceSize;
 use crate::store::StoreError;
 
-/// A conversion of which nothing is known but the id of a click that never came.
-const WAITING_DAYS: i32 = 30;
+/// How long a conversion is kept of which nothing is known but the id of a click that never
+/// came: anybody can invent such ids.
+const MAX_WAITING: SignedDuration = SignedDuration::from_hours(24);
 
 /// What has been done already: the first day that is left of each account.
 pub type Done = BTreeMap<i64, Date>;
 
 pub async fn remove_old(pool: &Pool, done: &mut Done) -> Result<(), StoreError> {
     let mut client = pool.get().await?;
-    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    let now = Timestamp::now();
+    let today = now.to_zoned(TimeZone::UTC).date();
     let horizons = account_raise_raw_since(&client, today).await?;
     finish_detached(&client, &horizons).await?;
     let is_done = horizons
@@ -46,8 +48,7 @@ pub async fn remove_old(pool: &Pool, done: &mut Done) -> Result<(), StoreError> 
         }
         done.insert(account_id, horizon);
     }
-    let waiting_since = midnight(today.saturating_sub(WAITING_DAYS.days()));
-    remove_rows(&mut client, WAITING, 0, waiting_since).await?;
+    remove_rows(&mut client, WAITING, 0, now - MAX_WAITING).await?;
     Ok(())
 }
 
@@ -250,9 +251,23 @@ struct Old<'o> {
     is_old: &'static str,
 }
 
+/// A conversion stays while a later refund or chargeback does that came without a secret:
+/// what is counted of that depends on it.
 const CONVERSIONS: Old<'_> = Old {
     table: "conversions",
-    is_old: "m.account_id = $1 AND m.converted_at < $2",
+    is_old: "
+        m.account_id = $1
+        AND m.converted_at < $2
+        AND NOT EXISTS (
+            SELECT
+            FROM conversions r
+            WHERE r.account_id = m.account_id
+              AND r.txn_id = m.txn_id
+              AND r.txn_id IS NOT NULL
+              AND NOT r.authenticated
+              AND r.event IN ('refund', 'chargeback')
+              AND r.converted_at >= $2
+        )",
 };
 
 const MESSAGES: Old<'_> = Old {
@@ -285,7 +300,7 @@ const MESSAGE_CLICKS: Old<'_> = Old {
 
 const WAITING: Old<'_> = Old {
     table: "conversions",
-    is_old: "m.account_id IS NULL AND $1::bigint = 0 AND m.converted_at < $2",
+    is_old: "m.account_id IS NULL AND $1::bigint = 0 AND m.stored_at < $2",
 };
 
 /// Rows that are found at once.

@@ -18,8 +18,10 @@ use domain::id::ClickId;
 use super::MAX_PIECE;
 use crate::store::StoreError;
 
-/// Looks for the clicks of those that are due, until none is.
-pub async fn match_due(pool: &Pool) -> Result<(), StoreError> {
+/// Looks for the clicks of those that are due, until none is. Answers how many came without
+/// the secret that the click's account wants, and are gone.
+pub async fn match_due(pool: &Pool) -> Result<u64, StoreError> {
+    let mut n_refused = 0;
     let limit = i64::try_from(MAX_PIECE).unwrap_or(i64::MAX);
     loop {
         let mut client = pool.get().await?;
@@ -41,13 +43,14 @@ pub async fn match_due(pool: &Pool) -> Result<(), StoreError> {
             let transaction = client.transaction().await?;
             account_lock(&transaction, account_id).await?;
             let mut deltas = Deltas::default();
-            conversion_resolve_all(&transaction, &clicks, &mut deltas).await?;
+            let n = conversion_resolve_all(&transaction, &clicks, &mut deltas).await?;
             deltas.write(&transaction).await?;
             transaction.commit().await?;
+            n_refused += n;
         }
         conversion_postpone_all(&client, &unmatched).await?;
         if due.len() < MAX_PIECE {
-            return Ok(());
+            return Ok(n_refused);
         }
     }
 }

@@ -156,18 +156,25 @@ impl Find<'_> {
     }
 
     async fn credits(&self) -> anyhow::Result<Vec<Row>> {
+        let reversals = include_str!("reversals.sql");
+        let is_limited = "NOT c.authenticated AND c.event IN ('refund', 'chargeback')";
+        let counted = format!("CASE WHEN {is_limited} THEN coalesce(r.counted_amount, 0) END");
         let sql = format!(
-            "SELECT c.account_id, c.conversion_id,
-                    format('conversion %s: is credited to %s %s, should be to %s',
-                           c.conversion_id, c.attribution, c.credited_click_id, m.click_id)
+            "WITH {reversals}
+             SELECT c.account_id, c.conversion_id,
+                    format('conversion %s: is credited to %s %s for %s, should be to %s for %s',
+                           c.conversion_id, c.attribution, c.credited_click_id,
+                           c.counted_amount, m.click_id, {counted})
                         AS difference
              FROM conversions c
+             LEFT JOIN counted_reversals r ON r.conversion_id = c.conversion_id
              LEFT JOIN {} AS m ON true
              LEFT JOIN accounts a ON a.id = c.account_id
              WHERE ($1::bigint IS NULL OR c.account_id = $1)
                AND c.account_id IS NOT NULL
                AND c.converted_at >= coalesce(a.raw_since, '-infinity')
                AND (c.credited_click_id IS DISTINCT FROM m.click_id
+                    OR c.counted_amount IS DISTINCT FROM {counted}
                     OR c.attribution <> CASE
                         WHEN m.click_id IS NOT NULL THEN 'click'
                         WHEN c.source = 'offer' THEN 'offer'
@@ -225,7 +232,7 @@ impl Table {
     /// The rows that are not what they should be: their key and columns, what each
     /// measure lacks, and the difference in words. `$1` is an account, or null.
     fn differences(&self) -> String {
-        let with = include_str!("totals.sql");
+        let (reversals, with) = (include_str!("reversals.sql"), include_str!("totals.sql"));
         let Self {
             name,
             wanted,
@@ -255,7 +262,8 @@ impl Table {
             .collect();
         let (are, should_be) = (measures("t"), measures("w"));
         format!(
-            "WITH {with}
+            "WITH {reversals},
+             {with}
              SELECT {key}, {columns}{lacking},
                     format('{name} %s: is (%s), should be (%s)', concat_ws(' ', {key}),
                            concat_ws(' ', {are}), concat_ws(' ', {should_be})) AS difference

@@ -39,9 +39,14 @@ facts AS (
            credited_creative_id, credited_campaign_id, credited_country, credited_device,
            0, 0, 0, 0, 0, 0,
            (event NOT IN ('refund', 'chargeback'))::int,
-           CASE WHEN event IN ('refund', 'chargeback') THEN -1 ELSE 1 END
-               * coalesce(revenue, payout, 0)
+           CASE
+               WHEN event NOT IN ('refund', 'chargeback') THEN coalesce(revenue, payout, 0)
+               WHEN authenticated THEN -coalesce(revenue, payout, 0)
+               -- Without a transaction it has nothing to count against.
+               ELSE -coalesce(r.counted_amount, 0)
+           END
     FROM conversions
+    LEFT JOIN counted_reversals r USING (conversion_id)
     WHERE attribution <> 'none'
 ),
 cells AS (

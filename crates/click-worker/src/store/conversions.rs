@@ -1,5 +1,7 @@
 //! From a conversion as it was published to the facts that are stored.
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use ::store::ledger::conversions::NewConversion;
 use domain::{
     attribution::{VisitorHash, VisitorKey},
@@ -9,6 +11,8 @@ use domain::{
 pub(super) fn facts(event: &Conversion<'static>, key: &VisitorKey) -> NewConversion {
     let time = event.conversion_id.time();
     let visitor = VisitorHash::of(key, time, event.ip, event.user_agent.as_deref());
+    let is_of_no_account = event.account_id.is_none();
+    let address_key = || VisitorHash::of(key, time, network(event.ip), None).to_string();
     NewConversion {
         conversion_id: event.conversion_id,
         source: event.source,
@@ -24,8 +28,18 @@ pub(super) fn facts(event: &Conversion<'static>, key: &VisitorKey) -> NewConvers
         revenue: event.revenue,
         currency: event.currency.clone().into_owned(),
         txn_id: event.txn_id.as_deref().map(str::to_owned),
+        authenticated: event.is_authenticated(),
         visitor: visitor.to_string(),
+        address_key: is_of_no_account.then(address_key),
         customer_email_hash: None,
         metadata: None,
+    }
+}
+
+/// Whose request it was, as far as an address tells: of IPv6 one customer has 2^64.
+fn network(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX)).into(),
+        ip => ip,
     }
 }

@@ -5,7 +5,7 @@
 
 use std::{
     collections::BTreeMap,
-    io::{BufRead as _, stdin},
+    io::{self, BufRead as _, Write as _, stderr, stdin, stdout},
     process::ExitCode,
 };
 
@@ -14,12 +14,12 @@ use domain::bot::{Rules, is_browser};
 /// Fewer are no check.
 const MIN_BROWSERS: usize = 1_000;
 
-fn main() -> ExitCode {
+fn main() -> io::Result<ExitCode> {
     let rules = Rules::built_in();
     let mut n_browsers = 0;
     let mut wrong = BTreeMap::new();
     for line in stdin().lock().lines() {
-        let user_agent = line.expect("user agents are text");
+        let user_agent = line?;
         if !is_browser(&user_agent) {
             continue;
         }
@@ -28,16 +28,22 @@ fn main() -> ExitCode {
             wrong.entry(entry).or_insert(user_agent);
         }
     }
-    eprintln!("{n_browsers} user agents of browsers were looked up");
+    writeln!(
+        stderr(),
+        "{n_browsers} user agents of browsers were looked up"
+    )?;
     if n_browsers < MIN_BROWSERS {
-        eprintln!("list-check: fewer than {MIN_BROWSERS} user agents of browsers were given");
-        return ExitCode::FAILURE;
+        writeln!(
+            stderr(),
+            "list-check: give it {MIN_BROWSERS} of them at least"
+        )?;
+        return Ok(ExitCode::FAILURE);
     }
     for (entry, user_agent) in &wrong {
-        println!("{entry}\t{user_agent}");
+        writeln!(stdout(), "{entry}\t{user_agent}")?;
     }
-    match wrong.is_empty() {
+    Ok(match wrong.is_empty() {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
-    }
+    })
 }

@@ -246,6 +246,7 @@ impl Events {
             revenue: Some("12.50".parse().expect("a number")),
             currency: "USD".into(),
             txn_id: Some(format!("{:016x}", rng.next_u64()).into()),
+            authenticated: false,
             ip: Ipv4Addr::from_bits(rng.next_u32()).into(),
             user_agent: Some("Postback/1.0".into()),
         }

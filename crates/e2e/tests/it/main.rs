@@ -20,6 +20,7 @@ mod limits;
 mod migrations;
 mod odd_paths;
 mod operations;
+mod postbacks;
 mod security;
 mod whole_path;
 mod worker;

@@ -3,14 +3,19 @@
 
 mod answer;
 mod body;
+mod proof;
 mod record;
 
 use std::sync::Arc;
 
 use actix_http::{HttpMessage as _, Method, Request};
-use domain::postback::{LinkName, OfLink, OfOffer, Parameters, Refused};
-use sha2::{Digest as _, Sha256};
-use subtle::ConstantTimeEq as _;
+use domain::{
+    id::AccountId,
+    postback::{LinkName, OfLink, OfOffer, Parameters, Refused, signed_text},
+    record::AccountRecord,
+};
+
+use proof::{Proof, Rule, is_one_of};
 
 use crate::{
     click::{Edge, request},
@@ -70,20 +75,29 @@ pub async fn handle(mut request: Request, endpoint: Endpoint, edge: &Edge) -> Pa
         };
         let parameters = parameters(&request, &body)?;
         let subject = subject(&request, &endpoint, &parameters, edge).await;
-        match &subject {
-            Ok(Subject::Link {
-                route: Some(route), ..
-            }) => edge.guard.found(address, route.link.link_key),
-            Err(
-                Refused::LinkNotFound | Refused::OfferNotFound | Refused::InvalidPostbackSecret,
-            ) => {
-                let host = request::host(&request);
-                edge.guard
-                    .missed(address, &(host, asked_for(&endpoint, &parameters)));
+        let has_body = !body.is_empty();
+        let checked = match subject {
+            Ok(subject) => sender(&request, &endpoint, &subject, &parameters, has_body, edge)
+                .await
+                .map(|sender| (subject, sender)),
+            Err(refused) => Err(refused),
+        };
+        match &checked {
+            Ok((
+                Subject::Link {
+                    route: Some(route), ..
+                },
+                _,
+            )) => edge.guard.found(address, route.link.link_key),
+            Err(refused) => {
+                if let Some(missed) = missed(*refused, &endpoint, &parameters) {
+                    edge.guard.missed(address, &(request::host(&request), missed));
+                }
             }
-            _ => {}
+            Ok(_) => {}
         }
-        record::record(&request, address, subject?, edge).await
+        let (subject, sender) = checked?;
+        record::record(&request, address, subject, sender, edge).await
     };
     let recorded = recorded.await;
     let source = match endpoint {
@@ -113,12 +127,27 @@ enum Subject {
     },
 }
 
-/// What a request says that may be a guess: the link, or the offer and its secret.
-fn asked_for<'p>(endpoint: &'p Endpoint, parameters: &'p Parameters<'_>) -> [Option<&'p str>; 2] {
-    match endpoint {
-        Endpoint::Conv => [parameters.get("link_id"), None],
-        Endpoint::Pixel(id) => [Some(id), None],
-        Endpoint::Offer => ["offer_id", "postback_secret"].map(|name| parameters.get(name)),
+/// What never existed, or is a wrong secret, if that is why a conversion was refused.
+fn missed<'p>(
+    refused: Refused,
+    endpoint: &'p Endpoint,
+    parameters: &'p Parameters<'_>,
+) -> Option<[Option<&'p str>; 2]> {
+    let pair = |names: [&str; 2]| Some(names.map(|name| parameters.get(name)));
+    match refused {
+        Refused::LinkNotFound => Some([
+            match endpoint {
+                Endpoint::Pixel(id) => Some(id.as_str()),
+                Endpoint::Conv | Endpoint::Offer => parameters.get("link_id"),
+            },
+            None,
+        ]),
+        Refused::OfferNotFound | Refused::InvalidPostbackSecret => {
+            pair(["offer_id", "postback_secret"])
+        }
+        Refused::AccountNotFound => Some([parameters.get("account_id"), None]),
+        Refused::InvalidToken | Refused::InvalidSignature => pair(["token", "signature"]),
+        _ => None,
     }
 }
 
@@ -181,7 +210,12 @@ async fn subject(
             let offer = found.map_err(|_| Refused::Unavailable)?;
             let offer = offer.ok_or(Refused::OfferNotFound)?;
             let secret = parameters.get("postback_secret").unwrap_or_default();
-            if !is_secret(secret, offer.record.postback_digest.as_deref()) {
+            let record = &offer.record;
+            let digests = record
+                .postback_digests
+                .iter()
+                .chain(&record.postback_digest);
+            if !is_one_of(secret, digests.map(String::as_str)) {
                 return Err(Refused::InvalidPostbackSecret);
             }
             let of = OfOffer::read(parameters)?;
@@ -201,14 +235,77 @@ async fn find_link(request: &Request, name: &LinkName, edge: &Edge) -> Result<Ar
     route.ok_or(Refused::LinkNotFound)
 }
 
-/// In constant time. An offer without a secret takes none.
-fn is_secret(given: &str, digest: Option<&str>) -> bool {
-    let Some(digest) = digest else { return false };
-    let given: String = Sha256::digest(given)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    given.as_bytes().ct_eq(digest.as_bytes()).into()
+/// Who sent a postback, as far as it is proved.
+struct Sender {
+    /// A secret came with it.
+    authenticated: bool,
+    /// The account whose secret it was, where no link names it.
+    account_id: Option<AccountId>,
+}
+
+/// Checks what the link's offer or account wants of postbacks. One that names nothing but a
+/// click may name the account, too, to prove itself; else whoever stores it asks for what the
+/// click's account wants.
+async fn sender(
+    request: &Request,
+    endpoint: &Endpoint,
+    subject: &Subject,
+    parameters: &Parameters<'_>,
+    has_body: bool,
+    edge: &Edge,
+) -> Result<Sender, Refused> {
+    let Subject::Link { of, route, .. } = subject else {
+        return Ok(Sender {
+            authenticated: true,
+            account_id: None,
+        });
+    };
+    let named = match route {
+        Some(_) => None,
+        None => named_account(parameters, edge).await?,
+    };
+    let (account, offer) = match route {
+        Some(route) => (route.account(), route.offer()),
+        None => (named.as_deref(), None),
+    };
+    let pixel_link_id = match endpoint {
+        Endpoint::Pixel(id) => Some(id.as_str()),
+        Endpoint::Conv | Endpoint::Offer => None,
+    };
+    let authenticated = Rule::of(account, offer).check(&Proof {
+        token: parameters.get("token"),
+        signature: parameters.get("signature"),
+        signed_text: signed_text(pixel_link_id, request::query(request)),
+        has_body,
+    })?;
+    let max_amount = account.and_then(|account| account.postback_max_amount);
+    if let (Some(revenue), Some(max_amount)) = (of.details.revenue, max_amount)
+        && revenue > max_amount
+        && !authenticated
+    {
+        return Err(Refused::RevenueTooLarge);
+    }
+    let account_id = named
+        .filter(|_| authenticated)
+        .map(|named| named.account_id);
+    Ok(Sender {
+        authenticated,
+        account_id,
+    })
+}
+
+/// The account that `account_id` names.
+async fn named_account(
+    parameters: &Parameters<'_>,
+    edge: &Edge,
+) -> Result<Option<Arc<AccountRecord>>, Refused> {
+    let Some(text) = parameters.get("account_id") else {
+        return Ok(None);
+    };
+    let id = text.parse().map_err(|_| Refused::AccountNotFound)?;
+    let account = edge.resolver.account(AccountId(id)).await;
+    let account = account.map_err(|_| Refused::Unavailable)?;
+    account.map(Some).ok_or(Refused::AccountNotFound)
 }
 
 #[cfg(test)]
@@ -229,15 +326,5 @@ mod tests {
         ] {
             assert_eq!(Endpoint::parse(path), expected, "{path}");
         }
-    }
-
-    #[test]
-    fn an_offer_without_a_secret_takes_none() {
-        let digest = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
-        assert!(is_secret("secret", Some(digest)));
-        assert!(!is_secret("Secret", Some(digest)));
-        assert!(!is_secret("", Some(digest)));
-        assert!(!is_secret("", None));
-        assert!(!is_secret("secret", None));
     }
 }

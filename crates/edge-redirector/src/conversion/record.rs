@@ -11,7 +11,7 @@ use domain::{
 };
 use platform::occasional::Occasional;
 
-use super::Subject;
+use super::{Sender, Subject};
 use crate::click::{Edge, request};
 
 /// Answers its id once it is on disk.
@@ -19,13 +19,14 @@ pub(super) async fn record(
     request: &Request,
     address: IpAddr,
     subject: Subject,
+    sender: Sender,
     edge: &Edge,
 ) -> Result<ConversionId, Refused> {
     let now_ms = jiff::Timestamp::now().as_millisecond();
     let unix_ms = u64::try_from(now_ms).unwrap_or(0);
     let conversion_id = ConversionId::generate(unix_ms, &mut rand::rng());
     let mut line = Vec::with_capacity(512);
-    conversion(request, address, conversion_id, &subject).write_line(&mut line);
+    conversion(request, address, conversion_id, &subject, &sender).write_line(&mut line);
     let recorded = edge.recorder.spool.record(&line).await;
     recorded.map_err(|reason| {
         edge.metrics.not_recorded(reason);
@@ -43,6 +44,7 @@ fn conversion<'a>(
     address: IpAddr,
     conversion_id: ConversionId,
     subject: &'a Subject,
+    sender: &Sender,
 ) -> Conversion<'a> {
     let details = match subject {
         Subject::Link { of, .. } => &of.details,
@@ -58,7 +60,7 @@ fn conversion<'a>(
         conversion_id,
         source: Source::Conv,
         event: *event,
-        account_id: None,
+        account_id: sender.account_id,
         click_id: None,
         link_key: None,
         link_id: None,
@@ -69,6 +71,7 @@ fn conversion<'a>(
         revenue: *revenue,
         currency: Cow::Borrowed(currency),
         txn_id: txn_id.as_deref().map(Cow::Borrowed),
+        authenticated: sender.authenticated,
         ip: address,
         user_agent: request::text(request, header::USER_AGENT, MAX_USER_AGENT_BYTES),
     };

@@ -240,7 +240,7 @@ impl Resolver {
             .await
     }
 
-    async fn account(&self, id: AccountId) -> Found<AccountRecord> {
+    pub async fn account(&self, id: AccountId) -> Found<AccountRecord> {
         self.accounts
             .get(id, async |id| {
                 self.remote.find(&RecordKey::Account(id)).await

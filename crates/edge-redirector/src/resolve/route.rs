@@ -67,6 +67,10 @@ impl Route {
         availability(subject, now)
     }
 
+    pub fn account(&self) -> Option<&AccountRecord> {
+        self.account.as_deref()
+    }
+
     pub fn offer(&self) -> Option<&OfferRecord> {
         self.offer.as_deref().map(|offer| &offer.record)
     }

@@ -4,7 +4,12 @@
 pub mod keys;
 
 use actix_web::http::Method;
-use domain::{id::AccountId, record::RecordKey};
+use domain::{
+    id::AccountId,
+    money::{self, PAYOUT_DECIMALS},
+    record::RecordKey,
+};
+use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -12,11 +17,12 @@ use store::pool::GenericClient;
 use tokio_postgres::Row;
 
 use crate::{
-    api::{Answer, Call, Listing, Operation, Page, Pagination, Parameter, Timestamp},
+    api::{Answer, Call, DecimalText, Listing, Operation, Page, Pagination, Parameter, Timestamp},
     auth::{Product, Scope},
     body::{Text, change, given},
     error::{ApiError, Field},
     offers::name,
+    postbacks,
 };
 
 const PER_PAGE: u32 = 50;
@@ -24,7 +30,8 @@ const STATUS: [&str; 2] = ["active", "suspended"];
 const STATUS_NAMES: &str = "active, suspended";
 const COLUMNS: &str = "
     id, name, status, products, bot_filter_mode, allowed_countries, blocked_countries,
-    prepend_text, append_text, retention_days, ip_storage, created_at, updated_at
+    prepend_text, append_text, retention_days, ip_storage, postbacks, postback_secrets,
+    postback_max_amount, created_at, updated_at
 ";
 
 pub fn operations() -> Vec<Operation> {
@@ -110,6 +117,16 @@ struct AccountRequest {
     /// network: 24 bits of IPv4, 48 of IPv6) or none.
     #[schemars(extend("enum" = ["full", "truncated", "none", "", null]))]
     ip_storage: Option<Text>,
+    /// What postbacks must prove that name a link or a click: nothing (open), a secret as
+    /// their `token` (token), or the HMAC-SHA256 of their query by a secret as their
+    /// `signature` (signed). An offer can say otherwise for its links.
+    #[schemars(extend("enum" = ["open", "token", "signed", "", null]))]
+    postbacks: Option<Text>,
+    /// At most 5 secrets of 16 to 255 characters, all of which are valid: add one, change
+    /// the senders, and leave the old one out.
+    postback_secrets: Option<Vec<Text>>,
+    /// The largest amount of a postback that comes without a secret; empty for any.
+    postback_max_amount: Option<DecimalText>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -132,6 +149,10 @@ struct AccountObject {
     /// Null for ever.
     retention_days: Option<i32>,
     ip_storage: String,
+    postbacks: String,
+    postback_secrets: Vec<String>,
+    /// Decimal, as text; null for any.
+    postback_max_amount: Option<String>,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -150,6 +171,11 @@ impl AccountObject {
             append_text: row.get("append_text"),
             retention_days: row.get("retention_days"),
             ip_storage: row.get("ip_storage"),
+            postbacks: row.get("postbacks"),
+            postback_secrets: row.get("postback_secrets"),
+            postback_max_amount: row
+                .get::<_, Option<Decimal>>("postback_max_amount")
+                .map(money::text),
             created_at: Timestamp(row.get("created_at")),
             updated_at: Timestamp(row.get("updated_at")),
         }
@@ -169,6 +195,9 @@ fn example() -> Value {
         "append_text": "Reply STOP to opt out.",
         "retention_days": 400,
         "ip_storage": "full",
+        "postbacks": "token",
+        "postback_secrets": ["pbs_x7kQ2mNpx7kQ2mNpx7kQ2mNpx7kQ2mNp"],
+        "postback_max_amount": null,
         "created_at": "2026-03-10T08:15:00Z",
         "updated_at": "2026-03-10T08:15:00Z",
     })
@@ -186,6 +215,9 @@ struct AccountFields {
     append_text: Option<String>,
     retention_days: Option<i32>,
     ip_storage: String,
+    postbacks: String,
+    postback_secrets: Vec<String>,
+    postback_max_amount: Option<Decimal>,
 }
 
 impl AccountFields {
@@ -201,6 +233,9 @@ impl AccountFields {
             append_text: None,
             retention_days: None,
             ip_storage: "full".to_owned(),
+            postbacks: "open".to_owned(),
+            postback_secrets: Vec::new(),
+            postback_max_amount: None,
         }
     }
 
@@ -212,6 +247,7 @@ impl AccountFields {
             }
             self.status = status.to_owned();
         }
+        self.apply_postbacks(&sent)?;
         if let Some(products) = sent.products {
             let mut products: Vec<_> = products.iter().map(|p| p.as_str().to_owned()).collect();
             products.sort();
@@ -271,6 +307,35 @@ impl AccountFields {
         )?;
         change(&mut self.append_text, &sent.append_text, "append_text", 320)
     }
+
+    fn apply_postbacks(&mut self, sent: &AccountRequest) -> Result<(), ApiError> {
+        if let Some(mode) = &sent.postbacks
+            && let Some(mode) = postbacks::mode(mode)?
+        {
+            self.postbacks = mode;
+        }
+        if let Some(secrets) = &sent.postback_secrets {
+            let field = "postback_secrets";
+            self.postback_secrets = postbacks::secrets(field, secrets, postbacks::MAX_SECRETS)?;
+        }
+        if self.postbacks != "open" && self.postback_secrets.is_empty() {
+            let problem = "token and signed need a secret in postback_secrets";
+            return Err(ApiError::field("postbacks", problem));
+        }
+        if let Some(DecimalText(amount)) = &sent.postback_max_amount {
+            self.postback_max_amount = match amount.as_str() {
+                "" => None,
+                amount => {
+                    let amount = money::parse(amount, PAYOUT_DECIMALS);
+                    let amount = amount.filter(|amount| !amount.is_zero());
+                    let problem = "it is not a decimal number over 0 with at most 4 decimals";
+                    let wrong = || ApiError::field("postback_max_amount", problem);
+                    Some(amount.ok_or_else(wrong)?)
+                }
+            };
+        }
+        Ok(())
+    }
 }
 
 fn countries(
@@ -322,8 +387,9 @@ async fn account_insert(
     let sql = format!(
         "INSERT INTO accounts
              (name, status, products, bot_filter_mode, prepend_text, append_text,
-              allowed_countries, blocked_countries, retention_days, ip_storage)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+              allowed_countries, blocked_countries, retention_days, ip_storage, postbacks,
+              postback_secrets, postback_max_amount)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
          RETURNING {COLUMNS}"
     );
     let statement = client.prepare_cached(&sql).await?;
@@ -341,6 +407,9 @@ async fn account_insert(
                 &fields.blocked_countries,
                 &fields.retention_days,
                 &fields.ip_storage,
+                &fields.postbacks,
+                &fields.postback_secrets,
+                &fields.postback_max_amount,
             ],
         )
         .await?;
@@ -378,7 +447,8 @@ async fn get_account(call: Call<'_>) -> Result<Answer, ApiError> {
 async fn update_account(call: Call<'_>) -> Result<Answer, ApiError> {
     let body: AccountRequest = call.json()?;
     let id: AccountId = call.path("account_id", "account")?;
-    let there = AccountObject::read(&account_find(call, id, "FOR UPDATE").await?);
+    let row = account_find(call, id, "FOR UPDATE").await?;
+    let there = AccountObject::read(&row);
     let mut fields = AccountFields {
         name: there.name,
         status: there.status,
@@ -390,13 +460,17 @@ async fn update_account(call: Call<'_>) -> Result<Answer, ApiError> {
         append_text: there.append_text,
         retention_days: there.retention_days,
         ip_storage: there.ip_storage,
+        postbacks: there.postbacks,
+        postback_secrets: there.postback_secrets,
+        postback_max_amount: row.get("postback_max_amount"),
     };
     fields.apply(body)?;
     let sql = format!(
         "UPDATE accounts
          SET name = $2, status = $3, products = $4, bot_filter_mode = $5, prepend_text = $6,
              append_text = $7, allowed_countries = $8, blocked_countries = $9,
-             retention_days = $10, ip_storage = $11,
+             retention_days = $10, ip_storage = $11, postbacks = $12, postback_secrets = $13,
+             postback_max_amount = $14,
              version = version + 1, updated_at = now()
          WHERE id = $1
          RETURNING {COLUMNS}"
@@ -418,6 +492,9 @@ async fn update_account(call: Call<'_>) -> Result<Answer, ApiError> {
                 &fields.blocked_countries,
                 &fields.retention_days,
                 &fields.ip_storage,
+                &fields.postbacks,
+                &fields.postback_secrets,
+                &fields.postback_max_amount,
             ],
         )
         .await?;

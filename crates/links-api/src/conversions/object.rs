@@ -51,7 +51,7 @@ pub const COLUMNS: &str = "
     c.conversion_id::text AS conversion_id, c.converted_at, c.source, c.event, c.txn_id,
     c.click_id::text AS click_id, c.link_id, c.offer_id, c.message_id,
     CASE WHEN c.event IN ('refund', 'chargeback') THEN -1 ELSE 1 END
-        * coalesce(c.revenue, c.payout, 0) AS amount,
+        * coalesce(c.counted_amount, c.revenue, c.payout, 0) AS amount,
     c.currency, c.attribution, c.credited_click_id::text AS credited_click_id,
     c.credited_clicked_at, c.credited_link_id, c.credited_list_id, c.credited_offer_id,
     c.credited_creative_id, c.credited_campaign_id, c.credited_message_id,

@@ -254,7 +254,9 @@ pub async fn record(call: Call<'_>, asked: Asked) -> Result<(Tracked, bool), Api
         revenue: Some(wanted.amount),
         currency: wanted.currency,
         txn_id: Some(wanted.order_id),
+        authenticated: true,
         visitor: String::new(),
+        address_key: None,
         customer_email_hash: wanted.customer_email_hash,
         metadata: wanted.metadata,
     };

@@ -20,6 +20,7 @@ use crate::{
     error::{ApiError, Field},
     interstitial,
     links::request::slug,
+    postbacks,
 };
 
 /// A create takes all of it, a change what is sent.
@@ -53,8 +54,17 @@ pub struct OfferRequest {
     /// never sent: as the account's `bot_filter_mode`.
     filter_bots: Option<Choice>,
     interstitial: Option<Interstitial>,
-    /// For postbacks without a click: 16 to 255 characters.
+    /// For postbacks without a click, and for those of its links where `postbacks` says so:
+    /// 16 to 255 characters.
     postback_secret: Option<Text>,
+    /// At most 4 secrets that are taken beside `postback_secret`, while senders change to
+    /// another one.
+    previous_postback_secrets: Option<Vec<Text>>,
+    /// What postbacks of its links must prove: nothing (open), a secret as their `token`
+    /// (token), or the HMAC-SHA256 of their query as their `signature` (signed). Empty or
+    /// never sent: as the account's `postbacks`, and by the account's secrets.
+    #[schemars(extend("enum" = ["open", "token", "signed", "", null]))]
+    postbacks: Option<Text>,
     /// Days after the click in which a conversion counts, 1 to 3650.
     click_window_days: Option<i64>,
     /// Where clicks go while the offer is not active.
@@ -84,6 +94,8 @@ pub struct OfferFields {
     pub filter_bots: Option<bool>,
     pub interstitial: Option<Interstitial>,
     pub postback_secret: Option<String>,
+    pub previous_postback_secrets: Vec<String>,
+    pub postbacks: Option<String>,
     pub click_window_days: i32,
     pub fallback_url: Option<String>,
     pub status: String,
@@ -105,6 +117,8 @@ impl OfferFields {
             filter_bots: None,
             interstitial: None,
             postback_secret: Some(format!("pbs_{}", base62(&mut rand::rng(), 32))),
+            previous_postback_secrets: Vec::new(),
+            postbacks: None,
             click_window_days: 90,
             fallback_url: None,
             status: "active".to_owned(),
@@ -128,6 +142,8 @@ impl OfferFields {
             filter_bots: row.get("filter_bots"),
             interstitial: interstitial.map(|Json(interstitial)| interstitial),
             postback_secret: row.get("postback_secret"),
+            previous_postback_secrets: row.get("previous_postback_secrets"),
+            postbacks: row.get("postbacks"),
             click_window_days: row.get("click_window_days"),
             fallback_url: row.get("fallback_url"),
             status: row.get("status"),
@@ -202,15 +218,16 @@ impl OfferFields {
             interstitial::check(&interstitial)?;
             self.interstitial = Some(interstitial);
         }
-        if let Some(secret) = given(&sent.postback_secret) {
-            let is_long = (16..=255).contains(&secret.chars().count());
-            if !is_long {
-                return Err(ApiError::field(
-                    "postback_secret",
-                    "it does not have 16 to 255 characters",
-                ));
-            }
-            self.postback_secret = Some(secret.to_owned());
+        if let Some(secret) = postbacks::secret("postback_secret", &sent.postback_secret)? {
+            self.postback_secret = Some(secret);
+        }
+        if let Some(secrets) = &sent.previous_postback_secrets {
+            let field = "previous_postback_secrets";
+            let max = postbacks::MAX_SECRETS - 1;
+            self.previous_postback_secrets = postbacks::secrets(field, secrets, max)?;
+        }
+        if let Some(mode) = &sent.postbacks {
+            self.postbacks = postbacks::mode(mode)?;
         }
         if let Some(days) = sent.click_window_days {
             let days = i32::try_from(days)

@@ -17,8 +17,8 @@ use crate::{
 
 const COLUMNS: &str = "
     id, slug, name, url_template, external_platform, external_id, advertiser_id, affiliate_id,
-    payout, payout_type, filter_bots, interstitial, postback_secret, click_window_days,
-    fallback_url, status, metadata, created_at, updated_at
+    payout, payout_type, filter_bots, interstitial, postback_secret,
+    previous_postback_secrets, postbacks, click_window_days, fallback_url, status, metadata, created_at, updated_at
 ";
 
 pub async fn offer_list(
@@ -111,9 +111,10 @@ async fn offer_try_insert(
             "INSERT INTO offers
                  (id, account_id, kind, slug, name, url_template, external_platform, external_id,
                   advertiser_id, affiliate_id, payout, payout_type, filter_bots, interstitial,
-                  postback_secret, click_window_days, fallback_url, status, metadata)
+                  postback_secret, click_window_days, fallback_url, status, metadata,
+                  previous_postback_secrets, postbacks)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-                     $18, $19)
+                     $18, $19, $20, $21)
              ON CONFLICT (account_id, kind, slug) DO NOTHING",
         )
         .await?;
@@ -141,6 +142,8 @@ async fn offer_try_insert(
                 &fields.fallback_url,
                 &fields.status,
                 &Json(&fields.metadata),
+                &fields.previous_postback_secrets,
+                &fields.postbacks,
             ],
         )
         .await?;
@@ -172,6 +175,8 @@ pub async fn offer_update(
                  fallback_url = $15,
                  status = $16,
                  metadata = $17,
+                 previous_postback_secrets = $18,
+                 postbacks = $19,
                  version = version + 1,
                  updated_at = now()
              WHERE id = $1",
@@ -198,6 +203,8 @@ pub async fn offer_update(
                 &fields.fallback_url,
                 &fields.status,
                 &Json(&fields.metadata),
+                &fields.previous_postback_secrets,
+                &fields.postbacks,
             ],
         )
         .await?;

@@ -7,12 +7,14 @@ use domain::{
         TrackerToken,
     },
     macros::{Platform, with_parameters},
+    postback::{PostbackMode, SigningKey},
     record::{
         AccountRecord, AccountStatus, Bound, CampaignRecord, CampaignStatus, CodeUrl, LinkRecord,
         LinkStatus, ListRecord, OfferRecord, OfferStatus, Tracker,
     },
 };
 use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
 use store::pool::GenericClient;
 use tokio_postgres::{
     Row,
@@ -155,13 +157,17 @@ pub async fn offer_find(
         .prepare_cached(
             "SELECT account_id, kind, url_template, external_platform, external_id, affiliate_id,
                     fallback_url, filter_bots, interstitial, status, version,
-                    encode(sha256(convert_to(postback_secret, 'UTF8')), 'hex') AS postback_digest
+                    encode(sha256(convert_to(postback_secret, 'UTF8')), 'hex') AS postback_digest,
+                    postbacks, postback_secret, previous_postback_secrets
              FROM offers
              WHERE id = $1",
         )
         .await?;
     let row = client.query_opt(&statement, &[&id.to_string()]).await?;
     Ok(row.map(|row| OfferRecord {
+        postbacks: mode(&row),
+        postback_digests: digests(&offer_secrets(&row)),
+        postback_keys: signing_keys(mode(&row), offer_secrets(&row)),
         offer_id: id,
         account_id: AccountId(row.get("account_id")),
         destination: destination(
@@ -182,6 +188,35 @@ pub async fn offer_find(
             _ => OfferStatus::Archived,
         },
     }))
+}
+
+fn offer_secrets(row: &Row) -> Vec<String> {
+    let secret: Option<String> = row.get("postback_secret");
+    let previous: Vec<String> = row.get("previous_postback_secrets");
+    secret.into_iter().chain(previous).collect()
+}
+
+/// What postbacks must prove.
+fn mode(row: &Row) -> Option<PostbackMode> {
+    let mode: Option<&str> = row.get("postbacks");
+    mode.and_then(PostbackMode::parse)
+}
+
+/// Of secrets, as a redirector compares them: SHA-256 in hexadecimal digits.
+fn digests(secrets: &[String]) -> Vec<String> {
+    let digest = |secret: &String| {
+        let digest = Sha256::digest(secret);
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    secrets.iter().map(digest).collect()
+}
+
+/// The secrets themselves where a redirector must check signatures, and only there.
+fn signing_keys(mode: Option<PostbackMode>, secrets: Vec<String>) -> Vec<SigningKey> {
+    match mode {
+        Some(PostbackMode::Signed) => secrets.into_iter().map(SigningKey::new).collect(),
+        Some(PostbackMode::Open | PostbackMode::Token) | None => Vec::new(),
+    }
 }
 
 pub async fn list_find(
@@ -228,7 +263,8 @@ pub async fn account_find(
 ) -> Result<Option<AccountRecord>, ApiError> {
     let statement = client
         .prepare_cached(
-            "SELECT status, bot_filter_mode, allowed_countries, blocked_countries, version
+            "SELECT status, bot_filter_mode, allowed_countries, blocked_countries, version,
+                    postbacks, postback_secrets, postback_max_amount
              FROM accounts
              WHERE id = $1",
         )
@@ -241,6 +277,10 @@ pub async fn account_find(
             _ => AccountStatus::Suspended,
         },
         filters_bots: row.get::<_, &str>("bot_filter_mode") == "filter",
+        postbacks: mode(&row).unwrap_or_default(),
+        postback_digests: digests(&row.get::<_, Vec<String>>("postback_secrets")),
+        postback_keys: signing_keys(mode(&row), row.get("postback_secrets")),
+        postback_max_amount: row.get("postback_max_amount"),
         countries: Countries {
             allowed: row.get("allowed_countries"),
             blocked: row.get("blocked_countries"),

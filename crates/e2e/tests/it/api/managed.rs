@@ -531,6 +531,9 @@ async fn operators_manage_accounts_and_keys() {
       "id": "[id]",
       "ip_storage": "full",
       "name": "Tenant",
+      "postback_max_amount": null,
+      "postback_secrets": [],
+      "postbacks": "open",
       "prepend_text": null,
       "products": [
         "sms"
@@ -563,6 +566,34 @@ async fn operators_manage_accounts_and_keys() {
         ),
         (
             json!({ "name": "x", "bot_filter_mode": "x" }),
+            "400 invalid_field",
+        ),
+        (
+            json!({ "name": "x", "postbacks": "closed" }),
+            "400 invalid_field",
+        ),
+        // Nobody could send any.
+        (
+            json!({ "name": "x", "postbacks": "token" }),
+            "400 invalid_field",
+        ),
+        (
+            json!({ "name": "x", "postback_secrets": ["fifteen letters"] }),
+            "400 invalid_field",
+        ),
+        (
+            json!({ "name": "x", "postback_secrets": [
+                "a long secret, number 1", "a long secret, number 2", "a long secret, number 3",
+                "a long secret, number 4", "a long secret, number 5", "a long secret, number 6",
+            ] }),
+            "400 invalid_field",
+        ),
+        (
+            json!({ "name": "x", "postback_max_amount": "0" }),
+            "400 invalid_field",
+        ),
+        (
+            json!({ "name": "x", "postback_max_amount": "1.23456" }),
             "400 invalid_field",
         ),
         (

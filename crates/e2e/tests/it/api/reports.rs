@@ -131,6 +131,7 @@ impl Books {
         let mut line = json!({
             "conversion_id": ConversionId::generate(unix_ms, &mut rand::rng()),
             "source": "conv", "event": "sale", "currency": "USD", "ip": "192.0.2.1",
+            "authenticated": true,
         });
         for name in [
             "account_id",

@@ -68,11 +68,14 @@ async fn everything_is_what_the_reference_model_says() {
         .count();
     let n_none = credits.values().filter(|credit| credit.is_none()).count();
     let n_bursts = books.facts.bursts().len();
+    let (n_limited, n_counted) = books.facts.n_limited_reversals(&message_clicks);
     for (what, n) in [
         ("credited", n_credited),
         ("offers", n_offers),
         ("unattributed", n_none),
         ("bursts", n_bursts),
+        ("reversals without a secret that are limited", n_limited),
+        ("reversals without a secret that count", n_counted),
         ("same", books.facts.conversions.len() - credits.len()),
     ] {
         assert!(n > 5, "{what}: {n}");

@@ -250,14 +250,65 @@ impl Facts {
         }
     }
 
-    pub fn amount(&self, conversion: &Conversion<'static>) -> Decimal {
+    fn amount(&self, conversion: &Conversion<'static>) -> Decimal {
         let amount = conversion.revenue.or(self.terms(conversion).payout);
-        let amount = amount.unwrap_or_default();
-        if conversion.event.is_reversal() {
-            -amount
-        } else {
-            amount
+        amount.unwrap_or_default()
+    }
+
+    /// What each stored conversion that is credited adds to the revenue. A reversal without
+    /// a secret takes what is left of its transaction, if it has one.
+    pub fn revenues(
+        &self,
+        message_clicks: &BTreeMap<Key, ClickId>,
+    ) -> BTreeMap<ConversionId, Decimal> {
+        let mut stored = self.stored();
+        stored.retain(|conversion| self.credit(conversion, message_clicks).is_some());
+        stored.sort_by_key(|conversion| conversion.conversion_id);
+        let mut left: BTreeMap<_, Decimal> = BTreeMap::new();
+        let mut revenues = BTreeMap::new();
+        let key = |c: &Conversion<'static>| {
+            let txn_id = c.txn_id.as_ref().map(ToString::to_string);
+            (self.account(c), txn_id, c.currency.to_string())
+        };
+        let is_limited = |c: &Conversion<'static>| c.event.is_reversal() && !c.is_authenticated();
+        for conversion in stored.iter().filter(|conversion| !is_limited(conversion)) {
+            let sign = if conversion.event.is_reversal() {
+                -1
+            } else {
+                1
+            };
+            let revenue = self.amount(conversion) * Decimal::from(sign);
+            *left.entry(key(conversion)).or_default() += revenue;
+            revenues.insert(conversion.conversion_id, revenue);
         }
+        for conversion in stored.iter().filter(|conversion| is_limited(conversion)) {
+            let left = left.entry(key(conversion)).or_default();
+            let most = match conversion.txn_id {
+                Some(_) => (*left).max(Decimal::ZERO),
+                None => Decimal::ZERO,
+            };
+            let amount = self.amount(conversion).min(most);
+            *left -= amount;
+            revenues.insert(conversion.conversion_id, -amount);
+        }
+        revenues
+    }
+
+    /// How many reversals without a secret are counted for less than they say, and how many
+    /// are counted at all.
+    pub fn n_limited_reversals(&self, message_clicks: &BTreeMap<Key, ClickId>) -> (usize, usize) {
+        let revenues = self.revenues(message_clicks);
+        let limited = self.stored().into_iter().filter_map(|conversion| {
+            let revenue = revenues.get(&conversion.conversion_id)?;
+            let is_limited = conversion.event.is_reversal() && !conversion.is_authenticated();
+            is_limited.then_some((-*revenue, self.amount(conversion)))
+        });
+        limited.fold((0, 0), |(n_limited, n_counted), (counted, amount)| {
+            (
+                n_limited + usize::from(counted < amount),
+                n_counted + usize::from(!counted.is_zero()),
+            )
+        })
     }
 
     pub fn totals(
@@ -275,10 +326,13 @@ impl Facts {
             let counts = [0, 0, 0, 1, 0, 0, 0];
             totals.add_click(&self.clicks[id], id.time(), "", counts, Decimal::ZERO);
         }
+        let revenues = self.revenues(message_clicks);
         for conversion in self.stored() {
             let time = conversion.conversion_id.time();
             let counts = [0, 0, 0, 0, 0, 0, i64::from(!conversion.event.is_reversal())];
-            let (currency, amount) = (&*conversion.currency, self.amount(conversion));
+            let currency = &*conversion.currency;
+            let amount = revenues.get(&conversion.conversion_id).copied();
+            let amount = amount.unwrap_or_default();
             match self.credit(conversion, message_clicks) {
                 None => {}
                 Some(Some(click)) => {

@@ -225,7 +225,7 @@ async fn recount(
             "converted_at",
             "0, 0, 0, 0, count(*) FILTER (WHERE event NOT IN ('refund', 'chargeback')),
              sum(CASE WHEN event IN ('refund', 'chargeback') THEN -1 ELSE 1 END
-                 * coalesce(revenue, payout, 0)) FILTER (WHERE currency = 'USD')",
+                 * coalesce(counted_amount, revenue, payout, 0)) FILTER (WHERE currency = 'USD')",
             "attribution <> 'none'",
         ),
     ];

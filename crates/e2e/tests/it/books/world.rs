@@ -240,6 +240,7 @@ impl Books {
             revenue: Some("1.25".parse().unwrap()),
             currency: "USD".into(),
             txn_id: None,
+            authenticated: false,
             ip: [192, 0, 2, 1].into(),
             user_agent: None,
         }
@@ -319,12 +320,13 @@ impl Books {
             "EUR"
         }
         .into();
-        // Few transactions, so that some are the same.
-        let txn = self.rng.random_range(0..400);
+        // Few transactions, so that some are the same, and refunds meet their sales.
+        let txn = self.rng.random_range(0..150);
         conversion.txn_id = self
             .rng
             .random_bool(0.7)
             .then(|| format!("order-{txn}").into());
+        conversion.authenticated = self.rng.random_bool(0.4);
         let link = click.link.clone();
         match self.rng.random_range(0..10) {
             0..=2 => {}

@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    conversion::{EventType, Source},
+    conversion::Source,
     id::{ClickId, ConversionId},
 };
 use rust_decimal::Decimal;
 use tokio_postgres::Row;
 
-use super::conversion_id;
+use super::{
+    conversion_id,
+    reversals::{amount, is_limited, is_reversal, reversal_count_all, reversal_find_limited},
+};
 use crate::{
     ledger::{
         Clicked, column,
@@ -276,7 +279,8 @@ pub fn credited_message_click() -> String {
     )
 }
 
-/// Credits conversions anew. Needs the lock of each account.
+/// Credits conversions anew, and the reversals of their transactions, which may count for
+/// more or less then. Needs the lock of each account.
 pub async fn conversion_credit_all(
     transaction: &Transaction<'_>,
     ids: &BTreeSet<ConversionId>,
@@ -285,6 +289,8 @@ pub async fn conversion_credit_all(
     if ids.is_empty() {
         return Ok(());
     }
+    let reversals = reversal_find_limited(transaction, ids).await?;
+    let ids: BTreeSet<_> = ids.iter().chain(reversals.keys()).copied().collect();
     let sql = format!(
         "SELECT c.*, m.click_id AS m_click_id, m.link_key AS m_link_key, m.link_id AS m_link_id,
                 m.list_id AS m_list_id, m.offer_id AS m_offer_id,
@@ -301,22 +307,30 @@ pub async fn conversion_credit_all(
     let statement = transaction.prepare_cached(&sql).await?;
     let uuids: Vec<_> = ids.iter().map(ConversionId::as_uuid).collect();
     let rows = transaction.query(&statement, &[&uuids]).await?;
+    let credits: Vec<_> = rows.iter().map(Credit::find).collect();
+    let is_credited: BTreeMap<_, _> = rows
+        .iter()
+        .zip(&credits)
+        .map(|(row, credit)| (conversion_id(row), *credit != Credit::None))
+        .collect();
+    let keys: BTreeSet<_> = reversals.values().collect();
+    let counted = reversal_count_all(transaction, &keys, &is_credited).await?;
     let mut changed = Vec::new();
-    for row in &rows {
-        let was = Credit::read(row);
-        let account_id: Option<i64> = row.get("account_id");
-        let clicked = account_id.and_then(|id| Clicked::read(row, "m_", id));
-        let is = match clicked {
-            Some(clicked) => Credit::Click(clicked),
-            None if row.get::<_, &str>("source") == Source::Offer.as_str() => Credit::offer(row),
-            None => Credit::None,
+    for (row, credit) in rows.iter().zip(credits) {
+        let was = Counted::read(row);
+        let conversion_id = conversion_id(row);
+        let is = Counted {
+            credit,
+            // One that has no transaction has nothing to count against.
+            amount: is_limited(row)
+                .then(|| counted.get(&conversion_id).copied().unwrap_or_default()),
         };
         if was != is {
             was.count(row, deltas, Sign::Minus);
             is.count(row, deltas, Sign::Plus);
             changed.push(Changed {
-                conversion_id: conversion_id(row),
-                credit: is,
+                conversion_id,
+                counted: is,
                 is_own: row.get("is_own"),
             });
         }
@@ -335,9 +349,53 @@ pub(super) async fn conversion_delete_all(
         .await?;
     let uuids: Vec<_> = ids.iter().map(ConversionId::as_uuid).collect();
     for row in transaction.query(&statement, &[&uuids]).await? {
-        Credit::read(&row).count(&row, deltas, Sign::Minus);
+        Counted::read(&row).count(&row, deltas, Sign::Minus);
     }
     Ok(())
+}
+
+/// Where and for how much a conversion is counted.
+#[derive(Debug, PartialEq, Eq)]
+struct Counted {
+    credit: Credit,
+    /// Of a reversal that came without a secret; all others count for their whole amount.
+    amount: Option<Decimal>,
+}
+
+impl Counted {
+    /// As a row of `conversions` has it.
+    fn read(row: &Row) -> Self {
+        Self {
+            credit: Credit::read(row),
+            amount: row.get("counted_amount"),
+        }
+    }
+
+    /// Counts the conversion of `row` where it is credited.
+    fn count(&self, row: &Row, deltas: &mut Deltas, sign: Sign) {
+        let place = match &self.credit {
+            Credit::Click(clicked) => clicked.place(),
+            Credit::Offer(place) => place.clone(),
+            Credit::None => return,
+        };
+        let is_reversal = is_reversal(row);
+        let amount = self.amount.unwrap_or_else(|| amount(row));
+        let measures = Measures {
+            conversions: i32::from(!is_reversal),
+            revenue: if is_reversal { -amount } else { amount },
+            ..Measures::default()
+        };
+        let measures = match sign {
+            Sign::Plus => measures,
+            Sign::Minus => -measures,
+        };
+        deltas.add(
+            place,
+            row.get("converted_at"),
+            row.get("currency"),
+            measures,
+        );
+    }
 }
 
 /// What a conversion is credited to.
@@ -353,7 +411,7 @@ enum Credit {
 /// A credit to be written.
 struct Changed {
     conversion_id: ConversionId,
-    credit: Credit,
+    counted: Counted,
     /// Whether it is the message click of the conversion's own contact or visitor.
     is_own: bool,
 }
@@ -375,6 +433,17 @@ impl Credit {
             }
             "offer" => Self::offer(row),
             _ => Self::None,
+        }
+    }
+
+    /// As it should be, of a row with the columns `m_...` of its message click.
+    fn find(row: &Row) -> Self {
+        let account_id: Option<i64> = row.get("account_id");
+        let clicked = account_id.and_then(|id| Clicked::read(row, "m_", id));
+        match clicked {
+            Some(clicked) => Self::Click(clicked),
+            None if row.get::<_, &str>("source") == Source::Offer.as_str() => Self::offer(row),
+            None => Self::None,
         }
     }
 
@@ -401,35 +470,6 @@ impl Credit {
             Self::Offer(_) | Self::None => None,
         }
     }
-
-    /// Counts the conversion of `row` where it is credited.
-    fn count(&self, row: &Row, deltas: &mut Deltas, sign: Sign) {
-        let place = match self {
-            Self::Click(clicked) => clicked.place(),
-            Self::Offer(place) => place.clone(),
-            Self::None => return,
-        };
-        let event: &str = row.get("event");
-        let is_reversal =
-            EventType::find(event, &EventType::OF_POSTBACKS).is_some_and(EventType::is_reversal);
-        let given: Option<Decimal> = row.get("revenue");
-        let amount = given.or(row.get("payout")).unwrap_or_default();
-        let measures = Measures {
-            conversions: i32::from(!is_reversal),
-            revenue: if is_reversal { -amount } else { amount },
-            ..Measures::default()
-        };
-        let measures = match sign {
-            Sign::Plus => measures,
-            Sign::Minus => -measures,
-        };
-        deltas.add(
-            place,
-            row.get("converted_at"),
-            row.get("currency"),
-            measures,
-        );
-    }
 }
 
 async fn conversion_update_credits(
@@ -455,25 +495,26 @@ async fn conversion_update_credits(
                  credited_contact_phone = n.contact_phone,
                  credited_country = n.country,
                  credited_device = n.device,
-                 credited_to_own_contact = n.is_own
+                 credited_to_own_contact = n.is_own,
+                 counted_amount = n.counted_amount
              FROM unnest(
                  $1::uuid[], $2::text[], $3::uuid[], $4::timestamptz[], $5::bigint[], $6::text[],
                  $7::bigint[], $8::text[], $9::bigint[], $10::text[], $11::text[], $12::text[],
-                 $13::text[], $14::text[], $15::boolean[]
+                 $13::text[], $14::text[], $15::boolean[], $16::numeric[]
              ) AS n
                  (conversion_id, attribution, click_id, clicked_at, link_key, link_id, list_id,
                   offer_id, creative_id, campaign_id, message_id, contact_phone, country, device,
-                  is_own)
+                  is_own, counted_amount)
              WHERE c.conversion_id = n.conversion_id",
         )
         .await?;
-    let clicks = column(changed, |changed| changed.credit.clicked());
+    let clicks = column(changed, |changed| changed.counted.credit.clicked());
     transaction
         .execute(
             &statement,
             &[
                 &column(changed, |changed| changed.conversion_id.as_uuid()),
-                &column(changed, |changed| changed.credit.name()),
+                &column(changed, |changed| changed.counted.credit.name()),
                 &column(&clicks, |click| click.map(|c| c.click_id.as_uuid())),
                 &column(&clicks, |click| click.map(Clicked::time)),
                 &column(&clicks, |click| click.map(|c| c.link_key)),
@@ -491,6 +532,7 @@ async fn conversion_update_credits(
                 &column(&clicks, |click| click.and_then(|c| c.country.as_deref())),
                 &column(&clicks, |click| click.and_then(|c| c.device.as_deref())),
                 &column(changed, |changed| changed.is_own),
+                &column(changed, |changed| changed.counted.amount),
             ],
         )
         .await?;

@@ -1,9 +1,12 @@
 //! What is found out about conversions before they are stored: the click that was
 //! named, the offer's terms, and which are the same.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use domain::id::{ClickId, ConversionId};
+use domain::{
+    id::{ClickId, ConversionId},
+    postback::PostbackMode,
+};
 use rust_decimal::Decimal;
 use tokio_postgres::Row;
 
@@ -22,6 +25,8 @@ pub(super) async fn find_all(
     let mut rows = Vec::with_capacity(conversions.len());
     for mut conversion in conversions {
         let mut found = conversion.find_by_name();
+        // Redirectors asked all others for what their account wants.
+        found.is_unchecked = conversion.account_id.is_none() && !conversion.authenticated;
         if let Some(click) = conversion.click_id.and_then(|id| clicks.get(&id.as_uuid())) {
             let account_id: i64 = click.get("account_id");
             // Another account's click is as good as none.
@@ -38,6 +43,7 @@ pub(super) async fn find_all(
         rows.push((conversion, found));
     }
     let offers = offer_find_all(transaction, &rows).await?;
+    let policies = account_find_postback_policies(transaction, &rows).await?;
     let windows = campaign_find_all(transaction, &rows).await?;
     for (conversion, found) in &mut rows {
         let offer = conversion.offer_id.as_ref().and_then(|id| offers.get(id));
@@ -45,8 +51,13 @@ pub(super) async fn find_all(
             .campaign_id
             .as_ref()
             .and_then(|id| windows.get(id));
-        found.payout = offer.and_then(|(payout, _)| *payout);
-        found.window_days = offer.map(|(_, days)| *days).or(campaign.copied());
+        found.payout = offer.and_then(|offer| offer.payout);
+        found.window_days = offer.map(|offer| offer.window_days).or(campaign.copied());
+        if found.is_unchecked {
+            let policy = conversion.account_id.and_then(|id| policies.get(&id));
+            let of_offer = offer.and_then(|offer| offer.postbacks);
+            found.is_refused = policy.is_some_and(|policy| !policy.takes(conversion, of_offer));
+        }
     }
     Ok(rows)
 }
@@ -75,18 +86,73 @@ async fn click_find_all(
         .collect())
 }
 
-/// Payout per action, and window in days, by id.
+struct OfferTerms {
+    /// Per action.
+    payout: Option<Decimal>,
+    window_days: i32,
+    /// What postbacks must prove, where the offer says it.
+    postbacks: Option<PostbackMode>,
+}
+
+/// What an account takes without a secret.
+struct PostbackPolicy {
+    mode: PostbackMode,
+    max_amount: Option<Decimal>,
+}
+
+impl PostbackPolicy {
+    fn takes(&self, conversion: &NewConversion, of_offer: Option<PostbackMode>) -> bool {
+        let is_open = of_offer.unwrap_or(self.mode) == PostbackMode::Open;
+        let is_small = match (conversion.revenue, self.max_amount) {
+            (Some(revenue), Some(max_amount)) => revenue <= max_amount,
+            _ => true,
+        };
+        is_open && is_small
+    }
+}
+
+/// Of those that came without a secret and named nothing but a click, by account.
+async fn account_find_postback_policies(
+    transaction: &Transaction<'_>,
+    rows: &[(NewConversion, Found)],
+) -> Result<HashMap<i64, PostbackPolicy>, tokio_postgres::Error> {
+    let ids: BTreeSet<i64> = rows
+        .iter()
+        .filter(|(_, found)| found.is_unchecked)
+        .filter_map(|(conversion, _)| conversion.account_id)
+        .collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let statement = transaction
+        .prepare_cached(
+            "SELECT id, postbacks, postback_max_amount FROM accounts WHERE id = ANY($1)",
+        )
+        .await?;
+    let ids: Vec<i64> = ids.into_iter().collect();
+    let rows = transaction.query(&statement, &[&ids]).await?;
+    let policies = rows.iter().map(|row| {
+        let policy = PostbackPolicy {
+            mode: PostbackMode::parse(row.get("postbacks")).unwrap_or_default(),
+            max_amount: row.get("postback_max_amount"),
+        };
+        (row.get("id"), policy)
+    });
+    Ok(policies.collect())
+}
+
+/// Terms by id.
 async fn offer_find_all(
     transaction: &Transaction<'_>,
     rows: &[(NewConversion, Found)],
-) -> Result<HashMap<String, (Option<Decimal>, i32)>, tokio_postgres::Error> {
+) -> Result<HashMap<String, OfferTerms>, tokio_postgres::Error> {
     let ids: Vec<_> = rows
         .iter()
         .filter_map(|(c, _)| c.offer_id.as_deref())
         .collect();
     let statement = transaction
         .prepare_cached(
-            "SELECT id, click_window_days,
+            "SELECT id, click_window_days, postbacks,
                     CASE WHEN payout_type IS DISTINCT FROM 'cpc' THEN payout END AS payout
              FROM offers
              WHERE id = ANY($1)",
@@ -94,10 +160,13 @@ async fn offer_find_all(
         .await?;
     let rows = transaction.query(&statement, &[&ids]).await?;
     let offers = rows.iter().map(|row| {
-        (
-            row.get("id"),
-            (row.get("payout"), row.get("click_window_days")),
-        )
+        let postbacks: Option<&str> = row.get("postbacks");
+        let terms = OfferTerms {
+            payout: row.get("payout"),
+            window_days: row.get("click_window_days"),
+            postbacks: postbacks.and_then(PostbackMode::parse),
+        };
+        (row.get("id"), terms)
     });
     Ok(offers.collect())
 }

@@ -2,6 +2,7 @@
 
 mod credit;
 mod find;
+mod reversals;
 mod rows;
 mod waiting;
 
@@ -43,7 +44,11 @@ pub struct NewConversion {
     pub revenue: Option<Decimal>,
     pub currency: String,
     pub txn_id: Option<String>,
+    /// Whether a secret came with it.
+    pub authenticated: bool,
     pub visitor: String,
+    /// Whose request it was, where nothing but a click id is known.
+    pub address_key: Option<String>,
     pub customer_email_hash: Option<String>,
     pub metadata: Option<serde_json::Value>,
 }
@@ -55,6 +60,11 @@ struct Found {
     contact_key: Option<String>,
     payout: Option<Decimal>,
     window_days: Option<i32>,
+    /// It named nothing but a click and came without a secret: nobody who took it knew
+    /// what the click's account wants.
+    is_unchecked: bool,
+    /// The click's account or offer wants a secret, or a smaller amount without one.
+    is_refused: bool,
 }
 
 /// What became of some conversions.
@@ -63,6 +73,9 @@ pub struct Stored {
     pub n_new: u64,
     /// Stored already, or another of their transaction, click or visitor is.
     pub n_duplicates: u64,
+    /// Named nothing but a click, whose account does not take what they say without a
+    /// secret.
+    pub n_refused: u64,
 }
 
 impl NewConversion {
@@ -113,24 +126,29 @@ pub async fn conversion_insert_all(
             by_id.insert(conversion.conversion_id, conversion);
         }
     }
-    let rows = find_all(transaction, by_id.into_values().collect()).await?;
+    let mut rows = find_all(transaction, by_id.into_values().collect()).await?;
+    let n_found = rows.len();
+    rows.retain(|(_, found)| !found.is_refused);
+    let n_refused = (n_found - rows.len()) as u64;
     let rows = earliest_of_each(transaction, rows, deltas).await?;
     conversion_insert_rows(transaction, &rows).await?;
     let ids: BTreeSet<_> = rows.iter().map(|(c, _)| c.conversion_id).collect();
     conversion_credit_all(transaction, &ids, deltas).await?;
     Ok(Stored {
         n_new: ids.len() as u64,
-        n_duplicates: n_given - ids.len() as u64,
+        n_duplicates: n_given - ids.len() as u64 - n_refused,
+        n_refused,
     })
 }
 
 /// Stores and credits anew the conversions that waited for these clicks, which are
-/// stored. Needs the lock of each click's account.
+/// stored; answers how many are not taken without a secret. Needs the lock of each
+/// click's account.
 pub async fn conversion_resolve_all(
     transaction: &Transaction<'_>,
     clicks: &[ClickId],
     deltas: &mut Deltas,
-) -> Result<(), tokio_postgres::Error> {
+) -> Result<u64, tokio_postgres::Error> {
     let statement = transaction
         .prepare_cached(
             "DELETE FROM conversions
@@ -141,10 +159,11 @@ pub async fn conversion_resolve_all(
     let ids: Vec<_> = clicks.iter().map(ClickId::as_uuid).collect();
     let rows = transaction.query(&statement, &[&ids]).await?;
     let waiting: Vec<_> = rows.iter().map(read).collect();
-    if !waiting.is_empty() {
-        conversion_insert_all(transaction, waiting, deltas).await?;
+    if waiting.is_empty() {
+        return Ok(0);
     }
-    Ok(())
+    let stored = conversion_insert_all(transaction, waiting, deltas).await?;
+    Ok(stored.n_refused)
 }
 
 fn conversion_id(row: &Row) -> ConversionId {

@@ -18,11 +18,6 @@ use crate::{
 pub(super) fn read(row: &Row) -> NewConversion {
     let click_id: Option<uuid::Uuid> = row.get("click_id");
     let metadata: Option<Json<serde_json::Value>> = row.get("metadata");
-    let all = [
-        EventType::OF_POSTBACKS.as_slice(),
-        &EventType::OF_AFFILIATES,
-    ]
-    .concat();
     NewConversion {
         conversion_id: conversion_id(row),
         source: match row.get("source") {
@@ -31,7 +26,7 @@ pub(super) fn read(row: &Row) -> NewConversion {
             "pixel" => Source::Pixel,
             _ => Source::Api,
         },
-        event: EventType::find(row.get("event"), &all).expect("only events are stored"),
+        event: EventType::find(row.get("event"), &EventType::ALL).expect("only events are stored"),
         account_id: row.get("account_id"),
         click_id: click_id.and_then(|id| ClickId::from_uuid(id).ok()),
         link_key: row.get("link_key"),
@@ -43,7 +38,10 @@ pub(super) fn read(row: &Row) -> NewConversion {
         revenue: row.get("revenue"),
         currency: row.get("currency"),
         txn_id: row.get("txn_id"),
+        authenticated: row.get("authenticated"),
         visitor: row.get("visitor"),
+        // Its click is found.
+        address_key: None,
         customer_email_hash: row.get("customer_email_hash"),
         metadata: metadata.map(|Json(value)| value),
     }
@@ -77,13 +75,14 @@ pub(super) async fn conversion_insert_rows(
                  (conversion_id, converted_at, account_id, source, event, txn_id, dedupe_key,
                   visitor, click_id, link_key, link_id, offer_id, campaign_id, message_id,
                   contact_phone, message_key, contact_key, revenue, currency, payout,
-                  click_window_days, customer_email_hash, metadata)
+                  click_window_days, customer_email_hash, metadata, authenticated, address_key)
              SELECT *
              FROM unnest(
                  $1::uuid[], $2::timestamptz[], $3::bigint[], $4::text[], $5::text[], $6::text[],
                  $7::text[], $8::text[], $9::uuid[], $10::bigint[], $11::text[], $12::text[],
                  $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::numeric[],
-                 $19::text[], $20::numeric[], $21::integer[], $22::text[], $23::jsonb[]
+                 $19::text[], $20::numeric[], $21::integer[], $22::text[], $23::jsonb[],
+                 $24::boolean[], $25::text[]
              )
              ON CONFLICT (conversion_id) DO NOTHING",
         )
@@ -117,6 +116,8 @@ pub(super) async fn conversion_insert_rows(
                 }),
                 &column(rows, |(c, _)| c.customer_email_hash.as_deref()),
                 &column(rows, |(c, _)| c.metadata.as_ref().map(Json)),
+                &column(rows, |(c, _)| c.authenticated),
+                &column(rows, |(c, _)| c.address_key.as_deref()),
             ],
         )
         .await?;

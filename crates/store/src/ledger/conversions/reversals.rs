@@ -1,0 +1,123 @@
+//! Refunds and chargebacks that came without a secret, by the rule of [`domain::reversal`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::{
+    conversion::{EventType, dedupe_keys_of_transaction},
+    id::ConversionId,
+    reversal::{Entry, counted_amounts},
+};
+use rust_decimal::Decimal;
+use tokio_postgres::Row;
+
+use super::conversion_id;
+use crate::{ledger::column, pool::Transaction};
+
+/// Whether a row of `conversions` is a refund or a chargeback.
+pub(super) fn is_reversal(row: &Row) -> bool {
+    EventType::find(row.get("event"), &EventType::ALL).is_some_and(EventType::is_reversal)
+}
+
+/// Whether the amount of a row is counted only as far as the rule says.
+pub(super) fn is_limited(row: &Row) -> bool {
+    is_reversal(row) && !row.get::<_, bool>("authenticated")
+}
+
+/// As it was sent, or else the offer's payout.
+pub(super) fn amount(row: &Row) -> Decimal {
+    let given: Option<Decimal> = row.get("revenue");
+    given.or(row.get("payout")).unwrap_or_default()
+}
+
+/// An account and a transaction of it.
+pub(super) type TransactionKey = (i64, String);
+
+/// The limited reversals of the transactions of some conversions, themselves included.
+pub(super) async fn reversal_find_limited(
+    transaction: &Transaction<'_>,
+    ids: &BTreeSet<ConversionId>,
+) -> Result<BTreeMap<ConversionId, TransactionKey>, tokio_postgres::Error> {
+    let statement = transaction
+        .prepare_cached(
+            "SELECT r.conversion_id, r.account_id, r.txn_id
+             FROM conversions c
+             CROSS JOIN LATERAL (
+                 SELECT r.conversion_id, r.account_id, r.txn_id
+                 FROM conversions r
+                 WHERE r.account_id = c.account_id
+                   AND r.txn_id = c.txn_id
+                   AND r.txn_id IS NOT NULL
+                   AND NOT r.authenticated
+                   AND r.event IN ('refund', 'chargeback')
+                 OFFSET 0
+             ) AS r
+             WHERE c.conversion_id = ANY($1)",
+        )
+        .await?;
+    let uuids: Vec<_> = ids.iter().map(ConversionId::as_uuid).collect();
+    let rows = transaction.query(&statement, &[&uuids]).await?;
+    let key = |row: &Row| (row.get("account_id"), row.get("txn_id"));
+    Ok(rows
+        .iter()
+        .map(|row| (conversion_id(row), key(row)))
+        .collect())
+}
+
+/// What is counted of the limited reversals of some transactions. `is_credited` says so of
+/// conversions whose credit is being changed.
+pub(super) async fn reversal_count_all(
+    transaction: &Transaction<'_>,
+    keys: &BTreeSet<&TransactionKey>,
+    is_credited: &BTreeMap<ConversionId, bool>,
+) -> Result<BTreeMap<ConversionId, Decimal>, tokio_postgres::Error> {
+    if keys.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let dedupe_keys: Vec<(i64, String)> = keys
+        .iter()
+        .flat_map(|(account_id, txn_id)| {
+            dedupe_keys_of_transaction(txn_id).map(|key| (*account_id, key))
+        })
+        .collect();
+    let statement = transaction
+        .prepare_cached(
+            "SELECT c.account_id, c.txn_id, c.conversion_id, c.event, c.authenticated,
+                    c.attribution <> 'none' AS is_credited, c.currency, c.revenue, c.payout
+             FROM unnest($1::bigint[], $2::text[]) AS k (account_id, dedupe_key)
+             JOIN conversions c
+               ON c.account_id = k.account_id
+              AND c.dedupe_key = k.dedupe_key
+              AND c.account_id IS NOT NULL",
+        )
+        .await?;
+    let rows = transaction
+        .query(
+            &statement,
+            &[
+                &column(&dedupe_keys, |(account_id, _)| *account_id),
+                &column(&dedupe_keys, |(_, key)| key.as_str()),
+            ],
+        )
+        .await?;
+    let mut of_transactions: BTreeMap<TransactionKey, Vec<Entry<'_>>> = BTreeMap::new();
+    for row in &rows {
+        let id = conversion_id(row);
+        let entry = Entry {
+            conversion_id: id,
+            is_reversal: is_reversal(row),
+            authenticated: row.get("authenticated"),
+            is_credited: is_credited
+                .get(&id)
+                .copied()
+                .unwrap_or_else(|| row.get("is_credited")),
+            currency: row.get("currency"),
+            amount: amount(row),
+        };
+        let key = (row.get("account_id"), row.get("txn_id"));
+        of_transactions.entry(key).or_default().push(entry);
+    }
+    let counted = of_transactions.values();
+    Ok(counted
+        .flat_map(|entries| counted_amounts(entries))
+        .collect())
+}
