@@ -226,10 +226,8 @@ mod tests {
     /// Each path with its corrections: `<path> <corrections by initial>`.
     fn readings(path: &str) -> String {
         let show = |found: &CorrectedPath| {
-            let initials = found
-                .corrections
-                .iter()
-                .map(|correction| &correction.as_str()[..1]);
+            let corrections = found.corrections.iter();
+            let initials = corrections.filter_map(|c| c.as_str().chars().next());
             format!("{} {}", found.path, initials.collect::<String>())
         };
         let found: Vec<_> = corrected(path).iter().map(show).collect();

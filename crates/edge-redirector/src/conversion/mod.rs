@@ -91,7 +91,8 @@ pub async fn handle(mut request: Request, endpoint: Endpoint, edge: &Edge) -> Pa
             )) => edge.guard.found(address, route.link.link_key),
             Err(refused) => {
                 if let Some(missed) = missed(*refused, &endpoint, &parameters) {
-                    edge.guard.missed(address, &(request::host(&request), missed));
+                    edge.guard
+                        .missed(address, &(request::host(&request), missed));
                 }
             }
             Ok(_) => {}

@@ -64,7 +64,10 @@ impl std::fmt::Debug for Addresses {
 fn split_urls(text: &str) -> Vec<String> {
     let mut urls: Vec<String> = Vec::new();
     for part in text.split(',') {
-        let scheme = part.trim_start().split_once("://").map(|(scheme, _)| scheme);
+        let scheme = part
+            .trim_start()
+            .split_once("://")
+            .map(|(scheme, _)| scheme);
         let is_scheme = |scheme: &str| {
             !scheme.is_empty() && scheme.chars().all(|char| char.is_ascii_alphanumeric())
         };
