@@ -250,8 +250,10 @@ impl Busy<'_> {
         }
     }
 
+    /// A click of the last hour, later than those of smaller numbers.
     fn click(&self, number: usize, link: Option<&(i64, String)>) -> String {
-        let age_ms = u64::try_from(number % 3_600_000).expect("64 bits");
+        const HOUR_MS: usize = 3_600_000;
+        let age_ms = u64::try_from(HOUR_MS - number % HOUR_MS).expect("64 bits");
         let id = ClickId::generate(now_ms() - age_ms, &mut rand::rng());
         let [_, b, c, d] = u32::try_from(number).expect("few clicks").to_be_bytes();
         self.click_line(id, &format!("10.{b}.{c}.{d}"), link)
