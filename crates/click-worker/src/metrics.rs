@@ -207,9 +207,11 @@ impl Metrics {
         metrics
     }
 
-    /// Conversions whose click was found after they had waited for it are not taken.
-    pub fn conversions_without_secret(&self, n: u64) {
-        self.conversions_refused(WITHOUT_SECRET, n);
+    /// Conversions that waited for their clicks were removed: their click was found, and its
+    /// account wants a secret; or it was not, and there are too many of them.
+    pub fn waiting_removed(&self, n_without_secret: u64, n_of_unknown_clicks: u64) {
+        self.conversions_refused(WITHOUT_SECRET, n_without_secret);
+        self.conversions_refused(OF_UNKNOWN_CLICK, n_of_unknown_clicks);
     }
 
     fn conversions_refused(&self, reason: &'static str, n: u64) {
@@ -233,7 +235,6 @@ impl Metrics {
             .inc_by(outcome.conversions.n_duplicates);
         self.too_old.inc_by(outcome.n_too_old);
         self.conversions_refused(WITHOUT_SECRET, outcome.n_without_secret);
-        self.conversions_refused(OF_UNKNOWN_CLICK, outcome.n_of_unknown_clicks);
         self.held_accounts
             .inc_by(outcome.held_accounts.len() as u64);
         let mut n_events = 0_u32;

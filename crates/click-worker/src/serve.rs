@@ -74,14 +74,12 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     let new_store = {
         let pool = storing_pool.clone();
         let (visitor_key, limit) = (settings.visitor_key.clone(), settings.pool.answer_limit());
-        let max_unknown_clicks = settings.max_unknown_clicks_per_minute as usize;
         move || {
             Store::new(
                 pool.clone(),
                 lookup_pool.clone(),
                 visitor_key.clone(),
                 limit,
-                max_unknown_clicks,
             )
         }
     };

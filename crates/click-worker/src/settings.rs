@@ -63,12 +63,18 @@ pub struct Settings {
     #[arg(long, env = "BATCH_LINGER_MS", default_value = "5",
           value_parser = clap::value_parser!(u64).range(0..=10_000))]
     pub batch_linger_ms: u64,
-    /// Conversions of one address (a /64 of IPv6) and minute that are kept, for a day, while
-    /// they name nothing but a click that is not known. Too low: conversions that come
-    /// before their clicks are lost. Too high: anybody can fill the table.
+    /// Conversions of one address (a /64 of IPv6) and minute that are kept, for a day, which
+    /// name nothing but a click that has not come within UNKNOWN_CLICK_GRACE_MS. Too low:
+    /// conversions of very late clicks are lost. Too high: anybody can fill the table.
     #[arg(long, env = "MAX_UNKNOWN_CLICKS_PER_MINUTE", default_value = "60",
           value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_unknown_clicks_per_minute: u32,
+    /// How long a click may come later than a conversion that names it, in milliseconds,
+    /// before its id is taken for invented. Too low: conversions of late clicks are lost,
+    /// as after an outage. Too high: anybody can fill the table for as long.
+    #[arg(long, env = "UNKNOWN_CLICK_GRACE_MS", default_value = "600000",
+          value_parser = clap::value_parser!(u32).range(..=86_400_000))]
+    pub unknown_click_grace_ms: u32,
     /// Clicks of one visitor (address and user agent) on links of one contact within
     /// BURST_WINDOW_MS that are a burst, and a bot's; 0 for never. Links without a
     /// contact are told apart by visitor and account alone. Too low: people behind

@@ -12,7 +12,7 @@ mod waiting;
 
 use std::time::Duration;
 
-use ::store::pool::Pool;
+use ::store::{ledger::conversions::UnknownClicks, pool::Pool};
 use domain::burst::Burst;
 use jiff::SignedDuration;
 use platform::backoff::Backoff;
@@ -81,7 +81,7 @@ enum Work {
         burst: Option<Burst>,
         quiet: SignedDuration,
     },
-    MatchConversions,
+    MatchConversions(UnknownClicks),
     RetryParked(Box<Store>),
     MakePartitions,
     RemoveOld(retention::Done),
@@ -113,6 +113,10 @@ pub fn all(settings: &Settings, store: Store) -> [Chore; 5] {
         burst: (burst.clicks > 0).then_some(burst),
         quiet: SignedDuration::from_millis(settings.burst_quiet_ms.into()),
     };
+    let unknown_clicks = UnknownClicks {
+        grace: SignedDuration::from_millis(settings.unknown_click_grace_ms.into()),
+        max_per_minute: settings.max_unknown_clicks_per_minute.into(),
+    };
     let chore = |name, interval, work| Chore {
         name,
         interval,
@@ -123,7 +127,7 @@ pub fn all(settings: &Settings, store: Store) -> [Chore; 5] {
         chore(
             "waiting conversions",
             interval.min(WAITING_INTERVAL),
-            Work::MatchConversions,
+            Work::MatchConversions(unknown_clicks),
         ),
         chore(
             "parked events",
@@ -180,9 +184,17 @@ impl Chores {
                 let n_clicks = bursts::judge_bursts(&self.pool, *burst, *quiet).await?;
                 self.metrics.burst_clicks.inc_by(n_clicks);
             }
-            Work::MatchConversions => {
-                let n_refused = waiting::match_due(&self.pool).await?;
-                self.metrics.conversions_without_secret(n_refused);
+            Work::MatchConversions(unknown_clicks) => {
+                let removed = waiting::match_due(&self.pool, *unknown_clicks).await?;
+                let n_unknown = removed.n_of_unknown_clicks;
+                self.metrics
+                    .waiting_removed(removed.n_without_secret, n_unknown);
+                if n_unknown > 0 {
+                    tracing::info!(
+                        conversions = n_unknown,
+                        "removed conversions of unknown clicks: too many came from one address"
+                    );
+                }
             }
             Work::RetryParked(store) => {
                 parked::retry_due(&self.pool, store).await?;

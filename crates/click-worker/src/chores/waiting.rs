@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 use ::store::{
     ledger::{
         account_lock,
-        conversions::{conversion_find_due, conversion_postpone_all, conversion_resolve_all},
+        conversions::{
+            UnknownClicks, conversion_find_due, conversion_postpone_all, conversion_remove_surplus,
+            conversion_resolve_all,
+        },
         totals::Deltas,
     },
     pool::Pool,
@@ -18,10 +21,18 @@ use domain::id::ClickId;
 use super::MAX_PIECE;
 use crate::store::StoreError;
 
-/// Looks for the clicks of those that are due, until none is. Answers how many came without
-/// the secret that the click's account wants, and are gone.
-pub async fn match_due(pool: &Pool) -> Result<u64, StoreError> {
-    let mut n_refused = 0;
+/// How many conversions were removed that waited.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Removed {
+    /// Their click was found, and its account wants a secret.
+    pub n_without_secret: u64,
+    /// There are too many of unknown clicks of their address.
+    pub n_of_unknown_clicks: u64,
+}
+
+/// Looks for the clicks of those that are due, until none is.
+pub async fn match_due(pool: &Pool, unknown_clicks: UnknownClicks) -> Result<Removed, StoreError> {
+    let mut removed = Removed::default();
     let limit = i64::try_from(MAX_PIECE).unwrap_or(i64::MAX);
     loop {
         let mut client = pool.get().await?;
@@ -46,11 +57,13 @@ pub async fn match_due(pool: &Pool) -> Result<u64, StoreError> {
             let n = conversion_resolve_all(&transaction, &clicks, &mut deltas).await?;
             deltas.write(&transaction).await?;
             transaction.commit().await?;
-            n_refused += n;
+            removed.n_without_secret += n;
         }
+        let n_surplus = conversion_remove_surplus(&client, &unmatched, unknown_clicks).await?;
+        removed.n_of_unknown_clicks += n_surplus;
         conversion_postpone_all(&client, &unmatched).await?;
         if due.len() < MAX_PIECE {
-            return Ok(n_refused);
+            return Ok(removed);
         }
     }
 }

@@ -65,8 +65,6 @@ pub struct Outcome {
     pub n_too_old: u64,
     /// Conversions that name nothing but a click, whose account wants a secret.
     pub n_without_secret: u64,
-    /// Conversions of unknown clicks, of which their address sends too many.
-    pub n_of_unknown_clicks: u64,
     /// Accounts whose lock somebody else had: none of their events is stored.
     pub held_accounts: BTreeSet<i64>,
 }
@@ -86,8 +84,6 @@ pub struct Store {
     visitor_key: VisitorKey,
     /// How long the answer to a batch is waited for.
     answer_limit: Duration,
-    /// Conversions of one address and minute that wait for unknown clicks.
-    max_unknown_clicks_per_minute: usize,
     partitions: Partitions,
     devices: Devices,
     recent_link_totals: RecentLinkTotals,
@@ -119,14 +115,12 @@ impl Store {
         lookup_pool: Pool,
         visitor_key: VisitorKey,
         answer_limit: Duration,
-        max_unknown_clicks_per_minute: usize,
     ) -> Self {
         Self {
             pool,
             lookup_pool,
             visitor_key,
             answer_limit,
-            max_unknown_clicks_per_minute,
             partitions: Partitions::default(),
             devices: Devices::default(),
             recent_link_totals: RecentLinkTotals::default(),
@@ -212,7 +206,6 @@ impl Store {
             locked: &locked,
             policies: &policies,
             visitor_key: &self.visitor_key,
-            max_unknown_clicks_per_minute: self.max_unknown_clicks_per_minute,
         };
         let mut outcome = Outcome {
             held_accounts: accounts.difference(&locked).copied().collect(),
@@ -283,7 +276,6 @@ struct Batch<'b> {
     locked: &'b BTreeSet<i64>,
     policies: &'b BTreeMap<i64, AccountPolicy>,
     visitor_key: &'b VisitorKey,
-    max_unknown_clicks_per_minute: usize,
 }
 
 impl Batch<'_> {
@@ -388,12 +380,8 @@ impl Batch<'_> {
             outcome.n_without_secret += stored.n_refused;
         }
         if !waiting.is_empty() {
-            let n_waiting = waiting.len() as u64;
-            let n_left_out =
-                conversion_insert_waiting(transaction, waiting, self.max_unknown_clicks_per_minute)
-                    .await?;
-            outcome.conversions.n_new += n_waiting - n_left_out;
-            outcome.n_of_unknown_clicks += n_left_out;
+            outcome.conversions.n_new += waiting.len() as u64;
+            conversion_insert_waiting(transaction, waiting).await?;
         }
         Ok(())
     }

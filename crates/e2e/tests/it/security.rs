@@ -228,6 +228,19 @@ async fn no_path_and_no_host_leads_to_a_strangers_place() {
              User-Agent: {BROWSER}\r\n\r\n"
         );
         let answers = raw(&address, request.as_bytes(), LIMIT).await;
+        // Where something sticks to a link, what may be meant is a place of our own: the
+        // link's destination, or another link of this host.
+        let ours = [
+            "\r\nlocation: /evil\r\n",
+            "\r\nlocation: https://example.com/lp?",
+        ];
+        if ours.iter().any(|location| answers.contains(location)) {
+            assert!(
+                host_header == host,
+                "{target} at {host_header:?}: {answers}"
+            );
+            continue;
+        }
         assert!(
             matches!(statuses(&answers)[..], [400 | 404]),
             "{target} at {host_header:?}: {answers}"
@@ -664,6 +677,10 @@ async fn guessing_ids_and_secrets_is_slow_and_seen() {
         .await;
     assert_eq!(status, 200, "{answer}");
     let (_, off) = split(&off);
+    wait_for("the link's end", 404, async || {
+        from("192.0.2.7", off).await.status().as_u16()
+    })
+    .await;
     for _ in 0..60 {
         assert_eq!(from("192.0.2.6", off).await.status(), 404);
         assert_eq!(from("192.0.2.6", "/mistyped").await.status(), 404);

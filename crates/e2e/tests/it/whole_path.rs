@@ -240,7 +240,7 @@ async fn every_hot_query_has_its_index() {
         "offers_external_id_idx",
         "lists_pkey",
         "lists_phone_number_key",
-        "domains_host_key",
+        "domains_host_idx",
         "links_short_id_key",
         "links_tracker_token_key",
         "message_clicks_pkey",

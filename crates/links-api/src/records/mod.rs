@@ -24,7 +24,7 @@ use crate::{
     error::{ApiError, Refused, Surface},
     serve::Services,
 };
-use query::LinkNames;
+use query::{HOLDS_HOST, LinkNames};
 pub use query::{LINK_COLUMNS, destination, link, link_find_all};
 pub use relay::{Relay, RelayMetrics, forget_old as forget_old_changes};
 
@@ -183,16 +183,15 @@ async fn list_slugs(
         require_token(&request, &services)?;
         let (host, id) = path.into_inner();
         let client = services.pools.origin.get().await?;
-        let statement = client
-            .prepare_cached(
-                "SELECT l.short_id
-                 FROM domains d
-                 JOIN links l ON l.domain_id = d.id AND l.is_slug
-                     AND lower(l.short_id COLLATE \"C\") = lower($2::text COLLATE \"C\")
-                 WHERE d.host = $1
-                 LIMIT 2",
-            )
-            .await?;
+        let sql = format!(
+            "SELECT DISTINCT l.short_id
+             FROM domains d
+             JOIN links l ON l.domain_id = d.id AND l.is_slug
+                 AND lower(l.short_id COLLATE \"C\") = lower($2::text COLLATE \"C\")
+             WHERE d.host = $1 AND {HOLDS_HOST}
+             LIMIT 2"
+        );
+        let statement = client.prepare_cached(&sql).await?;
         let rows = client.query(&statement, &[&host, &id]).await?;
         let slugs: Vec<String> = rows.iter().map(|row| row.get("short_id")).collect();
         Ok(HttpResponse::Ok().json(slugs))

@@ -31,23 +31,27 @@ pub const LINK_COLUMNS: &str = "
 ";
 const LINK_FROM: &str = "FROM links l JOIN domains d ON d.id = l.domain_id";
 
+/// Whether links on domain `d` are found by its host: those of the account that holds the
+/// host. Where none does any more, its last links go on.
+pub(super) const HOLDS_HOST: &str = "
+    d.ownership <> 'refused'
+    AND (d.status <> 'pending' OR NOT EXISTS (
+        SELECT FROM domains holder WHERE holder.host = d.host AND holder.status <> 'pending'
+    ))
+";
+/// Of several links of one host and short id, which `DISTINCT ON` keeps.
+const LATEST_PROOF_FIRST: &str = "ORDER BY d.host, l.short_id, d.proved_at DESC NULLS LAST";
+
 pub async fn link_find_by_short_id(
     client: &impl GenericClient,
     host: &str,
     id: &ShortId,
 ) -> Result<Option<LinkRecord>, ApiError> {
-    // Of the account that holds the host. Where none does any more, its last links go on.
     let sql = format!(
-        "SELECT {LINK_COLUMNS}
+        "SELECT DISTINCT ON (d.host, l.short_id) {LINK_COLUMNS}
          {LINK_FROM}
-         WHERE d.host = $1
-           AND l.short_id = $2
-           AND d.ownership <> 'refused'
-           AND (d.status <> 'pending' OR NOT EXISTS (
-               SELECT 1 FROM domains holder WHERE holder.host = $1 AND holder.status <> 'pending'
-           ))
-         ORDER BY d.proved_at DESC NULLS LAST
-         LIMIT 1"
+         WHERE d.host = $1 AND l.short_id = $2 AND {HOLDS_HOST}
+         {LATEST_PROOF_FIRST}"
     );
     let statement = client.prepare_cached(&sql).await?;
     let row = client.query_opt(&statement, &[&host, &id.as_str()]).await?;
@@ -90,8 +94,11 @@ pub async fn link_find_by_names(
     names: &LinkNames,
 ) -> Result<Vec<LinkRecord>, ApiError> {
     let by_short_id = format!(
-        "SELECT {LINK_COLUMNS} {LINK_FROM}
-         WHERE (d.host, l.short_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))"
+        "SELECT DISTINCT ON (d.host, l.short_id) {LINK_COLUMNS}
+         {LINK_FROM}
+         WHERE (d.host, l.short_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+           AND {HOLDS_HOST}
+         {LATEST_PROOF_FIRST}"
     );
     let by_token = format!("SELECT {LINK_COLUMNS} {LINK_FROM} WHERE l.tracker_token = ANY($1)");
     let by_code = format!("SELECT {LINK_COLUMNS} {LINK_FROM} WHERE l.code = ANY($1)");

@@ -445,7 +445,7 @@ async fn claims_that_wait_have_a_limit() {
 #[tokio::test]
 async fn a_proof_that_is_gone_for_seven_checks_ends() {
     let net = Internet::start("lapse", &[("DOMAIN_CHECK_INTERVAL_S", "1")]).await;
-    let edge = net.api.world.start_edge(&net.api.service);
+    let mut edge = net.api.world.start_edge(&net.api.service);
     let host = "moved.example";
     let domain = net.claim(host).await;
     let dns = &domain["proof"]["dns"];
@@ -497,6 +497,8 @@ async fn a_proof_that_is_gone_for_seven_checks_ends() {
     let dns = &owned["proof"]["dns"];
     net.names.set_text(&dns["name"], &dns["value"]);
     wait_for("the old link's end", 404, click).await;
+    // Redis has lost its number of deliveries as well.
+    edge.expect_in_log("deliveries of changes are missing on the channel");
     edge.stop();
 }
 

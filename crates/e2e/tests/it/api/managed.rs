@@ -65,6 +65,8 @@ async fn offers_of_both_kinds_are_managed() {
               "payout": "12.50",
               "payout_type": "cpa",
               "postback_secret": "[secret]",
+              "postbacks": null,
+              "previous_postback_secrets": [],
               "slug": "summer-sale",
               "status": "active",
               "tracking_url": "https://example.com/offer?c={click_id}",

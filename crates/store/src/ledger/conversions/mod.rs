@@ -22,8 +22,8 @@ pub use credit::{conversion_credit_all, conversion_find_affected, credited_messa
 use find::{earliest_of_each, find_all};
 use rows::{conversion_find_known, conversion_insert_rows, read};
 pub use waiting::{
-    WaitingConversion, click_find_accounts, conversion_find_due, conversion_insert_waiting,
-    conversion_postpone_all,
+    UnknownClicks, WaitingConversion, click_find_accounts, conversion_find_due,
+    conversion_insert_waiting, conversion_postpone_all, conversion_remove_surplus,
 };
 
 /// A conversion as it is to be stored: the facts.

@@ -3,15 +3,14 @@
 //! They belong to no account, are shown to nobody, and need no lock. Each is a row with a
 //! time at which its click is looked for again: soon while it is young, and seldom when
 //! it is old, so that invented click ids cost little. So that they are not many either, only
-//! some of an address and minute are kept, and none for longer than a day
+//! the first of an address and minute are kept once their clicks should have come
+//! ([`conversion_remove_surplus`]), and none for longer than a day
 //! (`click_worker::chores::retention`). Whoever stores a click looks for
 //! what waits for it too ([`super::conversion_resolve_all`]); the two may miss each
 //! other by a moment, and then the next look finds it.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use domain::id::ClickId;
-use jiff::Timestamp;
+use jiff::SignedDuration;
 
 use super::{Found, NewConversion, rows::conversion_insert_rows};
 use crate::{
@@ -33,71 +32,70 @@ pub struct WaitingConversion {
     pub account_id: Option<i64>,
 }
 
-/// Stores conversions that wait for the clicks that they name, up to `max_per_minute` of one
-/// address in one minute of their own time. Answers how many are not stored because of that.
-/// Transactions at the same time do not see each other's: a few more may be kept.
+/// Stores conversions that wait for the clicks that they name.
 pub async fn conversion_insert_waiting(
     transaction: &Transaction<'_>,
     conversions: Vec<NewConversion>,
-    max_per_minute: usize,
-) -> Result<u64, tokio_postgres::Error> {
-    let minute = |conversion: &NewConversion| {
-        let second = conversion.conversion_id.time().as_second();
-        Timestamp::from_second(second - second.rem_euclid(60)).expect("it is less than the time")
-    };
-    let of_address: Vec<_> = conversions
-        .iter()
-        .filter_map(|c| Some((c.address_key.clone()?, minute(c))))
-        .collect::<BTreeSet<_>>()
+) -> Result<(), tokio_postgres::Error> {
+    let rows: Vec<_> = conversions
         .into_iter()
+        .map(|conversion| (conversion, Found::default()))
         .collect();
-    let statement = transaction
+    conversion_insert_rows(transaction, &rows).await
+}
+
+/// How many conversions of unknown clicks are kept once their clicks should have come.
+#[derive(Debug, Clone, Copy)]
+pub struct UnknownClicks {
+    /// How long a click may come later than its conversion.
+    pub grace: SignedDuration,
+    /// Of one address and minute the first so many are kept after that.
+    pub max_per_minute: i64,
+}
+
+/// Removes those of some waiting conversions that are too many of one address and minute.
+/// Answers how many they are.
+pub async fn conversion_remove_surplus(
+    client: &impl GenericClient,
+    conversions: &[uuid::Uuid],
+    unknown_clicks: UnknownClicks,
+) -> Result<u64, tokio_postgres::Error> {
+    let statement = client
         .prepare_cached(
-            "SELECT k.address_key, k.minute, c.n
-             FROM unnest($1::text[], $2::timestamptz[]) AS k (address_key, minute)
-             CROSS JOIN LATERAL (
-                 SELECT count(*) AS n
+            "DELETE FROM conversions
+             WHERE conversion_id IN (
+                 SELECT c.conversion_id
                  FROM conversions c
-                 WHERE c.account_id IS NULL
-                   AND c.address_key = k.address_key
-                   AND c.converted_at >= k.minute
-                   AND c.converted_at < k.minute + interval '1 minute'
-             ) AS c",
+                 WHERE c.conversion_id = ANY($1)
+                   AND c.account_id IS NULL
+                   AND c.stored_at <= now() - make_interval(secs => $2)
+                   AND $3 <= (
+                       SELECT count(*)
+                       FROM (
+                           SELECT
+                           FROM conversions o
+                           WHERE o.account_id IS NULL
+                             AND o.address_key = c.address_key
+                             AND o.converted_at >= date_trunc('minute', c.converted_at, 'UTC')
+                             AND o.converted_at <= c.converted_at
+                             AND o.conversion_id < c.conversion_id
+                           LIMIT $3
+                       ) AS earlier
+                   )
+                 FOR UPDATE SKIP LOCKED
+             )",
         )
         .await?;
-    let rows = transaction
-        .query(
+    let UnknownClicks {
+        grace,
+        max_per_minute,
+    } = unknown_clicks;
+    client
+        .execute(
             &statement,
-            &[
-                &column(&of_address, |(address_key, _)| address_key.as_str()),
-                &column(&of_address, |(_, minute)| *minute),
-            ],
+            &[&conversions, &grace.as_secs_f64(), &max_per_minute],
         )
-        .await?;
-    let mut n_waiting: BTreeMap<(String, Timestamp), usize> = rows
-        .iter()
-        .map(|row| {
-            let n: i64 = row.get("n");
-            let key = (row.get("address_key"), row.get("minute"));
-            (key, usize::try_from(n).unwrap_or(usize::MAX))
-        })
-        .collect();
-    let n_given = conversions.len();
-    let mut kept = Vec::with_capacity(n_given);
-    for conversion in conversions {
-        if let Some(address_key) = &conversion.address_key {
-            let n = n_waiting
-                .entry((address_key.clone(), minute(&conversion)))
-                .or_default();
-            if *n >= max_per_minute {
-                continue;
-            }
-            *n += 1;
-        }
-        kept.push((conversion, Found::default()));
-    }
-    conversion_insert_rows(transaction, &kept).await?;
-    Ok((n_given - kept.len()) as u64)
+        .await
 }
 
 /// Waiting conversions that are due for a look, those that wait longest first.
