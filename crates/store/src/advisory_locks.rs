@@ -14,14 +14,9 @@ pub const PARTITION_CREATION: i64 = 0x7761_7970_6f73_7402;
 /// once would add them twice.
 pub const RECOUNT_REPAIR: i64 = 0x7761_7970_6f73_7406;
 
-/// Held by the links-api that delivers changed records to Redis. It must differ from
-/// [`PARTITION_CREATION`], whose number it once had: the one then silently kept the
-/// other from its work.
-pub const CHANGE_RELAY: i64 = 0x7761_7970_6f73_7407;
-
-/// Every lock with one key. `0x…7403`, `…7404` and `…7405` belonged to earlier
-/// versions and stay unused.
-pub const SINGLE_KEYS: [i64; 4] = [MIGRATION, PARTITION_CREATION, RECOUNT_REPAIR, CHANGE_RELAY];
+/// Every lock with one key. `0x…7403`, `…7404`, `…7405` and `…7407` belonged to
+/// earlier versions and stay unused.
+pub const SINGLE_KEYS: [i64; 3] = [MIGRATION, PARTITION_CREATION, RECOUNT_REPAIR];
 
 /// The first key of an account's lock; the second is [`account_key`]. `pg_locks` shows
 /// them as `classid` and `objid`. See [`crate::ledger::account_lock`].
