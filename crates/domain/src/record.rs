@@ -179,13 +179,25 @@ pub struct LinkRecord {
 impl LinkRecord {
     /// Every name that the link is stored under.
     pub fn keys(&self) -> Vec<RecordKey> {
-        let short = RecordKey::Link {
+        let keys = [Some(self.short_key()), self.tracker_key(), self.code_key()];
+        keys.into_iter().flatten().collect()
+    }
+
+    pub fn short_key(&self) -> RecordKey {
+        RecordKey::Link {
             host: self.short_host.clone(),
             id: self.link_id.clone(),
-        };
-        let tracker = self.tracker.as_ref().map(|t| RecordKey::Tracker(t.token));
-        let code = self.code.as_ref().map(|c| RecordKey::Code(c.code.clone()));
-        [Some(short), tracker, code].into_iter().flatten().collect()
+        }
+    }
+
+    pub fn tracker_key(&self) -> Option<RecordKey> {
+        let tracker = self.tracker.as_ref();
+        tracker.map(|tracker| RecordKey::Tracker(tracker.token))
+    }
+
+    pub fn code_key(&self) -> Option<RecordKey> {
+        let code = self.code.as_ref();
+        code.map(|code| RecordKey::Code(code.code.clone()))
     }
 }
 

@@ -16,15 +16,15 @@ use platform::{
     cache::{Cache, CacheUnavailable},
     occasional::Occasional,
 };
-use store::pool::GenericClient;
+use serde::Serialize;
+use store::pool::{GenericClient, Object};
 use subtle::ConstantTimeEq as _;
-use tokio_postgres::types::ToSql;
 
 use crate::{
     error::{ApiError, Refused, Surface},
     serve::Services,
 };
-use query::{HOLDS_HOST, LinkNames};
+use query::LinkNames;
 pub use query::{LINK_COLUMNS, destination, link, link_find_all};
 pub use relay::{Relay, RelayMetrics, forget_old as forget_old_changes};
 
@@ -142,36 +142,7 @@ async fn list_hosts(
     path: web::Path<(String, String)>,
     services: web::Data<Services>,
 ) -> Result<HttpResponse, Refused> {
-    let answer = async {
-        require_token(&request, &services)?;
-        let (host, id) = path.into_inner();
-        let client = services.pools.origin.get().await?;
-        let statement = client
-            .prepare_cached(
-                "SELECT account_id FROM domains WHERE host = $1 AND status <> 'pending'",
-            )
-            .await?;
-        let holder = client.query_opt(&statement, &[&host]).await?;
-        let account_id: Option<i64> = holder.map(|row| row.get("account_id"));
-        // By the links' index, so that the work is that of the links which are found,
-        // however many domains there are.
-        let (condition, parameters): (_, &[&(dyn ToSql + Sync)]) = match &account_id {
-            Some(account_id) => ("AND l.account_id = $2", &[&id, account_id]),
-            None => ("", &[&id]),
-        };
-        let sql = format!(
-            "SELECT d.host
-             FROM links l
-             JOIN domains d ON d.id = l.domain_id
-             WHERE l.short_id = $1 {condition}
-             LIMIT 2"
-        );
-        let statement = client.prepare_cached(&sql).await?;
-        let rows = client.query(&statement, parameters).await?;
-        let hosts: Vec<String> = rows.iter().map(|row| row.get("host")).collect();
-        Ok(HttpResponse::Ok().json(hosts))
-    };
-    answer.await.map_err(refused)
+    list_names(&request, path, &services, query::host_find_all).await
 }
 
 async fn list_slugs(
@@ -179,22 +150,21 @@ async fn list_slugs(
     path: web::Path<(String, String)>,
     services: web::Data<Services>,
 ) -> Result<HttpResponse, Refused> {
+    list_names(&request, path, &services, query::slug_find_all).await
+}
+
+/// Answers what a query finds of a host and a short id.
+async fn list_names(
+    request: &HttpRequest,
+    path: web::Path<(String, String)>,
+    services: &Services,
+    find: impl AsyncFnOnce(&Object, &str, &str) -> Result<Vec<String>, ApiError>,
+) -> Result<HttpResponse, Refused> {
     let answer = async {
-        require_token(&request, &services)?;
+        require_token(request, services)?;
         let (host, id) = path.into_inner();
         let client = services.pools.origin.get().await?;
-        let sql = format!(
-            "SELECT DISTINCT l.short_id
-             FROM domains d
-             JOIN links l ON l.domain_id = d.id AND l.is_slug
-                 AND lower(l.short_id COLLATE \"C\") = lower($2::text COLLATE \"C\")
-             WHERE d.host = $1 AND {HOLDS_HOST}
-             LIMIT 2"
-        );
-        let statement = client.prepare_cached(&sql).await?;
-        let rows = client.query(&statement, &[&host, &id]).await?;
-        let slugs: Vec<String> = rows.iter().map(|row| row.get("short_id")).collect();
-        Ok(HttpResponse::Ok().json(slugs))
+        Ok(HttpResponse::Ok().json(find(&client, &host, &id).await?))
     };
     answer.await.map_err(refused)
 }
@@ -212,37 +182,18 @@ struct Found {
     version: i64,
 }
 
+impl Found {
+    fn new(record: &impl Serialize, version: i64) -> Result<Self, ApiError> {
+        Ok(Self {
+            json: serde_json::to_vec(record).map_err(ApiError::internal)?,
+            version,
+        })
+    }
+}
+
 async fn find(client: &impl GenericClient, key: &RecordKey) -> Result<Option<Found>, ApiError> {
-    fn found<R: serde::Serialize>(
-        record: Option<R>,
-        version: impl Fn(&R) -> i64,
-    ) -> Result<Option<Found>, ApiError> {
-        record
-            .map(|record| {
-                Ok(Found {
-                    json: serde_json::to_vec(&record).map_err(ApiError::internal)?,
-                    version: version(&record),
-                })
-            })
-            .transpose()
-    }
-    match key {
-        RecordKey::Link { host, id } => {
-            found(query::link_find_by_short_id(client, host, id).await?, |r| {
-                r.version
-            })
-        }
-        RecordKey::Tracker(token) => found(query::link_find_by_token(client, *token).await?, |r| {
-            r.version
-        }),
-        RecordKey::Code(code) => {
-            found(query::link_find_by_code(client, code).await?, |r| r.version)
-        }
-        RecordKey::Offer(id) => found(query::offer_find(client, *id).await?, |r| r.version),
-        RecordKey::Campaign(id) => found(query::campaign_find(client, id).await?, |r| r.version),
-        RecordKey::List(id) => found(query::list_find(client, *id).await?, |r| r.version),
-        RecordKey::Account(id) => found(query::account_find(client, *id).await?, |r| r.version),
-    }
+    let mut found = find_all(client, HashSet::from([key.clone()])).await?;
+    Ok(found.remove(key))
 }
 
 /// The records of these keys. Links, of which there may be many, in a query for each kind
@@ -253,30 +204,56 @@ async fn find_all(
 ) -> Result<HashMap<RecordKey, Found>, ApiError> {
     let mut names = LinkNames::default();
     let mut others = Vec::new();
-    for key in &keys {
+    for key in keys {
         match key {
             RecordKey::Link { host, id } => {
-                names.hosts.push(host.clone());
+                names.hosts.push(host);
                 names.short_ids.push(id.as_str().to_owned());
             }
             RecordKey::Tracker(token) => names.tokens.push(token.as_uuid()),
             RecordKey::Code(code) => names.codes.push(code.as_str().to_owned()),
-            _ => others.push(key),
+            RecordKey::Offer(_)
+            | RecordKey::Campaign(_)
+            | RecordKey::List(_)
+            | RecordKey::Account(_) => others.push(key),
         }
     }
     let mut all = HashMap::new();
-    for link in query::link_find_by_names(client, &names).await? {
-        let json = serde_json::to_vec(&link).map_err(ApiError::internal)?;
-        for key in link.keys().into_iter().filter(|key| keys.contains(key)) {
-            let (json, version) = (json.clone(), link.version);
-            all.insert(key, Found { json, version });
-        }
+    for (key, link) in query::link_find_by_names(client, &names).await? {
+        all.insert(key, Found::new(&link, link.version)?);
     }
-    let found = others.iter().map(|key| find(client, key));
+    let found = others.iter().map(|key| find_other(client, key));
     let found = futures_util::future::try_join_all(found).await?;
-    let pairs = others.into_iter().cloned().zip(found);
+    let pairs = others.into_iter().zip(found);
     all.extend(pairs.filter_map(|(key, found)| Some((key, found?))));
     Ok(all)
+}
+
+/// A record that is no link's: those are found by [`query::link_find_by_names`].
+async fn find_other(
+    client: &impl GenericClient,
+    key: &RecordKey,
+) -> Result<Option<Found>, ApiError> {
+    let found = match key {
+        RecordKey::Link { .. } | RecordKey::Tracker(_) | RecordKey::Code(_) => None,
+        RecordKey::Offer(id) => {
+            let offer = query::offer_find(client, *id).await?;
+            offer.map(|offer| Found::new(&offer, offer.version))
+        }
+        RecordKey::Campaign(id) => {
+            let campaign = query::campaign_find(client, id).await?;
+            campaign.map(|campaign| Found::new(&campaign, campaign.version))
+        }
+        RecordKey::List(id) => {
+            let list = query::list_find(client, *id).await?;
+            list.map(|list| Found::new(&list, list.version))
+        }
+        RecordKey::Account(id) => {
+            let account = query::account_find(client, *id).await?;
+            account.map(|account| Found::new(&account, account.version))
+        }
+    };
+    found.transpose()
 }
 
 fn require_token(request: &HttpRequest, services: &Services) -> Result<(), ApiError> {

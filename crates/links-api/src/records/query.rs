@@ -10,7 +10,7 @@ use domain::{
     postback::{PostbackMode, SigningKey},
     record::{
         AccountRecord, AccountStatus, Bound, CampaignRecord, CampaignStatus, CodeUrl, LinkRecord,
-        LinkStatus, ListRecord, OfferRecord, OfferStatus, Tracker,
+        LinkStatus, ListRecord, OfferRecord, OfferStatus, RecordKey, Tracker,
     },
 };
 use serde::de::DeserializeOwned;
@@ -33,7 +33,7 @@ const LINK_FROM: &str = "FROM links l JOIN domains d ON d.id = l.domain_id";
 
 /// Whether links on domain `d` are found by its host: those of the account that holds the
 /// host. Where none does any more, its last links go on.
-pub(super) const HOLDS_HOST: &str = "
+const HOLDS_HOST: &str = "
     d.ownership <> 'refused'
     AND (d.status <> 'pending' OR NOT EXISTS (
         SELECT FROM domains holder WHERE holder.host = d.host AND holder.status <> 'pending'
@@ -41,42 +41,6 @@ pub(super) const HOLDS_HOST: &str = "
 ";
 /// Of several links of one host and short id, which `DISTINCT ON` keeps.
 const LATEST_PROOF_FIRST: &str = "ORDER BY d.host, l.short_id, d.proved_at DESC NULLS LAST";
-
-pub async fn link_find_by_short_id(
-    client: &impl GenericClient,
-    host: &str,
-    id: &ShortId,
-) -> Result<Option<LinkRecord>, ApiError> {
-    let sql = format!(
-        "SELECT DISTINCT ON (d.host, l.short_id) {LINK_COLUMNS}
-         {LINK_FROM}
-         WHERE d.host = $1 AND l.short_id = $2 AND {HOLDS_HOST}
-         {LATEST_PROOF_FIRST}"
-    );
-    let statement = client.prepare_cached(&sql).await?;
-    let row = client.query_opt(&statement, &[&host, &id.as_str()]).await?;
-    row.map(|row| link(&row)).transpose()
-}
-
-pub async fn link_find_by_token(
-    client: &impl GenericClient,
-    token: TrackerToken,
-) -> Result<Option<LinkRecord>, ApiError> {
-    let sql = format!("SELECT {LINK_COLUMNS} {LINK_FROM} WHERE l.tracker_token = $1");
-    let statement = client.prepare_cached(&sql).await?;
-    let row = client.query_opt(&statement, &[&token.as_uuid()]).await?;
-    row.map(|row| link(&row)).transpose()
-}
-
-pub async fn link_find_by_code(
-    client: &impl GenericClient,
-    code: &LinkCode,
-) -> Result<Option<LinkRecord>, ApiError> {
-    let sql = format!("SELECT {LINK_COLUMNS} {LINK_FROM} WHERE l.code = $1");
-    let statement = client.prepare_cached(&sql).await?;
-    let row = client.query_opt(&statement, &[&code.as_str()]).await?;
-    row.map(|row| link(&row)).transpose()
-}
 
 /// Names of links, as many as there may be of each kind.
 #[derive(Debug, Default)]
@@ -88,11 +52,12 @@ pub struct LinkNames {
     pub codes: Vec<String>,
 }
 
-/// Every link that has one of these names, in a query for each kind of name.
+/// The links that have one of these names, each by that name alone: a query for each kind
+/// of name.
 pub async fn link_find_by_names(
     client: &impl GenericClient,
     names: &LinkNames,
-) -> Result<Vec<LinkRecord>, ApiError> {
+) -> Result<Vec<(RecordKey, LinkRecord)>, ApiError> {
     let by_short_id = format!(
         "SELECT DISTINCT ON (d.host, l.short_id) {LINK_COLUMNS}
          {LINK_FROM}
@@ -102,21 +67,75 @@ pub async fn link_find_by_names(
     );
     let by_token = format!("SELECT {LINK_COLUMNS} {LINK_FROM} WHERE l.tracker_token = ANY($1)");
     let by_code = format!("SELECT {LINK_COLUMNS} {LINK_FROM} WHERE l.code = ANY($1)");
-    let mut rows = Vec::new();
+    let mut found = Vec::new();
     if !names.hosts.is_empty() {
-        let statement = client.prepare_cached(&by_short_id).await?;
-        let parameters: [&(dyn ToSql + Sync); 2] = [&names.hosts, &names.short_ids];
-        rows.extend(client.query(&statement, &parameters).await?);
+        let links = link_query(client, &by_short_id, &[&names.hosts, &names.short_ids]).await?;
+        found.extend(links.into_iter().map(|link| (link.short_key(), link)));
     }
     if !names.tokens.is_empty() {
-        let statement = client.prepare_cached(&by_token).await?;
-        rows.extend(client.query(&statement, &[&names.tokens]).await?);
+        let links = link_query(client, &by_token, &[&names.tokens]).await?;
+        let named = |link: LinkRecord| Some((link.tracker_key()?, link));
+        found.extend(links.into_iter().filter_map(named));
     }
     if !names.codes.is_empty() {
-        let statement = client.prepare_cached(&by_code).await?;
-        rows.extend(client.query(&statement, &[&names.codes]).await?);
+        let links = link_query(client, &by_code, &[&names.codes]).await?;
+        let named = |link: LinkRecord| Some((link.code_key()?, link));
+        found.extend(links.into_iter().filter_map(named));
     }
+    Ok(found)
+}
+
+async fn link_query(
+    client: &impl GenericClient,
+    sql: &str,
+    parameters: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<LinkRecord>, ApiError> {
+    let statement = client.prepare_cached(sql).await?;
+    let rows = client.query(&statement, parameters).await?;
     rows.iter().map(link).collect()
+}
+
+/// The short domains with a link of this short id, at most two: the account's that holds
+/// `host`, or anybody's where none does.
+pub async fn host_find_all(
+    client: &impl GenericClient,
+    host: &str,
+    id: &str,
+) -> Result<Vec<String>, ApiError> {
+    let statement = client
+        .prepare_cached("SELECT account_id FROM domains WHERE host = $1 AND status <> 'pending'")
+        .await?;
+    let holder = client.query_opt(&statement, &[&host]).await?;
+    let account_id: Option<i64> = holder.map(|row| row.get("account_id"));
+    // By the links' index, so that the work is that of the links which are found, however
+    // many domains there are.
+    let (condition, parameters): (_, &[&(dyn ToSql + Sync)]) = match &account_id {
+        Some(account_id) => ("AND l.account_id = $2", &[&id, account_id]),
+        None => ("", &[&id]),
+    };
+    let sql = format!("SELECT d.host {LINK_FROM} WHERE l.short_id = $1 {condition} LIMIT 2");
+    let statement = client.prepare_cached(&sql).await?;
+    let rows = client.query(&statement, parameters).await?;
+    Ok(rows.iter().map(|row| row.get("host")).collect())
+}
+
+/// The slugs of a host that are this short id in upper or lower case, at most two.
+pub async fn slug_find_all(
+    client: &impl GenericClient,
+    host: &str,
+    id: &str,
+) -> Result<Vec<String>, ApiError> {
+    let sql = format!(
+        "SELECT DISTINCT l.short_id
+         FROM domains d
+         JOIN links l ON l.domain_id = d.id AND l.is_slug
+             AND lower(l.short_id COLLATE \"C\") = lower($2::text COLLATE \"C\")
+         WHERE d.host = $1 AND {HOLDS_HOST}
+         LIMIT 2"
+    );
+    let statement = client.prepare_cached(&sql).await?;
+    let rows = client.query(&statement, &[&host, &id]).await?;
+    Ok(rows.iter().map(|row| row.get("short_id")).collect())
 }
 
 /// Every link whose row has one of these keys, by key.
@@ -125,9 +144,7 @@ pub async fn link_find_all(
     keys: &[i64],
 ) -> Result<Vec<LinkRecord>, ApiError> {
     let sql = format!("SELECT {LINK_COLUMNS} {LINK_FROM} WHERE l.id = ANY($1)");
-    let statement = client.prepare_cached(&sql).await?;
-    let rows = client.query(&statement, &[&keys]).await?;
-    rows.iter().map(link).collect()
+    link_query(client, &sql, &[&keys]).await
 }
 
 pub async fn campaign_find(

@@ -497,6 +497,35 @@ async fn a_proof_that_is_gone_for_seven_checks_ends() {
     let dns = &owned["proof"]["dns"];
     net.names.set_text(&dns["name"], &dns["value"]);
     wait_for("the old link's end", 404, click).await;
+
+    // What changes of it does not bring it back: it has another name, by which it is found.
+    let named = "UPDATE links
+        SET tracker_host = 'moved.example', tracker_token = gen_random_uuid()
+        WHERE short_id = 'spring'";
+    net.api.world.db.batch_execute(named).await.unwrap();
+    let id = link["shortUrl"]
+        .as_str()
+        .unwrap()
+        .rsplit('/')
+        .next()
+        .unwrap();
+    let key = &net.api.tenant.key;
+    for status in ["deactivated", "active"] {
+        let path = format!("/api/v2/links/{id}");
+        let body = json!({ "status": status });
+        let (code, answer) = net
+            .api
+            .client
+            .call(key, Method::PATCH, &path, Some(&body))
+            .await;
+        assert_eq!(code, 200, "{answer}");
+    }
+    wait_for("the deliveries", 0, async || {
+        let sql = "SELECT count(*) FROM changes WHERE delivery IS NULL";
+        net.api.world.count(sql).await
+    })
+    .await;
+    assert_eq!(click().await, 404);
     // Redis has lost its number of deliveries as well.
     edge.expect_in_log("deliveries of changes are missing on the channel");
     edge.stop();
