@@ -4,6 +4,7 @@ pub mod admin;
 pub mod amqp;
 pub mod backoff;
 pub mod cache;
+pub mod circuit_breaker;
 pub mod health;
 pub mod occasional;
 pub mod service;

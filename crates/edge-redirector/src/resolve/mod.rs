@@ -101,36 +101,33 @@ impl Resolver {
         let found = self.links.get_or_kept((host, id), async |(host, id)| {
             self.route(&RecordKey::Link { host, id }).await
         });
-        match found.await {
-            Ok(found) => Ok(found),
-            Err(no_answer) => self.left(no_answer).await,
-        }
+        self.found_or_kept(found.await).await
     }
 
     pub async fn tracker(&self, token: TrackerToken) -> Found<Route> {
         let found = self.trackers.get_or_kept(token, async |token| {
             self.route(&RecordKey::Tracker(token)).await
         });
-        match found.await {
-            Ok(found) => Ok(found),
-            Err(no_answer) => self.left(no_answer).await,
-        }
+        self.found_or_kept(found.await).await
     }
 
     pub async fn code(&self, code: LinkCode) -> Found<Route> {
         let found = self
             .codes
             .get_or_kept(code, async |code| self.route(&RecordKey::Code(code)).await);
-        match found.await {
-            Ok(found) => Ok(found),
-            Err(no_answer) => self.left(no_answer).await,
-        }
+        self.found_or_kept(found.await).await
     }
 
-    /// What is left of a link if nothing answers: as it was kept, unless something that it
-    /// depends on is known to have changed since.
-    async fn left(&self, no_answer: NoAnswer<Route>) -> Found<Route> {
-        let NoAnswer { error, kept } = no_answer;
+    /// A link, or if nothing answers what is kept of it, unless something that it depends
+    /// on is known to have changed since.
+    async fn found_or_kept(
+        &self,
+        found: Result<Option<Arc<Route>>, NoAnswer<Route>>,
+    ) -> Found<Route> {
+        let NoAnswer { error, kept } = match found {
+            Ok(found) => return Ok(found),
+            Err(no_answer) => no_answer,
+        };
         let route = kept.ok_or_else(|| error.clone())?;
         let link = &route.link;
         let account = self.accounts.kept(&link.account_id).await;

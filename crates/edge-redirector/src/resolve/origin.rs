@@ -1,18 +1,12 @@
 //! The origin: links-api's internal port.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use domain::{
     id::ShortId,
     record::{Change, RecordKey},
 };
-use platform::settings::Secret;
+use platform::{circuit_breaker::CircuitBreaker, settings::Secret};
 use reqwest::{Client, StatusCode};
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
@@ -41,15 +35,12 @@ pub struct Origin {
     token: Secret,
     timeout: Duration,
     places: Arc<Semaphore>,
-    started: Instant,
-    /// Milliseconds after `started` until which it is left alone; 0 if its last answer was
-    /// good.
-    left_alone_until_ms: Arc<AtomicU64>,
+    breaker: CircuitBreaker,
 }
 
 impl Origin {
     /// How long it is left alone after it failed: what hangs on it would hang once more.
-    const PAUSE_MS: u64 = 500;
+    const PAUSE: Duration = Duration::from_millis(500);
 
     pub fn new(url: &str, token: Secret, timeout: Duration) -> Result<Self, reqwest::Error> {
         let client = Client::builder()
@@ -64,14 +55,13 @@ impl Origin {
             token,
             timeout,
             places: Arc::new(Semaphore::new(MAX_REQUESTS)),
-            started: Instant::now(),
-            left_alone_until_ms: Arc::default(),
+            breaker: CircuitBreaker::new(Self::PAUSE),
         })
     }
 
     /// The record as JSON, `None` if there is none.
     pub async fn find(&self, key: &RecordKey) -> Result<Option<Vec<u8>>, OriginUnavailable> {
-        if !self.may_ask() {
+        if !self.breaker.may_ask() {
             return Err(OriginUnavailable::LeftAlone);
         }
         self.find_now(key).await
@@ -98,34 +88,11 @@ impl Origin {
             .get(format!("{}/{path}", self.url))
             .bearer_auth(self.token.reveal());
         let response = request.send().await;
-        let until_ms = match &response {
-            Ok(_) => 0,
-            Err(_) => self.next_ms(),
-        };
-        self.left_alone_until_ms.store(until_ms, Ordering::Relaxed);
-        Ok(response?)
-    }
-
-    /// When it may be asked again, if it fails now.
-    fn next_ms(&self) -> u64 {
-        let now_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        now_ms.saturating_add(Self::PAUSE_MS)
-    }
-
-    /// After a failure and a pause one caller finds out how it is, and the others go on
-    /// without it: they would all wait for a frozen one.
-    fn may_ask(&self) -> bool {
-        let until_ms = self.left_alone_until_ms.load(Ordering::Relaxed);
-        if until_ms == 0 {
-            return true;
+        match &response {
+            Ok(_) => self.breaker.succeeded(),
+            Err(_) => self.breaker.failed(),
         }
-        let (next_ms, order) = (self.next_ms(), Ordering::Relaxed);
-        let is_over = until_ms.saturating_add(Self::PAUSE_MS) <= next_ms;
-        let until = &self.left_alone_until_ms;
-        is_over
-            && until
-                .compare_exchange(until_ms, next_ms, order, order)
-                .is_ok()
+        Ok(response?)
     }
 
     /// The short domains with a link of this id, as seen from a host.
@@ -134,7 +101,7 @@ impl Origin {
         host: &str,
         id: &ShortId,
     ) -> Result<Vec<String>, OriginUnavailable> {
-        if !self.may_ask() {
+        if !self.breaker.may_ask() {
             return Err(OriginUnavailable::LeftAlone);
         }
         self.list(&format!("hosts/{host}/{id}")).await
@@ -143,7 +110,7 @@ impl Origin {
     /// The slugs of a host that are this id in upper or lower case, at most two. A links-api
     /// from before this question knows of none.
     pub async fn slugs(&self, host: &str, id: &ShortId) -> Result<Vec<ShortId>, OriginUnavailable> {
-        if !self.may_ask() {
+        if !self.breaker.may_ask() {
             return Err(OriginUnavailable::LeftAlone);
         }
         match self.list(&format!("slugs/{host}/{id}")).await {

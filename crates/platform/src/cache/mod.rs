@@ -4,17 +4,14 @@
 
 mod subscription;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 
-use crate::settings::{Explained, Secret, server_url};
+use crate::{
+    circuit_breaker::CircuitBreaker,
+    settings::{Explained, Secret, server_url},
+};
 pub use subscription::Subscription;
 
 /// The settings of the cache, the same for every service that uses it.
@@ -86,25 +83,39 @@ pub struct Delivery<'a> {
     pub number: i64,
 }
 
-/// KEYS: the record's. ARGV: record, version, seconds to live. Whoever read an
-/// older version and comes late changes nothing.
-const PUT_UNLESS_OLDER: &str = "
-    local there = redis.call('GET', KEYS[1])
-    if there then
-        local read, record = pcall(cjson.decode, there)
-        if read and type(record) == 'table' and type(record.version) == 'number'
-            and record.version > tonumber(ARGV[2]) then
-            return 0
+/// The rule of both scripts: whoever read an older version and comes late changes nothing.
+macro_rules! put_unless_older {
+    () => {
+        "
+    local function put_unless_older(key, json, version, ttl)
+        local there = redis.call('GET', key)
+        if there then
+            local read, record = pcall(cjson.decode, there)
+            if read and type(record) == 'table' and type(record.version) == 'number'
+                and record.version > tonumber(version) then
+                return 0
+            end
         end
-    end
-    redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[3])
-    return 1";
+        redis.call('SET', key, json, 'EX', ttl)
+        return 1
+    end"
+    };
+}
+
+/// KEYS: the record's. ARGV: record, version, seconds to live.
+const PUT: &str = concat!(
+    put_unless_older!(),
+    "
+    return put_unless_older(KEYS[1], ARGV[1], ARGV[2], ARGV[3])"
+);
 
 /// KEYS: the number's, the records'. ARGV: the expected number or '', the new number, the
 /// channel, seconds to live, how many records, each record's (name, version or '', JSON),
 /// messages. The number is written first of all: a Redis that refuses writes refuses
 /// this one, before anything is changed or said.
-const DELIVER: &str = "
+const DELIVER: &str = concat!(
+    put_unless_older!(),
+    "
     if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then
         return 0
     end
@@ -115,17 +126,7 @@ const DELIVER: &str = "
         if version == '' then
             redis.call('DEL', KEYS[i + 1])
         else
-            local there = redis.call('GET', KEYS[i + 1])
-            local is_newer = false
-            if there then
-                local read, record = pcall(cjson.decode, there)
-                is_newer = read and type(record) == 'table'
-                    and type(record.version) == 'number'
-                    and record.version > tonumber(version)
-            end
-            if not is_newer then
-                redis.call('SET', KEYS[i + 1], json, 'EX', ARGV[4])
-            end
+            put_unless_older(KEYS[i + 1], json, version, ARGV[4])
         end
     end
     for i = 1, n_records do
@@ -134,7 +135,8 @@ const DELIVER: &str = "
     for i = 3 * n_records + 6, #ARGV do
         redis.call('PUBLISH', ARGV[3], ARGV[i])
     end
-    return 1";
+    return 1"
+);
 
 /// A connection to Redis and the prefix of our keys.
 #[derive(Clone)]
@@ -144,15 +146,12 @@ pub struct Cache {
     prefix: Arc<str>,
     timeout: Duration,
     is_insistent: bool,
-    started: Instant,
-    /// Milliseconds after `started` until which Redis is left alone; 0 if its last
-    /// answer was good.
-    left_alone_until_ms: Arc<AtomicU64>,
+    breaker: CircuitBreaker,
 }
 
 impl Cache {
     /// How long Redis is left alone after it failed.
-    const PAUSE_MS: u64 = 500;
+    const PAUSE: Duration = Duration::from_millis(500);
 
     /// Connects on first use. Fails on a URL that is none. Must be called in
     /// an async runtime.
@@ -170,8 +169,7 @@ impl Cache {
             prefix: settings.redis_prefix.as_str().into(),
             timeout,
             is_insistent: false,
-            started: Instant::now(),
-            left_alone_until_ms: Arc::default(),
+            breaker: CircuitBreaker::new(Self::PAUSE),
         })
     }
 
@@ -215,7 +213,7 @@ impl Cache {
         ttl: Duration,
     ) -> Result<(), CacheUnavailable> {
         let mut command = redis::cmd("EVAL");
-        command.arg(PUT_UNLESS_OLDER).arg(1).arg(self.key(key));
+        command.arg(PUT).arg(1).arg(self.key(key));
         command.arg(json).arg(version).arg(ttl.as_secs().max(1));
         self.bounded(async |connection| command.query_async(connection).await)
             .await
@@ -283,7 +281,7 @@ impl Cache {
         &self,
         call: impl AsyncFnOnce(&mut ConnectionManager) -> redis::RedisResult<T>,
     ) -> Result<T, CacheUnavailable> {
-        if !self.is_insistent && !self.may_ask() {
+        if !self.is_insistent && !self.breaker.may_ask() {
             return Err(CacheUnavailable::LeftAlone);
         }
         let mut connection = self.connection.clone();
@@ -292,35 +290,11 @@ impl Cache {
             Err(_) => Err(CacheUnavailable::TimedOut),
         };
         match result {
-            Ok(_) => self.left_alone_until_ms.store(0, Ordering::Relaxed),
+            Ok(_) => self.breaker.succeeded(),
             Err(_) if self.is_insistent => {}
-            Err(_) => self
-                .left_alone_until_ms
-                .store(self.next_ms(), Ordering::Relaxed),
+            Err(_) => self.breaker.failed(),
         }
         result
-    }
-
-    /// When Redis may be asked again, if it fails now.
-    fn next_ms(&self) -> u64 {
-        let now_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        now_ms.saturating_add(Self::PAUSE_MS)
-    }
-
-    /// After a failure and a pause one caller finds out how Redis is, and the others
-    /// go on without it: they would all wait for a frozen one.
-    fn may_ask(&self) -> bool {
-        let until_ms = self.left_alone_until_ms.load(Ordering::Relaxed);
-        if until_ms == 0 {
-            return true;
-        }
-        let (next_ms, order) = (self.next_ms(), Ordering::Relaxed);
-        let is_over = until_ms.saturating_add(Self::PAUSE_MS) <= next_ms;
-        let until = &self.left_alone_until_ms;
-        is_over
-            && until
-                .compare_exchange(until_ms, next_ms, order, order)
-                .is_ok()
     }
 }
 
