@@ -3,7 +3,7 @@
 use reqwest::{Method, Response, header, redirect};
 use serde_json::{Value, json};
 
-use crate::{openapi::Document, service::Service, world::World};
+use crate::{openapi::Document, service::Service, test_environment::TestEnvironment};
 
 /// A browser that people have.
 pub const BROWSER: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) \
@@ -42,19 +42,19 @@ pub const SCOPES: [&str; 9] = [
 ];
 
 /// An account of its own, with both products; gives its id.
-pub fn create_account(world: &World, name: &str) -> i64 {
+pub fn create_account(test_env: &TestEnvironment, name: &str) -> i64 {
     let products = ["--product", "sms", "--product", "offer_management"];
-    let account = world.admin(&[&["create-account", "--name", name][..], &products].concat());
+    let account = test_env.admin(&[&["create-account", "--name", name][..], &products].concat());
     account["id"].as_i64().expect("an id")
 }
 
 /// A new key of an account.
-pub fn create_key(world: &World, account_id: i64, scopes: &[&str]) -> String {
+pub fn create_key(test_env: &TestEnvironment, account_id: i64, scopes: &[&str]) -> String {
     let account_id = account_id.to_string();
     let scopes = scopes.iter().flat_map(|scope| ["--scope", scope]);
     let args = ["create-key", "--name", "test", "--account", &account_id];
     let args: Vec<_> = args.into_iter().chain(scopes).collect();
-    world.admin(&args)["key"]
+    test_env.admin(&args)["key"]
         .as_str()
         .expect("a key")
         .to_owned()
@@ -62,9 +62,9 @@ pub fn create_key(world: &World, account_id: i64, scopes: &[&str]) -> String {
 
 impl Tenant {
     /// `name` is part of its hosts.
-    pub async fn create(world: &World, api: &Service, name: &str) -> Self {
-        let account_id = create_account(world, name);
-        let key = create_key(world, account_id, &SCOPES);
+    pub async fn create(test_env: &TestEnvironment, api: &Service, name: &str) -> Self {
+        let account_id = create_account(test_env, name);
+        let key = create_key(test_env, account_id, &SCOPES);
         let client = Client::new(api, None);
         let create = async |path: &str, body: Value| client.create(&key, path, &body).await;
         let short_host = format!("{name}.example");

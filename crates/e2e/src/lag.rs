@@ -24,7 +24,7 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 
-use crate::world::World;
+use crate::test_environment::TestEnvironment;
 
 /// Accounts that nobody else uses begin here.
 pub const FIRST_ACCOUNT: i64 = 900_001;
@@ -68,14 +68,14 @@ pub struct LagProbe {
 impl LagProbe {
     /// Of some accounts in turn, `clicks_per_second` of all of them together.
     pub async fn start(
-        world: &World,
+        test_env: &TestEnvironment,
         accounts: impl IntoIterator<Item = i64>,
         clicks_per_second: u32,
     ) -> Self {
-        let (connection, channel) = world.amqp().await;
+        let (connection, channel) = test_env.amqp().await;
         let confirms = channel.confirm_select(ConfirmSelectOptions::default());
         confirms.await.expect("confirms");
-        let topology = world.topology();
+        let topology = test_env.topology();
         topology.declare(&channel).await.expect("the queues");
         let publisher = Publisher {
             _connection: connection,
@@ -85,7 +85,7 @@ impl LagProbe {
             n_published: 0,
         };
         let is_over = Arc::new(AtomicBool::new(false));
-        let db = world.connect().await;
+        let db = test_env.connect().await;
         let task = tokio::spawn(run(publisher, db, clicks_per_second, is_over.clone()));
         Self { is_over, task }
     }

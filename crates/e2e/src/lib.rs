@@ -4,7 +4,6 @@
     reason = "a wrong place in a text fails the test"
 )]
 
-pub mod accounting;
 pub mod balancer;
 pub mod browser;
 pub mod client;
@@ -12,10 +11,11 @@ pub mod console;
 pub mod faults;
 pub mod geoip;
 pub mod lag;
+pub mod load;
 pub mod openapi;
 pub mod producer;
 pub mod proxy;
 pub mod servers;
 pub mod service;
+pub mod test_environment;
 pub mod wait;
-pub mod world;

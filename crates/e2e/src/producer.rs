@@ -13,7 +13,7 @@ use lapin::{
 };
 use platform::amqp::{Topology, confirmed};
 
-use crate::{wait::wait_for, world::World};
+use crate::{test_environment::TestEnvironment, wait::wait_for};
 
 pub struct Producer {
     topology: Topology,
@@ -23,9 +23,9 @@ pub struct Producer {
 }
 
 impl Producer {
-    pub async fn open(world: &World) -> Self {
-        let (connection, channel) = world.amqp().await;
-        let topology = world.topology();
+    pub async fn open(test_env: &TestEnvironment) -> Self {
+        let (connection, channel) = test_env.amqp().await;
+        let topology = test_env.topology();
         topology.declare(&channel).await.expect("the queues");
         let confirms = channel.confirm_select(ConfirmSelectOptions::default());
         confirms.await.expect("confirms");

@@ -87,7 +87,7 @@ impl PrivateServer {
     }
 
     /// It runs and answers, whatever was done to it.
-    pub fn mend(&self) {
+    pub fn restore(&self) {
         match self.folder.path().join("pid").exists() {
             true => self.thaw(),
             false => self.start_again(),

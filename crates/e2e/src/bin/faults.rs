@@ -5,17 +5,17 @@ use std::{panic::AssertUnwindSafe, process::ExitCode, sync::Arc};
 
 use e2e::{
     console::{print, say, until_ended},
-    faults::{FAULTS, Fault, Form, Outcome, PrivateServers},
+    faults::{FAULTS, Fault, Outcome, PrivateServers, Profile},
 };
 use futures_util::FutureExt as _;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 4)]
 async fn main() -> ExitCode {
-    let mut form = Form::FULL;
+    let mut profile = Profile::FULL;
     let mut names = Vec::new();
     for arg in std::env::args().skip(1) {
         match arg.as_str() {
-            "--short" => form = Form::SHORT,
+            "--short" => profile = Profile::SHORT,
             _ => names.push(arg),
         }
     }
@@ -31,20 +31,20 @@ async fn main() -> ExitCode {
     }
     let wanted = |fault: &&Fault| names.is_empty() || names.iter().any(|name| *name == fault.name);
     let faults = FAULTS.iter().filter(wanted).collect();
-    until_ended(run(faults, form)).await
+    until_ended(run(faults, profile)).await
 }
 
-async fn run(faults: Vec<&'static Fault>, form: Form) -> ExitCode {
+async fn run(faults: Vec<&'static Fault>, profile: Profile) -> ExitCode {
     say("starting private servers");
     let servers = Arc::new(PrivateServers::start());
     let mut rows = Vec::new();
     for fault in faults {
         say(&format!("{}: {}", fault.name, fault.what));
-        servers.mend();
+        servers.restore();
         // A fault that panics has failed, and the others go on.
-        let run = AssertUnwindSafe(fault.run(servers.clone(), form));
+        let run = AssertUnwindSafe(fault.run(servers.clone(), profile));
         let outcome = run.catch_unwind().await.ok();
-        for wrong in outcome.iter().flat_map(|outcome| &outcome.audit.wrong) {
+        for wrong in outcome.iter().flat_map(|outcome| &outcome.audit.violations) {
             say(&format!("  {wrong}"));
         }
         print(&line(fault, outcome.as_ref()));
@@ -98,7 +98,7 @@ fn table(rows: &[(&Fault, Option<Outcome>)]) -> String {
             table.push_str(&format!("{:<22} it did not end well\n", fault.name));
             continue;
         };
-        let of = |summary: &e2e::accounting::Summary| {
+        let of = |summary: &e2e::load::Summary| {
             format!("{}/{}", summary.n - summary.n_failed(), summary.n)
         };
         let recovery = outcome.recovery.map_or_else(

@@ -16,7 +16,7 @@ use e2e::{
     console::{print, say, until_ended},
     lag::{FIRST_ACCOUNT, LagProbe, Lags},
     producer::Producer,
-    world::{N_PARTITIONS, World},
+    test_environment::{N_PARTITIONS, TestEnvironment},
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -41,14 +41,14 @@ async fn main() -> ExitCode {
 }
 
 async fn run(rate: usize, n_clicks: usize) -> ExitCode {
-    let world = World::new().await;
-    let api = world.start_api();
-    let worker = world.start_worker();
+    let test_env = TestEnvironment::new().await;
+    let api = test_env.start_api();
+    let worker = test_env.start_worker();
     let busy = Busy {
-        tenant: Tenant::create(&world, &api, "busy").await,
+        tenant: Tenant::create(&test_env, &api, "busy").await,
         client: Client::new(&api, None),
-        producer: Producer::open(&world).await,
-        world: &world,
+        producer: Producer::open(&test_env).await,
+        test_env: &test_env,
         rate,
     };
     // In another queue: a neighbour in the same one waits behind what is before it.
@@ -63,7 +63,7 @@ async fn run(rate: usize, n_clicks: usize) -> ExitCode {
     ));
     for phase in Phase::ALL {
         busy.prepare(phase, n_clicks).await;
-        let probe = LagProbe::start(&world, [neighbour], CLICKS_PER_SECOND).await;
+        let probe = LagProbe::start(&test_env, [neighbour], CLICKS_PER_SECOND).await;
         busy.work(phase).await;
         let lags = probe.finish().await;
         print(&row(phase, &lags));
@@ -126,7 +126,7 @@ impl Phase {
 }
 
 struct Busy<'w> {
-    world: &'w World,
+    test_env: &'w TestEnvironment,
     tenant: Tenant,
     client: Client,
     producer: Producer,
@@ -157,7 +157,7 @@ impl Busy<'_> {
                         .await;
                 }
                 let sql = "SELECT id, contact_phone FROM links WHERE contact_phone IS NOT NULL";
-                let links = self.world.db.query(sql, &[]).await.expect(sql);
+                let links = self.test_env.db.query(sql, &[]).await.expect(sql);
                 let links = links
                     .iter()
                     .map(|row| (row.get(0), row.get::<_, String>(1)));
@@ -202,7 +202,7 @@ impl Busy<'_> {
                 self.wait_for_burst().await;
             }
             Phase::Dump => {
-                let url = &self.world.env()["DATABASE_URL"];
+                let url = &self.test_env.env()["DATABASE_URL"];
                 let mut dump = Command::new("pg_dump")
                     .args(["--file", "/dev/null", url])
                     .stdout(Stdio::null())
@@ -289,7 +289,7 @@ impl Busy<'_> {
     async fn wait_for(&self, table: &str, n_rows: usize) {
         let account_id = self.account_id();
         let sql = format!("SELECT count(*) FROM {table} WHERE account_id = {account_id}");
-        while self.world.count(&sql).await < i64::try_from(n_rows).expect("few rows") {
+        while self.test_env.count(&sql).await < i64::try_from(n_rows).expect("few rows") {
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     }
@@ -297,7 +297,7 @@ impl Busy<'_> {
     async fn wait_for_burst(&self) {
         let n_burst = i64::try_from(N_BURST).expect("few clicks");
         let sql = "SELECT count(*) FROM clicks WHERE 'burst' = ANY (bot_reasons)";
-        while self.world.count(sql).await < n_burst {
+        while self.test_env.count(sql).await < n_burst {
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     }

@@ -10,9 +10,9 @@ use std::{
 };
 
 use e2e::{
-    accounting::{Audit, Summary, Traffic},
     console::{print, say, until_ended},
-    faults::{Form, Plan, PrivateServers, Stage},
+    faults::{PrivateServers, Profile, Setup, Testbed},
+    load::{Audit, Summary, Traffic},
 };
 use plotters::prelude::{
     ChartBuilder, Color as _, IntoDrawingArea as _, LineSeries, PathElement, RGBColor, SVGBackend,
@@ -61,13 +61,13 @@ async fn main() -> ExitCode {
 async fn run(time: Duration, svg: &Path) -> ExitCode {
     say("starting private servers and services");
     let servers = Arc::new(PrivateServers::start());
-    let form = Form {
+    let profile = Profile {
         traffic: TRAFFIC,
         n_links: 5000,
-        ..Form::FULL
+        ..Profile::FULL
     };
-    let mut stage = Stage::set(servers, &Plan::default(), form).await;
-    let pids = stage.pids();
+    let mut testbed = Testbed::start(servers, &Setup::default(), profile).await;
+    let pids = testbed.pids();
     let mut looks: BTreeMap<&str, Vec<Look>> = BTreeMap::new();
     let start = Instant::now();
     let mut ticks = tokio::time::interval(INTERVAL);
@@ -80,38 +80,51 @@ async fn run(time: Duration, svg: &Path) -> ExitCode {
                 .push(look(*pid, start.elapsed()));
         }
         if start.elapsed().as_secs() % 60 < INTERVAL.as_secs() {
-            let n = stage.load.book().redirects.len();
+            let n = testbed.load.expectations().redirects.len();
             say(&format!(
                 "{:>4} s, {n} redirects",
                 start.elapsed().as_secs()
             ));
         }
     }
-    stage.load.stop().await;
-    let recovery = stage.wait_for_clicks(&Default::default()).await;
-    stage.wait_for_conversions(&Default::default()).await;
-    let empty = stage.wait_for_empty_spools().await;
-    let book = std::mem::take(&mut *stage.load.book());
-    let n_unrecorded = stage.n_unrecorded().await;
-    let mut audit = Audit::of(&book, &stage.world, &Default::default(), n_unrecorded).await;
+    testbed.load.stop().await;
+    let recovery = testbed.wait_for_clicks(&Default::default()).await;
+    testbed.wait_for_conversions(&Default::default()).await;
+    let empty = testbed.wait_for_empty_spools().await;
+    let expectations = std::mem::take(&mut *testbed.load.expectations());
+    let n_unrecorded = testbed.n_unrecorded().await;
+    let mut audit = Audit::of(
+        &expectations,
+        &testbed.test_env,
+        &Default::default(),
+        n_unrecorded,
+    )
+    .await;
     if recovery.is_none() {
-        audit.wrong.push("not all was stored".to_owned());
+        audit.violations.push("not all was stored".to_owned());
     }
     if !empty {
-        audit.wrong.push("the spool was not empty again".to_owned());
+        audit
+            .violations
+            .push("the spool was not empty again".to_owned());
     }
-    audit.wrong.extend(stage.clear().await);
-    let redirects = Summary::of(&book.redirects);
-    let others = Summary::of(book.conversion_requests.iter().chain(&book.api_requests));
+    audit.violations.extend(testbed.shut_down().await);
+    let redirects = Summary::of(&expectations.redirects);
+    let others = Summary::of(
+        expectations
+            .conversion_requests
+            .iter()
+            .chain(&expectations.api_requests),
+    );
     for (what, summary) in [("redirects", &redirects), ("other requests", &others)] {
         if summary.n_failed() > 0 {
             audit
-                .wrong
+                .violations
                 .push(format!("{what} failed: {:?}", summary.failures));
         }
     }
     audit
-        .wrong
+        .violations
         .iter()
         .for_each(|wrong| say(&format!("  {wrong}")));
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use tokio_postgres::NoTls;
 
-use super::{Expected, Stage};
+use super::{ExpectedEffects, Testbed};
 use crate::{
     lag::{FIRST_ACCOUNT, LagProbe},
     producer::Producer,
@@ -26,53 +26,61 @@ const MAX_TRIES: u32 = 300;
 
 /// Twice as long as an outage: two minutes where that is one. And never so short that
 /// nobody has to take over.
-fn frozen_time(stage: &Stage) -> Duration {
-    (stage.form.outage * 2).max(Duration::from_secs(6))
+fn frozen_time(testbed: &Testbed) -> Duration {
+    (testbed.profile.outage * 2).max(Duration::from_secs(6))
 }
 
-pub async fn worker_frozen(stage: &mut Stage) -> Expected {
-    let probe = LagProbe::start(&stage.world, OTHERS, OTHERS_CLICKS_PER_SECOND).await;
-    let mut expected = Expected::default();
-    let worker = &stage.workers[0];
+pub async fn worker_frozen(testbed: &mut Testbed) -> ExpectedEffects {
+    let probe = LagProbe::start(&testbed.test_env, OTHERS, OTHERS_CLICKS_PER_SECOND).await;
+    let mut expected = ExpectedEffects::default();
+    let worker = &testbed.workers[0];
     let is_caught = catch_inside_of_a_transaction(
-        stage,
+        testbed,
         || worker.service().signal("STOP"),
         || worker.service().signal("CONT"),
     );
     if !is_caught.await {
-        expected.wrong.push("no transaction was frozen".to_owned());
+        expected
+            .violations
+            .push("no transaction was frozen".to_owned());
     }
-    tokio::time::sleep(frozen_time(stage)).await;
-    stage.workers[0].service().signal("CONT");
-    tokio::time::sleep(stage.form.calm).await;
+    tokio::time::sleep(frozen_time(testbed)).await;
+    testbed.workers[0].service().signal("CONT");
+    tokio::time::sleep(testbed.profile.settle_time).await;
     expected.lags = Some(probe.finish().await);
     expected
 }
 
 /// The worker is gone, and its servers hear nothing of that.
-pub async fn worker_power_cut(stage: &mut Stage) -> Expected {
-    let probe = LagProbe::start(&stage.world, OTHERS, OTHERS_CLICKS_PER_SECOND).await;
-    let mut expected = Expected::default();
+pub async fn worker_power_cut(testbed: &mut Testbed) -> ExpectedEffects {
+    let probe = LagProbe::start(&testbed.test_env, OTHERS, OTHERS_CLICKS_PER_SECOND).await;
+    let mut expected = ExpectedEffects::default();
     let is_caught = catch_inside_of_a_transaction(
-        stage,
-        || stage.proxies.iter().for_each(|proxy| proxy.freeze()),
-        || stage.proxies.iter().for_each(|proxy| proxy.pass()),
+        testbed,
+        || testbed.proxies.iter().for_each(|proxy| proxy.freeze()),
+        || testbed.proxies.iter().for_each(|proxy| proxy.pass()),
     );
     if !is_caught.await {
-        expected.wrong.push("no transaction was cut off".to_owned());
+        expected
+            .violations
+            .push("no transaction was cut off".to_owned());
     }
-    stage.workers[0].kill();
-    tokio::time::sleep(frozen_time(stage)).await;
-    stage.proxies.iter().for_each(|proxy| proxy.pass());
-    tokio::task::block_in_place(|| stage.workers[0].start());
-    tokio::time::sleep(stage.form.calm).await;
+    testbed.workers[0].kill();
+    tokio::time::sleep(frozen_time(testbed)).await;
+    testbed.proxies.iter().for_each(|proxy| proxy.pass());
+    tokio::task::block_in_place(|| testbed.workers[0].start());
+    tokio::time::sleep(testbed.profile.settle_time).await;
     expected.lags = Some(probe.finish().await);
     expected
 }
 
 /// Stops a worker again and again until that leaves a transaction open.
-async fn catch_inside_of_a_transaction(stage: &Stage, stop: impl Fn(), go_on: impl Fn()) -> bool {
-    let db = stage.world.connect().await;
+async fn catch_inside_of_a_transaction(
+    testbed: &Testbed,
+    stop: impl Fn(),
+    go_on: impl Fn(),
+) -> bool {
+    let db = testbed.test_env.connect().await;
     let sql = "SELECT count(*)
                FROM pg_stat_activity
                WHERE datname = current_database()
@@ -99,14 +107,14 @@ const HOT_ACCOUNT: i64 = 900_500;
 const N_NEW_VISITORS: usize = 4_000;
 const LINES_PER_MESSAGE: usize = 500;
 
-pub async fn hot_link(stage: &mut Stage) -> Expected {
-    let probe = LagProbe::start(&stage.world, OTHERS, OTHERS_CLICKS_PER_SECOND).await;
-    let producer = Producer::open(&stage.world).await;
-    // 60,000 in the full form.
-    let n_conversions = stage.form.traffic.requests_per_second as usize * 60;
+pub async fn hot_link(testbed: &mut Testbed) -> ExpectedEffects {
+    let probe = LagProbe::start(&testbed.test_env, OTHERS, OTHERS_CLICKS_PER_SECOND).await;
+    let producer = Producer::open(&testbed.test_env).await;
+    // 60,000 in the full profile.
+    let n_conversions = testbed.profile.traffic.requests_per_second as usize * 60;
     let conversions: Vec<_> = (0..n_conversions).map(conversion_line).collect();
     let clicks: Vec<_> = (0..N_NEW_VISITORS).map(click_line).collect();
-    let db = stage.world.connect().await;
+    let db = testbed.test_env.connect().await;
     for (what, table, lines) in [
         ("the conversions of the link", "conversions", conversions),
         ("its new visitors", "clicks", clicks),
@@ -122,9 +130,9 @@ pub async fn hot_link(stage: &mut Stage) -> Expected {
         })
         .await;
     }
-    Expected {
+    ExpectedEffects {
         lags: Some(probe.finish().await),
-        ..Expected::default()
+        ..ExpectedEffects::default()
     }
 }
 
@@ -157,10 +165,10 @@ const N_REPORTS: usize = 16;
 
 /// Reports of creatives wait for somebody who has that table, as reports wait that read
 /// for long. Meanwhile redirectors find nothing in Redis and ask the origin.
-pub async fn report_storm(stage: &mut Stage) -> Expected {
+pub async fn report_storm(testbed: &mut Testbed) -> ExpectedEffects {
     let mut reports = JoinSet::new();
     for _ in 0..N_REPORTS {
-        let (url, key) = (stage.api_url.clone(), stage.api_key.clone());
+        let (url, key) = (testbed.api_url.clone(), testbed.api_key.clone());
         let url = format!("{url}/api/v2/reports/performance?group_by=creative");
         reports.spawn(async move {
             let client = Client::builder().no_proxy().build().expect("a client");
@@ -172,7 +180,7 @@ pub async fn report_storm(stage: &mut Stage) -> Expected {
             }
         });
     }
-    let (url, name) = (stage.servers.postgres.url.clone(), &stage.world.name);
+    let (url, name) = (testbed.servers.postgres.url.clone(), &testbed.test_env.name);
     let (server, _) = url.rsplit_once('/').expect("a URL with a database");
     let connected = tokio_postgres::connect(&format!("{server}/{name}"), NoTls).await;
     let (mut holder, connection) = connected.expect("PostgreSQL");
@@ -181,8 +189,8 @@ pub async fn report_storm(stage: &mut Stage) -> Expected {
     let lock = "LOCK TABLE creatives IN ACCESS EXCLUSIVE MODE";
     transaction.batch_execute(lock).await.expect(lock);
 
-    let mut redis = stage.world.redis().await;
-    let end = tokio::time::Instant::now() + stage.form.fault;
+    let mut redis = testbed.test_env.redis().await;
+    let end = tokio::time::Instant::now() + testbed.profile.fault;
     let mut most_waiting = 0;
     while tokio::time::Instant::now() < end {
         let emptied: Result<(), _> = redis::cmd("FLUSHALL").query_async(&mut redis).await;
@@ -195,9 +203,9 @@ pub async fn report_storm(stage: &mut Stage) -> Expected {
     }
     transaction.rollback().await.expect("it goes on");
     reports.shutdown().await;
-    let mut expected = Expected::default();
+    let mut expected = ExpectedEffects::default();
     if most_waiting < 2 {
-        expected.wrong.push("no reports waited".to_owned());
+        expected.violations.push("no reports waited".to_owned());
     }
     expected
 }

@@ -13,54 +13,54 @@ use lapin::{
 };
 use platform::amqp::Topology;
 
-use super::{Expected, Stage};
+use super::{ExpectedEffects, Testbed};
 use crate::{producer::Producer, wait::wait_for};
 
-pub async fn memory_alarm(stage: &mut Stage) -> Expected {
-    let rabbitmq = &stage.servers.rabbitmq;
+pub async fn memory_alarm(testbed: &mut Testbed) -> ExpectedEffects {
+    let rabbitmq = &testbed.servers.rabbitmq;
     let set = |mark: &[&str]| {
         let args = [&["set_vm_memory_high_watermark"], mark].concat();
         tokio::task::block_in_place(|| rabbitmq.rabbitmqctl(&args));
     };
     set(&["absolute", "1"]);
     wait_for("the publisher to be blocked", 1.0, async || {
-        stage.edge_metric("waypost_edge_broker_blocked").await
+        testbed.edge_metric("waypost_edge_broker_blocked").await
     })
     .await;
-    tokio::time::sleep(stage.form.fault).await;
+    tokio::time::sleep(testbed.profile.fault).await;
     set(&["0.8"]);
-    Expected::default()
+    ExpectedEffects::default()
 }
 
 /// The first time while its worker is away, so that there is something in it.
-pub async fn queue_deleted(stage: &mut Stage) -> Expected {
-    let (_connection, channel) = stage.world.amqp().await;
+pub async fn queue_deleted(testbed: &mut Testbed) -> ExpectedEffects {
+    let (_connection, channel) = testbed.test_env.amqp().await;
     let n_times = 3;
     let mut n_deleted = 0;
     for i in 0..n_times {
         if i == 0 {
-            stage.workers[0].kill();
+            testbed.workers[0].kill();
         }
-        tokio::time::sleep(stage.form.fault / n_times).await;
-        for queue in stage.world.topology().event_queues() {
+        tokio::time::sleep(testbed.profile.fault / n_times).await;
+        for queue in testbed.test_env.topology().event_queues() {
             let deleted = channel.queue_delete(queue, Default::default());
             n_deleted += deleted.await.expect("the queue is there");
         }
-        stage.workers[0].start();
+        testbed.workers[0].start();
     }
-    let mut expected = Expected::default();
+    let mut expected = ExpectedEffects::default();
     if n_deleted == 0 {
         expected
-            .wrong
+            .violations
             .push("the queue was empty each time".to_owned());
     }
     expected
 }
 
 /// A second queue gets a copy of every message, which is put into the first.
-pub async fn delivered_twice(stage: &mut Stage) -> Expected {
-    let (_connection, channel) = stage.world.amqp().await;
-    let topology = stage.world.topology();
+pub async fn delivered_twice(testbed: &mut Testbed) -> ExpectedEffects {
+    let (_connection, channel) = testbed.test_env.amqp().await;
+    let topology = testbed.test_env.topology();
     let copies = channel
         .queue_declare(
             "".into(),
@@ -95,7 +95,7 @@ pub async fn delivered_twice(stage: &mut Stage) -> Expected {
         .await
         .expect("a consumer");
     let mut n_copies = 0;
-    let end = tokio::time::sleep(stage.form.fault);
+    let end = tokio::time::sleep(testbed.profile.fault);
     let mut end = std::pin::pin!(end);
     loop {
         let delivery = tokio::select! {
@@ -116,17 +116,17 @@ pub async fn delivered_twice(stage: &mut Stage) -> Expected {
         acked.await.expect("an ack");
         n_copies += 1;
     }
-    let mut expected = Expected::default();
+    let mut expected = ExpectedEffects::default();
     if n_copies == 0 {
-        expected.wrong.push("no message was copied".to_owned());
+        expected.violations.push("no message was copied".to_owned());
     }
     expected
 }
 
-pub async fn poison(stage: &mut Stage) -> Expected {
-    let producer = Producer::open(&stage.world).await;
-    let mut expected = Expected::default();
-    let end = tokio::time::Instant::now() + stage.form.fault;
+pub async fn poison(testbed: &mut Testbed) -> ExpectedEffects {
+    let producer = Producer::open(&testbed.test_env).await;
+    let mut expected = ExpectedEffects::default();
+    let end = tokio::time::Instant::now() + testbed.profile.fault;
     while tokio::time::Instant::now() < end {
         // Of one line, of two, and of a type that nobody reads.
         let lines = [r#"{"click_id":"no"}"#.to_owned(), "no JSON".to_owned()];

@@ -4,37 +4,37 @@ use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
 
-use super::{Expected, Stage, changes};
+use super::{ExpectedEffects, Testbed, changes};
 
-pub async fn emptied(stage: &mut Stage) -> Expected {
-    let mut redis = stage.world.redis().await;
-    let end = tokio::time::Instant::now() + stage.form.fault;
+pub async fn emptied(testbed: &mut Testbed) -> ExpectedEffects {
+    let mut redis = testbed.test_env.redis().await;
+    let end = tokio::time::Instant::now() + testbed.profile.fault;
     while tokio::time::Instant::now() < end {
         let emptied: Result<(), _> = redis::cmd("FLUSHALL").query_async(&mut redis).await;
         emptied.expect("Redis");
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
-    Expected::default()
+    ExpectedEffects::default()
 }
 
 /// Half of the time it evicts whatever it likes, the other half it refuses writes.
-pub async fn full(stage: &mut Stage) -> Expected {
-    let mut redis = stage.world.redis().await;
+pub async fn full(testbed: &mut Testbed) -> ExpectedEffects {
+    let mut redis = testbed.test_env.redis().await;
     let before = info(&mut redis, "used_memory:").await;
     let limit = (before / 10 * 8).to_string();
     set(&mut redis, "maxmemory-policy", "allkeys-lru").await;
     set(&mut redis, "maxmemory", &limit).await;
-    tokio::time::sleep(stage.form.fault / 2).await;
-    let mut expected = Expected::default();
+    tokio::time::sleep(testbed.profile.fault / 2).await;
+    let mut expected = ExpectedEffects::default();
     if info(&mut redis, "evicted_keys:").await == 0 {
-        expected.wrong.push("nothing was evicted".to_owned());
+        expected.violations.push("nothing was evicted".to_owned());
     }
     set(&mut redis, "maxmemory-policy", "noeviction").await;
     set(&mut redis, "maxmemory", "1").await;
-    let end = Instant::now() + stage.form.fault / 2;
+    let end = Instant::now() + testbed.profile.fault / 2;
     let what = "while Redis refuses writes";
-    let wrong = changes::check_until(stage, end, what).await;
-    expected.wrong.extend(wrong);
+    let wrong = changes::check_until(testbed, end, what).await;
+    expected.violations.extend(wrong);
     set(&mut redis, "maxmemory", "0").await;
     expected
 }

@@ -5,17 +5,17 @@ use std::time::{Duration, Instant};
 use reqwest::{Client, Method, StatusCode, header, redirect};
 use serde_json::{Value, json};
 
-use super::{Expected, Stage};
+use super::{ExpectedEffects, Testbed};
 
 /// How long one change is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// links-api alone loses Redis: its connections end, and then they are silent.
-pub async fn api_loses_redis(stage: &mut Stage) -> Expected {
-    let mut expected = Expected::default();
+pub async fn api_loses_redis(testbed: &mut Testbed) -> ExpectedEffects {
+    let mut expected = ExpectedEffects::default();
     for is_silent in [false, true] {
-        let end = Instant::now() + stage.form.fault / 2;
-        let proxy = stage.api_redis_proxy.as_ref().expect("it is planned");
+        let end = Instant::now() + testbed.profile.fault / 2;
+        let proxy = testbed.api_redis_proxy.as_ref().expect("it is planned");
         match is_silent {
             false => proxy.cut(),
             true => proxy.freeze(),
@@ -24,23 +24,25 @@ pub async fn api_loses_redis(stage: &mut Stage) -> Expected {
             false => "while links-api has no Redis",
             true => "while links-api's Redis is silent",
         };
-        expected.wrong.extend(check_until(stage, end, what).await);
-        stage
+        expected
+            .violations
+            .extend(check_until(testbed, end, what).await);
+        testbed
             .api_redis_proxy
             .as_ref()
             .expect("it is planned")
             .pass();
         expected
-            .wrong
-            .extend(check(stage, "after links-api had lost Redis").await);
+            .violations
+            .extend(check(testbed, "after links-api had lost Redis").await);
     }
     expected
 }
 
 /// Changes links until a time, and at least one: what was wrong first.
-pub async fn check_until(stage: &Stage, end: Instant, what: &str) -> Option<String> {
+pub async fn check_until(testbed: &Testbed, end: Instant, what: &str) -> Option<String> {
     loop {
-        if let Some(wrong) = check(stage, what).await {
+        if let Some(wrong) = check(testbed, what).await {
             return Some(wrong);
         }
         let left = end.saturating_duration_since(Instant::now());
@@ -53,8 +55,8 @@ pub async fn check_until(stage: &Stage, end: Instant, what: &str) -> Option<Stri
 
 /// Deactivates a link that every redirector has in memory, and waits until none leads
 /// there any more.
-async fn check(stage: &Stage, what: &str) -> Option<String> {
-    let prober = Prober::new(stage);
+async fn check(testbed: &Testbed, what: &str) -> Option<String> {
+    let prober = Prober::new(testbed);
     let link = prober.create_link().await;
     if let Err(waited) = prober.wait_for(&link, StatusCode::FOUND).await {
         return Some(format!(
@@ -64,7 +66,7 @@ async fn check(stage: &Stage, what: &str) -> Option<String> {
     prober.deactivate(&link).await;
     match prober.wait_for(&link, StatusCode::NOT_FOUND).await {
         Err(waited) => Some(format!("{what}, a change is not obeyed after {waited:?}")),
-        Ok(waited) if stage.form.max_change.is_some_and(|max| waited > max) => {
+        Ok(waited) if testbed.profile.max_change.is_some_and(|max| waited > max) => {
             Some(format!("{what}, a change was obeyed after {waited:?} only"))
         }
         Ok(_) => None,
@@ -72,7 +74,7 @@ async fn check(stage: &Stage, what: &str) -> Option<String> {
 }
 
 struct Prober<'s> {
-    stage: &'s Stage,
+    testbed: &'s Testbed,
     http: Client,
 }
 
@@ -84,11 +86,11 @@ struct ProbedLink {
 }
 
 impl<'s> Prober<'s> {
-    fn new(stage: &'s Stage) -> Self {
+    fn new(testbed: &'s Testbed) -> Self {
         let http = Client::builder().redirect(redirect::Policy::none());
         let http = http.timeout(Duration::from_secs(10)).no_proxy().build();
         Self {
-            stage,
+            testbed,
             http: http.expect("a client"),
         }
     }
@@ -96,8 +98,8 @@ impl<'s> Prober<'s> {
     async fn call(&self, method: Method, path: &str, body: &Value) -> Value {
         let request = self
             .http
-            .request(method, format!("{}{path}", self.stage.api_url))
-            .header("X-Api-Key", &self.stage.api_key)
+            .request(method, format!("{}{path}", self.testbed.api_url))
+            .header("X-Api-Key", &self.testbed.api_key)
             .header(header::CONTENT_TYPE, "application/json")
             .body(body.to_string());
         let answer = request.send().await.expect("links-api answers");
@@ -106,7 +108,7 @@ impl<'s> Prober<'s> {
     }
 
     async fn create_link(&self) -> ProbedLink {
-        let body = self.stage.tenant.link_body();
+        let body = self.testbed.tenant.link_body();
         let link = self.call(Method::POST, "/api/v2/links", &body).await;
         let text = |name: &str| link[name].as_str().expect(name).to_owned();
         let url = text("shortUrl");
@@ -126,12 +128,12 @@ impl<'s> Prober<'s> {
     /// Until all redirectors answer so: how long that took, or was waited for in vain.
     async fn wait_for(&self, link: &ProbedLink, status: StatusCode) -> Result<Duration, Duration> {
         let start = Instant::now();
-        for edge in &self.stage.edge_urls {
+        for edge in &self.testbed.edge_urls {
             loop {
                 let request = self
                     .http
                     .get(format!("{edge}/{}", link.path))
-                    .header(header::HOST, &self.stage.tenant.short_host);
+                    .header(header::HOST, &self.testbed.tenant.short_host);
                 let answer = request.send().await;
                 if answer.is_ok_and(|answer| answer.status() == status) {
                     break;

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use tokio_postgres::{Client, NoTls};
 
-use super::{Expected, Stage};
+use super::{ExpectedEffects, Testbed};
 
 /// Strangers take every connection there is; ours are ended, and their places
 /// taken as well.
-pub async fn out_of_connections(stage: &mut Stage) -> Expected {
-    let url = &stage.servers.postgres.url.clone();
+pub async fn out_of_connections(testbed: &mut Testbed) -> ExpectedEffects {
+    let url = &testbed.servers.postgres.url.clone();
     let first = connect(url).await.expect("PostgreSQL");
     let mut strangers = Vec::new();
-    let end = tokio::time::Instant::now() + stage.form.fault;
+    let end = tokio::time::Instant::now() + testbed.profile.fault;
     let mut n_ended = 0;
     while tokio::time::Instant::now() < end {
         while let Some(stranger) = connect(url).await {
@@ -20,13 +20,15 @@ pub async fn out_of_connections(stage: &mut Stage) -> Expected {
         }
         let sql =
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1";
-        let ended = first.query_one(sql, &[&stage.world.name]).await;
+        let ended = first.query_one(sql, &[&testbed.test_env.name]).await;
         n_ended += ended.expect("PostgreSQL").get::<_, i64>(0);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let mut expected = Expected::default();
+    let mut expected = ExpectedEffects::default();
     if n_ended == 0 {
-        expected.wrong.push("nobody lost a connection".to_owned());
+        expected
+            .violations
+            .push("nobody lost a connection".to_owned());
     }
     expected
 }

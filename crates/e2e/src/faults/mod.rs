@@ -9,7 +9,7 @@ mod database;
 mod outage;
 mod processes;
 mod spool;
-mod stage;
+mod testbed;
 
 use std::{
     pin::Pin,
@@ -18,14 +18,14 @@ use std::{
 };
 
 use crate::{
-    accounting::{Audit, Destroyed, Sample, Summary, Traffic},
     lag::Lags,
+    load::{Audit, Sample, Summary, ToleratedLoss, Traffic},
 };
-pub use stage::{Plan, PrivateServers, Stage};
+pub use testbed::{PrivateServers, Setup, Testbed};
 
 /// How long and how hard.
 #[derive(Debug, Clone, Copy)]
-pub struct Form {
+pub struct Profile {
     pub traffic: Traffic,
     pub n_links: usize,
     /// How long an outage lasts.
@@ -33,7 +33,7 @@ pub struct Form {
     /// How long anything else lasts.
     pub fault: Duration,
     /// Before and after it.
-    pub calm: Duration,
+    pub settle_time: Duration,
     /// What the 99th percentile of redirects may be where they keep answering, if
     /// that is looked at.
     pub max_p99_ms: Option<f64>,
@@ -44,13 +44,13 @@ pub struct Form {
     pub max_change: Option<Duration>,
 }
 
-impl Form {
+impl Profile {
     pub const FULL: Self = Self {
         traffic: Traffic::clicks_and_more(1000),
         n_links: 5000,
         outage: Duration::from_secs(60),
         fault: Duration::from_secs(15),
-        calm: Duration::from_secs(3),
+        settle_time: Duration::from_secs(3),
         max_p99_ms: Some(250.0),
         max_lag_ms: Some(5_000),
         // Heartbeats that do not come are noticed after two seconds.
@@ -62,7 +62,7 @@ impl Form {
         n_links: 500,
         outage: Duration::from_secs(3),
         fault: Duration::from_secs(2),
-        calm: Duration::from_millis(500),
+        settle_time: Duration::from_millis(500),
         max_p99_ms: None,
         max_lag_ms: None,
         max_change: None,
@@ -71,24 +71,24 @@ impl Form {
 
 /// What a fault destroys by its nature, and what it leaves behind.
 #[derive(Debug, Default)]
-pub struct Expected {
-    pub destroyed: Destroyed,
+pub struct ExpectedEffects {
+    pub tolerated_loss: ToleratedLoss,
     pub n_dead_letters: u32,
     /// How late clicks of other accounts were stored meanwhile, where that is judged.
     pub lags: Option<Lags>,
     /// What did not happen that should have.
-    pub wrong: Vec<String>,
+    pub violations: Vec<String>,
 }
 
-type Doing<'a> = Pin<Box<dyn Future<Output = Expected> + 'a>>;
+type FaultFuture<'a> = Pin<Box<dyn Future<Output = ExpectedEffects> + 'a>>;
 
 pub struct Fault {
     pub name: &'static str,
     /// What happens, in a few words.
     pub what: &'static str,
-    plan: Plan,
+    setup: Setup,
     redirects: Redirects,
-    act: for<'a> fn(&'a mut Stage) -> Doing<'a>,
+    inject: for<'a> fn(&'a mut Testbed) -> FaultFuture<'a>,
 }
 
 /// What may happen to redirects meanwhile.
@@ -103,14 +103,14 @@ enum Redirects {
 }
 
 /// One doubled, or with a disk or a clock of its own.
-const ONE: Plan = Plan {
+const ONE: Setup = Setup {
     is_doubled: false,
     spool_disk: None,
     has_own_clock: false,
     has_worker_proxies: false,
     has_api_redis_proxy: false,
 };
-const TWO: Plan = Plan {
+const TWO: Setup = Setup {
     is_doubled: true,
     ..ONE
 };
@@ -120,210 +120,240 @@ pub const FAULTS: &[Fault] = &[
     Fault {
         name: "redirector-killed",
         what: "kill -9 of one redirector of two, again and again",
-        plan: TWO,
+        setup: TWO,
         redirects: Redirects::MayFail,
-        act: |stage| Box::pin(processes::redirector_killed(stage)),
+        inject: |testbed| Box::pin(processes::redirector_killed(testbed)),
     },
     Fault {
         name: "worker-killed",
         what: "kill -9 of the worker in mid-batch, again and again",
-        plan: ONE,
+        setup: ONE,
         redirects: Redirects::Answer,
-        act: |stage| Box::pin(processes::worker_killed(stage)),
+        inject: |testbed| Box::pin(processes::worker_killed(testbed)),
     },
     Fault {
         name: "worker-frozen",
         what: "one worker of two is frozen (SIGSTOP) inside of a transaction",
-        plan: TWO,
+        setup: TWO,
         redirects: Redirects::Answer,
-        act: |stage| Box::pin(accounts::worker_frozen(stage)),
+        inject: |testbed| Box::pin(accounts::worker_frozen(testbed)),
     },
     Fault {
         name: "worker-power-cut",
         what: "the host of one worker of two vanishes: its connections end without a word",
-        plan: Plan {
+        setup: Setup {
             has_worker_proxies: true,
             ..TWO
         },
         redirects: Redirects::Answer,
-        act: |stage| Box::pin(accounts::worker_power_cut(stage)),
+        inject: |testbed| Box::pin(accounts::worker_power_cut(testbed)),
     },
     Fault {
         name: "hot-link",
         what: "a link gets very many conversions, and then new visitors",
-        plan: ONE,
+        setup: ONE,
         redirects: Redirects::Answer,
-        act: |stage| Box::pin(accounts::hot_link(stage)),
+        inject: |testbed| Box::pin(accounts::hot_link(testbed)),
     },
     Fault {
         name: "report-storm",
         what: "slow reports without end, while redirectors' caches are emptied",
-        plan: ONE,
+        setup: ONE,
         redirects: Redirects::Answer,
-        act: |stage| Box::pin(accounts::report_storm(stage)),
+        inject: |testbed| Box::pin(accounts::report_storm(testbed)),
     },
     Fault {
         name: "api-killed",
         what: "kill -9 of links-api, again and again",
-        plan: ONE,
+        setup: ONE,
         redirects: Redirects::Answer,
-        act: |stage| Box::pin(processes::api_killed(stage)),
+        inject: |testbed| Box::pin(processes::api_killed(testbed)),
     },
     Fault {
         name: "api-frozen",
         what: "links-api is frozen (SIGSTOP)",
-        plan: ONE,
+        setup: ONE,
         redirects: Redirects::Answer,
-        act: |stage| Box::pin(outage::api_frozen(stage)),
+        inject: |testbed| Box::pin(outage::api_frozen(testbed)),
     },
     Fault {
         name: "redirector-cut-off",
         what: "Redis and links-api are frozen (SIGSTOP), both at once",
-        plan: ONE,
+        setup: ONE,
         redirects: Redirects::Answer,
-        act: |stage| Box::pin(outage::cut_off(stage)),
+        inject: |testbed| Box::pin(outage::cut_off(testbed)),
     },
     Fault {
         name: "rabbitmq-stopped",
         what: "RabbitMQ is stopped",
-        plan: ONE,
+        setup: ONE,
         redirects: Redirects::Answer,
-        act: |stage| Box::pin(outage::stopped(&stage.servers.rabbitmq, stage.form.outage)),
+        inject: |testbed| {
+            Box::pin(outage::stopped(
+                &testbed.servers.rabbitmq,
+                testbed.profile.outage,
+            ))
+        },
     },
     Fault {
         name: "rabbitmq-frozen",
         what: "RabbitMQ is frozen (SIGSTOP)",
-        plan: ONE,
+        setup: ONE,
         redirects: Redirects::Answer,
-        act: |stage| Box::pin(outage::frozen(&stage.servers.rabbitmq, stage.form.outage)),
+        inject: |testbed| {
+            Box::pin(outage::frozen(
+                &testbed.servers.rabbitmq,
+                testbed.profile.outage,
+            ))
+        },
     },
     Fault {
         name: "rabbitmq-memory",
         what: "RabbitMQ's memory alarm blocks publishers",
-        plan: ONE,
+        setup: ONE,
         redirects: Redirects::Answer,
-        act: |stage| Box::pin(broker::memory_alarm(stage)),
+        inject: |testbed| Box::pin(broker::memory_alarm(testbed)),
     },
     Fault {
         name: "queue-deleted",
         what: "the queue is deleted with what is in it, and declared again",
-        plan: ONE,
+        setup: ONE,
         redirects: Redirects::Answer,
-        act: |stage| Box::pin(broker::queue_deleted(stage)),
+        inject: |testbed| Box::pin(broker::queue_deleted(testbed)),
     },
     Fault {
         name: "redis-stopped",
         what: "Redis is stopped",
-        plan: ONE,
+        setup: ONE,
         redirects: Redirects::Answer,
-        act: |stage| Box::pin(outage::stopped(&stage.servers.redis, stage.form.fault)),
+        inject: |testbed| {
+            Box::pin(outage::stopped(
+                &testbed.servers.redis,
+                testbed.profile.fault,
+            ))
+        },
     },
     Fault {
         name: "redis-frozen",
         what: "Redis is frozen (SIGSTOP)",
-        plan: ONE,
+        setup: ONE,
         redirects: Redirects::Answer,
-        act: |stage| Box::pin(outage::frozen(&stage.servers.redis, stage.form.fault)),
+        inject: |testbed| {
+            Box::pin(outage::frozen(
+                &testbed.servers.redis,
+                testbed.profile.fault,
+            ))
+        },
     },
     Fault {
         name: "redis-emptied",
         what: "Redis is emptied, every half second",
-        plan: ONE,
+        setup: ONE,
         redirects: Redirects::Answer,
-        act: |stage| Box::pin(cache::emptied(stage)),
+        inject: |testbed| Box::pin(cache::emptied(testbed)),
     },
     Fault {
         name: "redis-full",
         what: "Redis is full: it evicts, and then refuses writes; changes are obeyed",
-        plan: TWO,
+        setup: TWO,
         redirects: Redirects::Answer,
-        act: |stage| Box::pin(cache::full(stage)),
+        inject: |testbed| Box::pin(cache::full(testbed)),
     },
     Fault {
         name: "redis-lost-by-api",
         what: "links-api alone loses Redis, refused and silent; changes are obeyed",
-        plan: Plan {
+        setup: Setup {
             has_api_redis_proxy: true,
             ..TWO
         },
         redirects: Redirects::Answer,
-        act: |stage| Box::pin(changes::api_loses_redis(stage)),
+        inject: |testbed| Box::pin(changes::api_loses_redis(testbed)),
     },
     Fault {
         name: "postgres-stopped",
         what: "PostgreSQL is stopped",
-        plan: ONE,
+        setup: ONE,
         redirects: Redirects::Answer,
-        act: |stage| Box::pin(outage::stopped(&stage.servers.postgres, stage.form.outage)),
+        inject: |testbed| {
+            Box::pin(outage::stopped(
+                &testbed.servers.postgres,
+                testbed.profile.outage,
+            ))
+        },
     },
     Fault {
         name: "postgres-frozen",
         what: "PostgreSQL is frozen (SIGSTOP)",
-        plan: ONE,
+        setup: ONE,
         redirects: Redirects::Answer,
-        act: |stage| Box::pin(outage::frozen(&stage.servers.postgres, stage.form.fault)),
+        inject: |testbed| {
+            Box::pin(outage::frozen(
+                &testbed.servers.postgres,
+                testbed.profile.fault,
+            ))
+        },
     },
     Fault {
         name: "postgres-connections",
         what: "PostgreSQL has no connection left for anybody",
-        plan: ONE,
+        setup: ONE,
         redirects: Redirects::Answer,
-        act: |stage| Box::pin(database::out_of_connections(stage)),
+        inject: |testbed| Box::pin(database::out_of_connections(testbed)),
     },
     Fault {
         name: "disk-full",
         what: "the spool's disk is full while RabbitMQ is frozen",
-        plan: Plan {
+        setup: Setup {
             spool_disk: Some("1m"),
             ..ONE
         },
         redirects: Redirects::Answer,
-        act: |stage| Box::pin(spool::disk_full(stage)),
+        inject: |testbed| Box::pin(spool::disk_full(testbed)),
     },
     Fault {
         name: "spool-corrupt",
         what: "a byte of a spooled click is flipped and the last record is torn",
-        plan: ONE,
+        setup: ONE,
         redirects: Redirects::MayFail,
-        act: |stage| Box::pin(spool::corrupted(stage)),
+        inject: |testbed| Box::pin(spool::corrupted(testbed)),
     },
     Fault {
         name: "delivered-twice",
         what: "every message is delivered twice",
-        plan: ONE,
+        setup: ONE,
         redirects: Redirects::Answer,
-        act: |stage| Box::pin(broker::delivered_twice(stage)),
+        inject: |testbed| Box::pin(broker::delivered_twice(testbed)),
     },
     Fault {
         name: "poison",
         what: "messages that cannot be read stand among the good ones",
-        plan: ONE,
+        setup: ONE,
         redirects: Redirects::Answer,
-        act: |stage| Box::pin(broker::poison(stage)),
+        inject: |testbed| Box::pin(broker::poison(testbed)),
     },
     Fault {
         name: "rolling-restart",
         what: "2 redirectors and 2 workers are restarted, one after the other",
-        plan: TWO,
+        setup: TWO,
         redirects: Redirects::Answer,
-        act: |stage| Box::pin(processes::rolling_restart(stage)),
+        inject: |testbed| Box::pin(processes::rolling_restart(testbed)),
     },
     Fault {
         name: "clock-back",
         what: "the redirector's clock is stepped back by a minute",
-        plan: Plan {
+        setup: Setup {
             has_own_clock: true,
             ..ONE
         },
         redirects: Redirects::Answer,
-        act: |stage| Box::pin(processes::clock_back(stage)),
+        inject: |testbed| Box::pin(processes::clock_back(testbed)),
     },
     Fault {
         name: "sigterm",
         what: "SIGTERM of each service under load, and its start",
-        plan: ONE,
+        setup: ONE,
         redirects: Redirects::MayBeRefused,
-        act: |stage| Box::pin(processes::sigterm(stage)),
+        inject: |testbed| Box::pin(processes::sigterm(testbed)),
     },
 ];
 
@@ -335,39 +365,49 @@ pub struct Outcome {
     /// Clicks that were said not to be recorded.
     pub n_unrecorded: usize,
     pub audit: Audit,
-    /// From the end of the fault until everything promised by then was stored.
+    /// From the end of the fault until everything acknowledged by then was stored.
     pub recovery: Option<Duration>,
     pub lags: Option<Lags>,
     pub is_passed: bool,
 }
 
 impl Fault {
-    pub async fn run(&self, servers: Arc<PrivateServers>, form: Form) -> Outcome {
-        let mut stage = Stage::set(servers, &self.plan, form).await;
-        tokio::time::sleep(form.calm).await;
+    pub async fn run(&self, servers: Arc<PrivateServers>, profile: Profile) -> Outcome {
+        let mut testbed = Testbed::start(servers, &self.setup, profile).await;
+        tokio::time::sleep(profile.settle_time).await;
         let begin = Instant::now();
-        let expected = (self.act)(&mut stage).await;
+        let expected = (self.inject)(&mut testbed).await;
         let end = Instant::now();
-        let recovery = stage.wait_for_clicks(&expected.destroyed.clicks).await;
-        tokio::time::sleep(form.calm).await;
-        stage.load.stop().await;
-        stage.wait_for_clicks(&expected.destroyed.clicks).await;
-        stage
-            .wait_for_conversions(&expected.destroyed.conversions)
+        let recovery = testbed
+            .wait_for_clicks(&expected.tolerated_loss.clicks)
+            .await;
+        tokio::time::sleep(profile.settle_time).await;
+        testbed.load.stop().await;
+        testbed
+            .wait_for_clicks(&expected.tolerated_loss.clicks)
+            .await;
+        testbed
+            .wait_for_conversions(&expected.tolerated_loss.conversions)
             .await;
 
-        let book = std::mem::take(&mut *stage.load.book());
-        let n_unrecorded = stage.n_unrecorded().await;
-        let mut audit = Audit::of(&book, &stage.world, &expected.destroyed, n_unrecorded).await;
-        audit.wrong.extend(expected.wrong);
-        let dead_queue = stage.world.topology().dead_queue.to_string();
-        let n_dead_letters = stage.world.queue_len(&dead_queue).await;
+        let expectations = std::mem::take(&mut *testbed.load.expectations());
+        let n_unrecorded = testbed.n_unrecorded().await;
+        let mut audit = Audit::of(
+            &expectations,
+            &testbed.test_env,
+            &expected.tolerated_loss,
+            n_unrecorded,
+        )
+        .await;
+        audit.violations.extend(expected.violations);
+        let dead_queue = testbed.test_env.topology().dead_queue.to_string();
+        let n_dead_letters = testbed.test_env.queue_len(&dead_queue).await;
         if n_dead_letters != expected.n_dead_letters {
             let n = expected.n_dead_letters;
             let wrong = format!("{n_dead_letters} dead letters, not {n}");
-            audit.wrong.push(wrong);
+            audit.violations.push(wrong);
         }
-        audit.wrong.extend(stage.clear().await);
+        audit.violations.extend(testbed.shut_down().await);
         let during = |samples: &[Sample]| {
             let samples = samples.iter();
             Summary::of(samples.filter(|sample| (begin..=end).contains(&sample.due)))
@@ -375,57 +415,57 @@ impl Fault {
         let mut outcome = Outcome {
             redirects: Summary {
                 // What fails before or after has failed as well.
-                failures: Summary::of(&book.redirects).failures,
-                ..during(&book.redirects)
+                failures: Summary::of(&expectations.redirects).failures,
+                ..during(&expectations.redirects)
             },
-            conversions: during(&book.conversion_requests),
-            mints: during(&book.api_requests),
+            conversions: during(&expectations.conversion_requests),
+            mints: during(&expectations.api_requests),
             n_unrecorded,
             audit,
             recovery,
             lags: expected.lags,
             is_passed: false,
         };
-        outcome.judge(self.redirects, form);
+        outcome.judge(self.redirects, profile);
         outcome
     }
 }
 
 impl Outcome {
-    fn judge(&mut self, allowed: Redirects, form: Form) {
+    fn judge(&mut self, allowed: Redirects, profile: Profile) {
         let is_allowed = match allowed {
             Redirects::Answer => self.redirects.n_failed() == 0,
             Redirects::MayBeRefused => self.audit.n_unanswered == 0,
             Redirects::MayFail => true,
         };
         if !is_allowed {
-            self.audit.wrong.push(format!(
+            self.audit.violations.push(format!(
                 "redirects failed: {:?}, and {} were recorded and not answered",
                 self.redirects.failures, self.audit.n_unanswered
             ));
         }
         if self.redirects.n == 0 {
-            self.audit.wrong.push("there was no load".to_owned());
+            self.audit.violations.push("there was no load".to_owned());
         }
         let p99_ms = self.redirects.p99_ms;
         if allowed == Redirects::Answer
-            && let Some(max_ms) = form.max_p99_ms
+            && let Some(max_ms) = profile.max_p99_ms
             && p99_ms > max_ms
         {
             self.audit
-                .wrong
+                .violations
                 .push(format!("p99 is {p99_ms:.1} ms, more than {max_ms} ms"));
         }
         if let Some(lags) = &self.lags {
             let (max_ms, n_lost) = (lags.max_ms(), lags.n_lost);
-            if form.max_lag_ms.is_some_and(|limit| max_ms > limit) || n_lost > 0 {
-                self.audit.wrong.push(format!(
+            if profile.max_lag_ms.is_some_and(|limit| max_ms > limit) || n_lost > 0 {
+                self.audit.violations.push(format!(
                     "clicks of other accounts were stored {max_ms} ms late, and {n_lost} not at all"
                 ));
             }
         }
         if self.recovery.is_none() {
-            self.audit.wrong.push("it did not recover".to_owned());
+            self.audit.violations.push("it did not recover".to_owned());
         }
         self.is_passed = self.audit.is_clean();
     }

@@ -8,31 +8,31 @@ use std::{
     time::Duration,
 };
 
-use super::{Expected, Stage};
+use super::{ExpectedEffects, Testbed};
 use crate::wait::wait_for;
 
 /// Clicks pile up because RabbitMQ takes none, until the disk has no room.
-pub async fn disk_full(stage: &mut Stage) -> Expected {
-    stage.servers.rabbitmq.freeze();
+pub async fn disk_full(testbed: &mut Testbed) -> ExpectedEffects {
+    testbed.servers.rabbitmq.freeze();
     let failed = "waypost_edge_not_recorded_total{reason=\"disk_failed\"}";
     wait_for("the disk to be full", true, async || {
-        stage.edge_metric(failed).await >= 10.0
+        testbed.edge_metric(failed).await >= 10.0
     })
     .await;
-    tokio::time::sleep(stage.form.fault).await;
-    stage.servers.rabbitmq.thaw();
-    let mut expected = Expected::default();
-    let is_alarmed = stage.edges[0].service().lines().iter().any(|line| {
+    tokio::time::sleep(testbed.profile.fault).await;
+    testbed.servers.rabbitmq.thaw();
+    let mut expected = ExpectedEffects::default();
+    let is_alarmed = testbed.edges[0].service().lines().iter().any(|line| {
         line["level"] == "ERROR" && line["message"] == "a click was redirected without a record"
     });
     if !is_alarmed {
-        expected.wrong.push("nobody was told".to_owned());
+        expected.violations.push("nobody was told".to_owned());
     }
     // There is room again, and clicks are recorded again.
     let mut before = -1.0;
     wait_for("clicks to be recorded again", true, async || {
         tokio::time::sleep(Duration::from_millis(500)).await;
-        let now = stage.edge_metric(failed).await;
+        let now = testbed.edge_metric(failed).await;
         let is_over = now == before;
         before = now;
         is_over
@@ -43,13 +43,13 @@ pub async fn disk_full(stage: &mut Stage) -> Expected {
 
 /// Of the clicks that RabbitMQ has not seen, one has a byte flipped; and the last
 /// click is torn, with all that was written behind it.
-pub async fn corrupted(stage: &mut Stage) -> Expected {
-    stage.servers.rabbitmq.freeze();
+pub async fn corrupted(testbed: &mut Testbed) -> ExpectedEffects {
+    testbed.servers.rabbitmq.freeze();
     // What is confirmed and stored by now may be destroyed and is not lost.
     tokio::time::sleep(Duration::from_millis(500)).await;
-    let before = stage.promised();
-    tokio::time::sleep(stage.form.fault).await;
-    let spool_dir = stage.spool_dir(0);
+    let before = testbed.acknowledged_ids();
+    tokio::time::sleep(testbed.profile.fault).await;
+    let spool_dir = testbed.spool_dir(0);
     wait_for("two clicks in the last segment", true, async || {
         let segment = read_records(&last_segment(&spool_dir));
         segment
@@ -59,31 +59,33 @@ pub async fn corrupted(stage: &mut Stage) -> Expected {
             >= 2
     })
     .await;
-    stage.edges[0].kill();
-    let destroyed = tokio::task::block_in_place(|| destroy(stage, &before));
-    stage.servers.rabbitmq.thaw();
-    tokio::task::block_in_place(|| stage.edges[0].start());
-    let mut expected = Expected::default();
+    testbed.edges[0].kill();
+    let destroyed = tokio::task::block_in_place(|| destroy(testbed, &before));
+    testbed.servers.rabbitmq.thaw();
+    tokio::task::block_in_place(|| testbed.edges[0].start());
+    let mut expected = ExpectedEffects::default();
     wait_for("the damage to be counted", 1.0, async || {
-        stage.edge_metric("waypost_edge_spool_damaged_total").await
+        testbed
+            .edge_metric("waypost_edge_spool_damaged_total")
+            .await
     })
     .await;
-    stage.edges[0]
+    testbed.edges[0]
         .service()
         .wait_for_log("a damaged stretch of the spool was skipped");
-    stage.edges[0]
+    testbed.edges[0]
         .service()
         .wait_for_log("the torn tail of a spool segment was skipped");
     // Those that were torn were perhaps not answered any more.
-    let promised = stage.promised();
-    let promised_conversions = stage.promised_conversions();
+    let acknowledged = testbed.acknowledged_ids();
+    let acknowledged_conversion_ids = testbed.acknowledged_conversion_ids();
     for record in destroyed {
         match record.kind {
-            RecordKind::Click if promised.contains(&record.id) => {
-                expected.destroyed.clicks.insert(record.id);
+            RecordKind::Click if acknowledged.contains(&record.id) => {
+                expected.tolerated_loss.clicks.insert(record.id);
             }
-            RecordKind::Conversion if promised_conversions.contains(&record.id) => {
-                expected.destroyed.conversions.insert(record.id);
+            RecordKind::Conversion if acknowledged_conversion_ids.contains(&record.id) => {
+                expected.tolerated_loss.conversions.insert(record.id);
             }
             RecordKind::Click | RecordKind::Conversion => {}
         }
@@ -139,8 +141,8 @@ fn read_records(segment: &Path) -> Vec<Record> {
 
 /// Flips a byte of one click of the last segment, and cuts the segment inside of its
 /// last click; answers all records that are destroyed by that.
-fn destroy(stage: &Stage, before: &BTreeSet<String>) -> Vec<Record> {
-    let path = last_segment(&stage.spool_dir(0));
+fn destroy(testbed: &Testbed, before: &BTreeSet<String>) -> Vec<Record> {
+    let path = last_segment(&testbed.spool_dir(0));
     let records = read_records(&path);
     let clicks = records.iter().filter(|record| record.is_new_click(before));
     let clicks: Vec<_> = clicks.collect();

@@ -8,8 +8,8 @@ use e2e::{
     client::{BOT, BROWSER, Client, Hop, Tenant, parameter, split},
     geoip::{write_asns, write_countries, write_flat_countries},
     service::Service,
+    test_environment::{CONTINUE_SECRET, TestEnvironment},
     wait::wait_for,
-    world::{CONTINUE_SECRET, World},
 };
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use reqwest::{Method, Response, header};
@@ -20,7 +20,7 @@ const PHONE: &str = "+18005550100";
 
 /// All services, a tenant, and its SMS offer.
 pub struct Site {
-    pub world: World,
+    pub test_env: TestEnvironment,
     pub tenant: Tenant,
     pub api: Service,
     pub edge: Service,
@@ -31,18 +31,18 @@ pub struct Site {
 
 impl Site {
     pub async fn start(destination: &str, offer: Value, settings: &[(&str, &str)]) -> Self {
-        let world = World::new().await;
-        let api = world.start_api();
-        let tenant = Tenant::create(&world, &api, "arrival").await;
-        let edge = world.start_edge_with(&api, settings);
+        let test_env = TestEnvironment::new().await;
+        let api = test_env.start_api();
+        let tenant = Tenant::create(&test_env, &api, "arrival").await;
+        let edge = test_env.start_edge_with(&api, settings);
         let client = Client::new(&api, Some(&edge));
-        let worker = world.start_worker();
+        let worker = test_env.start_worker();
         let mut body = json!({ "name": "offer", "tracking_url": destination });
         merge(&mut body, offer);
         let offer = client.create(&tenant.key, "/api/v2/offers", &body).await;
         Self {
             offer: offer["id"].as_str().unwrap().to_owned(),
-            world,
+            test_env,
             tenant,
             api,
             edge,
@@ -77,7 +77,7 @@ impl Site {
 
     /// Makes the account filter bots, as an operator does.
     async fn change_account(&self, body: Value) {
-        let admin = e2e::client::create_key(&self.world, self.tenant.account_id, &["admin"]);
+        let admin = e2e::client::create_key(&self.test_env, self.tenant.account_id, &["admin"]);
         let path = format!("/api/v2/accounts/{}", self.tenant.account_id);
         let (status, answer) = self
             .client
@@ -114,14 +114,14 @@ impl Site {
     /// same time); waits until there are so many.
     pub async fn clicks(&self, n: i64) -> Vec<String> {
         wait_for("the clicks", n, async || {
-            self.world.count("SELECT count(*) FROM clicks").await
+            self.test_env.count("SELECT count(*) FROM clicks").await
         })
         .await;
         let sql =
             "SELECT array_to_string(bot_reasons, ' ') || ' [' || array_to_string(bot_rules, ' ')
                        || ']' || CASE WHEN confirmed THEN ' confirmed' ELSE '' END
                    FROM clicks";
-        let rows = self.world.db.query(sql, &[]).await.unwrap();
+        let rows = self.test_env.db.query(sql, &[]).await.unwrap();
         let mut clicks: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
         clicks.sort();
         clicks
@@ -224,7 +224,12 @@ async fn without_a_filter_bots_are_sent_on_and_named() {
     );
     let devices = "SELECT count(*) FROM clicks
                    WHERE user_agent = $1 AND device = 'mobile' AND os = 'iOS' AND browser = 'Mobile Safari'";
-    let row = site.world.db.query_one(devices, &[&BROWSER]).await.unwrap();
+    let row = site
+        .test_env
+        .db
+        .query_one(devices, &[&BROWSER])
+        .await
+        .unwrap();
     assert_eq!(row.get::<_, i64>(0), 2);
     site.stop().await;
 }
@@ -297,7 +302,7 @@ async fn with_a_filter_a_suspected_bot_must_press_continue() {
     let confirmed = ClickId::parse(&parameter(&destination, "c").unwrap()).unwrap();
     let sql = "SELECT count(*) FROM clicks WHERE click_id = $1 AND confirmed AND NOT is_bot AND sub1 = 'a&b'";
     let row = site
-        .world
+        .test_env
         .db
         .query_one(sql, &[&confirmed.as_uuid()])
         .await
@@ -305,7 +310,7 @@ async fn with_a_filter_a_suspected_bot_must_press_continue() {
     assert_eq!(row.get::<_, i64>(0), 1);
     // And is credited as a person's.
     wait_for("the message clicks", 2, async || {
-        site.world
+        site.test_env
             .count("SELECT count(*) FROM message_clicks")
             .await
     })
@@ -341,7 +346,12 @@ async fn a_proof_is_good_for_ten_minutes_and_its_link() {
     }
 
     let sql = "SELECT id FROM links WHERE short_id = $1";
-    let row = site.world.db.query_one(sql, &[&&path[1..]]).await.unwrap();
+    let row = site
+        .test_env
+        .db
+        .query_one(sql, &[&&path[1..]])
+        .await
+        .unwrap();
     let key = LinkKey(row.get(0));
     let minutes_ago = |minutes: i64| {
         let time = jiff::Timestamp::now() - jiff::SignedDuration::from_mins(minutes);
@@ -576,7 +586,7 @@ async fn country_and_network_are_looked_up_and_follow_their_files() {
         ]
     );
     let sql = "SELECT ip, asn, country FROM clicks WHERE asn IS NOT NULL";
-    let row = site.world.db.query_one(sql, &[]).await.unwrap();
+    let row = site.test_env.db.query_one(sql, &[]).await.unwrap();
     assert_eq!(row.get::<_, IpAddr>("ip").to_string(), "192.0.2.9");
     assert_eq!(
         (

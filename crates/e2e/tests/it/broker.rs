@@ -6,8 +6,8 @@ use e2e::{
     proxy::Proxy,
     servers::{PrivateServer, Servers},
     service::Service,
+    test_environment::TestEnvironment,
     wait::wait_for,
-    world::World,
 };
 
 /// A redirector whose clicks are counted.
@@ -19,9 +19,12 @@ struct Clicker {
 }
 
 impl Clicker {
-    async fn new(world: &World, edge: impl FnOnce(&Service) -> Service) -> (Self, Service) {
-        let api = world.start_api();
-        let tenant = Tenant::create(world, &api, "broker").await;
+    async fn new(
+        test_env: &TestEnvironment,
+        edge: impl FnOnce(&Service) -> Service,
+    ) -> (Self, Service) {
+        let api = test_env.start_api();
+        let tenant = Tenant::create(test_env, &api, "broker").await;
         let edge = edge(&api);
         let client = Client::new(&api, Some(&edge));
         let link = client.mint(&tenant).await;
@@ -45,10 +48,10 @@ impl Clicker {
     }
 
     /// All clicks are stored, by a worker that is started for it.
-    async fn are_stored(&self, world: &World) {
-        let worker = world.start_worker();
+    async fn are_stored(&self, test_env: &TestEnvironment) {
+        let worker = test_env.start_worker();
         wait_for("the clicks", self.n_clicks, async || {
-            world.count("SELECT count(*) FROM clicks").await
+            test_env.count("SELECT count(*) FROM clicks").await
         })
         .await;
         worker.stop();
@@ -70,10 +73,10 @@ fn failures(reason: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cut_connection_is_begun_anew_and_nothing_is_lost() {
-    let world = World::new().await;
-    let (proxy, url) = proxied(&world.servers).await;
-    let (mut clicker, mut edge) = Clicker::new(&world, |api| {
-        world.start_edge_with(api, &[("AMQP_URL", &url)])
+    let test_env = TestEnvironment::new().await;
+    let (proxy, url) = proxied(&test_env.servers).await;
+    let (mut clicker, mut edge) = Clicker::new(&test_env, |api| {
+        test_env.start_edge_with(api, &[("AMQP_URL", &url)])
     })
     .await;
     edge.expect_in_log("publishing begins anew");
@@ -84,18 +87,18 @@ async fn a_cut_connection_is_begun_anew_and_nothing_is_lost() {
         proxy.pass();
         clicker.click(10).await;
     }
-    clicker.are_stored(&world).await;
+    clicker.are_stored(&test_env).await;
     edge.stop();
     clicker.api.stop();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_frozen_broker_is_noticed_by_the_missing_confirm() {
-    let world = World::new().await;
-    let (proxy, url) = proxied(&world.servers).await;
+    let test_env = TestEnvironment::new().await;
+    let (proxy, url) = proxied(&test_env.servers).await;
     let settings = [("AMQP_URL", url.as_str()), ("CONFIRM_TIMEOUT_MS", "300")];
     let (mut clicker, mut edge) =
-        Clicker::new(&world, |api| world.start_edge_with(api, &settings)).await;
+        Clicker::new(&test_env, |api| test_env.start_edge_with(api, &settings)).await;
     edge.expect_in_log("publishing begins anew");
     clicker.click(20).await;
     clicker
@@ -107,22 +110,22 @@ async fn a_frozen_broker_is_noticed_by_the_missing_confirm() {
         .wait_for_metric(&edge, &failures("confirm_timeout"), 1.0)
         .await;
     proxy.pass();
-    clicker.are_stored(&world).await;
+    clicker.are_stored(&test_env).await;
     edge.stop();
 }
 
 #[tokio::test]
 async fn a_returned_message_is_not_a_confirm() {
-    let world = World::new().await;
-    let (mut clicker, mut edge) = Clicker::new(&world, |api| world.start_edge(api)).await;
+    let test_env = TestEnvironment::new().await;
+    let (mut clicker, mut edge) = Clicker::new(&test_env, |api| test_env.start_edge(api)).await;
     edge.expect_in_log("publishing begins anew");
     clicker.click(5).await;
     clicker
         .wait_for_metric(&edge, "waypost_edge_published_events_total", 5.0)
         .await;
     // Their queue goes, with what is in it: what comes now is unroutable.
-    let (_connection, channel) = world.amqp().await;
-    for queue in world.topology().event_queues() {
+    let (_connection, channel) = test_env.amqp().await;
+    for queue in test_env.topology().event_queues() {
         channel
             .queue_delete(queue, Default::default())
             .await
@@ -134,7 +137,7 @@ async fn a_returned_message_is_not_a_confirm() {
     clicker
         .wait_for_metric(&edge, &failures("returned"), 1.0)
         .await;
-    clicker.are_stored(&world).await;
+    clicker.are_stored(&test_env).await;
     edge.stop();
 }
 
@@ -146,8 +149,8 @@ async fn nacks_alarms_and_restarts_of_the_broker_lose_nothing() {
         amqp_url: broker.url.clone(),
         ..Servers::find()
     };
-    let world = World::on(servers).await;
-    let (mut clicker, mut edge) = Clicker::new(&world, |api| world.start_edge(api)).await;
+    let test_env = TestEnvironment::on(servers).await;
+    let (mut clicker, mut edge) = Clicker::new(&test_env, |api| test_env.start_edge(api)).await;
     edge.expect_in_log("publishing begins anew");
     edge.expect_in_log("RabbitMQ blocks publishers");
     clicker.click(20).await;
@@ -157,7 +160,7 @@ async fn nacks_alarms_and_restarts_of_the_broker_lose_nothing() {
 
     // A queue that is full and rejects answers with a nack.
     let policy = "{\"max-length\": 1, \"overflow\": \"reject-publish\"}";
-    let pattern = format!("^{}\\.clicks", world.name);
+    let pattern = format!("^{}\\.clicks", test_env.name);
     broker.rabbitmqctl(&[
         "set_policy",
         "full",
@@ -201,7 +204,7 @@ async fn nacks_alarms_and_restarts_of_the_broker_lose_nothing() {
     clicker.click(20).await;
     broker.start_again();
     clicker.click(20).await;
-    clicker.are_stored(&world).await;
+    clicker.are_stored(&test_env).await;
     edge.stop();
     clicker.api.stop();
 }
@@ -215,7 +218,7 @@ async fn publishing_does_not_wait_for_receipts() {
         amqp_url: broker.url.clone(),
         ..Servers::find()
     };
-    let world = World::on(servers).await;
+    let test_env = TestEnvironment::on(servers).await;
     // One who may declare everything but queues of receipts.
     broker.rabbitmqctl(&["add_user", "redirector", "secret"]);
     let permit = |configure: &str| {
@@ -226,17 +229,17 @@ async fn publishing_does_not_wait_for_receipts() {
     let url = format!("amqp://redirector:secret@{address}");
     let settings = [("AMQP_URL", url.as_str()), ("RESEND_AFTER_MS", "300")];
     let (mut clicker, mut edge) =
-        Clicker::new(&world, |api| world.start_edge_with(api, &settings)).await;
+        Clicker::new(&test_env, |api| test_env.start_edge_with(api, &settings)).await;
     edge.expect_in_log("receipts are not heard");
     edge.expect_in_log("sending again");
-    let worker = world.start_worker();
+    let worker = test_env.start_worker();
     clicker.click(50).await;
     clicker
         .wait_for_metric(&edge, "waypost_edge_receipts_failures_total", 3.0)
         .await;
     clicker.click(50).await;
     wait_for("the clicks", clicker.n_clicks, async || {
-        world.count("SELECT count(*) FROM clicks").await
+        test_env.count("SELECT count(*) FROM clicks").await
     })
     .await;
     for reason in ["connection_lost", "not_connected", "returned"] {
@@ -257,9 +260,9 @@ async fn publishing_does_not_wait_for_receipts() {
 /// A broker that refuses and one that says nothing stand in the list as well.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn any_of_several_brokers_will_do() {
-    let world = World::new().await;
+    let test_env = TestEnvironment::new().await;
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let (user, rest) = world.servers.amqp_url.rsplit_once('@').unwrap();
+    let (user, rest) = test_env.servers.amqp_url.rsplit_once('@').unwrap();
     let (server, vhost) = rest.split_once('/').unwrap();
     let silent = silent.local_addr().unwrap();
     for url in [
@@ -268,46 +271,46 @@ async fn any_of_several_brokers_will_do() {
     ] {
         let settings = [("AMQP_URL", url.as_str())];
         let (mut clicker, edge) =
-            Clicker::new(&world, |api| world.start_edge_with(api, &settings)).await;
-        let worker = world.start_worker_with(&settings);
-        let before = world.count("SELECT count(*) FROM clicks").await;
+            Clicker::new(&test_env, |api| test_env.start_edge_with(api, &settings)).await;
+        let worker = test_env.start_worker_with(&settings);
+        let before = test_env.count("SELECT count(*) FROM clicks").await;
         clicker.click(10).await;
         wait_for("the clicks", before + 10, async || {
-            world.count("SELECT count(*) FROM clicks").await
+            test_env.count("SELECT count(*) FROM clicks").await
         })
         .await;
         edge.stop();
         worker.stop();
         clicker.api.stop();
-        break_tenant(&world).await;
+        break_tenant(&test_env).await;
     }
 }
 
 /// The next tenant has the same hosts.
-async fn break_tenant(world: &World) {
+async fn break_tenant(test_env: &TestEnvironment) {
     let sql = "UPDATE domains SET host = 'gone.' || host; UPDATE lists SET phone_number = phone_number || '0'";
-    world.db.batch_execute(sql).await.unwrap();
+    test_env.db.batch_execute(sql).await.unwrap();
 }
 
 /// The workers are away, the redirector is stopped, and the broker loses its queues.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_no_worker_has_stored_survives_a_stop_and_the_loss_of_its_queue() {
-    let world = World::new().await;
-    let (mut clicker, edge) = Clicker::new(&world, |api| world.start_edge(api)).await;
+    let test_env = TestEnvironment::new().await;
+    let (mut clicker, edge) = Clicker::new(&test_env, |api| test_env.start_edge(api)).await;
     clicker.click(30).await;
     clicker
         .wait_for_metric(&edge, "waypost_edge_published_events_total", 30.0)
         .await;
     edge.stop();
-    let (_connection, channel) = world.amqp().await;
-    for queue in world.topology().event_queues() {
+    let (_connection, channel) = test_env.amqp().await;
+    for queue in test_env.topology().event_queues() {
         channel
             .queue_delete(queue, Default::default())
             .await
             .unwrap();
     }
-    let edge = world.start_edge(&clicker.api);
-    clicker.are_stored(&world).await;
+    let edge = test_env.start_edge(&clicker.api);
+    clicker.are_stored(&test_env).await;
     edge.stop();
     clicker.api.stop();
 }
@@ -315,8 +318,8 @@ async fn what_no_worker_has_stored_survives_a_stop_and_the_loss_of_its_queue() {
 /// Part of the spool is gone from the disk while the broker is away.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_segment_that_is_gone_stops_nothing() {
-    let world = World::new().await;
-    let (proxy, url) = proxied(&world.servers).await;
+    let test_env = TestEnvironment::new().await;
+    let (proxy, url) = proxied(&test_env.servers).await;
     proxy.cut();
     let settings = [
         ("AMQP_URL", url.as_str()),
@@ -324,19 +327,19 @@ async fn a_segment_that_is_gone_stops_nothing() {
         ("RESEND_AFTER_MS", "300"),
     ];
     let (mut clicker, mut edge) =
-        Clicker::new(&world, |api| world.start_edge_with(api, &settings)).await;
+        Clicker::new(&test_env, |api| test_env.start_edge_with(api, &settings)).await;
     edge.expect_in_log("publishing begins anew");
     edge.expect_in_log("a part of the spool cannot be read and is skipped");
     edge.expect_in_log("sending again");
     clicker.click(40).await;
-    let files = std::fs::read_dir(world.spool_dir()).unwrap();
+    let files = std::fs::read_dir(test_env.spool_dir()).unwrap();
     let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
     files.retain(|file| file.extension().is_some_and(|name| name == "seg"));
     files.sort();
     assert!(files.len() >= 4, "{files:?}");
     std::fs::remove_file(&files[1]).unwrap();
     proxy.pass();
-    let worker = world.start_worker();
+    let worker = test_env.start_worker();
     clicker
         .wait_for_metric(&edge, "waypost_edge_spool_unreadable_total", 1.0)
         .await;
@@ -345,7 +348,7 @@ async fn a_segment_that_is_gone_stops_nothing() {
         edge.metric("waypost_edge_spool_bytes").await
     })
     .await;
-    let n_stored = world.count("SELECT count(*) FROM clicks").await;
+    let n_stored = test_env.count("SELECT count(*) FROM clicks").await;
     assert!((20..clicker.n_clicks).contains(&n_stored), "{n_stored}");
     edge.stop();
     worker.stop();

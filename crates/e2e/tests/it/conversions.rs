@@ -1,10 +1,10 @@
-//! Conversions over HTTP: postbacks and pixels, to the books.
+//! Conversions over HTTP: postbacks and pixels, to the ledger.
 
 use e2e::{
     client::{BROWSER, Client, Tenant, answer, parameter, split},
     service::Service,
+    test_environment::{PLATFORM_CLICK_HOST, TestEnvironment},
     wait::wait_for,
-    world::{PLATFORM_CLICK_HOST, World},
 };
 use reqwest::{Method, header};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ const SECRET: &str = "a-postback-secret";
 
 /// All services, and two tenants with an offer that takes postbacks.
 struct Site {
-    world: World,
+    test_env: TestEnvironment,
     api: Service,
     edge: Service,
     worker: Service,
@@ -24,13 +24,13 @@ struct Site {
 
 impl Site {
     async fn start(settings: &[(&str, &str)]) -> Self {
-        let world = World::new().await;
-        let api = world.start_api();
+        let test_env = TestEnvironment::new().await;
+        let api = test_env.start_api();
         let tenants = [
-            Tenant::create(&world, &api, "seller").await,
-            Tenant::create(&world, &api, "other").await,
+            Tenant::create(&test_env, &api, "seller").await,
+            Tenant::create(&test_env, &api, "other").await,
         ];
-        let edge = world.start_edge_with(&api, settings);
+        let edge = test_env.start_edge_with(&api, settings);
         let client = Client::new(&api, Some(&edge));
         let offer = json!({
             "name": "An offer", "tracking_url": "https://e.com/?c={click_id}&l={link_id}",
@@ -41,8 +41,8 @@ impl Site {
             .await;
         Self {
             offer: offer["id"].as_str().unwrap().to_owned(),
-            worker: world.start_worker(),
-            world,
+            worker: test_env.start_worker(),
+            test_env,
             api,
             edge,
             client,
@@ -84,13 +84,15 @@ impl Site {
     /// waits until there are so many.
     async fn conversions(&self, n: i64) -> Vec<String> {
         wait_for("the conversions", n, async || {
-            self.world.count("SELECT count(*) FROM conversions").await
+            self.test_env
+                .count("SELECT count(*) FROM conversions")
+                .await
         })
         .await;
         let sql = "SELECT concat_ws(' ', source, event, attribution,
                           trim_scale(coalesce(revenue, payout)), currency)
                    FROM conversions";
-        let rows = self.world.db.query(sql, &[]).await.unwrap();
+        let rows = self.test_env.db.query(sql, &[]).await.unwrap();
         let mut found: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
         found.sort();
         found
@@ -99,12 +101,12 @@ impl Site {
     /// Clicks, and waits for the message click; the click's id.
     async fn click(&self, url: &str) -> String {
         let before = self
-            .world
+            .test_env
             .count("SELECT count(*) FROM message_clicks")
             .await;
         let destination = self.client.click(url, BROWSER).await.to();
         wait_for("the message click", before + 1, async || {
-            self.world
+            self.test_env
                 .count("SELECT count(*) FROM message_clicks")
                 .await
         })
@@ -379,7 +381,7 @@ async fn a_conversion_counts_once_by_transaction_click_or_visitor() {
     site.accepted(&host, &format!("/conv?link_id={id}&txn_id=last"))
         .await;
     wait_for("the last conversion", 1, async || {
-        site.world
+        site.test_env
             .count("SELECT count(*) FROM conversions WHERE txn_id = 'last'")
             .await
     })
@@ -437,12 +439,15 @@ async fn an_accepted_conversion_survives_the_redirector() {
             .await;
     }
     let Site {
-        world, api, edge, ..
+        test_env,
+        api,
+        edge,
+        ..
     } = site;
     edge.kill();
-    let edge = world.start_edge(&api);
+    let edge = test_env.start_edge(&api);
     wait_for("the conversions", 20, async || {
-        world.count("SELECT count(*) FROM conversions").await
+        test_env.count("SELECT count(*) FROM conversions").await
     })
     .await;
     edge.stop();
@@ -508,7 +513,7 @@ async fn a_platforms_postback_finds_the_link_that_it_was_sent() {
     )
     .await;
     wait_for("the credit", 1, async || {
-        site.world
+        site.test_env
             .count("SELECT count(*) FROM conversions WHERE attribution = 'click'")
             .await
     })

@@ -10,8 +10,8 @@ use std::{
 use e2e::{
     client::{BROWSER, Client, Tenant, parameter},
     service::Service,
+    test_environment::TestEnvironment,
     wait::wait_for,
-    world::World,
 };
 
 /// Clicks from several connections until the redirector is gone; the ids in
@@ -61,8 +61,8 @@ impl Load {
     }
 }
 
-async fn missing(world: &World, received: &BTreeSet<String>) -> Vec<String> {
-    let rows = world
+async fn missing(test_env: &TestEnvironment, received: &BTreeSet<String>) -> Vec<String> {
+    let rows = test_env
         .db
         .query("SELECT click_id::text FROM clicks", &[])
         .await
@@ -72,18 +72,18 @@ async fn missing(world: &World, received: &BTreeSet<String>) -> Vec<String> {
     received.difference(&stored).take(3).cloned().collect()
 }
 
-async fn all_are_stored(world: &World, received: &BTreeSet<String>) {
+async fn all_are_stored(test_env: &TestEnvironment, received: &BTreeSet<String>) {
     let none: Vec<String> = Vec::new();
     wait_for("the clicks that are missing", none, async || {
-        missing(world, received).await
+        missing(test_env, received).await
     })
     .await;
 }
 
 /// A redirector after a kill. A write that the kill interrupted leaves a torn
 /// tail, which nobody was promised; that it is skipped is said.
-fn start_after_kill(world: &World, api: &Service) -> Service {
-    let mut edge = world.start_edge(api);
+fn start_after_kill(test_env: &TestEnvironment, api: &Service) -> Service {
+    let mut edge = test_env.start_edge(api);
     edge.expect_in_log("the torn tail of a spool segment was skipped");
     edge
 }
@@ -97,21 +97,21 @@ async fn tracker(client: &Client, tenant: &Tenant) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_302_survives_the_kill_of_the_redirector() {
-    let world = World::new().await;
-    let (api, worker) = (world.start_api(), world.start_worker());
-    let tenant = Tenant::create(&world, &api, "killedge").await;
+    let test_env = TestEnvironment::new().await;
+    let (api, worker) = (test_env.start_api(), test_env.start_worker());
+    let tenant = Tenant::create(&test_env, &api, "killedge").await;
     let mut received = BTreeSet::new();
     // Twice: the second start also finds what the first one left.
     for _ in 0..2 {
-        let edge = start_after_kill(&world, &api);
+        let edge = start_after_kill(&test_env, &api);
         let client = Client::new(&api, Some(&edge));
         let load = Load::start(&client, &tracker(&client, &tenant).await);
         load.wait_for_at_least(1000).await;
         edge.kill();
         received.extend(load.end().await);
     }
-    let edge = start_after_kill(&world, &api);
-    all_are_stored(&world, &received).await;
+    let edge = start_after_kill(&test_env, &api);
+    all_are_stored(&test_env, &received).await;
     edge.stop();
     api.stop();
     worker.stop();
@@ -119,50 +119,50 @@ async fn every_302_survives_the_kill_of_the_redirector() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_302_survives_a_kill_while_the_broker_is_away() {
-    let world = World::new().await;
-    let api = world.start_api();
-    let tenant = Tenant::create(&world, &api, "killalone").await;
+    let test_env = TestEnvironment::new().await;
+    let api = test_env.start_api();
+    let tenant = Tenant::create(&test_env, &api, "killalone").await;
     let nowhere = [("AMQP_URL", "amqp://127.0.0.1:1/%2f")];
-    let mut edge = world.start_edge_with(&api, &nowhere);
+    let mut edge = test_env.start_edge_with(&api, &nowhere);
     edge.expect_in_log("publishing begins anew");
     let client = Client::new(&api, Some(&edge));
     let load = Load::start(&client, &tracker(&client, &tenant).await);
     load.wait_for_at_least(500).await;
     edge.kill();
     let received = load.end().await;
-    let (edge, worker) = (start_after_kill(&world, &api), world.start_worker());
-    all_are_stored(&world, &received).await;
+    let (edge, worker) = (start_after_kill(&test_env, &api), test_env.start_worker());
+    all_are_stored(&test_env, &received).await;
     edge.stop();
     worker.stop();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_click_is_lost_or_doubled_by_killing_the_worker() {
-    let world = World::new().await;
-    let api = world.start_api();
-    let tenant = Tenant::create(&world, &api, "killworker").await;
-    let edge = world.start_edge(&api);
+    let test_env = TestEnvironment::new().await;
+    let api = test_env.start_api();
+    let tenant = Tenant::create(&test_env, &api, "killworker").await;
+    let edge = test_env.start_edge(&api);
     let client = Client::new(&api, Some(&edge));
     let load = Load::start(&client, &tracker(&client, &tenant).await);
     for round in 1..=3 {
-        let worker = world.start_worker();
+        let worker = test_env.start_worker();
         load.wait_for_at_least(round * 400).await;
         worker.kill();
     }
-    let worker = world.start_worker();
+    let worker = test_env.start_worker();
     edge.signal("TERM");
     let received = load.end().await;
     stopped(edge);
-    all_are_stored(&world, &received).await;
+    all_are_stored(&test_env, &received).await;
     worker.stop();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sigterm_under_load_answers_what_is_in_flight_and_loses_nothing() {
-    let world = World::new().await;
-    let (api, worker) = (world.start_api(), world.start_worker());
-    let tenant = Tenant::create(&world, &api, "drain").await;
-    let edge = world.start_edge(&api);
+    let test_env = TestEnvironment::new().await;
+    let (api, worker) = (test_env.start_api(), test_env.start_worker());
+    let tenant = Tenant::create(&test_env, &api, "drain").await;
+    let edge = test_env.start_edge(&api);
     let client = Client::new(&api, Some(&edge));
     let load = Load::start(&client, &tracker(&client, &tenant).await);
     load.wait_for_at_least(300).await;
@@ -171,8 +171,8 @@ async fn sigterm_under_load_answers_what_is_in_flight_and_loses_nothing() {
     stopped(edge);
     // The worker goes while there is work: what it has not acknowledged stays.
     worker.stop();
-    let worker = world.start_worker();
-    all_are_stored(&world, &received).await;
+    let worker = test_env.start_worker();
+    all_are_stored(&test_env, &received).await;
     worker.stop();
 }
 

@@ -5,8 +5,8 @@ use e2e::{
     client::{BOT, BROWSER, Client, Hop, Tenant, parameter, split},
     servers::{PrivateServer, Servers},
     service::Service,
+    test_environment::TestEnvironment,
     wait::wait_for,
-    world::World,
 };
 use reqwest::{Method, header};
 use serde_json::Value;
@@ -17,7 +17,7 @@ use tokio::{
 
 /// All services and a minted link.
 struct Edge {
-    world: World,
+    test_env: TestEnvironment,
     tenant: Tenant,
     api: Service,
     service: Service,
@@ -28,16 +28,16 @@ struct Edge {
 
 impl Edge {
     async fn start() -> Self {
-        let world = World::new().await;
-        let api = world.start_api();
-        let tenant = Tenant::create(&world, &api, "edge").await;
-        let service = world.start_edge(&api);
+        let test_env = TestEnvironment::new().await;
+        let api = test_env.start_api();
+        let tenant = Tenant::create(&test_env, &api, "edge").await;
+        let service = test_env.start_edge(&api);
         let client = Client::new(&api, Some(&service));
         let link = client.mint(&tenant).await;
         let url = |name: &str| link[name].as_str().unwrap().to_owned();
         let (short_url, tracker_url) = (url("shortUrl"), url("clickTrackerUrl"));
         Self {
-            world,
+            test_env,
             tenant,
             api,
             service,
@@ -48,9 +48,9 @@ impl Edge {
     }
 
     async fn sql(&self, sql: &str) {
-        self.world.db.batch_execute(sql).await.unwrap();
+        self.test_env.db.batch_execute(sql).await.unwrap();
         // What is changed past the API has no outbox.
-        self.world.forget_records().await;
+        self.test_env.forget_records().await;
     }
 
     async fn wait_for_status(&self, url: &str, status: u16) {
@@ -162,7 +162,7 @@ async fn what_does_not_exist_is_the_404_page() {
 #[tokio::test]
 async fn links_take_get_and_head_and_nothing_else() {
     let edge = Edge::start().await;
-    let worker = edge.world.start_worker();
+    let worker = edge.test_env.start_worker();
     let (host, path) = split(&edge.tracker_url);
     for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
         let response = edge
@@ -185,9 +185,12 @@ async fn links_take_get_and_head_and_nothing_else() {
         "SELECT count(*) FROM clicks
          WHERE click_id = '{click_id}' AND is_bot AND bot_reasons = '{{head_method}}'"
     );
-    wait_for("the bot's click", 1, async || edge.world.count(&sql).await).await;
+    wait_for("the bot's click", 1, async || {
+        edge.test_env.count(&sql).await
+    })
+    .await;
     assert_eq!(
-        edge.world
+        edge.test_env
             .count("SELECT count(*) FROM message_clicks")
             .await,
         0
@@ -198,7 +201,7 @@ async fn links_take_get_and_head_and_nothing_else() {
 #[tokio::test]
 async fn every_reason_reaches_postgres() {
     let edge = Edge::start().await;
-    let worker = edge.world.start_worker();
+    let worker = edge.test_env.start_worker();
     let (host, path) = split(&edge.tracker_url);
     let get = || edge.client.edge_request(Method::GET, host, path);
     for (request, reasons) in [
@@ -217,7 +220,7 @@ async fn every_reason_reaches_postgres() {
         let sql = format!(
             "SELECT count(*) FROM clicks WHERE click_id = '{click_id}' AND bot_reasons = '{reasons}'"
         );
-        wait_for(reasons, 1, async || edge.world.count(&sql).await).await;
+        wait_for(reasons, 1, async || edge.test_env.count(&sql).await).await;
     }
     worker.stop();
 }
@@ -381,7 +384,7 @@ async fn what_leads_nowhere_is_the_404_page_or_the_fallback() {
 #[tokio::test]
 async fn a_list_may_collapse_both_hops_into_one() {
     let edge = Edge::start().await;
-    let worker = edge.world.start_worker();
+    let worker = edge.test_env.start_worker();
     edge.sql("UPDATE lists SET collapse_hops = true").await;
     let url = format!("{}?sub1=x", edge.short_url);
     wait_for("one hop", true, async || {
@@ -391,22 +394,25 @@ async fn a_list_may_collapse_both_hops_into_one() {
     })
     .await;
     let sql = "SELECT count(*) FROM clicks WHERE sub1 = 'x'";
-    wait_for("its click", true, async || edge.world.count(sql).await >= 1).await;
+    wait_for("its click", true, async || {
+        edge.test_env.count(sql).await >= 1
+    })
+    .await;
     worker.stop();
 }
 
 #[tokio::test]
 async fn only_trusted_proxies_name_the_visitor() {
-    let world = World::new().await;
-    let api = world.start_api();
-    let tenant = Tenant::create(&world, &api, "proxied").await;
+    let test_env = TestEnvironment::new().await;
+    let api = test_env.start_api();
+    let tenant = Tenant::create(&test_env, &api, "proxied").await;
     for (trusted, expected) in [
         ("127.0.0.0/8,10.0.0.0/8", "203.0.113.9"),
         ("10.0.0.0/8", "127.0.0.1"),
     ] {
-        let edge = world.start_edge_with(&api, &[("TRUSTED_PROXIES", trusted)]);
+        let edge = test_env.start_edge_with(&api, &[("TRUSTED_PROXIES", trusted)]);
         let client = Client::new(&api, Some(&edge));
-        world
+        test_env
             .db
             .batch_execute("UPDATE offers SET url_template = 'https://example.com/?ip={ip}'")
             .await
@@ -426,12 +432,12 @@ async fn only_trusted_proxies_name_the_visitor() {
 #[tokio::test]
 async fn a_miss_in_redis_is_answered_by_the_origin_and_written_back() {
     let edge = Edge::start().await;
-    edge.world.forget_records().await;
+    edge.test_env.forget_records().await;
     let tracker = edge.client.click(&edge.short_url, BROWSER).await.to();
     assert_eq!(tracker, edge.tracker_url);
-    let mut connection = edge.world.redis().await;
+    let mut connection = edge.test_env.redis().await;
     let (host, path) = split(&edge.short_url);
-    let key = format!("{}link/{host}{path}", edge.world.redis_prefix());
+    let key = format!("{}link/{host}{path}", edge.test_env.redis_prefix());
     wait_for("the record in Redis", true, async || {
         let json: Option<String> = redis::cmd("GET")
             .arg(&key)
@@ -445,14 +451,14 @@ async fn a_miss_in_redis_is_answered_by_the_origin_and_written_back() {
 
 #[tokio::test]
 async fn redis_away_is_the_origins_work_and_both_away_is_a_503() {
-    let world = World::new().await;
-    let api = world.start_api();
-    let tenant = Tenant::create(&world, &api, "away").await;
+    let test_env = TestEnvironment::new().await;
+    let api = test_env.start_api();
+    let tenant = Tenant::create(&test_env, &api, "away").await;
     let settings = [
         ("REDIS_URL", "redis://127.0.0.1:1"),
         ("REDIS_TIMEOUT_MS", "100"),
     ];
-    let mut edge = world.start_edge_with(&api, &settings);
+    let mut edge = test_env.start_edge_with(&api, &settings);
     edge.expect_in_log("Redis does not answer");
     edge.expect_in_log("changes are not heard");
     edge.expect_in_log("the origin does not answer");
@@ -486,12 +492,12 @@ async fn a_redis_that_comes_back_is_used_again() {
         redis_url: redis.url.clone(),
         ..Servers::find()
     };
-    let world = World::on(servers).await;
-    let mut api = world.start_api();
-    let tenant = Tenant::create(&world, &api, "redisback").await;
+    let test_env = TestEnvironment::on(servers).await;
+    let mut api = test_env.start_api();
+    let tenant = Tenant::create(&test_env, &api, "redisback").await;
     api.expect_in_log("records were not written to Redis");
     api.expect_in_log("changes are not delivered");
-    let mut edge = world.start_edge_with(&api, &[("REDIS_TIMEOUT_MS", "200")]);
+    let mut edge = test_env.start_edge_with(&api, &[("REDIS_TIMEOUT_MS", "200")]);
     edge.expect_in_log("Redis does not answer");
     edge.expect_in_log("changes are not heard");
     let client = Client::new(&api, Some(&edge));
@@ -516,7 +522,7 @@ async fn a_redis_that_comes_back_is_used_again() {
     wait_for("Redis up again", true, redis_is).await;
     wait_for("a record in Redis again", true, async || {
         client.click(tracker, BROWSER).await.to();
-        let mut connection = world.redis().await;
+        let mut connection = test_env.redis().await;
         let n_keys: u32 = redis::cmd("DBSIZE")
             .query_async(&mut connection)
             .await
@@ -531,7 +537,7 @@ async fn a_redis_that_comes_back_is_used_again() {
 #[tokio::test]
 async fn with_the_origin_away_redis_still_serves() {
     let Edge {
-        world,
+        test_env,
         api,
         service: mut edge,
         client,
@@ -547,15 +553,15 @@ async fn with_the_origin_away_redis_still_serves() {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     edge.stop();
-    drop(world);
+    drop(test_env);
 }
 
 #[tokio::test]
 async fn concurrent_misses_of_a_link_are_one_lookup() {
-    let world = World::new().await;
-    let api = world.start_api();
-    let tenant = Tenant::create(&world, &api, "misses").await;
-    let edge = world.start_edge_with(&api, &[("LOCAL_CACHE_TTL_MS", "600000")]);
+    let test_env = TestEnvironment::new().await;
+    let api = test_env.start_api();
+    let tenant = Tenant::create(&test_env, &api, "misses").await;
+    let edge = test_env.start_edge_with(&api, &[("LOCAL_CACHE_TTL_MS", "600000")]);
     let client = Client::new(&api, Some(&edge));
     let link = client.mint(&tenant).await;
     let short_url = link["shortUrl"].as_str().unwrap();
@@ -577,15 +583,15 @@ async fn concurrent_misses_of_a_link_are_one_lookup() {
 
 #[tokio::test]
 async fn a_full_spool_redirects_and_says_what_it_could_not_record() {
-    let world = World::new().await;
-    let api = world.start_api();
-    let tenant = Tenant::create(&world, &api, "full").await;
+    let test_env = TestEnvironment::new().await;
+    let api = test_env.start_api();
+    let tenant = Tenant::create(&test_env, &api, "full").await;
     let settings = [
         ("AMQP_URL", "amqp://127.0.0.1:1/%2f"),
         ("SPOOL_MAX_BYTES", "4096"),
         ("SPOOL_SEGMENT_BYTES", "1024"),
     ];
-    let mut edge = world.start_edge_with(&api, &settings);
+    let mut edge = test_env.start_edge_with(&api, &settings);
     edge.expect_in_log("publishing begins anew");
     edge.expect_in_log("a click was redirected without a record");
     let client = Client::new(&api, Some(&edge));
@@ -617,9 +623,9 @@ async fn a_full_spool_redirects_and_says_what_it_could_not_record() {
     );
     edge.kill();
     // What was recorded is there, and nothing else.
-    let (edge, worker) = (world.start_edge(&api), world.start_worker());
+    let (edge, worker) = (test_env.start_edge(&api), test_env.start_worker());
     wait_for("the recorded clicks", i64::from(recorded), async || {
-        world.count("SELECT count(*) FROM clicks").await
+        test_env.count("SELECT count(*) FROM clicks").await
     })
     .await;
     edge.stop();
@@ -631,9 +637,9 @@ async fn a_record_of_another_version_in_redis_is_the_origins_to_answer() {
     let mut edge = Edge::start().await;
     edge.service
         .expect_in_log("a record in Redis cannot be read");
-    let mut connection = edge.world.redis().await;
+    let mut connection = edge.test_env.redis().await;
     let (host, path) = split(&edge.short_url);
-    let key = format!("{}link/{host}{path}", edge.world.redis_prefix());
+    let key = format!("{}link/{host}{path}", edge.test_env.redis_prefix());
     let _: () = redis::cmd("SET")
         .arg(&key)
         .arg("{\"from\": \"the future\"}")
@@ -665,10 +671,10 @@ async fn a_redirector_that_is_cut_off_serves_what_it_has() {
         redis_url: redis.url.clone(),
         ..Servers::find()
     };
-    let world = World::on(servers).await;
-    let mut api = world.start_api();
-    let tenant = Tenant::create(&world, &api, "cutoff").await;
-    let mut edge = world.start_edge_with(&api, &[("REDIS_TIMEOUT_MS", "100")]);
+    let test_env = TestEnvironment::on(servers).await;
+    let mut api = test_env.start_api();
+    let tenant = Tenant::create(&test_env, &api, "cutoff").await;
+    let mut edge = test_env.start_edge_with(&api, &[("REDIS_TIMEOUT_MS", "100")]);
     let client = Client::new(&api, Some(&edge));
     let mut trackers = Vec::new();
     for _ in 0..10 {
@@ -722,24 +728,28 @@ async fn a_redirector_that_is_cut_off_serves_what_it_has() {
 
 #[tokio::test]
 async fn a_redirector_without_anything_is_not_ready() {
-    let world = World::new().await;
-    let api = world.start_api();
-    let tenant = Tenant::create(&world, &api, "nothing").await;
+    let test_env = TestEnvironment::new().await;
+    let api = test_env.start_api();
+    let tenant = Tenant::create(&test_env, &api, "nothing").await;
     let settings = [
         ("REDIS_URL", "redis://127.0.0.1:1"),
         ("REDIS_TIMEOUT_MS", "100"),
         ("ORIGIN_TIMEOUT_MS", "200"),
     ];
     let away = [&settings[..], &[("ORIGIN_URL", "http://127.0.0.1:1")]].concat();
-    let mut lost = world.start_edge_without_api(&away);
+    let mut lost = test_env.start_edge_without_api(&away);
     lost.expect_in_log("changes are not heard");
-    let mut edge = world.start_edge_with(
+    let mut edge = test_env.start_edge_with(
         &api,
         &[
             &settings[..],
             &[(
                 "SPOOL_DIR",
-                &world.spool_dir().with_extension("2").display().to_string(),
+                &test_env
+                    .spool_dir()
+                    .with_extension("2")
+                    .display()
+                    .to_string(),
             )],
         ]
         .concat(),
@@ -777,13 +787,13 @@ async fn a_redirector_without_anything_is_not_ready() {
 /// Azure's gateway writes ports, others write brackets, quotes, or another header.
 #[tokio::test]
 async fn the_visitor_is_known_in_whatever_form_a_proxy_writes() {
-    let world = World::new().await;
-    let api = world.start_api();
-    let tenant = Tenant::create(&world, &api, "forms").await;
-    let mut edge = world.start_edge_with(&api, &[("TRUSTED_PROXIES", "127.0.0.0/8")]);
+    let test_env = TestEnvironment::new().await;
+    let api = test_env.start_api();
+    let tenant = Tenant::create(&test_env, &api, "forms").await;
+    let mut edge = test_env.start_edge_with(&api, &[("TRUSTED_PROXIES", "127.0.0.0/8")]);
     edge.expect_in_log("a trusted proxy names a visitor's address");
     let client = Client::new(&api, Some(&edge));
-    world
+    test_env
         .db
         .batch_execute("UPDATE offers SET url_template = 'https://example.com/?ip={ip}'")
         .await
@@ -816,14 +826,14 @@ async fn the_visitor_is_known_in_whatever_form_a_proxy_writes() {
 
 #[tokio::test]
 async fn the_proxy_protocol_names_the_visitor_where_that_is_set() {
-    let world = World::new().await;
-    let api = world.start_api();
-    let tenant = Tenant::create(&world, &api, "proxyv2").await;
+    let test_env = TestEnvironment::new().await;
+    let api = test_env.start_api();
+    let tenant = Tenant::create(&test_env, &api, "proxyv2").await;
     let settings = [("TRUSTED_PROXIES", "127.0.0.0/8"), ("PROXY_PROTOCOL", "v2")];
-    let mut edge = world.start_edge_with(&api, &settings);
+    let mut edge = test_env.start_edge_with(&api, &settings);
     edge.expect_in_log("a connection is closed");
     let client = Client::new(&api, Some(&edge));
-    world
+    test_env
         .db
         .batch_execute("UPDATE offers SET url_template = 'https://example.com/?ip={ip}'")
         .await

@@ -13,7 +13,7 @@ use domain::{
 use e2e::{
     client::{BOT, Client, Tenant},
     servers::workspace,
-    world::{N_PARTITIONS, World},
+    test_environment::{N_PARTITIONS, TestEnvironment},
 };
 use lapin::{options::BasicGetOptions, types::AMQPValue};
 use platform::amqp::Topology;
@@ -150,10 +150,10 @@ fn the_asyncapi_document_names_what_the_code_uses() {
 
 #[tokio::test]
 async fn a_published_message_is_what_the_documents_say() {
-    let world = World::new().await;
-    let api = world.start_api();
-    let tenant = Tenant::create(&world, &api, "documented").await;
-    let edge = world.start_edge(&api);
+    let test_env = TestEnvironment::new().await;
+    let api = test_env.start_api();
+    let tenant = Tenant::create(&test_env, &api, "documented").await;
+    let edge = test_env.start_edge(&api);
     let client = Client::new(&api, Some(&edge));
     let link = client.mint(&tenant).await;
     let tracker = link["clickTrackerUrl"].as_str().unwrap();
@@ -168,8 +168,8 @@ async fn a_published_message_is_what_the_documents_say() {
     edge.stop();
     let account_id = domain::id::AccountId(tenant.account_id);
     let partition = partition_of_account(account_id, N_PARTITIONS);
-    let queue = world.topology().partition_queue(partition);
-    let (_connection, channel) = world.amqp().await;
+    let queue = test_env.topology().partition_queue(partition);
+    let (_connection, channel) = test_env.amqp().await;
     let options = BasicGetOptions { no_ack: true };
     // Both lines may have come in one message.
     let mut messages = Vec::new();
@@ -184,7 +184,10 @@ async fn a_published_message_is_what_the_documents_say() {
     );
     assert_eq!(*properties.delivery_mode(), Some(2), "persistent");
     let reply_to = properties.reply_to().as_ref().unwrap().as_str();
-    assert!(world.topology().is_receipts_queue(reply_to), "{reply_to}");
+    assert!(
+        test_env.topology().is_receipts_queue(reply_to),
+        "{reply_to}"
+    );
     // The process, and its attempt to receive receipts.
     let process = reply_to.rsplit('.').nth(1).unwrap();
     let id = properties.correlation_id().as_ref().unwrap().as_str();

@@ -8,8 +8,8 @@ use e2e::{
     producer::Producer,
     proxy::Proxy,
     service::{Service, command},
+    test_environment::{N_PARTITIONS, TestEnvironment},
     wait::wait_for,
-    world::{N_PARTITIONS, World},
 };
 use serde_json::{Value, json};
 use store::advisory_locks::{ACCOUNT_CLASS, account_key};
@@ -57,19 +57,19 @@ async fn hold_account(transaction: &Transaction<'_>, account_id: i64) {
 
 #[tokio::test]
 async fn events_of_an_account_that_is_held_wait_and_those_of_others_do_not() {
-    let world = World::new().await;
-    let producer = Producer::open(&world).await;
-    let mut holder = world.connect().await;
+    let test_env = TestEnvironment::new().await;
+    let producer = Producer::open(&test_env).await;
+    let mut holder = test_env.connect().await;
     let transaction = holder.transaction().await.unwrap();
     hold_account(&transaction, 1).await;
-    let worker = world.start_worker();
+    let worker = test_env.start_worker();
     // In the same messages, as in every queue.
     for visitor in 0..8 {
         publish(&producer, [click(1, 1, visitor), click(2, 2, visitor)]).await;
     }
     let stored = async |account_id: i64| {
         let sql = format!("SELECT count(*) FROM clicks WHERE account_id = {account_id}");
-        world.count(&sql).await
+        test_env.count(&sql).await
     };
     wait_for("the other account's", 8, async || stored(2).await).await;
     assert_eq!(stored(1).await, 0);
@@ -89,38 +89,41 @@ async fn events_of_an_account_that_is_held_wait_and_those_of_others_do_not() {
             .await
     })
     .await;
-    wait_for("the queues", 0, async || world.n_waiting_messages().await).await;
+    wait_for("the queues", 0, async || {
+        test_env.n_waiting_messages().await
+    })
+    .await;
     worker.stop();
 }
 
 /// As Postgres counts what it reads.
 #[tokio::test]
 async fn the_work_for_a_click_does_not_grow_with_the_history_of_its_link() {
-    let world = World::new().await;
-    let producer = Producer::open(&world).await;
+    let test_env = TestEnvironment::new().await;
+    let producer = Producer::open(&test_env).await;
     let mut rows_read = Vec::new();
     let mut n_clicks = 0;
     let mut n_conversions = 0;
     for (link_key, n_history) in [(1, 50), (2, 5_000)] {
-        let worker = world.start_worker();
+        let worker = test_env.start_worker();
         let visitors = (0..n_history).map(|visitor| click(1, link_key, visitor));
         publish(&producer, visitors).await;
         n_clicks += n_history as i64;
-        wait_until_stored(&world, n_clicks, n_conversions).await;
+        wait_until_stored(&test_env, n_clicks, n_conversions).await;
         let sales = (0..n_history).map(|number| conversion(1, link_key, number));
         publish(&producer, sales).await;
         n_conversions += n_history as i64;
-        wait_until_stored(&world, n_clicks, n_conversions).await;
+        wait_until_stored(&test_env, n_clicks, n_conversions).await;
         // Sessions report what they have read when they end, at the latest.
         worker.stop();
-        let before = rows_read_by_the_ledger(&world).await;
-        let worker = world.start_worker();
+        let before = rows_read_by_the_ledger(&test_env).await;
+        let worker = test_env.start_worker();
         let visitors = (100_000..100_200).map(|visitor| click(1, link_key, visitor));
         publish(&producer, visitors).await;
         n_clicks += 200;
-        wait_until_stored(&world, n_clicks, n_conversions).await;
+        wait_until_stored(&test_env, n_clicks, n_conversions).await;
         worker.stop();
-        rows_read.push(rows_read_by_the_ledger(&world).await - before);
+        rows_read.push(rows_read_by_the_ledger(&test_env).await - before);
     }
     let [few, many] = rows_read[..] else {
         panic!("two histories")
@@ -132,14 +135,14 @@ async fn the_work_for_a_click_does_not_grow_with_the_history_of_its_link() {
 }
 
 /// By the totals: to count rows is to read them.
-async fn wait_until_stored(world: &World, n_clicks: i64, n_conversions: i64) {
+async fn wait_until_stored(test_env: &TestEnvironment, n_clicks: i64, n_conversions: i64) {
     let sum = async |measure: &str| {
         let sql = format!(
             "SELECT coalesce(sum({measure}), 0)::bigint
              FROM totals
              WHERE dimension = 'all' AND span = 'day'"
         );
-        world.count(&sql).await
+        test_env.count(&sql).await
     };
     let expected = (n_clicks, n_conversions);
     wait_for("clicks and conversions", expected, async || {
@@ -149,30 +152,36 @@ async fn wait_until_stored(world: &World, n_clicks: i64, n_conversions: i64) {
 }
 
 /// Rows of the ledger's tables, once all sessions have reported.
-async fn rows_read_by_the_ledger(world: &World) -> i64 {
+async fn rows_read_by_the_ledger(test_env: &TestEnvironment) -> i64 {
     let sql = "SELECT coalesce(sum(idx_tup_fetch + seq_tup_read), 0)::bigint
                FROM pg_stat_user_tables
                WHERE relname IN ('conversions', 'message_clicks', 'link_totals')";
     let sessions = "SELECT count(*) FROM pg_stat_activity
                     WHERE datname = current_database() AND application_name LIKE 'click-worker%'";
     wait_for("the end of all sessions", 0, async || {
-        world.count(sessions).await
+        test_env.count(sessions).await
     })
     .await;
-    world.count(sql).await
+    test_env.count(sql).await
 }
 
 /// Each has a lock in the shared memory of Postgres while it is written.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_thousand_accounts_are_stored_by_eight_workers() {
     const N_ACCOUNTS: i64 = 20_000;
-    let world = World::new().await;
-    let producer = Producer::open(&world).await;
+    let test_env = TestEnvironment::new().await;
+    let producer = Producer::open(&test_env).await;
     publish(&producer, (1..=N_ACCOUNTS).map(|id| click(id, id, 1))).await;
-    let workers: Vec<_> = (0..8).map(|_| world.start_worker()).collect();
+    let workers: Vec<_> = (0..8).map(|_| test_env.start_worker()).collect();
     let sql = "SELECT count(DISTINCT account_id) FROM clicks";
-    wait_for("the accounts", N_ACCOUNTS, async || world.count(sql).await).await;
-    wait_for("the queues", 0, async || world.n_waiting_messages().await).await;
+    wait_for("the accounts", N_ACCOUNTS, async || {
+        test_env.count(sql).await
+    })
+    .await;
+    wait_for("the queues", 0, async || {
+        test_env.n_waiting_messages().await
+    })
+    .await;
     for worker in workers {
         worker.stop();
     }
@@ -184,34 +193,34 @@ async fn n_queues(worker: &Service) -> f64 {
 
 #[tokio::test]
 async fn workers_share_the_queues_and_take_over_from_one_that_is_gone() {
-    let world = World::new().await;
+    let test_env = TestEnvironment::new().await;
     let all = f64::from(N_PARTITIONS + 1);
-    let first = world.start_worker();
+    let first = test_env.start_worker();
     wait_for("all queues", all, async || n_queues(&first).await).await;
-    let second = world.start_worker();
+    let second = test_env.start_worker();
     let both = async || [n_queues(&first).await, n_queues(&second).await];
     wait_for("half of the queues each", [all / 2.0; 2], both).await;
     second.kill();
     wait_for("all queues again", all, async || n_queues(&first).await).await;
     // One that ends well gives its leases back at once.
-    let third = world.start_worker();
+    let third = test_env.start_worker();
     wait_for("half again", all / 2.0, async || n_queues(&first).await).await;
     third.stop();
     let held = "SELECT count(DISTINCT holder) FROM leases WHERE expires_at > now()";
-    wait_for("one holder", 1, async || world.count(held).await).await;
+    wait_for("one holder", 1, async || test_env.count(held).await).await;
     first.stop();
 }
 
 /// A redirector that is set to more partitions than its workers.
 #[tokio::test]
 async fn queues_beyond_a_workers_own_setting_are_consumed_from() {
-    let world = World::new().await;
+    let test_env = TestEnvironment::new().await;
     // The producer has declared its queues by then.
-    let producer = Producer::open(&world).await;
+    let producer = Producer::open(&test_env).await;
     publish(&producer, (1..=40).map(|id| click(id, id, 1))).await;
-    let worker = world.start_worker_with(&[("AMQP_PARTITIONS", "1")]);
+    let worker = test_env.start_worker_with(&[("AMQP_PARTITIONS", "1")]);
     wait_for("the clicks", 40, async || {
-        world.count("SELECT count(*) FROM clicks").await
+        test_env.count("SELECT count(*) FROM clicks").await
     })
     .await;
     assert_eq!(n_queues(&worker).await, f64::from(N_PARTITIONS + 1));
@@ -219,27 +228,27 @@ async fn queues_beyond_a_workers_own_setting_are_consumed_from() {
 }
 
 /// Rows that have `slow` in sub1 take two seconds.
-async fn slow_rows(world: &World) {
+async fn slow_rows(test_env: &TestEnvironment) {
     let sql = "CREATE FUNCTION be_slow() RETURNS trigger LANGUAGE plpgsql AS
                $$ BEGIN PERFORM pg_sleep(2); RETURN NEW; END $$;
                CREATE TRIGGER be_slow BEFORE INSERT ON clicks FOR EACH ROW
                WHEN (NEW.sub1 = 'slow') EXECUTE FUNCTION be_slow();";
-    world.db.batch_execute(sql).await.unwrap();
+    test_env.db.batch_execute(sql).await.unwrap();
 }
 
 #[tokio::test]
 async fn an_event_that_fails_by_itself_is_parked_and_the_others_are_stored() {
-    let world = World::new().await;
-    let producer = Producer::open(&world).await;
-    slow_rows(&world).await;
-    let mut worker = world.start_worker_with(&[("DATABASE_STATEMENT_TIMEOUT_MS", "700")]);
+    let test_env = TestEnvironment::new().await;
+    let producer = Producer::open(&test_env).await;
+    slow_rows(&test_env).await;
+    let mut worker = test_env.start_worker_with(&[("DATABASE_STATEMENT_TIMEOUT_MS", "700")]);
     worker.expect_in_log("an event fails by itself and is parked");
     let mut slow = click(1, 1, 7);
     slow["sub1"] = json!("slow");
     let others = (0..20).map(|visitor| click(1, 1, 10 + visitor));
     publish(&producer, others.chain([slow.clone()])).await;
     wait_for("the others", true, async || {
-        world.count("SELECT count(*) FROM clicks").await >= 20
+        test_env.count("SELECT count(*) FROM clicks").await >= 20
     })
     .await;
     let parked = worker.wait_for_log("an event fails by itself and is parked");
@@ -247,15 +256,15 @@ async fn an_event_that_fails_by_itself_is_parked_and_the_others_are_stored() {
     assert_eq!(parked["reason"], "statement_timeout");
     // With more time it is stored, counted once, and not parked any more.
     wait_for("all clicks", 21, async || {
-        world.count("SELECT count(*) FROM clicks").await
+        test_env.count("SELECT count(*) FROM clicks").await
     })
     .await;
     wait_for("nothing that is parked", 0, async || {
-        world.count("SELECT count(*) FROM parked_events").await
+        test_env.count("SELECT count(*) FROM parked_events").await
     })
     .await;
     let total = "SELECT sum(clicks) FROM totals WHERE dimension = 'all' AND span = 'day'";
-    assert_eq!(world.count(total).await, 21);
+    assert_eq!(test_env.count(total).await, 21);
     wait_for("the gauge", 0.0, async || {
         worker.metric("waypost_worker_parked_events").await
     })
@@ -263,9 +272,9 @@ async fn an_event_that_fails_by_itself_is_parked_and_the_others_are_stored() {
     worker.stop();
 }
 
-fn parked(world: &World, args: &[&str]) -> (Option<i32>, Value) {
+fn parked(test_env: &TestEnvironment, args: &[&str]) -> (Option<i32>, Value) {
     let args = [&["parked"], args].concat();
-    let output = command("click-worker", &args, &world.env())
+    let output = command("click-worker", &args, &test_env.env())
         .output()
         .unwrap();
     let answer = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
@@ -274,20 +283,20 @@ fn parked(world: &World, args: &[&str]) -> (Option<i32>, Value) {
 
 #[tokio::test]
 async fn parked_events_are_listed_tried_again_and_dropped() {
-    let world = World::new().await;
+    let test_env = TestEnvironment::new().await;
     let lines = [click(1, 1, 1), click(2, 2, 2), click(3, 3, 3)];
     for line in &lines {
         let id: uuid::Uuid = line["click_id"].as_str().unwrap().parse().unwrap();
         let sql = "INSERT INTO parked_events (event_id, account_id, line, reason, detail, retry_at)
                    VALUES ($1, $2, $3, 'deadlock', 'some detail', now() + interval '1 day')";
         let (account_id, line) = (line["account_id"].as_i64(), line.to_string().into_bytes());
-        world
+        test_env
             .db
             .execute(sql, &[&id, &account_id, &line])
             .await
             .unwrap();
     }
-    let (_, list) = parked(&world, &["list", "--limit", "2"]);
+    let (_, list) = parked(&test_env, &["list", "--limit", "2"]);
     assert_eq!(list["total"], 3);
     let first = &list["parked"][0];
     assert_eq!(list["parked"].as_array().unwrap().len(), 2);
@@ -303,27 +312,27 @@ async fn parked_events_are_listed_tried_again_and_dropped() {
         .map(|p| p["id"].to_string())
         .collect();
     // Which ones must be said.
-    assert_eq!(parked(&world, &["drop"]).0, Some(2));
-    let (_, dropped) = parked(&world, &["drop", "--id", &ids[0]]);
+    assert_eq!(parked(&test_env, &["drop"]).0, Some(2));
+    let (_, dropped) = parked(&test_env, &["drop", "--id", &ids[0]]);
     assert_eq!(dropped["dropped"][0]["event"], lines[0]);
     assert_eq!(
-        parked(&world, &["retry", "--id", &ids[1]]).1,
+        parked(&test_env, &["retry", "--id", &ids[1]]).1,
         json!({ "retried": 1 })
     );
-    let worker = world.start_worker();
+    let worker = test_env.start_worker();
     let accounts = "SELECT count(*) FROM clicks WHERE account_id = 2";
     wait_for("the one that is tried", 1, async || {
-        world.count(accounts).await
+        test_env.count(accounts).await
     })
     .await;
     assert_eq!(
-        parked(&world, &["retry", "--all"]).1,
+        parked(&test_env, &["retry", "--all"]).1,
         json!({ "retried": 1 })
     );
     let all = "SELECT count(*) FROM clicks";
-    wait_for("the other one", 2, async || world.count(all).await).await;
+    wait_for("the other one", 2, async || test_env.count(all).await).await;
     assert_eq!(
-        parked(&world, &["list"]).1,
+        parked(&test_env, &["list"]).1,
         json!({ "parked": [], "total": 0 })
     );
     worker.stop();
@@ -331,9 +340,9 @@ async fn parked_events_are_listed_tried_again_and_dropped() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_postgres_that_is_silent_is_noticed_by_its_clients() {
-    let world = World::new().await;
-    let producer = Producer::open(&world).await;
-    let url = &world.env()["DATABASE_URL"];
+    let test_env = TestEnvironment::new().await;
+    let producer = Producer::open(&test_env).await;
+    let url = &test_env.env()["DATABASE_URL"];
     let (user, rest) = url.rsplit_once('@').unwrap();
     let (server, database) = rest.split_once('/').unwrap();
     let proxy = Proxy::start(server).await;
@@ -342,11 +351,11 @@ async fn a_postgres_that_is_silent_is_noticed_by_its_clients() {
         ("DATABASE_URL", url.as_str()),
         ("DATABASE_STATEMENT_TIMEOUT_MS", "500"),
     ];
-    let mut worker = world.start_worker_with(&settings);
+    let mut worker = test_env.start_worker_with(&settings);
     worker.expect_in_log("storing is tried again");
     worker.expect_in_log("a periodic task failed");
     publish(&producer, [click(1, 1, 1)]).await;
-    let stored = async || world.count("SELECT count(*) FROM clicks").await;
+    let stored = async || test_env.count("SELECT count(*) FROM clicks").await;
     wait_for("the first click", 1, stored).await;
     proxy.freeze();
     publish(&producer, [click(1, 1, 2)]).await;
@@ -368,10 +377,10 @@ async fn a_postgres_that_is_silent_is_noticed_by_its_clients() {
 /// `deploy/alerts.yaml` speaks of metrics that there are.
 #[tokio::test]
 async fn alerts_are_about_metrics_that_exist() {
-    let world = World::new().await;
-    let api = world.start_api();
-    let edge = world.start_edge(&api);
-    let worker = world.start_worker();
+    let test_env = TestEnvironment::new().await;
+    let api = test_env.start_api();
+    let edge = test_env.start_edge(&api);
+    let worker = test_env.start_worker();
     let mut metrics = String::new();
     for service in [&api, &edge, &worker] {
         let url = format!("{}/metrics", service.url("admin.address"));

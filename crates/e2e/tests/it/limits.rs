@@ -205,7 +205,7 @@ async fn pages_are_shed_before_redirects() {
     drop((four, three));
     wait_for("the end of it", 200, async || status(&site, shown).await.0).await;
     wait_for("clicks that were answered meanwhile", true, async || {
-        site.world.count("SELECT count(*) FROM clicks").await >= 4
+        site.test_env.count("SELECT count(*) FROM clicks").await >= 4
     })
     .await;
 }

@@ -8,7 +8,6 @@
 
 mod api;
 mod arrival;
-mod books;
 mod broker;
 mod browser;
 mod conversions;
@@ -16,6 +15,7 @@ mod crash;
 mod edge;
 mod event_documents;
 mod ledger;
+mod ledger_model;
 mod limits;
 mod migrations;
 mod odd_paths;

@@ -13,7 +13,7 @@ use e2e::{
     proxy::Proxy,
     servers::workspace,
     service::{Env, command},
-    world::World,
+    test_environment::TestEnvironment,
 };
 use serde_json::Value;
 use tokio_postgres::Client;
@@ -39,14 +39,14 @@ fn answer(output: &Output) -> Value {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_schema_is_migrated_while_clicks_are_stored() {
     let n_clicks = std::env::var("MIGRATION_ROWS").map_or(N_CLICKS, |n| n.parse().unwrap());
-    let world = World::new().await;
-    let mut db = world.connect().await;
+    let test_env = TestEnvironment::new().await;
+    let mut db = test_env.connect().await;
     set_back(&mut db).await;
     fill(&db, n_clicks).await;
 
     let is_over = Arc::new(AtomicBool::new(false));
-    let writer = tokio::spawn(write(world.connect().await, is_over.clone()));
-    let env = world.env();
+    let writer = tokio::spawn(write(test_env.connect().await, is_over.clone()));
+    let env = test_env.env();
     let output = tokio::task::spawn_blocking(move || migrate(&env)).await;
     is_over.store(true, Ordering::Relaxed);
     let (n_written, longest) = writer.await.unwrap();
@@ -59,13 +59,13 @@ async fn a_large_schema_is_migrated_while_clicks_are_stored() {
         assert!(longest < MAX_STALL, "a batch took {longest:?}");
     }
     let invalid = "SELECT count(*) FROM pg_index WHERE NOT indisvalid";
-    assert_eq!(world.count(invalid).await, 0);
-    let again = self::answer(&migrate(&world.env()));
+    assert_eq!(test_env.count(invalid).await, 0);
+    let again = self::answer(&migrate(&test_env.env()));
     assert_eq!(again["applied"], serde_json::json!([]), "nothing is left");
     // What was there is what it was, and services start on it.
     let sql = "SELECT count(*) FROM clicks WHERE sub1 = 'before'";
-    assert_eq!(world.count(sql).await, n_clicks);
-    world.start_worker().stop();
+    assert_eq!(test_env.count(sql).await, n_clicks);
+    test_env.start_worker().stop();
 }
 
 /// The schema as it was before.
@@ -153,10 +153,10 @@ async fn write(db: Client, is_over: Arc<AtomicBool>) -> (u32, Duration) {
 
 #[tokio::test]
 async fn an_older_program_leaves_a_newer_schema_and_says_so() {
-    let world = World::new().await;
+    let test_env = TestEnvironment::new().await;
     let sql = "INSERT INTO refinery_schema_history VALUES (999, 'the_future', now()::text, '1')";
-    world.db.batch_execute(sql).await.unwrap();
-    let answer = answer(&migrate(&world.env()));
+    test_env.db.batch_execute(sql).await.unwrap();
+    let answer = answer(&migrate(&test_env.env()));
     assert_eq!(answer["applied"], serde_json::json!([]));
     assert_eq!(answer["version"], 999);
     let note = answer["note"].as_str().unwrap();
@@ -165,37 +165,37 @@ async fn an_older_program_leaves_a_newer_schema_and_says_so() {
         "{note}"
     );
     // And it works on it.
-    world.start_api().stop();
-    world.start_worker().stop();
+    test_env.start_api().stop();
+    test_env.start_worker().stop();
 }
 
 #[tokio::test]
 async fn an_index_that_is_missing_is_named_and_created() {
-    let world = World::new().await;
+    let test_env = TestEnvironment::new().await;
     let sql = "DROP INDEX conversions_check_at_idx; DROP INDEX clicks_of_links_idx";
-    world.db.batch_execute(sql).await.unwrap();
-    let output = command("click-worker", &["serve"], &world.env()).output();
+    test_env.db.batch_execute(sql).await.unwrap();
+    let output = command("click-worker", &["serve"], &test_env.env()).output();
     let output = output.unwrap();
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stdout).unwrap();
     let sentence = "the schema has no index clicks_of_links_idx: run `links-api migrate`";
     assert!(said.contains(sentence), "{said}");
-    let answer = answer(&migrate(&world.env()));
+    let answer = answer(&migrate(&test_env.env()));
     let expected = serde_json::json!(["clicks_of_links_idx", "conversions_check_at_idx"]);
     assert_eq!(answer["applied"], expected);
-    world.start_worker().stop();
+    test_env.start_worker().stop();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_waits_for_its_database() {
-    let world = World::new().await;
-    let url = &world.env()["DATABASE_URL"];
+    let test_env = TestEnvironment::new().await;
+    let url = &test_env.env()["DATABASE_URL"];
     let (user, rest) = url.rsplit_once('@').unwrap();
     let (server, database) = rest.split_once('/').unwrap();
     let proxy = Proxy::start(server).await;
     let url = format!("{user}@{}/{database}", proxy.address());
     proxy.cut();
-    let mut env = world.env_with(&[("DATABASE_URL", &url), ("MIGRATE_WAIT_S", "60")]);
+    let mut env = test_env.env_with(&[("DATABASE_URL", &url), ("MIGRATE_WAIT_S", "60")]);
     let waiting = env.clone();
     let output = tokio::task::spawn_blocking(move || migrate(&waiting));
     tokio::time::sleep(Duration::from_millis(700)).await;

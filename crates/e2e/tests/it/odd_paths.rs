@@ -117,7 +117,7 @@ async fn what_sticks_to_a_link_does_not_hide_it_and_the_click_says_what_it_was()
             "SELECT count(*) FROM clicks
              WHERE sub1 = 't{i}' AND path_corrections = '{corrections}'"
         );
-        wait_for(path, 1, async || site.world.count(&sql).await).await;
+        wait_for(path, 1, async || site.test_env.count(&sql).await).await;
     }
     let (_, page) = site
         .client
@@ -193,7 +193,7 @@ async fn bytes_that_should_have_been_escaped_lose_no_click() {
         );
         let sql =
             format!("SELECT count(*) FROM clicks WHERE source = 't{i}' AND sub1 = '{stored}'");
-        wait_for(&shown, 1, async || site.world.count(&sql).await).await;
+        wait_for(&shown, 1, async || site.test_env.count(&sql).await).await;
     }
     site.stop().await;
 }

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use e2e::{
     client::{BROWSER, Client, Tenant},
     service::{Env, Service, command},
+    test_environment::TestEnvironment,
     wait::wait_for,
-    world::World,
 };
 use reqwest::header;
 use serde_json::Value;
@@ -33,9 +33,9 @@ fn refusal(name: &str, args: &[&str], env: &Env) -> (Option<i32>, String) {
 
 #[tokio::test]
 async fn a_missing_setting_stops_the_start_with_one_sentence() {
-    let world = World::new().await;
+    let test_env = TestEnvironment::new().await;
     for (name, args) in SERVICES {
-        let mut env = world.env();
+        let mut env = test_env.env();
         env.insert("ORIGIN_URL".to_owned(), "http://127.0.0.1:1".to_owned());
         let needed: &[&str] = match name {
             "links-api" => &[
@@ -69,7 +69,7 @@ async fn a_missing_setting_stops_the_start_with_one_sentence() {
 
 #[tokio::test]
 async fn a_wrong_setting_is_named_and_a_secret_is_not_shown() {
-    let world = World::new().await;
+    let test_env = TestEnvironment::new().await;
     for (name, args, setting, value, shown) in [
         ("links-api", &["serve"][..], "API_BIND", "nowhere", true),
         (
@@ -98,7 +98,7 @@ async fn a_wrong_setting_is_named_and_a_secret_is_not_shown() {
         ("click-worker", &["serve"], "VISITOR_KEY", "hunter2", false),
         ("click-worker", &["serve"], "PREFETCH", "100000", true),
     ] {
-        let mut env = world.env();
+        let mut env = test_env.env();
         env.insert("ORIGIN_URL".to_owned(), "http://127.0.0.1:1".to_owned());
         env.insert(setting.to_owned(), value.to_owned());
         let (code, said) = refusal(name, args, &env);
@@ -117,7 +117,7 @@ async fn a_wrong_setting_is_named_and_a_secret_is_not_shown() {
 /// amqps:// was spoken in clear.
 #[tokio::test]
 async fn a_url_that_cannot_be_kept_stops_the_start_and_says_why() {
-    let world = World::new().await;
+    let test_env = TestEnvironment::new().await;
     let urls = [
         ("AMQP_URL", "amqps://u:hunter2@h/%2f", "TLS"),
         ("AMQP_URL", "amqp://u:hunter2@a,amqps://u:hunter2@b", "TLS"),
@@ -156,7 +156,7 @@ async fn a_url_that_cannot_be_kept_stops_the_start_and_says_why() {
             if !is_read {
                 continue;
             }
-            let mut env = world.env();
+            let mut env = test_env.env();
             env.insert("ORIGIN_URL".to_owned(), "http://127.0.0.1:1".to_owned());
             env.insert(setting.to_owned(), value.to_owned());
             let (code, said) = refusal(name, args, &env);
@@ -174,14 +174,14 @@ async fn a_url_that_cannot_be_kept_stops_the_start_and_says_why() {
 
 #[tokio::test]
 async fn any_of_several_database_hosts_that_takes_writes_will_do() {
-    let world = World::new().await;
-    let url = world.env()["DATABASE_URL"].clone();
+    let test_env = TestEnvironment::new().await;
+    let url = test_env.env()["DATABASE_URL"].clone();
     let (user, rest) = url.split_once('@').unwrap();
     let (host, database) = rest.split_once('/').unwrap();
     let url = format!("{user}@127.0.0.1:1,{host}/{database}?target_session_attrs=read-write");
-    let env = world.env_with(&[("DATABASE_URL", &url)]);
+    let env = test_env.env_with(&[("DATABASE_URL", &url)]);
     let api = Service::start("links-api", &["serve"], &env);
-    let tenant = Tenant::create(&world, &api, "hosts").await;
+    let tenant = Tenant::create(&test_env, &api, "hosts").await;
     Client::new(&api, None).mint(&tenant).await;
     api.stop();
     for (name, args) in SERVICES {
@@ -197,8 +197,8 @@ async fn any_of_several_database_hosts_that_takes_writes_will_do() {
 
 #[tokio::test]
 async fn a_file_that_cannot_be_used_stops_the_start_with_a_sentence() {
-    let world = World::new().await;
-    let file = world.folder.path().join("file");
+    let test_env = TestEnvironment::new().await;
+    let file = test_env.folder.path().join("file");
     std::fs::write(&file, "[[rule]]\nname = 'x'\nreason = 'ua_bot'\n").unwrap();
     for (setting, expected) in [
         (
@@ -208,7 +208,7 @@ async fn a_file_that_cannot_be_used_stops_the_start_with_a_sentence() {
         ("GEOIP_COUNTRY_DB", "cannot be used: invalid database"),
         ("GEOIP_ASN_DB", "cannot be used: invalid database"),
     ] {
-        let mut env = world.env();
+        let mut env = test_env.env();
         env.insert("ORIGIN_URL".to_owned(), "http://127.0.0.1:1".to_owned());
         env.insert(setting.to_owned(), file.display().to_string());
         let output = command("edge-redirector", &[], &env).output().unwrap();
@@ -221,10 +221,10 @@ async fn a_file_that_cannot_be_used_stops_the_start_with_a_sentence() {
 
 #[tokio::test]
 async fn an_old_schema_and_a_spool_in_use_stop_the_start_with_a_sentence() {
-    let world = World::new().await;
-    let api = world.start_api();
-    let edge = world.start_edge(&api);
-    let mut env = world.env();
+    let test_env = TestEnvironment::new().await;
+    let api = test_env.start_api();
+    let edge = test_env.start_edge(&api);
+    let mut env = test_env.env();
     env.insert("ORIGIN_URL".to_owned(), "http://127.0.0.1:1".to_owned());
     let output = command("edge-redirector", &[], &env).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
@@ -232,13 +232,13 @@ async fn an_old_schema_and_a_spool_in_use_stop_the_start_with_a_sentence() {
     assert!(said.contains("is used by another process"), "{said}");
     edge.stop();
     api.stop();
-    world
+    test_env
         .db
         .batch_execute("DELETE FROM refinery_schema_history WHERE version > 1")
         .await
         .unwrap();
     for (name, args) in [("links-api", &["serve"][..]), ("click-worker", &["serve"])] {
-        let output = command(name, args, &world.env()).output().unwrap();
+        let output = command(name, args, &test_env.env()).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{name}");
         let said = String::from_utf8(output.stdout).unwrap();
         assert!(said.contains("run `links-api migrate`"), "{said}");
@@ -277,10 +277,10 @@ async fn help_documents_every_setting() {
 
 #[tokio::test]
 async fn every_service_is_live_ready_and_measured() {
-    let world = World::new().await;
-    let api = world.start_api();
-    let tenant = Tenant::create(&world, &api, "ops").await;
-    let (edge, worker) = (world.start_edge(&api), world.start_worker());
+    let test_env = TestEnvironment::new().await;
+    let api = test_env.start_api();
+    let tenant = Tenant::create(&test_env, &api, "ops").await;
+    let (edge, worker) = (test_env.start_edge(&api), test_env.start_worker());
     let client = Client::new(&api, Some(&edge));
     let link = client.mint(&tenant).await;
     client
@@ -346,13 +346,13 @@ async fn every_service_is_live_ready_and_measured() {
 
 #[tokio::test]
 async fn ready_says_what_is_down_and_the_edge_serves_on() {
-    let world = World::new().await;
-    let api = world.start_api();
+    let test_env = TestEnvironment::new().await;
+    let api = test_env.start_api();
     let nowhere = [
         ("AMQP_URL", "amqp://127.0.0.1:1/%2f"),
         ("REDIS_URL", "redis://127.0.0.1:1"),
     ];
-    let edge = world.start_edge_with(&api, &nowhere);
+    let edge = test_env.start_edge_with(&api, &nowhere);
     let client = Client::new(&api, Some(&edge));
     let ready = format!("{}/ready", edge.url("admin.address"));
     for dependency in ["rabbitmq", "redis"] {
@@ -370,7 +370,7 @@ async fn ready_says_what_is_down_and_the_edge_serves_on() {
         client.get(&ready).await.status().as_u16()
     })
     .await;
-    let worker = world.start_worker_with(&[("AMQP_URL", "amqp://127.0.0.1:1/%2f")]);
+    let worker = test_env.start_worker_with(&[("AMQP_URL", "amqp://127.0.0.1:1/%2f")]);
     let ready = format!("{}/ready", worker.url("admin.address"));
     assert_eq!(
         client.get(&ready).await.status(),
@@ -422,16 +422,16 @@ fn is_whole(request: &[u8]) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_trace_goes_from_the_click_through_rabbitmq_to_the_worker() {
-    let world = World::new().await;
+    let test_env = TestEnvironment::new().await;
     let (url, received) = collector().await;
     let settings = [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", url.as_str()),
         ("TRACE_RATIO", "1"),
     ];
-    let api = world.start_api();
-    let tenant = Tenant::create(&world, &api, "traced").await;
-    let edge = world.start_edge_with(&api, &settings);
-    let worker = world.start_worker_with(&settings);
+    let api = test_env.start_api();
+    let tenant = Tenant::create(&test_env, &api, "traced").await;
+    let edge = test_env.start_edge_with(&api, &settings);
+    let worker = test_env.start_worker_with(&settings);
     let client = Client::new(&api, Some(&edge));
     let link = client.mint(&tenant).await;
     let (host, path) = e2e::client::split(link["clickTrackerUrl"].as_str().unwrap());
@@ -442,7 +442,7 @@ async fn a_trace_goes_from_the_click_through_rabbitmq_to_the_worker() {
         .header("traceparent", format!("00-{trace_id}-b7ad6b7169203331-01"));
     assert_eq!(request.send().await.unwrap().status(), 302);
     wait_for("the click", 1, async || {
-        world.count("SELECT count(*) FROM clicks").await
+        test_env.count("SELECT count(*) FROM clicks").await
     })
     .await;
     edge.stop();

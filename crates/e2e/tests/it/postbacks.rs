@@ -3,8 +3,8 @@
 use e2e::{
     client::{BROWSER, Client, Tenant, answer, create_key, parameter},
     service::Service,
+    test_environment::TestEnvironment,
     wait::wait_for,
-    world::World,
 };
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use reqwest::Method;
@@ -18,7 +18,7 @@ const OF_OFFER: &str = "the secret of the offer";
 
 /// All services, a seller with an offer, and a link of it.
 struct Shop {
-    world: World,
+    test_env: TestEnvironment,
     api: Service,
     edge: Service,
     worker: Service,
@@ -36,13 +36,13 @@ impl Shop {
     }
 
     async fn open_with(worker_settings: &[(&str, &str)]) -> Self {
-        let world = World::new().await;
-        let api = world.start_api();
-        let seller = Tenant::create(&world, &api, "seller").await;
-        let admin = create_key(&world, seller.account_id, &["admin"]);
+        let test_env = TestEnvironment::new().await;
+        let api = test_env.start_api();
+        let seller = Tenant::create(&test_env, &api, "seller").await;
+        let admin = create_key(&test_env, seller.account_id, &["admin"]);
         let settings = [("TRUSTED_PROXIES", "127.0.0.1/32")];
-        let edge = world.start_edge_with(&api, &settings);
-        let worker = world.start_worker_with(worker_settings);
+        let edge = test_env.start_edge_with(&api, &settings);
+        let worker = test_env.start_worker_with(worker_settings);
         let client = Client::new(&api, Some(&edge));
         let offer = json!({
             "name": "An offer", "tracking_url": "https://e.com/?c={click_id}",
@@ -56,7 +56,7 @@ impl Shop {
         Self {
             link_id: link["linkId"].as_str().unwrap().to_owned(),
             link_url: link["shortUrl"].as_str().unwrap().to_owned(),
-            world,
+            test_env,
             api,
             edge,
             worker,
@@ -72,7 +72,7 @@ impl Shop {
         let destination = self.client.click(&self.link_url, BROWSER).await.to();
         wait_for("the message click", 1, async || {
             let sql = "SELECT count(*) FROM message_clicks";
-            self.world.count(sql).await
+            self.test_env.count(sql).await
         })
         .await;
         parameter(&destination, "c").unwrap()
@@ -123,7 +123,9 @@ impl Shop {
             assert_eq!(self.get(path).await, "200", "{path}");
         }
         wait_for("the conversions", n_stored, async || {
-            self.world.count("SELECT count(*) FROM conversions").await
+            self.test_env
+                .count("SELECT count(*) FROM conversions")
+                .await
         })
         .await;
     }
@@ -132,7 +134,7 @@ impl Shop {
         let sql = "SELECT coalesce(sum(revenue), 0) AS revenue
                    FROM totals
                    WHERE dimension = 'all' AND span = 'day'";
-        self.world.db.query_one(sql, &[]).await.unwrap().get(0)
+        self.test_env.db.query_one(sql, &[]).await.unwrap().get(0)
     }
 
     fn stop(self) {
@@ -294,7 +296,7 @@ async fn a_postback_proves_by_a_token_or_a_signature_who_sent_it() {
         "1 2 3 4 5 6 7 8 9 bare signed".to_owned(),
         async || {
             let sql = "SELECT string_agg(DISTINCT txn_id, ' ' ORDER BY txn_id) FROM conversions";
-            let row = shop.world.db.query_one(sql, &[]).await.unwrap();
+            let row = shop.test_env.db.query_one(sql, &[]).await.unwrap();
             row.get::<_, Option<String>>(0).unwrap_or_default()
         },
     )
@@ -362,7 +364,7 @@ async fn invented_clicks_are_kept_apart_few_and_for_a_day() {
     }
     let of_account = "SELECT count(*) FROM conversions WHERE account_id IS NOT NULL";
     wait_for("the known click's", 1, async || {
-        shop.world.count(of_account).await
+        shop.test_env.count(of_account).await
     })
     .await;
     // They wait at first, all of them; then seven are left of each minute of the stranger's,
@@ -371,31 +373,34 @@ async fn invented_clicks_are_kept_apart_few_and_for_a_day() {
     let refused = "waypost_worker_conversions_refused_total{reason=\"too_many_unknown_clicks\"}";
     wait_for("few conversions of unknown clicks", true, async || {
         let n_refused = shop.worker.metric(refused).await as i64;
-        let n_waiting = shop.world.count(waiting).await;
+        let n_waiting = shop.test_env.count(waiting).await;
         n_waiting + n_refused == 41 && (8..=15).contains(&n_waiting)
     })
     .await;
-    let n = shop.world.count(waiting).await;
-    assert_eq!(shop.world.count(of_account).await, 1);
+    let n = shop.test_env.count(waiting).await;
+    assert_eq!(shop.test_env.count(of_account).await, 1);
 
     let age = "UPDATE conversions SET stored_at = stored_at - interval '23 hours'
                WHERE account_id IS NULL";
-    shop.world.db.execute(age, &[]).await.unwrap();
+    shop.test_env.db.execute(age, &[]).await.unwrap();
     let one = "UPDATE conversions SET stored_at = stored_at - interval '61 minutes'
                WHERE conversion_id = (SELECT min(conversion_id::text)::uuid FROM conversions
                                       WHERE account_id IS NULL)";
-    shop.world.db.execute(one, &[]).await.unwrap();
+    shop.test_env.db.execute(one, &[]).await.unwrap();
     // What is old is looked for at the start, and then once in a while.
     let Shop {
-        world,
+        test_env,
         api,
         edge,
         worker,
         ..
     } = shop;
     worker.stop();
-    let worker = world.start_worker();
-    wait_for("those of a day", n - 1, async || world.count(waiting).await).await;
+    let worker = test_env.start_worker();
+    wait_for("those of a day", n - 1, async || {
+        test_env.count(waiting).await
+    })
+    .await;
     for service in [worker, edge, api] {
         service.stop();
     }
@@ -421,13 +426,15 @@ async fn a_click_alone_is_not_enough_where_a_secret_is_wanted() {
     let proved = format!("{account}&token=the%20account%27s%20new%20secret");
     shop.convert(&[&proved], 1).await;
     wait_for("the queues", 0, async || {
-        shop.world.n_waiting_messages().await
+        shop.test_env.n_waiting_messages().await
     })
     .await;
     let sql = "SELECT count(*) FROM conversions WHERE event = 'sale' AND attribution = 'click'";
-    assert_eq!(shop.world.count(sql).await, 1);
+    assert_eq!(shop.test_env.count(sql).await, 1);
     assert_eq!(
-        shop.world.count("SELECT count(*) FROM conversions").await,
+        shop.test_env
+            .count("SELECT count(*) FROM conversions")
+            .await,
         1
     );
     shop.stop();

@@ -12,8 +12,8 @@ use std::{
 use e2e::{
     client::{BROWSER, Tenant, answer, split, with_query},
     service::Service,
+    test_environment::TestEnvironment,
     wait::{LIMIT, wait_for},
-    world::World,
 };
 use reqwest::{Method, header};
 use serde_json::{Value, json};
@@ -169,7 +169,7 @@ async fn what_a_click_says_is_stored_to_the_letter() {
     let n = i64::try_from(payloads.len()).unwrap();
     wait_for("the clicks and conversions", (n, n - 1), async || {
         let count = async |table: &str| {
-            site.world
+            site.test_env
                 .count(&format!("SELECT count(*) FROM {table}"))
                 .await
         };
@@ -178,14 +178,14 @@ async fn what_a_click_says_is_stored_to_the_letter() {
     .await;
     let sql =
         "SELECT user_agent, referrer, sub1, sub2, source FROM clicks ORDER BY clicked_at, click_id";
-    let rows = site.world.db.query(sql, &[]).await.unwrap();
+    let rows = site.test_env.db.query(sql, &[]).await.unwrap();
     for (row, payload) in rows.iter().zip(payloads) {
         for column in 0..5 {
             assert_eq!(row.get::<_, &str>(column), payload);
         }
     }
     let rows = site
-        .world
+        .test_env
         .db
         .query("SELECT txn_id FROM conversions", &[])
         .await
@@ -375,7 +375,7 @@ async fn a_request_ends_in_one_place() {
         assert_eq!(statuses(&answers).len(), 2, "{port}: {answers}");
     }
     assert_eq!(
-        site.world.count("SELECT count(*) FROM clicks").await,
+        site.test_env.count("SELECT count(*) FROM clicks").await,
         0,
         "nobody clicked"
     );
@@ -440,14 +440,14 @@ async fn nobody_is_called_who_is_named_in_a_url() {
         "HTTP/1.1 302 Found\r\nLocation: http://{elsewhere}/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     );
     let (origin, n_asked) = listener(moved).await;
-    let world = World::new().await;
+    let test_env = TestEnvironment::new().await;
     let origin = format!("http://{origin}");
     let settings = [
         ("ORIGIN_URL", origin.as_str()),
         ("HTTP_PROXY", url.as_str()),
         ("http_proxy", url.as_str()),
     ];
-    let mut edge = world.start_edge_without_api(&settings);
+    let mut edge = test_env.start_edge_without_api(&settings);
     edge.expect_in_log("the origin does not answer");
     edge.expect_in_log("changes are not heard");
     let request = format!("http://{}/unknown", edge.address("edge.address"));
@@ -696,22 +696,22 @@ async fn guessing_ids_and_secrets_is_slow_and_seen() {
         assert_eq!(guess("192.0.2.7", i).await, 404);
     }
     // Nothing of what was refused, unless a minute ended just then.
-    let n_clicks = async || site.world.count("SELECT count(*) FROM clicks").await;
+    let n_clicks = async || site.test_env.count("SELECT count(*) FROM clicks").await;
     wait_for("the clicks", true, async || n_clicks().await >= 52).await;
     site.stop().await;
 }
 
 #[tokio::test]
 async fn a_tenant_that_uses_up_its_limit_slows_nobody_else() {
-    let world = World::new().await;
-    let api = world.start_api();
-    let busy = Tenant::create(&world, &api, "busy").await;
-    let other = Tenant::create(&world, &api, "other").await;
+    let test_env = TestEnvironment::new().await;
+    let api = test_env.start_api();
+    let busy = Tenant::create(&test_env, &api, "busy").await;
+    let other = Tenant::create(&test_env, &api, "other").await;
     let sql = format!(
         "UPDATE api_keys SET rate_limit_per_minute = 2 WHERE account_id = {}",
         busy.account_id
     );
-    world.db.batch_execute(&sql).await.unwrap();
+    test_env.db.batch_execute(&sql).await.unwrap();
     let client = e2e::client::Client::new(&api, None);
     let get = async |tenant: &Tenant| {
         let path = "/api/v2/domains";
@@ -737,7 +737,7 @@ impl Secrets {
 
 #[tokio::test]
 async fn secrets_are_in_no_log_no_error_and_no_metric() {
-    let world = World::new().await;
+    let test_env = TestEnvironment::new().await;
     // As much as an operator may ask for.
     let settings = [
         ("LOG", "trace,tokio_postgres=trace"),
@@ -745,11 +745,11 @@ async fn secrets_are_in_no_log_no_error_and_no_metric() {
         ("CONTINUE_SECRET", "sesame-continue-secret"),
         ("VISITOR_KEY", "sesame-visitor-key"),
     ];
-    let env = world.env_with(&settings);
+    let env = test_env.env_with(&settings);
     let api = Service::start("links-api", &["serve"], &env);
-    let tenant = Tenant::create(&world, &api, "secrets").await;
-    let edge = world.start_edge_with(&api, &settings);
-    let worker = world.start_worker_with(&settings);
+    let tenant = Tenant::create(&test_env, &api, "secrets").await;
+    let edge = test_env.start_edge_with(&api, &settings);
+    let worker = test_env.start_worker_with(&settings);
     let client = e2e::client::Client::new(&api, Some(&edge));
     let offer = json!({
         "name": "o",
@@ -809,7 +809,7 @@ async fn secrets_are_in_no_log_no_error_and_no_metric() {
         answers.push(client.call("", Method::GET, &path, None).await.1);
     }
     wait_for("the click", 1, async || {
-        world.count("SELECT count(*) FROM clicks").await
+        test_env.count("SELECT count(*) FROM clicks").await
     })
     .await;
     for answer in answers {
@@ -824,9 +824,9 @@ async fn secrets_are_in_no_log_no_error_and_no_metric() {
         secrets.assert_absent("/ready", &text);
     }
     // Nor is it in what redirectors read, in Redis or in the queues' place.
-    let mut redis = world.redis().await;
+    let mut redis = test_env.redis().await;
     let mut keys = redis::cmd("KEYS");
-    keys.arg(format!("{}*", world.redis_prefix()));
+    keys.arg(format!("{}*", test_env.redis_prefix()));
     let keys: Vec<String> = keys.query_async(&mut redis).await.unwrap();
     for key in keys {
         let value: Result<String, _> = redis::cmd("GET").arg(&key).query_async(&mut redis).await;

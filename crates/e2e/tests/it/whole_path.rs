@@ -8,18 +8,18 @@ use std::{
 use domain::id::ClickId;
 use e2e::{
     client::{BOT, BROWSER, Client, Tenant, parameter},
+    test_environment::TestEnvironment,
     wait::wait_for,
-    world::World,
 };
 use futures_util::{StreamExt as _, stream};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 
 #[tokio::test]
 async fn a_click_follows_both_hops_and_stands_in_postgres() {
-    let world = World::new().await;
-    let (api, worker) = (world.start_api(), world.start_worker());
-    let tenant = Tenant::create(&world, &api, "onepath").await;
-    let edge = world.start_edge(&api);
+    let test_env = TestEnvironment::new().await;
+    let (api, worker) = (test_env.start_api(), test_env.start_worker());
+    let tenant = Tenant::create(&test_env, &api, "onepath").await;
+    let edge = test_env.start_edge(&api);
     let client = Client::new(&api, Some(&edge));
     let link = client.mint(&tenant).await;
 
@@ -42,10 +42,10 @@ async fn a_click_follows_both_hops_and_stands_in_postgres() {
 
     let is_there = format!("SELECT count(*) FROM message_clicks WHERE click_id = '{click_id}'");
     wait_for("the message click", 1, async || {
-        world.count(&is_there).await
+        test_env.count(&is_there).await
     })
     .await;
-    let row = world
+    let row = test_env
         .db
         .query_one(
             "SELECT c.*, host(c.ip) AS address, m.message_key, m.contact_key
@@ -86,7 +86,7 @@ async fn a_click_follows_both_hops_and_stands_in_postgres() {
     edge.stop();
     api.stop();
     worker.stop();
-    let left: Vec<_> = std::fs::read_dir(world.spool_dir())
+    let left: Vec<_> = std::fs::read_dir(test_env.spool_dir())
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
         .filter(|name| name != "lock")
@@ -106,10 +106,10 @@ struct Planned {
 async fn a_thousand_clicks_are_a_thousand_clicks() {
     const N_LINKS: usize = 50;
     const N_CLICKS: usize = 1000;
-    let world = World::new().await;
-    let (api, worker) = (world.start_api(), world.start_worker());
-    let tenant = Tenant::create(&world, &api, "thousand").await;
-    let edge = world.start_edge(&api);
+    let test_env = TestEnvironment::new().await;
+    let (api, worker) = (test_env.start_api(), test_env.start_worker());
+    let tenant = Tenant::create(&test_env, &api, "thousand").await;
+    let edge = test_env.start_edge(&api);
     let client = Client::new(&api, Some(&edge));
     let mut links = Vec::new();
     for _ in 0..N_LINKS {
@@ -161,19 +161,19 @@ async fn a_thousand_clicks_are_a_thousand_clicks() {
 
     let count = "SELECT count(*) FROM clicks";
     wait_for("the clicks in Postgres", 1000, async || {
-        world.count(count).await
+        test_env.count(count).await
     })
     .await;
     assert_eq!(
-        ids(&world, "SELECT click_id::text FROM clicks").await,
+        ids(&test_env, "SELECT click_id::text FROM clicks").await,
         expected_clicks
     );
     assert_eq!(
-        ids(&world, "SELECT click_id::text FROM message_clicks").await,
+        ids(&test_env, "SELECT click_id::text FROM message_clicks").await,
         expected_message_clicks
     );
     let n_bots = clicked.iter().filter(|(planned, _)| planned.is_bot).count();
-    let bots = world
+    let bots = test_env
         .count("SELECT count(*) FROM clicks WHERE is_bot AND bot_reasons = '{ua_bot}'")
         .await;
     assert_eq!(usize::try_from(bots).unwrap(), n_bots);
@@ -191,8 +191,8 @@ async fn click(client: &Client, short_url: &str, planned: Planned) -> ClickId {
     ClickId::parse(&parameter(&destination, "clickid").unwrap()).unwrap()
 }
 
-async fn ids(world: &World, sql: &str) -> BTreeSet<String> {
-    let rows = world.db.query(sql, &[]).await.unwrap();
+async fn ids(test_env: &TestEnvironment, sql: &str) -> BTreeSet<String> {
+    let rows = test_env.db.query(sql, &[]).await.unwrap();
     let ids: BTreeSet<_> = rows.iter().map(|row| row.get(0)).collect();
     assert_eq!(ids.len(), rows.len(), "none is there twice");
     ids
@@ -202,14 +202,14 @@ async fn ids(world: &World, sql: &str) -> BTreeSet<String> {
 /// are the look-ups of creates, misses and stored clicks.
 #[tokio::test]
 async fn every_hot_query_has_its_index() {
-    let world = World::new().await;
-    let setting = format!("ALTER DATABASE {} SET enable_seqscan = off", world.name);
-    world.db.batch_execute(&setting).await.unwrap();
-    let (api, worker) = (world.start_api(), world.start_worker());
-    let tenant = Tenant::create(&world, &api, "indexed").await;
+    let test_env = TestEnvironment::new().await;
+    let setting = format!("ALTER DATABASE {} SET enable_seqscan = off", test_env.name);
+    test_env.db.batch_execute(&setting).await.unwrap();
+    let (api, worker) = (test_env.start_api(), test_env.start_worker());
+    let tenant = Tenant::create(&test_env, &api, "indexed").await;
     // Without Redis every look-up is the origin's.
     let settings = [("REDIS_URL", "redis://127.0.0.1:1")];
-    let mut edge = world.start_edge_with(&api, &settings);
+    let mut edge = test_env.start_edge_with(&api, &settings);
     edge.expect_in_log("Redis does not answer");
     edge.expect_in_log("changes are not heard");
     let client = Client::new(&api, Some(&edge));
@@ -226,7 +226,7 @@ async fn every_hot_query_has_its_index() {
         .to();
     client.click(&tracker, BROWSER).await.to();
     wait_for("the click", 1, async || {
-        world.count("SELECT count(*) FROM message_clicks").await
+        test_env.count("SELECT count(*) FROM message_clicks").await
     })
     .await;
     edge.stop();
@@ -249,6 +249,6 @@ async fn every_hot_query_has_its_index() {
             "SELECT coalesce(sum(idx_scan), 0)::bigint FROM pg_stat_user_indexes
              WHERE indexrelname = '{index}'"
         );
-        wait_for(index, true, async || world.count(&sql).await > 0).await;
+        wait_for(index, true, async || test_env.count(&sql).await > 0).await;
     }
 }

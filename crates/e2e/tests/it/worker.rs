@@ -6,22 +6,22 @@ use domain::{
     click::{CONTENT_TYPE, SCHEMA_VERSION},
     id::ClickId,
 };
-use e2e::{producer::Producer, proxy::Proxy, wait::wait_for, world::World};
+use e2e::{producer::Producer, proxy::Proxy, test_environment::TestEnvironment, wait::wait_for};
 use lapin::types::FieldTable;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 use serde_json::{Value, json};
 
-/// A worker's world, without what is before it.
+/// A worker in its test environment, without the services before it.
 struct Queue {
-    world: World,
+    test_env: TestEnvironment,
     producer: Producer,
 }
 
 impl Queue {
     async fn new() -> Self {
-        let world = World::new().await;
-        let producer = Producer::open(&world).await;
-        Self { world, producer }
+        let test_env = TestEnvironment::new().await;
+        let producer = Producer::open(&test_env).await;
+        Self { test_env, producer }
     }
 
     async fn publish(&self, lines: &[String]) {
@@ -30,7 +30,7 @@ impl Queue {
 
     async fn wait_for_clicks(&self, n: i64) {
         wait_for("clicks", n, async || {
-            self.world.count("SELECT count(*) FROM clicks").await
+            self.test_env.count("SELECT count(*) FROM clicks").await
         })
         .await;
     }
@@ -38,11 +38,11 @@ impl Queue {
     /// Everything is taken, and acknowledged: nothing would come again.
     async fn wait_for_empty_queue(&self, worker: e2e::service::Service) {
         wait_for("the queues", 0, async || {
-            self.world.n_waiting_messages().await
+            self.test_env.n_waiting_messages().await
         })
         .await;
         worker.stop();
-        assert_eq!(self.world.n_waiting_messages().await, 0);
+        assert_eq!(self.test_env.n_waiting_messages().await, 0);
     }
 }
 
@@ -105,8 +105,8 @@ async fn order_lateness_and_duplicates_change_nothing() {
     // Two workers, small batches: the rows of one are in the way of the other.
     let settings = [("BATCH_MAX_EVENTS", "20"), ("PREFETCH", "3")];
     let workers = [
-        queue.world.start_worker_with(&settings),
-        queue.world.start_worker_with(&settings),
+        queue.test_env.start_worker_with(&settings),
+        queue.test_env.start_worker_with(&settings),
     ];
     for lines in deliveries.chunks(7) {
         queue.publish(lines).await;
@@ -115,10 +115,10 @@ async fn order_lateness_and_duplicates_change_nothing() {
     for worker in workers {
         worker.stop();
     }
-    let worker = queue.world.start_worker();
+    let worker = queue.test_env.start_worker();
     let sql = "SELECT message_key, contact_key, click_id::text FROM message_clicks";
     wait_for("the message clicks", true, async || {
-        let rows = queue.world.db.query(sql, &[]).await.unwrap();
+        let rows = queue.test_env.db.query(sql, &[]).await.unwrap();
         let stored: BTreeMap<(String, String), ClickId> = rows
             .iter()
             .map(|row| {
@@ -133,7 +133,7 @@ async fn order_lateness_and_duplicates_change_nothing() {
     .await;
     assert_eq!(
         queue
-            .world
+            .test_env
             .count("SELECT count(*) FROM clicks WHERE bot_reasons = '{ua_bot,head_method}'")
             .await,
         i64::try_from(lines.iter().filter(|(_, _, is_bot, ..)| *is_bot).count()).unwrap()
@@ -144,11 +144,16 @@ async fn order_lateness_and_duplicates_change_nothing() {
 #[tokio::test]
 async fn a_later_arrival_of_an_earlier_click_takes_its_place() {
     let queue = Queue::new().await;
-    let worker = queue.world.start_worker();
+    let worker = queue.test_env.start_worker();
     let (late, early) = (click_id(1_000, 1), click_id(90_000_000, 2)); // yesterday
     let message_click = "SELECT click_id::text FROM message_clicks";
     let stored = async || {
-        let row = queue.world.db.query_opt(message_click, &[]).await.unwrap();
+        let row = queue
+            .test_env
+            .db
+            .query_opt(message_click, &[])
+            .await
+            .unwrap();
         row.map(|row| row.get::<_, String>(0))
     };
     let line = |id: ClickId| {
@@ -167,7 +172,7 @@ async fn a_later_arrival_of_an_earlier_click_takes_its_place() {
     assert_eq!(stored().await, Some(early.to_string()));
     let partitions = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'clicks'::regclass";
     assert!(
-        queue.world.count(partitions).await >= 2,
+        queue.test_env.count(partitions).await >= 2,
         "a partition for each day"
     );
 }
@@ -175,7 +180,7 @@ async fn a_later_arrival_of_an_earlier_click_takes_its_place() {
 #[tokio::test]
 async fn poison_goes_to_the_dead_letters_and_the_good_ones_are_stored() {
     let queue = Queue::new().await;
-    let mut worker = queue.world.start_worker();
+    let mut worker = queue.test_env.start_worker();
     worker.expect_in_log("dead-lettered what cannot be stored");
     let good = event(click_id(0, 1)).to_string();
     let mut nul = event(click_id(0, 2));
@@ -210,7 +215,7 @@ async fn poison_goes_to_the_dead_letters_and_the_good_ones_are_stored() {
     let mut reasons = Vec::new();
     let mut bodies = Vec::new();
     wait_for("the dead letters", 7, async || {
-        while let Some((body, reason)) = queue.world.take_dead_letter().await {
+        while let Some((body, reason)) = queue.test_env.take_dead_letter().await {
             reasons.push(reason);
             bodies.push(body);
         }
@@ -243,7 +248,7 @@ async fn poison_goes_to_the_dead_letters_and_the_good_ones_are_stored() {
 async fn what_postgres_refuses_is_the_only_one_not_stored() {
     let queue = Queue::new().await;
     queue
-        .world
+        .test_env
         .db
         .batch_execute(
             "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
@@ -252,7 +257,7 @@ async fn what_postgres_refuses_is_the_only_one_not_stored() {
         )
         .await
         .unwrap();
-    let mut worker = queue.world.start_worker();
+    let mut worker = queue.test_env.start_worker();
     worker.expect_in_log("dead-lettered what cannot be stored");
     let lines: Vec<_> = (0..20_u8)
         .map(|i| {
@@ -268,7 +273,7 @@ async fn what_postgres_refuses_is_the_only_one_not_stored() {
         Some("refused_by_postgres".to_owned()),
         async || {
             queue
-                .world
+                .test_env
                 .take_dead_letter()
                 .await
                 .map(|(_, reason)| reason)
@@ -281,14 +286,19 @@ async fn what_postgres_refuses_is_the_only_one_not_stored() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outage_of_postgres_is_waited_for() {
     let queue = Queue::new().await;
-    let (_, server) = queue.world.servers.database_url.rsplit_once('@').unwrap();
+    let (_, server) = queue
+        .test_env
+        .servers
+        .database_url
+        .rsplit_once('@')
+        .unwrap();
     let proxy = Proxy::start(server.split('/').next().unwrap()).await;
     let url = format!(
         "postgres://postgres@{}/{}",
         proxy.address(),
-        queue.world.name
+        queue.test_env.name
     );
-    let mut worker = queue.world.start_worker_with(&[("DATABASE_URL", &url)]);
+    let mut worker = queue.test_env.start_worker_with(&[("DATABASE_URL", &url)]);
     worker.expect_in_log("storing is tried again");
     worker.expect_in_log("a periodic task failed");
     queue.publish(&[event(click_id(0, 1)).to_string()]).await;
@@ -296,7 +306,7 @@ async fn an_outage_of_postgres_is_waited_for() {
     proxy.cut();
     queue.publish(&[event(click_id(0, 2)).to_string()]).await;
     worker.wait_for_log("storing is tried again");
-    assert_eq!(queue.world.count("SELECT count(*) FROM clicks").await, 1);
+    assert_eq!(queue.test_env.count("SELECT count(*) FROM clicks").await, 1);
     proxy.pass();
     queue.wait_for_clicks(2).await;
     queue.wait_for_empty_queue(worker).await;
@@ -305,18 +315,18 @@ async fn an_outage_of_postgres_is_waited_for() {
 #[tokio::test]
 async fn a_dropped_partition_is_made_again() {
     let queue = Queue::new().await;
-    let mut worker = queue.world.start_worker();
+    let mut worker = queue.test_env.start_worker();
     worker.expect_in_log("storing is tried again");
     worker.expect_in_log("a periodic task failed");
     queue.publish(&[event(click_id(0, 1)).to_string()]).await;
     queue.wait_for_clicks(1).await;
     let sql =
         "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'clicks'::regclass";
-    for row in queue.world.db.query(sql, &[]).await.unwrap() {
+    for row in queue.test_env.db.query(sql, &[]).await.unwrap() {
         let name: String = row.get(0);
         if name.starts_with("clicks_2") {
             queue
-                .world
+                .test_env
                 .db
                 .batch_execute(&format!("DROP TABLE {name}"))
                 .await
@@ -331,12 +341,12 @@ async fn a_dropped_partition_is_made_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_connection_and_a_deleted_queue_are_begun_anew() {
     let queue = Queue::new().await;
-    let url = queue.world.servers.amqp_url.clone();
+    let url = queue.test_env.servers.amqp_url.clone();
     let (_, server) = url.rsplit_once('@').unwrap();
     let (server, vhost) = server.split_once('/').unwrap();
     let proxy = Proxy::start(server).await;
     let url = format!("amqp://guest:guest@{}/{vhost}", proxy.address());
-    let mut worker = queue.world.start_worker_with(&[("AMQP_URL", &url)]);
+    let mut worker = queue.test_env.start_worker_with(&[("AMQP_URL", &url)]);
     worker.expect_in_log("consuming begins anew");
     queue.publish(&[event(click_id(0, 1)).to_string()]).await;
     queue.wait_for_clicks(1).await;
@@ -345,14 +355,14 @@ async fn a_lost_connection_and_a_deleted_queue_are_begun_anew() {
     proxy.pass();
     queue.publish(&[event(click_id(0, 2)).to_string()]).await;
     queue.wait_for_clicks(2).await;
-    let name = queue.world.topology().unpartitioned_queue;
-    let (_connection, channel) = queue.world.amqp().await;
+    let name = queue.test_env.topology().unpartitioned_queue;
+    let (_connection, channel) = queue.test_env.amqp().await;
     channel
         .queue_delete(name.clone(), Default::default())
         .await
         .unwrap();
     wait_for("the queue again", true, async || {
-        let (_connection, channel) = queue.world.amqp().await;
+        let (_connection, channel) = queue.test_env.amqp().await;
         let options = lapin::options::QueueDeclareOptions {
             passive: true,
             ..Default::default()
@@ -409,17 +419,17 @@ async fn different_contacts_behind_one_proxy_are_no_burst() {
     ] {
         let queue = Queue::new().await;
         let settings = [("CHORES_INTERVAL_MS", "50"), ("BURST_QUIET_MS", "0")];
-        let worker = queue.world.start_worker_with(&settings);
+        let worker = queue.test_env.start_worker_with(&settings);
         let lines = clicks_at_once(contacts, n);
         queue.publish(&lines).await;
         queue.wait_for_clicks(lines.len() as i64).await;
         let marks = "SELECT count(*) FROM burst_minutes";
         wait_for("minutes to be looked at", 0, async || {
-            queue.world.count(marks).await
+            queue.test_env.count(marks).await
         })
         .await;
         let sql = "SELECT count(*) FROM clicks WHERE is_bot AND bot_reasons = '{burst}'";
-        assert_eq!(queue.world.count(sql).await, expected, "{what}");
+        assert_eq!(queue.test_env.count(sql).await, expected, "{what}");
         worker.stop();
     }
 }

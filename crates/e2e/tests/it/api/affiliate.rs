@@ -203,7 +203,7 @@ async fn errors_have_their_own_form() {
       "status": 422
     }
     "#);
-    assert_eq!(api.world.count("SELECT count(*) FROM links").await, 0);
+    assert_eq!(api.test_env.count("SELECT count(*) FROM links").await, 0);
 
     api.sql("UPDATE campaigns SET status = 'paused' WHERE id = 'camp_def456'")
         .await;
@@ -233,7 +233,7 @@ async fn errors_have_their_own_form() {
     ]});
     let answer = api.post("/api/links/bulk", body).await;
     assert_eq!(refusal(answer), "409 DUPLICATE_RESOURCE");
-    assert_eq!(api.world.count("SELECT count(*) FROM links").await, 1);
+    assert_eq!(api.test_env.count("SELECT count(*) FROM links").await, 1);
     for (n_links, status) in [(0, 422), (500, 201), (501, 422)] {
         let body = json!({ "links": vec![json!({ "campaign_id": "camp_abc123" }); n_links] });
         assert_eq!(
@@ -283,7 +283,10 @@ async fn errors_have_their_own_form() {
 #[tokio::test]
 async fn clicks_go_to_the_landing_page_and_are_counted() {
     let api = seed("counted").await;
-    let (edge, worker) = (api.world.start_edge(&api.service), api.world.start_worker());
+    let (edge, worker) = (
+        api.test_env.start_edge(&api.service),
+        api.test_env.start_worker(),
+    );
     let client = Client::new(&api.service, Some(&edge));
     let own = json!({
         "campaign_id": "camp_abc123",

@@ -59,13 +59,13 @@ async fn bodies_that_are_no_requests() {
     assert_eq!(raw(&api, SHORTEN, huge).await, "400 invalid_json");
     let big = br#"{"url": "https://e.com", "listId": 1e400}"#.to_vec();
     assert_eq!(raw(&api, SHORTEN, big).await, "400 invalid_json");
-    assert_eq!(api.world.count("SELECT count(*) FROM links").await, 0);
+    assert_eq!(api.test_env.count("SELECT count(*) FROM links").await, 0);
 }
 
 #[tokio::test]
 async fn urls_are_judged_by_where_they_lead() {
     let api = Api::start("urls").await;
-    let edge = api.world.start_edge(&api.service);
+    let edge = api.test_env.start_edge(&api.service);
     let client = Client::new(&api.service, Some(&edge));
     let list = api.tenant.list_id;
     for url in [
@@ -189,8 +189,8 @@ async fn export(api: &Api, path: &str) -> (u16, String) {
 #[tokio::test]
 async fn an_export_has_what_strangers_sent() {
     let api = Api::start("export").await;
-    let worker = api.world.start_worker();
-    let edge = api.world.start_edge(&api.service);
+    let worker = api.test_env.start_worker();
+    let edge = api.test_env.start_edge(&api.service);
     let client = Client::new(&api.service, Some(&edge));
     let link = json!({ "url": "https://e.com", "listId": api.tenant.list_id });
     let link = api.create(SHORTEN, link).await;
@@ -214,7 +214,7 @@ async fn an_export_has_what_strangers_sent() {
     }
     let n_clicks = values.len() as i64;
     wait_for("the clicks", n_clicks, async || {
-        api.world.count("SELECT count(*) FROM clicks").await
+        api.test_env.count("SELECT count(*) FROM clicks").await
     })
     .await;
     let (status, csv) = export(&api, "/api/v2/clicks?format=csv").await;

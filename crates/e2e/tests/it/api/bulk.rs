@@ -57,14 +57,14 @@ async fn each_entry_is_made_or_refused_by_itself() {
     );
     let named = &answer["errors"][2]["error"];
     assert!(named.to_string().contains("links[5].listId"), "{named}");
-    assert_eq!(api.world.count("SELECT count(*) FROM links").await, 4);
+    assert_eq!(api.test_env.count("SELECT count(*) FROM links").await, 4);
 
     // Nothing made: 200.
     let (status, answer) = api.post(PATH, json!({ "links": [{}] })).await;
     assert_eq!((status, &answer["created"]), (200, &json!(0)));
 
     // They are links as all others.
-    let edge = api.world.start_edge(&api.service);
+    let edge = api.test_env.start_edge(&api.service);
     let client = Client::new(&api.service, Some(&edge));
     let answer = api.create(PATH, json!({ "links": entries })).await;
     let links = answer["links"].as_array().unwrap();
@@ -108,7 +108,7 @@ async fn a_thousand_are_made_and_one_more_is_too_many() {
     ] {
         assert_eq!(refusal(api.post(PATH, body).await), expected);
     }
-    assert_eq!(api.world.count("SELECT count(*) FROM links").await, 1000);
+    assert_eq!(api.test_env.count("SELECT count(*) FROM links").await, 1000);
 }
 
 #[tokio::test]
@@ -146,7 +146,7 @@ async fn bulks_with_the_same_slugs_in_opposite_orders_do_not_block_each_other() 
     let entry =
         |i: usize| json!({ "url": "https://e.com", "listId": api.tenant.list_id, "slug": slug(i) });
     // Somebody takes the one in the middle, so that both wait for it on their way.
-    let other = api.world.connect().await;
+    let other = api.test_env.connect().await;
     let take = format!(
         "BEGIN; INSERT INTO links (account_id, domain_id, short_id, destination)
          SELECT account_id, id, '{}', 'https://e.com' FROM domains WHERE kind = 'short'",
@@ -159,7 +159,7 @@ async fn bulks_with_the_same_slugs_in_opposite_orders_do_not_block_each_other() 
         let waiting = "SELECT count(*) FROM pg_stat_activity
              WHERE datname = current_database() AND wait_event_type = 'Lock'";
         wait_for("both bulks to wait", 2, async || {
-            api.world.count(waiting).await
+            api.test_env.count(waiting).await
         })
         .await;
         other.batch_execute("ROLLBACK").await.unwrap();

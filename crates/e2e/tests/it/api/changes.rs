@@ -7,8 +7,8 @@ use e2e::{
     proxy::Proxy,
     servers::{PrivateServer, Servers},
     service::Service,
+    test_environment::TestEnvironment,
     wait::wait_for,
-    world::World,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -25,15 +25,15 @@ struct Replicas {
 }
 
 impl Replicas {
-    fn start(world: &World, api: &Service, settings: &[&[(&str, &str)]]) -> Self {
+    fn start(test_env: &TestEnvironment, api: &Service, settings: &[&[(&str, &str)]]) -> Self {
         let edges: Vec<_> = settings
             .iter()
             .enumerate()
             .map(|(i, settings)| {
-                let spool = world.folder.path().join(format!("spool{i}"));
+                let spool = test_env.folder.path().join(format!("spool{i}"));
                 let spool = spool.display().to_string();
                 let own = [("SPOOL_DIR", spool.as_str())];
-                world.start_edge_with(api, &[&KEEPS[..], &own, settings].concat())
+                test_env.start_edge_with(api, &[&KEEPS[..], &own, settings].concat())
             })
             .collect();
         let clients = edges
@@ -59,12 +59,12 @@ async fn lead(client: &Client, url: &str) -> String {
 
 #[tokio::test]
 async fn every_kind_of_change_reaches_every_replica() {
-    let world = World::new().await;
-    let api = world.start_api();
-    let tenant = Tenant::create(&world, &api, "reach").await;
-    let operator = create_account(&world, "operator");
-    let admin = create_key(&world, operator, &["admin"]);
-    let replicas = Replicas::start(&world, &api, &[&[], &[]]);
+    let test_env = TestEnvironment::new().await;
+    let api = test_env.start_api();
+    let tenant = Tenant::create(&test_env, &api, "reach").await;
+    let operator = create_account(&test_env, "operator");
+    let admin = create_key(&test_env, operator, &["admin"]);
+    let replicas = Replicas::start(&test_env, &api, &[&[], &[]]);
     let client = &replicas.clients[0];
     let change = async |key: &str, method: Method, path: &str, body: Value| {
         let body = Some(body).filter(|body| !body.is_null());
@@ -204,14 +204,14 @@ async fn changes_are_heard_of_while_redis_is_away_and_when_it_is_back() {
         redis_url: redis.url.clone(),
         ..Servers::find()
     };
-    let world = World::on(servers).await;
-    let env = world.env_with(&[("REDIS_TIMEOUT_MS", "200")]);
+    let test_env = TestEnvironment::on(servers).await;
+    let env = test_env.env_with(&[("REDIS_TIMEOUT_MS", "200")]);
     let mut api = Service::start("links-api", &["serve"], &env);
     api.expect_in_log("changes are not delivered");
     api.expect_in_log("records were not written to Redis");
-    let tenant = Tenant::create(&world, &api, "outage").await;
+    let tenant = Tenant::create(&test_env, &api, "outage").await;
     let timeout = [("REDIS_TIMEOUT_MS", "200")];
-    let mut replicas = Replicas::start(&world, &api, &[&timeout, &timeout]);
+    let mut replicas = Replicas::start(&test_env, &api, &[&timeout, &timeout]);
     for edge in &mut replicas.edges {
         edge.expect_in_log("changes are not heard");
         edge.expect_in_log("Redis does not answer");
@@ -256,7 +256,7 @@ async fn changes_are_heard_of_while_redis_is_away_and_when_it_is_back() {
         .await;
 
     // Emptied.
-    let mut connection = world.redis().await;
+    let mut connection = test_env.redis().await;
     let _: () = redis::cmd("FLUSHALL")
         .query_async(&mut connection)
         .await
@@ -269,7 +269,7 @@ async fn changes_are_heard_of_while_redis_is_away_and_when_it_is_back() {
         edge.stop();
     }
     api.stop();
-    drop(world);
+    drop(test_env);
 }
 
 /// Redis may come back with what it had on disk, which is from before some
@@ -281,17 +281,17 @@ async fn a_redis_with_an_old_copy_of_its_data_is_brought_up_to_date() {
         redis_url: redis.url.clone(),
         ..Servers::find()
     };
-    let world = World::on(servers).await;
-    let mut api = world.start_api();
+    let test_env = TestEnvironment::on(servers).await;
+    let mut api = test_env.start_api();
     api.expect_in_log("changes are not delivered");
-    let tenant = Tenant::create(&world, &api, "snapshot").await;
+    let tenant = Tenant::create(&test_env, &api, "snapshot").await;
     let client = Client::new(&api, None);
     let link = Switch::create(&client, &tenant).await;
-    let mut connection = world.redis().await;
+    let mut connection = test_env.redis().await;
     link.set("deactivated").await;
     link.set("active").await;
     let delivered = async || {
-        world
+        test_env
             .count("SELECT count(*) FROM changes WHERE delivery IS NULL")
             .await
     };
@@ -305,8 +305,8 @@ async fn a_redis_with_an_old_copy_of_its_data_is_brought_up_to_date() {
     wait_for("the delivery", 0, delivered).await;
     let record = async || -> String {
         let path = link.url.strip_prefix("https://").unwrap();
-        let key = format!("{}link/{path}", world.redis_prefix());
-        let mut connection = world.redis().await;
+        let key = format!("{}link/{path}", test_env.redis_prefix());
+        let mut connection = test_env.redis().await;
         let json: Option<String> = redis::cmd("GET")
             .arg(key)
             .query_async(&mut connection)
@@ -319,7 +319,7 @@ async fn a_redis_with_an_old_copy_of_its_data_is_brought_up_to_date() {
     redis.kill_and_start_again();
     wait_for("the change again", "deactivated".to_owned(), record).await;
     api.stop();
-    drop(world);
+    drop(test_env);
 }
 
 /// Only the channel is lost: the rest of Redis answers with what is in it.
@@ -330,20 +330,20 @@ async fn a_replica_whose_channel_is_cut_hears_of_changes() {
         redis_url: redis.url.clone(),
         ..Servers::find()
     };
-    let world = World::on(servers).await;
-    let api = world.start_api();
-    let tenant = Tenant::create(&world, &api, "cut").await;
-    let mut replicas = Replicas::start(&world, &api, &[&[]]);
+    let test_env = TestEnvironment::on(servers).await;
+    let api = test_env.start_api();
+    let tenant = Tenant::create(&test_env, &api, "cut").await;
+    let mut replicas = Replicas::start(&test_env, &api, &[&[]]);
     replicas.edges[0].expect_in_log("changes are not heard");
     let link = Switch::create(&replicas.clients[0], &tenant).await;
     replicas
         .all_lead(&link.url, "the link", "https://e.com/")
         .await;
-    let mut connection = world.redis().await;
+    let mut connection = test_env.redis().await;
     for status in ["deactivated", "active"] {
         // The redirector subscribes again a moment after it has lost the channel.
         let subscribed = async || {
-            let mut connection = world.redis().await;
+            let mut connection = test_env.redis().await;
             let channels: Vec<String> = redis::cmd("PUBSUB")
                 .arg("CHANNELS")
                 .query_async(&mut connection)
@@ -369,7 +369,7 @@ async fn a_replica_whose_channel_is_cut_hears_of_changes() {
     for edge in replicas.edges {
         edge.stop();
     }
-    drop((api, world));
+    drop((api, test_env));
 }
 
 /// Heartbeats that do not come are noticed as soon as in production.
@@ -384,17 +384,17 @@ async fn changes_are_heard_of_while_redis_refuses_writes() {
         redis_url: redis.url.clone(),
         ..Servers::find()
     };
-    let world = World::on(servers).await;
-    let mut api = world.start_api();
+    let test_env = TestEnvironment::on(servers).await;
+    let mut api = test_env.start_api();
     api.expect_in_log("changes are not delivered");
     api.expect_in_log("records were not written to Redis");
-    let tenant = Tenant::create(&world, &api, "refuses").await;
-    let mut replicas = Replicas::start(&world, &api, &[&SOON, &SOON]);
+    let tenant = Tenant::create(&test_env, &api, "refuses").await;
+    let mut replicas = Replicas::start(&test_env, &api, &[&SOON, &SOON]);
     for edge in &mut replicas.edges {
         edge.expect_in_log("changes are not heard");
     }
     let link = Switch::create(&replicas.clients[0], &tenant).await;
-    let mut connection = world.redis().await;
+    let mut connection = test_env.redis().await;
     let mut redis_does = async |command: &[&str]| {
         let (name, args) = command.split_first().unwrap();
         let done: Result<(), _> = redis::cmd(name)
@@ -453,7 +453,7 @@ async fn changes_are_heard_of_while_redis_refuses_writes() {
         edge.stop();
     }
     api.stop();
-    drop(world);
+    drop(test_env);
 }
 
 /// What a service's `/ready` says of a dependency.
@@ -466,16 +466,16 @@ async fn dependency(service: &Service, name: &str) -> String {
 /// Only links-api has lost Redis: redirectors reach it, and it has what is old.
 #[tokio::test]
 async fn changes_are_heard_of_while_links_api_alone_has_lost_redis() {
-    let world = World::new().await;
-    let server = world.servers.redis_url.strip_prefix("redis://").unwrap();
+    let test_env = TestEnvironment::new().await;
+    let server = test_env.servers.redis_url.strip_prefix("redis://").unwrap();
     let proxy = Proxy::start(server).await;
     let url = format!("redis://{}", proxy.address());
-    let env = world.env_with(&[("REDIS_URL", &url), ("REDIS_TIMEOUT_MS", "200")]);
+    let env = test_env.env_with(&[("REDIS_URL", &url), ("REDIS_TIMEOUT_MS", "200")]);
     let mut api = Service::start("links-api", &["serve"], &env);
     api.expect_in_log("changes are not delivered");
     api.expect_in_log("records were not written to Redis");
-    let tenant = Tenant::create(&world, &api, "alone").await;
-    let mut replicas = Replicas::start(&world, &api, &[&SOON, &SOON]);
+    let tenant = Tenant::create(&test_env, &api, "alone").await;
+    let mut replicas = Replicas::start(&test_env, &api, &[&SOON, &SOON]);
     for edge in &mut replicas.edges {
         edge.expect_in_log("changes are not heard");
     }
@@ -509,26 +509,26 @@ async fn changes_are_heard_of_while_links_api_alone_has_lost_redis() {
         edge.stop();
     }
     api.stop();
-    drop(world);
+    drop(test_env);
 }
 
 /// A links-api stands still in the middle of a delivery, for longer than anybody waits.
 #[tokio::test]
 async fn a_links_api_that_stands_still_stops_nobodys_changes() {
-    let world = World::new().await;
-    let server = world.servers.redis_url.strip_prefix("redis://").unwrap();
+    let test_env = TestEnvironment::new().await;
+    let server = test_env.servers.redis_url.strip_prefix("redis://").unwrap();
     let proxy = Proxy::start(server).await;
     let url = format!("redis://{}", proxy.address());
     // What it waits for does not come, and nothing else ends its wait.
-    let env = world.env_with(&[
+    let env = test_env.env_with(&[
         ("REDIS_URL", &url),
         ("REDIS_TIMEOUT_MS", "60000"),
         ("DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS", "600000"),
     ]);
     let frozen = Service::start("links-api", &["serve"], &env);
-    let api = world.start_api();
-    let tenant = Tenant::create(&world, &api, "frozen").await;
-    let replicas = Replicas::start(&world, &api, &[&[], &[]]);
+    let api = test_env.start_api();
+    let tenant = Tenant::create(&test_env, &api, "frozen").await;
+    let replicas = Replicas::start(&test_env, &api, &[&[], &[]]);
     let link = Switch::create(&replicas.clients[0], &tenant).await;
     let own = Switch {
         client: Client::new(&frozen, None),
@@ -557,21 +557,21 @@ async fn a_links_api_that_stands_still_stops_nobodys_changes() {
         edge.stop();
     }
     api.stop();
-    drop((frozen, world));
+    drop((frozen, test_env));
 }
 
 /// A Redis that was emptied gets all deliveries again: new ones do not wait for them.
 #[tokio::test]
 async fn what_is_new_is_delivered_before_what_redis_has_lost() {
-    let world = World::new().await;
-    let mut api = world.start_api();
+    let test_env = TestEnvironment::new().await;
+    let mut api = test_env.start_api();
     // If the table is locked for long.
     api.expect_in_log("changes are not delivered");
-    let tenant = Tenant::create(&world, &api, "replay").await;
+    let tenant = Tenant::create(&test_env, &api, "replay").await;
     let client = Client::new(&api, None);
     let link = Switch::create(&client, &tenant).await;
     // Old deliveries of records that are gone, and numbers that nothing else has.
-    world
+    test_env
         .db
         .batch_execute(
             "INSERT INTO changes (record_key, delivery)
@@ -580,28 +580,28 @@ async fn what_is_new_is_delivered_before_what_redis_has_lost() {
         )
         .await
         .unwrap();
-    let mut listener = redis::Client::open(world.servers.redis_url.as_str())
+    let mut listener = redis::Client::open(test_env.servers.redis_url.as_str())
         .unwrap()
         .get_async_pubsub()
         .await
         .unwrap();
-    let channel = format!("{}changes", world.redis_prefix());
+    let channel = format!("{}changes", test_env.redis_prefix());
     listener.subscribe(channel).await.unwrap();
     // No relay sees the one without the other: Redis has lost its number, and a change is
     // new.
     let path = link.url.strip_prefix("https://").unwrap();
-    world
+    test_env
         .db
         .batch_execute("BEGIN; LOCK TABLE changes IN ACCESS EXCLUSIVE MODE;")
         .await
         .unwrap();
-    let mut connection = world.redis().await;
+    let mut connection = test_env.redis().await;
     let _: () = redis::cmd("DEL")
-        .arg(format!("{}delivered", world.redis_prefix()))
+        .arg(format!("{}delivered", test_env.redis_prefix()))
         .query_async(&mut connection)
         .await
         .unwrap();
-    world
+    test_env
         .db
         .batch_execute(&format!(
             "INSERT INTO changes (record_key) VALUES ('link/{path}'); COMMIT;"
@@ -631,17 +631,17 @@ async fn what_is_new_is_delivered_before_what_redis_has_lost() {
 /// Whoever made a change may die before it tells anybody.
 #[tokio::test]
 async fn a_change_of_a_links_api_that_died_is_delivered_by_another() {
-    let world = World::new().await;
-    let survivor = world.start_api();
-    let tenant = Tenant::create(&world, &survivor, "survivor").await;
-    let replicas = Replicas::start(&world, &survivor, &[&[]]);
+    let test_env = TestEnvironment::new().await;
+    let survivor = test_env.start_api();
+    let tenant = Tenant::create(&test_env, &survivor, "survivor").await;
+    let replicas = Replicas::start(&test_env, &survivor, &[&[]]);
     let link = Switch::create(&replicas.clients[0], &tenant).await;
     replicas
         .all_lead(&link.url, "the link", "https://e.com/")
         .await;
     // What a commit leaves that nobody was told of.
     let path = link.url.strip_prefix("https://").unwrap();
-    world
+    test_env
         .db
         .batch_execute(&format!(
             "BEGIN;

@@ -4,8 +4,8 @@ use e2e::{
     client::{Client, Tenant, answer},
     openapi::Document,
     servers::{PrivateServer, Servers},
+    test_environment::TestEnvironment,
     wait::wait_for,
-    world::World,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -56,7 +56,7 @@ async fn a_request_with_a_key_happens_once() {
     let (_, second, _) = post("k2", path, &body).await;
     assert_ne!(second["linkId"], first["linkId"]);
     // The keys of another account are others.
-    let tenant = Tenant::create(&api.world, &api.service, "other").await;
+    let tenant = Tenant::create(&api.test_env, &api.service, "other").await;
     let body = json!({ "url": "https://e.com", "listId": tenant.list_id });
     let (status, _, replayed) = post_once(&api.client, &tenant.key, "k1", path, &body).await;
     assert_eq!((status, replayed), (201, false));
@@ -100,7 +100,7 @@ async fn concurrent_requests_with_one_key_make_one_link() {
         assert_eq!((a.0, &a.1), (201, &b.1));
         assert_eq!((b.0, &b.1), (201, &c.1));
     }
-    assert_eq!(api.world.count("SELECT count(*) FROM links").await, 5);
+    assert_eq!(api.test_env.count("SELECT count(*) FROM links").await, 5);
 }
 
 /// Redis is written between commit and answer: a frozen one holds the request
@@ -112,10 +112,10 @@ async fn a_crash_between_commit_and_answer_still_replays() {
         redis_url: redis.url.clone(),
         ..Servers::find()
     };
-    let world = World::on(servers).await;
-    let mut service = world.start_api();
+    let test_env = TestEnvironment::on(servers).await;
+    let mut service = test_env.start_api();
     service.expect_in_log("");
-    let tenant = Tenant::create(&world, &service, "crash").await;
+    let tenant = Tenant::create(&test_env, &service, "crash").await;
     let client = Client::new(&service, None);
     let body = json!({ "url": "https://e.com", "listId": tenant.list_id });
     redis.freeze();
@@ -126,22 +126,22 @@ async fn a_crash_between_commit_and_answer_still_replays() {
         .header("Idempotency-Key", "crash")
         .json(&body);
     let unanswered = tokio::spawn(request.send());
-    let committed = async || world.count("SELECT count(*) FROM links").await;
+    let committed = async || test_env.count("SELECT count(*) FROM links").await;
     wait_for("the commit", 1, committed).await;
     service.kill();
     assert!(unanswered.await.unwrap().is_err(), "it was not answered");
     redis.thaw();
 
-    let service = world.start_api();
+    let service = test_env.start_api();
     let client = Client::new(&service, None);
     let (status, link, replayed) = post_once(&client, &tenant.key, "crash", path, &body).await;
     assert_eq!((status, replayed), (201, true));
     let id = link["linkId"].as_str().unwrap();
     let sql = format!("SELECT count(*) FROM links WHERE short_id = '{id}'");
-    assert_eq!(world.count(&sql).await, 1);
-    assert_eq!(world.count("SELECT count(*) FROM links").await, 1);
+    assert_eq!(test_env.count(&sql).await, 1);
+    assert_eq!(test_env.count("SELECT count(*) FROM links").await, 1);
     service.stop();
-    drop(world);
+    drop(test_env);
 }
 
 /// Complete by construction: every POST of the document with the example of
@@ -149,7 +149,7 @@ async fn a_crash_between_commit_and_answer_still_replays() {
 #[tokio::test]
 async fn every_post_takes_an_idempotency_key() {
     let api = Api::start("everypost").await;
-    let admin = e2e::client::create_key(&api.world, api.tenant.account_id, &["admin"]);
+    let admin = e2e::client::create_key(&api.test_env, api.tenant.account_id, &["admin"]);
     let fixtures = super::isolation::Fixtures::of(&api).await;
     let mut n_replayed = 0;
     for operation in Document::written()
@@ -235,7 +235,7 @@ async fn a_key_has_so_many_requests_in_a_minute() {
     if answer.0 == 429 {
         assert_eq!(refusal(answer), "429 RATE_LIMIT_EXCEEDED");
     }
-    let other = e2e::client::create_key(&api.world, api.tenant.account_id, &["links:read"]);
+    let other = e2e::client::create_key(&api.test_env, api.tenant.account_id, &["links:read"]);
     let (status, _) = api
         .client
         .call(&other, Method::GET, "/api/v2/links", None)
@@ -245,10 +245,10 @@ async fn a_key_has_so_many_requests_in_a_minute() {
 
 #[tokio::test]
 async fn an_installation_can_limit_every_key() {
-    let world = World::new().await;
-    let env = world.env_with(&[("RATE_LIMIT_PER_MINUTE", "1000")]);
+    let test_env = TestEnvironment::new().await;
+    let env = test_env.env_with(&[("RATE_LIMIT_PER_MINUTE", "1000")]);
     let service = e2e::service::Service::start("links-api", &["serve"], &env);
-    let tenant = Tenant::create(&world, &service, "limits").await;
+    let tenant = Tenant::create(&test_env, &service, "limits").await;
     let client = Client::new(&service, None);
     let request = client.api_request(Method::GET, "/api/v2/links");
     let response = request
@@ -262,14 +262,14 @@ async fn an_installation_can_limit_every_key() {
 
 #[tokio::test]
 async fn without_redis_nobody_is_limited() {
-    let world = World::new().await;
-    let env = world.env_with(&[
+    let test_env = TestEnvironment::new().await;
+    let env = test_env.env_with(&[
         ("REDIS_URL", "redis://127.0.0.1:1"),
         ("RATE_LIMIT_PER_MINUTE", "1"),
     ]);
     let mut service = e2e::service::Service::start("links-api", &["serve"], &env);
     service.expect_in_log("changes are not delivered");
-    let tenant = Tenant::create(&world, &service, "unlimited").await;
+    let tenant = Tenant::create(&test_env, &service, "unlimited").await;
     let client = Client::new(&service, None);
     for _ in 0..3 {
         let (status, _) = client

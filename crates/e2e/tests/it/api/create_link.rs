@@ -3,8 +3,8 @@
 use e2e::{
     client::{Client, Tenant},
     service::Service,
+    test_environment::{PLATFORM_CLICK_HOST, TestEnvironment},
     wait::wait_for,
-    world::{PLATFORM_CLICK_HOST, World},
 };
 use insta::{Settings, assert_json_snapshot};
 use reqwest::Method;
@@ -133,7 +133,7 @@ async fn both_paths_and_both_headers_work_and_no_call_is_deduplicated() {
         }
     }
     assert_eq!(ids.len(), 4, "the same parameters produce different links");
-    assert_eq!(api.world.count("SELECT count(*) FROM links").await, 4);
+    assert_eq!(api.test_env.count("SELECT count(*) FROM links").await, 4);
 }
 
 #[tokio::test]
@@ -170,7 +170,7 @@ async fn every_error_of_the_seeds_table_in_its_order() {
         api.refused(api.tenant.link_body()).await,
         "409 no_domain_configured"
     );
-    assert_eq!(api.world.count("SELECT count(*) FROM links").await, 0);
+    assert_eq!(api.test_env.count("SELECT count(*) FROM links").await, 0);
     api.0.service.stop();
 }
 
@@ -190,7 +190,7 @@ async fn a_collision_is_retried_and_after_five_it_is_an_error() {
         api.refused(api.tenant.link_body()).await,
         "500 id_collision"
     );
-    assert_eq!(api.world.count("SELECT count(*) FROM links").await, 1);
+    assert_eq!(api.test_env.count("SELECT count(*) FROM links").await, 1);
     // And one that collides once only.
     api.sql(
         "CREATE SEQUENCE tries;
@@ -199,7 +199,7 @@ async fn a_collision_is_retried_and_after_five_it_is_an_error() {
     )
     .await;
     api.client.mint(&api.tenant).await;
-    assert_eq!(api.world.count("SELECT last_value FROM tries").await, 2);
+    assert_eq!(api.test_env.count("SELECT last_value FROM tries").await, 2);
     api.0.service.expect_in_log("a request failed");
     api.0.service.stop();
 }
@@ -210,7 +210,7 @@ async fn authentication_comes_first_of_all() {
     let garbage = "not json";
     let mut wrong_keys = vec![None, Some("trk_short".to_owned())];
     wrong_keys.push(Some(format!("trk_{}", "x".repeat(32))));
-    let revoked = api.world.admin(&[
+    let revoked = api.test_env.admin(&[
         "create-key",
         "--name",
         "old",
@@ -293,7 +293,7 @@ async fn a_bad_body_is_named() {
 #[tokio::test]
 async fn ids_of_another_tenant_are_ids_that_do_not_exist() {
     let api = Seed::start().await;
-    let other = Tenant::create(&api.world, &api.service, "other").await;
+    let other = Tenant::create(&api.test_env, &api.service, "other").await;
     let own = &api.tenant;
     let foreign_offer = json!({ "offerId": other.offer_id, "listId": own.list_id });
     assert_eq!(api.refused(foreign_offer).await, "404 offer_not_found");
@@ -400,31 +400,31 @@ async fn the_origin_answers_its_token_only() {
 
 #[tokio::test]
 async fn without_redis_links_are_minted_all_the_same() {
-    let world = World::new().await;
-    let env = world.env_with(&[
+    let test_env = TestEnvironment::new().await;
+    let env = test_env.env_with(&[
         ("REDIS_URL", "redis://127.0.0.1:1"),
         ("REDIS_TIMEOUT_MS", "50"),
     ]);
     let mut service = Service::start("links-api", &["serve"], &env);
     service.expect_in_log("records were not written to Redis");
     service.expect_in_log("changes are not delivered");
-    let tenant = Tenant::create(&world, &service, "noredis").await;
+    let tenant = Tenant::create(&test_env, &service, "noredis").await;
     let client = Client::new(&service, None);
     client.mint(&tenant).await;
-    assert_eq!(world.count("SELECT count(*) FROM links").await, 1);
+    assert_eq!(test_env.count("SELECT count(*) FROM links").await, 1);
     service.stop();
 }
 
 #[tokio::test]
 async fn an_empty_pool_is_a_503_that_says_so() {
-    let world = World::new().await;
-    let env = world.env_with(&[("DATABASE_POOL_SIZE", "1")]);
+    let test_env = TestEnvironment::new().await;
+    let env = test_env.env_with(&[("DATABASE_POOL_SIZE", "1")]);
     let mut service = Service::start("links-api", &["serve"], &env);
     service.expect_in_log("a request failed");
-    let tenant = Tenant::create(&world, &service, "nopool").await;
+    let tenant = Tenant::create(&test_env, &service, "nopool").await;
     let client = Client::new(&service, None);
     // A create has to wait for this lock, and keeps the one connection.
-    world
+    test_env
         .db
         .batch_execute("BEGIN; LOCK TABLE links IN ACCESS EXCLUSIVE MODE")
         .await
@@ -434,11 +434,11 @@ async fn an_empty_pool_is_a_503_that_says_so() {
     let holder = client.post("/api/v2/links", key, &body);
     let starved = async {
         wait_for("the create that waits for the lock", 1, async || {
-            world.count("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").await
+            test_env.count("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").await
         })
         .await;
         let response = client.post("/api/v2/links", key, &body).await;
-        world.db.batch_execute("COMMIT").await.unwrap();
+        test_env.db.batch_execute("COMMIT").await.unwrap();
         let status = response.status();
         let body: Value = response.json().await.unwrap();
         (status, body["code"].as_str().unwrap().to_owned())

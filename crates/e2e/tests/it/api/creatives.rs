@@ -292,8 +292,8 @@ fn phone(i: usize) -> String {
 #[tokio::test]
 async fn messages_are_rendered_in_the_order_asked_and_measured() {
     let api = Api::start("rendered").await;
-    let operator = create_account(&api.world, "operator");
-    let admin = create_key(&api.world, operator, &["admin"]);
+    let operator = create_account(&api.test_env, "operator");
+    let admin = create_key(&api.test_env, operator, &["admin"]);
     let account = format!("/api/v2/accounts/{}", api.tenant.account_id);
     let frame = json!({ "prepend_text": "{{brand_name}}: ", "append_text": "Reply STOP" });
     api.client
@@ -359,12 +359,12 @@ async fn messages_are_rendered_in_the_order_asked_and_measured() {
     assert_eq!(second[0], rendered[1]);
     assert_eq!(second[1], rendered[0]);
     assert_eq!(
-        api.world
+        api.test_env
             .count("SELECT count(*) FROM links WHERE message_id IS NOT NULL")
             .await,
         6
     );
-    assert_eq!(api.world.count("SELECT count(*) FROM messages").await, 3);
+    assert_eq!(api.test_env.count("SELECT count(*) FROM messages").await, 3);
 
     // The list's texts are instead of the account's.
     let own = json!({ "prepend_text": "L", "append_text": " end" });
@@ -414,7 +414,7 @@ async fn messages_are_rendered_in_the_order_asked_and_measured() {
         (&answer["character_count"], &answer["messages"]),
         (&json!(57), &json!([]))
     );
-    assert_eq!(api.world.count("SELECT count(*) FROM messages").await, 3);
+    assert_eq!(api.test_env.count("SELECT count(*) FROM messages").await, 3);
 }
 
 #[tokio::test]
@@ -520,11 +520,11 @@ async fn every_error_of_a_render() {
     api.call(Method::PUT, &paused, json!({ "status": "active" }))
         .await;
     assert_eq!(
-        api.world.count("SELECT count(*) FROM messages").await,
+        api.test_env.count("SELECT count(*) FROM messages").await,
         0,
         "nothing half done"
     );
-    assert_eq!(api.world.count("SELECT count(*) FROM links").await, 0);
+    assert_eq!(api.test_env.count("SELECT count(*) FROM links").await, 0);
     assert_eq!(api.post(&path, good.clone()).await.0, 201);
     // A message id means one creative, list and contact.
     let other = with("contactPhone", json!("+12025550102"));
@@ -580,7 +580,7 @@ async fn two_renders_of_a_message_at_once_are_one() {
     let mut reversed = b.1["messages"].as_array().unwrap().clone();
     reversed.reverse();
     assert_eq!(a.1["messages"], json!(reversed));
-    assert_eq!(api.world.count("SELECT count(*) FROM links").await, 100);
+    assert_eq!(api.test_env.count("SELECT count(*) FROM links").await, 100);
     // A placeholder that the creative has got since gets its link once.
     let links = (1..4).map(|n| json!({ "key": format!("link{n}"), "offer_id": offer }));
     let change = json!({
@@ -593,7 +593,7 @@ async fn two_renders_of_a_message_at_once_are_one() {
     let (a, b) = tokio::join!(again(), again());
     assert_eq!(a.0, 201);
     assert_eq!(a, b);
-    assert_eq!(api.world.count("SELECT count(*) FROM links").await, 150);
+    assert_eq!(api.test_env.count("SELECT count(*) FROM links").await, 150);
 }
 
 /// Creative, render for 1,000 contacts, clicks of 300 of them, and who is
@@ -601,7 +601,7 @@ async fn two_renders_of_a_message_at_once_are_one() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn message_clicks_name_who_clicked_what() {
     let api = Api::start("wholeway").await;
-    let edge = api.world.start_edge(&api.service);
+    let edge = api.test_env.start_edge(&api.service);
     let client = Client::new(&api.service, Some(&edge));
     let first = api
         .sms_offer("https://one.example/?c={click_id}&s={sub1}", json!({}))
@@ -636,7 +636,7 @@ async fn message_clicks_name_who_clicked_what() {
     // 300 contacts: 200 people, of whom every second clicks both links, the
     // first one first; 60 bots; and 40 people after a bot. Late ones are those
     // that wait for the worker, which starts in the middle.
-    let late = api.world.start_worker();
+    let late = api.test_env.start_worker();
     late.stop();
     let expected: BTreeMap<String, &str> = (0..200)
         .map(|i| (i, if i % 3 == 0 { "link2" } else { "link1" }))
@@ -664,18 +664,18 @@ async fn message_clicks_name_who_clicked_what() {
     while clicks.next().await.is_some() {
         n_done += 1;
         if n_done == 150 {
-            worker = Some(api.world.start_worker());
+            worker = Some(api.test_env.start_worker());
         }
     }
     drop(clicks);
     let n_clicks = 3 + 200 + 100 + 100 + 40 + 20;
     wait_for("every click", n_clicks, async || {
-        api.world.count("SELECT count(*) FROM clicks").await
+        api.test_env.count("SELECT count(*) FROM clicks").await
     })
     .await;
 
     let rows = api
-        .world
+        .test_env
         .db
         .query(
             "SELECT m.message_id, m.contact_phone, m.creative_id, m.offer_id, m.list_id, m.link_id,
@@ -716,7 +716,7 @@ async fn message_clicks_name_who_clicked_what() {
 #[tokio::test]
 async fn a_rendered_link_has_no_tracker_hop() {
     let api = Api::start("onehop").await;
-    let edge = api.world.start_edge(&api.service);
+    let edge = api.test_env.start_edge(&api.service);
     let client = Client::new(&api.service, Some(&edge));
     let id = creative(&api, "{{link1}}", &api.tenant.offer_id).await;
     let (_, answer) = render(&api, id, messages(1)).await;

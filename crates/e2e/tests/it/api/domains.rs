@@ -13,8 +13,8 @@ use e2e::{
     client::{BROWSER, Client, SCOPES, create_account, create_key, split},
     servers::workspace,
     service::{Service, command},
+    test_environment::{PLATFORM_CLICK_HOST, TestEnvironment},
     wait::wait_for,
-    world::{PLATFORM_CLICK_HOST, World},
 };
 use hickory_resolver::proto::{
     op::{Message, ResponseCode},
@@ -157,7 +157,7 @@ impl Internet {
         let (web, port) = WebServer::start().await;
         // The tenant's own hosts are there before.
         let Api {
-            world,
+            test_env,
             service,
             tenant,
             ..
@@ -171,11 +171,11 @@ impl Internet {
             ("DOMAIN_ALLOW_PRIVATE_ADDRESSES", "true"),
         ];
         let settings = [&own[..], settings].concat();
-        let service = Service::start("links-api", &["serve"], &world.env_with(&settings));
+        let service = Service::start("links-api", &["serve"], &test_env.env_with(&settings));
         let client = Client::new(&service, None);
         Self {
             api: Api {
-                world,
+                test_env,
                 service,
                 client,
                 tenant,
@@ -224,7 +224,7 @@ impl Internet {
 
     async fn set_ownership(&self, domain: &Value, ownership: &str) -> (u16, Value) {
         let account_id = self.api.tenant.account_id;
-        let admin = create_key(&self.api.world, account_id, &["admin"]);
+        let admin = create_key(&self.api.test_env, account_id, &["admin"]);
         let path = format!("{PATH}/{}/ownership", domain["id"]);
         let body = json!({ "ownership": ownership });
         let client = &self.api.client;
@@ -387,8 +387,8 @@ async fn a_claim_keeps_nobody_from_a_host() {
     let net = Internet::start("claims", &[]).await;
     let host = "wanted.example";
     let client = &net.api.client;
-    let account = create_account(&net.api.world, "owner");
-    let owner = create_key(&net.api.world, account, &SCOPES);
+    let account = create_account(&net.api.test_env, "owner");
+    let owner = create_key(&net.api.test_env, account, &SCOPES);
     let claimed = net.claim(host).await;
     let again = net
         .api
@@ -445,7 +445,7 @@ async fn claims_that_wait_have_a_limit() {
 #[tokio::test]
 async fn a_proof_that_is_gone_for_seven_checks_ends() {
     let net = Internet::start("lapse", &[("DOMAIN_CHECK_INTERVAL_S", "1")]).await;
-    let mut edge = net.api.world.start_edge(&net.api.service);
+    let mut edge = net.api.test_env.start_edge(&net.api.service);
     let host = "moved.example";
     let domain = net.claim(host).await;
     let dns = &domain["proof"]["dns"];
@@ -474,24 +474,24 @@ async fn a_proof_that_is_gone_for_seven_checks_ends() {
     net.names.texts.lock().unwrap().clear();
     let n_failed = "SELECT n_failed_checks::bigint FROM domains WHERE host = 'moved.example'";
     wait_for("six checks", true, async || {
-        net.api.world.count(n_failed).await >= 6
+        net.api.test_env.count(n_failed).await >= 6
     })
     .await;
     wait_for("the end", json!("pending"), async || {
         net.get(&domain).await["status"].clone()
     })
     .await;
-    assert!(net.api.world.count(n_failed).await >= 7);
+    assert!(net.api.test_env.count(n_failed).await >= 7);
     // It makes no links, and those that were sent lead on.
     let answer = net.link_on(host, "+18005550151").await;
     assert_eq!(refusal(answer), "409 no_domain_configured");
-    net.api.world.forget_records().await;
+    net.api.test_env.forget_records().await;
     assert_eq!(click().await, 302);
     assert_eq!(net.ask(&format!("?domain={host}")).await, 200);
 
     // Until another account proves the host.
-    let account = create_account(&net.api.world, "new owner");
-    let owner = create_key(&net.api.world, account, &SCOPES);
+    let account = create_account(&net.api.test_env, "new owner");
+    let owner = create_key(&net.api.test_env, account, &SCOPES);
     let body = json!({ "host": host, "kind": "short" });
     let owned = net.api.client.create(&owner, PATH, &body).await;
     let dns = &owned["proof"]["dns"];
@@ -502,7 +502,7 @@ async fn a_proof_that_is_gone_for_seven_checks_ends() {
     let named = "UPDATE links
         SET tracker_host = 'moved.example', tracker_token = gen_random_uuid()
         WHERE short_id = 'spring'";
-    net.api.world.db.batch_execute(named).await.unwrap();
+    net.api.test_env.db.batch_execute(named).await.unwrap();
     let id = link["shortUrl"]
         .as_str()
         .unwrap()
@@ -522,7 +522,7 @@ async fn a_proof_that_is_gone_for_seven_checks_ends() {
     }
     wait_for("the deliveries", 0, async || {
         let sql = "SELECT count(*) FROM changes WHERE delivery IS NULL";
-        net.api.world.count(sql).await
+        net.api.test_env.count(sql).await
     })
     .await;
     assert_eq!(click().await, 404);
@@ -534,7 +534,7 @@ async fn a_proof_that_is_gone_for_seven_checks_ends() {
 #[tokio::test]
 async fn an_operator_decides() {
     let net = Internet::start("operator", &[]).await;
-    let edge = net.api.world.start_edge(&net.api.service);
+    let edge = net.api.test_env.start_edge(&net.api.service);
     let host = "decided.example";
     let domain = net.claim(host).await;
     let path = format!("{PATH}/{}/ownership", domain["id"]);
@@ -566,7 +566,7 @@ async fn an_operator_decides() {
     // A check would find nothing, and is not made.
     net.check_soon(&domain).await;
     let never = "SELECT count(*) FROM domains WHERE host = 'decided.example' AND check_at IS NULL";
-    assert_eq!(net.api.world.count(never).await, 1);
+    assert_eq!(net.api.test_env.count(never).await, 1);
 
     let (status, refused) = net.set_ownership(&domain, "refused").await;
     assert_eq!((status, &refused["status"]), (200, &json!("pending")));
@@ -599,8 +599,8 @@ const WITH_PROOFS: i32 = 12;
 
 #[tokio::test]
 async fn domains_from_before_stay_active() {
-    let world = World::new().await;
-    let mut db = world.connect().await;
+    let test_env = TestEnvironment::new().await;
+    let mut db = test_env.connect().await;
     let sql = "DROP SCHEMA public CASCADE; CREATE SCHEMA public";
     db.batch_execute(sql).await.unwrap();
     let folder = workspace().join("crates/store/migrations");
@@ -617,16 +617,16 @@ async fn domains_from_before_stay_active() {
         SELECT accounts.id, known.status || '.example', 'short', known.status
         FROM accounts, unnest(ARRAY['active', 'disabled']) AS known (status)";
     db.batch_execute(fill).await.unwrap();
-    let output = command("links-api", &["migrate"], &world.env())
+    let output = command("links-api", &["migrate"], &test_env.env())
         .output()
         .unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{error}");
     let as_before = "SELECT count(*) FROM domains
         WHERE host = status || '.example' AND ownership = 'approved' AND check_at IS NULL";
-    assert_eq!(world.count(as_before).await, 2);
+    assert_eq!(test_env.count(as_before).await, 2);
     let tokens = "SELECT count(DISTINCT proof_token) FROM domains WHERE length(proof_token) = 32";
-    assert_eq!(world.count(tokens).await, 2);
+    assert_eq!(test_env.count(tokens).await, 2);
     // One that is not proved may be claimed beside them, and none may be held twice.
     let claim = "INSERT INTO domains (account_id, host, kind, status)
         SELECT account_id, host, kind, 'STATUS' FROM domains WHERE host = 'active.example'";

@@ -52,7 +52,7 @@ fn query_names(operation: Operation<'_>) -> Vec<&str> {
 async fn what_is_written_into_a_field_is_a_value() {
     let api = Api::start("injected").await;
     let fixtures = Fixtures::of(&api).await;
-    let bystander = Tenant::create(&api.world, &api.service, "bystander").await;
+    let bystander = Tenant::create(&api.test_env, &api.service, "bystander").await;
     let untouched = async || {
         let id = bystander.account_id;
         let sql = format!(
@@ -61,13 +61,13 @@ async fn what_is_written_into_a_field_is_a_value() {
                  UNION ALL SELECT t::text FROM offers t WHERE account_id = {id}
                  UNION ALL SELECT t::text FROM domains t WHERE account_id = {id}) AS all_of_it (t)"
         );
-        let row = api.world.db.query_one(&sql, &[]).await.unwrap();
+        let row = api.test_env.db.query_one(&sql, &[]).await.unwrap();
         row.get::<_, String>(0)
     };
     let before = untouched().await;
-    let account = create_account(&api.world, "operator");
+    let account = create_account(&api.test_env, "operator");
     let scopes = [&e2e::client::SCOPES[..], &["admin"]].concat();
-    let operator = e2e::client::create_key(&api.world, account, &scopes);
+    let operator = e2e::client::create_key(&api.test_env, account, &scopes);
 
     let document = Document::written();
     let mut operations: Vec<_> = document.operations().collect();
@@ -133,7 +133,7 @@ async fn what_is_written_into_a_field_is_a_value() {
     }
     assert!(n_requests > 500, "{n_requests}");
     for table in ["links", "clicks", "api_keys", "offers", "conversions"] {
-        api.world
+        api.test_env
             .count(&format!("SELECT count(*) FROM {table}"))
             .await;
     }

@@ -66,7 +66,7 @@ impl Fixtures {
             ("account_id", json!(tenant.account_id)),
             ("message_id", json!("their-message")),
             ("phone", json!("+18005550123")),
-            ("key_id", json!(api.world.count(key).await)),
+            ("key_id", json!(api.test_env.count(key).await)),
         ];
         Self { ids: ids.into() }
     }
@@ -147,9 +147,9 @@ async fn no_operation_gives_or_takes_what_is_anothers() {
     let api = Api::start("victim").await;
     let theirs = Fixtures::of(&api).await;
     let before = dump(&api).await;
-    let stranger = Tenant::create(&api.world, &api.service, "stranger").await;
-    let account = create_account(&api.world, "powerless");
-    let without_scopes = create_key(&api.world, account, &["webhooks:manage"]);
+    let stranger = Tenant::create(&api.test_env, &api.service, "stranger").await;
+    let account = create_account(&api.test_env, "powerless");
+    let without_scopes = create_key(&api.test_env, account, &["webhooks:manage"]);
     assert_eq!(
         SCOPES.len(),
         9,
@@ -230,7 +230,7 @@ async fn dump(api: &Api) -> Vec<String> {
             "SELECT t::text FROM {table} t WHERE account_id = {} ORDER BY 1",
             api.tenant.account_id
         );
-        let found = api.world.db.query(&sql, &[]).await.unwrap();
+        let found = api.test_env.db.query(&sql, &[]).await.unwrap();
         assert!(!found.is_empty(), "{table}");
         rows.extend(found.iter().map(|row| row.get::<_, String>(0)));
     }

@@ -3,8 +3,8 @@
 
 use e2e::{
     client::create_account,
+    test_environment::{ORIGIN_TOKEN, TestEnvironment},
     wait::wait_for,
-    world::{ORIGIN_TOKEN, World},
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -238,9 +238,9 @@ fn scanned(png: &[u8]) -> (usize, String) {
 /// is that of the links found, however many domains there are.
 #[tokio::test]
 async fn an_unknown_host_costs_no_look_at_every_domain() {
-    let world = World::new().await;
-    let api = world.start_api();
-    create_account(&world, "many");
+    let test_env = TestEnvironment::new().await;
+    let api = test_env.start_api();
+    create_account(&test_env, "many");
     let fill = "
         INSERT INTO domains (account_id, host, kind)
         SELECT (SELECT min(id) FROM accounts), 'd' || n || '.example', 'short'
@@ -248,7 +248,7 @@ async fn an_unknown_host_costs_no_look_at_every_domain() {
         INSERT INTO links (account_id, domain_id, short_id, destination)
         SELECT account_id, id, 'slug-' || id % 10000, 'https://e.com' FROM domains;
         ANALYZE domains; ANALYZE links";
-    world.db.batch_execute(fill).await.unwrap();
+    test_env.db.batch_execute(fill).await.unwrap();
     let read = "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint
          FROM pg_stat_user_tables WHERE relname IN ('domains', 'links')";
     let scans = "SELECT idx_scan FROM pg_stat_user_indexes
@@ -266,18 +266,18 @@ async fn an_unknown_host_costs_no_look_at_every_domain() {
     let filled = "SELECT count(*) FROM pg_stat_user_tables
          WHERE relname IN ('domains', 'links') AND n_tup_ins >= 20000";
     wait_for("the statistics of the filling", 2, async || {
-        world.count(filled).await
+        test_env.count(filled).await
     })
     .await;
-    let (read_before, scans_before) = (world.count(read).await, world.count(scans).await);
+    let (read_before, scans_before) = (test_env.count(read).await, test_env.count(scans).await);
     assert_eq!(ask("nobodys.example", "nothing").await, [""; 0]);
     assert_eq!(ask("nobodys.example", "slug-7").await.len(), 2);
     assert_eq!(ask("d7.example", "slug-7").await.len(), 2);
     wait_for("the scans of the index", true, async || {
-        world.count(scans).await >= scans_before + 2
+        test_env.count(scans).await >= scans_before + 2
     })
     .await;
-    let n_read = world.count(read).await - read_before;
+    let n_read = test_env.count(read).await - read_before;
     assert!(n_read < 100, "{n_read} rows were read");
     api.stop();
 }

@@ -508,8 +508,8 @@ async fn domains_are_managed() {
 #[tokio::test]
 async fn operators_manage_accounts_and_keys() {
     let api = Api::start("operator").await;
-    let operator = create_account(&api.world, "operators");
-    let admin = create_key(&api.world, operator, &["admin"]);
+    let operator = create_account(&api.test_env, "operators");
+    let admin = create_key(&api.test_env, operator, &["admin"]);
     let call = async |method: Method, path: &str, body: Value| {
         let body = Some(body).filter(|body| !body.is_null());
         api.client.call(&admin, method, path, body.as_ref()).await
@@ -634,7 +634,11 @@ async fn operators_manage_accounts_and_keys() {
         "SELECT count(*) FROM api_keys k WHERE k::text LIKE '%{}%'",
         &secret[8..]
     );
-    assert_eq!(api.world.count(&sql).await, 0, "only its digest is stored");
+    assert_eq!(
+        api.test_env.count(&sql).await,
+        0,
+        "only its digest is stored"
+    );
     // A change of scopes acts at once, and so does the end of the key.
     let scopes = json!({ "scopes": ["offers:*"], "expires_at": "", "rate_limit_per_minute": 5 });
     let (_, changed) = call(Method::PUT, &one, scopes).await;

@@ -21,14 +21,14 @@ mod tracking;
 use e2e::{
     client::{Client, Tenant},
     service::Service,
-    world::World,
+    test_environment::TestEnvironment,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
 
 /// links-api and a tenant of its own.
 struct Api {
-    world: World,
+    test_env: TestEnvironment,
     service: Service,
     client: Client,
     tenant: Tenant,
@@ -41,12 +41,12 @@ impl Api {
     }
 
     async fn start_with(name: &str, settings: &[(&str, &str)]) -> Self {
-        let world = World::new().await;
-        let service = Service::start("links-api", &["serve"], &world.env_with(settings));
-        let tenant = Tenant::create(&world, &service, name).await;
+        let test_env = TestEnvironment::new().await;
+        let service = Service::start("links-api", &["serve"], &test_env.env_with(settings));
+        let tenant = Tenant::create(&test_env, &service, name).await;
         let client = Client::new(&service, None);
         Self {
-            world,
+            test_env,
             service,
             client,
             tenant,
@@ -93,7 +93,7 @@ impl Api {
     }
 
     async fn sql(&self, sql: &str) {
-        self.world.db.batch_execute(sql).await.unwrap();
+        self.test_env.db.batch_execute(sql).await.unwrap();
     }
 }
 

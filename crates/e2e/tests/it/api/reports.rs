@@ -1,5 +1,5 @@
 //! Reports, exports, verdicts, messages and contacts: the forms of what is asked
-//! and answered. That the numbers are right is tested in `books`.
+//! and answered. That the numbers are right is tested in `ledger_model`.
 
 use domain::id::{ClickId, ConversionId};
 use e2e::{client::create_key, producer::Producer, service::Service, wait::wait_for};
@@ -52,7 +52,7 @@ fn undated(json: &Value) -> Value {
 }
 
 /// A tenant with two messages of two links each, and a worker.
-struct Books {
+struct ReportFixture {
     api: Api,
     worker: Service,
     producer: Producer,
@@ -61,12 +61,12 @@ struct Books {
     offer: String,
 }
 
-impl Books {
+impl ReportFixture {
     async fn start(name: &str) -> Self {
         let api = Api::start(name).await;
-        let producer = Producer::open(&api.world).await;
+        let producer = Producer::open(&api.test_env).await;
         let chores = [("CHORES_INTERVAL_MS", "50"), ("BURST_QUIET_MS", "0")];
-        let worker = api.world.start_worker_with(&chores);
+        let worker = api.test_env.start_worker_with(&chores);
         let offer = api
             .sms_offer("https://e.com/?c={click_id}", json!({ "payout": "4" }))
             .await;
@@ -90,7 +90,7 @@ impl Books {
         let sql = "SELECT id, account_id, short_id, offer_id, list_id, creative_id, message_id,
                           contact_phone
                    FROM links WHERE message_id = 'm-1' ORDER BY id";
-        let rows = api.world.db.query(sql, &[]).await.unwrap();
+        let rows = api.test_env.db.query(sql, &[]).await.unwrap();
         let link = |row: &tokio_postgres::Row| {
             json!({
                 "account_id": row.get::<_, i64>("account_id"),
@@ -149,18 +149,18 @@ impl Books {
 
     async fn deliver(&self, lines: &[String]) {
         let stored = "SELECT (SELECT count(*) FROM clicks) + (SELECT count(*) FROM conversions)";
-        let before = self.api.world.count(stored).await;
+        let before = self.api.test_env.count(stored).await;
         self.producer.publish(lines).await;
         wait_for(
             "what was delivered",
             before + lines.len() as i64,
-            async || self.api.world.count(stored).await,
+            async || self.api.test_env.count(stored).await,
         )
         .await;
     }
 
     async fn change_account(&self, body: Value) {
-        let admin = create_key(&self.api.world, self.api.tenant.account_id, &["admin"]);
+        let admin = create_key(&self.api.test_env, self.api.tenant.account_id, &["admin"]);
         let path = format!("/api/v2/accounts/{}", self.api.tenant.account_id);
         let put = self
             .api
@@ -190,7 +190,7 @@ impl Books {
     }
 
     fn assert_recount_is_right(&self) {
-        let env = self.api.world.env();
+        let env = self.api.test_env.env();
         let output = e2e::service::command("click-worker", &["recount"], &env)
             .output()
             .unwrap();
@@ -213,7 +213,7 @@ impl Books {
             FROM link_totals
             GROUP BY account_id, link_key, bucket, country, device, currency
             ORDER BY 1";
-        let rows = self.api.world.db.query(sql, &[]).await.unwrap();
+        let rows = self.api.test_env.db.query(sql, &[]).await.unwrap();
         rows.iter().map(|row| row.get(0)).collect()
     }
 }
@@ -226,37 +226,37 @@ fn merge(target: &mut Value, more: Value) {
 
 #[tokio::test]
 async fn a_report_is_of_what_was_sent_clicked_and_sold() {
-    let books = Books::start("reports").await;
+    let fixture = ReportFixture::start("reports").await;
     let today = Timestamp::now().to_string()[..10].to_owned();
-    books
+    fixture
         .deliver(&[
-            books
+            fixture
                 .click(0, "DAYT05:30:00Z", json!({ "country": "US" }))
                 .1,
-            books
+            fixture
                 .click(0, "DAYT06:30:00Z", json!({ "country": "US" }))
                 .1,
-            books
+            fixture
                 .click(
                     1,
                     "DAYT06:31:00Z",
                     json!({ "country": "DE", "bot_reasons": ["ua_bot"] }),
                 )
                 .1,
-            books.sale(0, "DAYT07:00:00Z", json!({})),
-            books.sale(
+            fixture.sale(0, "DAYT07:00:00Z", json!({})),
+            fixture.sale(
                 1,
                 "NEXTT04:59:59Z",
                 json!({ "revenue": "0.5", "txn_id": "1" }),
             ),
-            books.sale(
+            fixture.sale(
                 0,
                 "NEXTT05:00:00Z",
                 json!({ "event": "refund", "revenue": "1" }),
             ),
         ])
         .await;
-    let api = &books.api;
+    let api = &fixture.api;
     // The clocks are put back on this day: 25 hours, and 01:30 comes twice.
     let day = dated("from=DAY&to=DAY&tz=America/New_York");
     let (_, report) = api.get(&format!("/api/v2/reports/performance?{day}")).await;
@@ -340,13 +340,13 @@ async fn a_report_is_of_what_was_sent_clicked_and_sold() {
     );
     assert_eq!(sends(&rows[1]), (json!("Another"), json!(2), json!("0.00")));
     assert_eq!(report["totals"]["sends"], 2, "{report}");
-    let (status, csv, _) = books.csv(&format!("{path}&format=csv")).await;
+    let (status, csv, _) = fixture.csv(&format!("{path}&format=csv")).await;
     assert_eq!(status, 200);
     let header = "offer_id,offer_name,sends,clicks,unique_clicks,bot_clicks,confirmed_clicks,\
                   click_rate,conversions,conversion_rate,revenue,revenue_per_send,epc,epc_total";
     let expected = format!(
         "{header}\n{},An offer,2,2,1,0,0,0.5,2,2.0,3.50,1.75,3.50,1.75\n",
-        books.offer
+        fixture.offer
     );
     assert!(csv.starts_with(&expected), "{csv}");
     // A page of messages, and the next.
@@ -364,7 +364,7 @@ async fn a_report_is_of_what_was_sent_clicked_and_sold() {
     assert_eq!(second["rows"][0]["message_id"], "m-2");
     assert_eq!(second["next_cursor"], Value::Null);
     assert_eq!(second["totals"], first["totals"]);
-    books.worker.stop();
+    fixture.worker.stop();
 }
 
 #[tokio::test]
@@ -420,7 +420,7 @@ async fn what_a_report_cannot_be_asked_for_is_named() {
 
 #[tokio::test]
 async fn raw_clicks_and_conversions_are_exported_in_pages() {
-    let books = Books::start("exports").await;
+    let fixture = ReportFixture::start("exports").await;
     let mut ids = Vec::new();
     let mut lines = Vec::new();
     for minute in 0..5 {
@@ -431,14 +431,14 @@ async fn raw_clicks_and_conversions_are_exported_in_pages() {
             }
             _ => json!({}),
         };
-        let (id, line) = books.click(0, &format!("DAYT05:3{minute}:00Z"), more);
+        let (id, line) = fixture.click(0, &format!("DAYT05:3{minute}:00Z"), more);
         ids.push(id.to_string());
         lines.push(line);
     }
-    lines.push(books.sale(0, "DAYT06:00:00Z", json!({ "txn_id": "1", "revenue": "2" })));
-    lines.push(books.sale(0, "DAYT06:01:00Z", json!({ "event": "chargeback" })));
-    books.deliver(&lines).await;
-    let api = &books.api;
+    lines.push(fixture.sale(0, "DAYT06:00:00Z", json!({ "txn_id": "1", "revenue": "2" })));
+    lines.push(fixture.sale(0, "DAYT06:01:00Z", json!({ "event": "chargeback" })));
+    fixture.deliver(&lines).await;
+    let api = &fixture.api;
     let mut found = Vec::new();
     let mut path = "/api/v2/clicks?limit=2".to_owned();
     loop {
@@ -526,7 +526,7 @@ async fn raw_clicks_and_conversions_are_exported_in_pages() {
       "visitor": "[visitor]"
     }
     "#);
-    let (_, csv, cursor) = books.csv("/api/v2/clicks?format=csv&limit=1").await;
+    let (_, csv, cursor) = fixture.csv("/api/v2/clicks?format=csv&limit=1").await;
     assert_eq!(cursor.as_deref(), Some(ids[0].as_str()));
     let lines: Vec<_> = csv.lines().collect();
     assert!(
@@ -572,7 +572,7 @@ async fn raw_clicks_and_conversions_are_exported_in_pages() {
     }
     "#);
     assert_eq!(page["conversions"][1]["amount"], "-4.00");
-    let (_, csv, _) = books
+    let (_, csv, _) = fixture
         .csv("/api/v2/conversions?format=csv&event=chargeback")
         .await;
     assert_eq!(csv.lines().count(), 2, "{csv}");
@@ -580,32 +580,32 @@ async fn raw_clicks_and_conversions_are_exported_in_pages() {
         csv.contains(",chargeback,") && csv.contains(",-4.00,USD,click,"),
         "{csv}"
     );
-    books.worker.stop();
+    fixture.worker.stop();
 }
 
 /// "Was it clicked, did it convert, what revenue."
 #[tokio::test]
 async fn what_became_of_a_message_and_its_contact_is_told() {
-    let books = Books::start("journey").await;
-    books
+    let fixture = ReportFixture::start("journey").await;
+    fixture
         .deliver(&[
-            books.click(0, "DAYT05:30:00Z", json!({})).1,
-            books
+            fixture.click(0, "DAYT05:30:00Z", json!({})).1,
+            fixture
                 .click(1, "DAYT05:31:00Z", json!({ "bot_reasons": ["ua_bot"] }))
                 .1,
-            books.sale(
+            fixture.sale(
                 1,
                 "DAYT06:00:00Z",
                 json!({ "txn_id": "1", "revenue": "12.5" }),
             ),
-            books.sale(
+            fixture.sale(
                 1,
                 "DAYT06:01:00Z",
                 json!({ "event": "refund", "txn_id": "1", "revenue": "2" }),
             ),
         ])
         .await;
-    let api = &books.api;
+    let api = &fixture.api;
     let (status, message) = api.get("/api/v2/messages/m-1").await;
     assert_eq!(status, 200, "{message}");
     let told = |name: &str| message[name].clone();
@@ -626,7 +626,7 @@ async fn what_became_of_a_message_and_its_contact_is_told() {
     assert_eq!(clicks, ["\"link1\" 1", "\"link2\" 1"]);
     assert_eq!(
         message["message_clicks"][0]["link_id"],
-        books.links[0]["link_id"]
+        fixture.links[0]["link_id"]
     );
     assert_eq!(message["credited_conversions"].as_array().unwrap().len(), 2);
     let (_, message) = api.get("/api/v2/messages/m-2").await;
@@ -667,21 +667,21 @@ async fn what_became_of_a_message_and_its_contact_is_told() {
         refusal(api.get(&format!("{path}?before=x")).await),
         "400 invalid_field"
     );
-    books.worker.stop();
+    fixture.worker.stop();
 }
 
 #[tokio::test]
 async fn an_erased_contact_is_nowhere_and_still_counts() {
-    let books = Books::start("erasure").await;
-    books
+    let fixture = ReportFixture::start("erasure").await;
+    fixture
         .deliver(&[
-            books.click(0, "DAYT05:30:00Z", json!({
+            fixture.click(0, "DAYT05:30:00Z", json!({
                 "referrer": "https://telling.example/", "sub1": "telling-sub", "country": "US",
             })).1,
-            books.sale(0, "DAYT06:00:00Z", json!({ "txn_id": "1" })),
+            fixture.sale(0, "DAYT06:00:00Z", json!({ "txn_id": "1" })),
         ])
         .await;
-    let (before, api) = (books.totals().await, &books.api);
+    let (before, api) = (fixture.totals().await, &fixture.api);
     let path = "/api/v2/contacts/+18005550123";
     let (status, answer) = api.call(Method::DELETE, path, Value::Null).await;
     assert_eq!(status, 200, "{answer}");
@@ -697,15 +697,15 @@ async fn an_erased_contact_is_nowhere_and_still_counts() {
       "success": true
     }
     "#);
-    assert_eq!(books.totals().await, before);
-    books.assert_recount_is_right();
+    assert_eq!(fixture.totals().await, before);
+    fixture.assert_recount_is_right();
     // In no column of any table.
     let sql =
         "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'";
-    for table in api.world.db.query(sql, &[]).await.unwrap() {
+    for table in api.test_env.db.query(sql, &[]).await.unwrap() {
         let table: String = table.get(0);
         let sql = format!("SELECT t::text FROM {table} t");
-        for row in api.world.db.query(&sql, &[]).await.unwrap() {
+        for row in api.test_env.db.query(&sql, &[]).await.unwrap() {
             let row: String = row.get(0);
             let found: Vec<_> = SECRETS
                 .iter()
@@ -723,17 +723,17 @@ async fn an_erased_contact_is_nowhere_and_still_counts() {
     assert_eq!(journey["events"], json!([]));
     let (_, again) = api.call(Method::DELETE, path, Value::Null).await;
     assert_eq!(again["erased"]["clicks"], 0);
-    books.worker.stop();
+    fixture.worker.stop();
 }
 
 #[tokio::test]
 async fn what_is_too_old_goes_and_the_totals_stay() {
-    let books = Books::start("retention").await;
+    let fixture = ReportFixture::start("retention").await;
     let at = |days: i64, hour: i64| {
         let time = Timestamp::now() - SignedDuration::from_hours(days * 24 - hour);
         time.to_string()
     };
-    let mut others = books.click(
+    let mut others = fixture.click(
         0,
         &at(20, 0),
         json!({ "account_id": 999, "contact_phone": "+18005550177" }),
@@ -741,9 +741,9 @@ async fn what_is_too_old_goes_and_the_totals_stay() {
     others.1 = others.1.replace("203.0.113.77", "203.0.113.99");
     let delivered = [
         // A day that another account keeps, and one that nobody keeps.
-        books.click(0, &at(20, 0), json!({})).1,
+        fixture.click(0, &at(20, 0), json!({})).1,
         others.1,
-        books
+        fixture
             .click(
                 0,
                 &at(30, 0),
@@ -751,70 +751,72 @@ async fn what_is_too_old_goes_and_the_totals_stay() {
             )
             .1,
         // A later click of the first contact: its message click stays.
-        books.click(0, &at(2, 0), json!({})).1,
-        books.sale(0, &at(20, 1), json!({ "txn_id": "1" })),
-        books.sale(0, &at(1, 0), json!({ "txn_id": "2" })),
+        fixture.click(0, &at(2, 0), json!({})).1,
+        fixture.sale(0, &at(20, 1), json!({ "txn_id": "1" })),
+        fixture.sale(0, &at(1, 0), json!({ "txn_id": "2" })),
     ];
-    books.deliver(&delivered).await;
-    books.assert_recount_is_right();
-    let (before, world) = (books.totals().await, &books.api.world);
+    fixture.deliver(&delivered).await;
+    fixture.assert_recount_is_right();
+    let (before, test_env) = (fixture.totals().await, &fixture.api.test_env);
     // Those of today and later are made ahead.
     let partitions = "SELECT count(*)
                       FROM pg_inherits
                       JOIN pg_class c ON c.oid = inhrelid
                       WHERE inhparent = 'clicks'::regclass
                         AND relname < to_char(now() AT TIME ZONE 'UTC', '\"clicks_\"YYYYMMDD')";
-    assert_eq!(world.count(partitions).await, 3);
-    books.change_account(json!({ "retention_days": 7 })).await;
+    assert_eq!(test_env.count(partitions).await, 3);
+    fixture.change_account(json!({ "retention_days": 7 })).await;
     // It is looked for every ten minutes, and at the start.
-    let Books { worker, api, .. } = &books;
-    let again = api.world.start_worker();
+    let ReportFixture { worker, api, .. } = &fixture;
+    let again = api.test_env.start_worker();
     wait_for(
         "what is left of clicks, days, message clicks and conversions",
         (2, 2, 2, 1),
         async || {
             (
-                world.count("SELECT count(*) FROM clicks").await,
-                world.count(partitions).await,
-                world.count("SELECT count(*) FROM message_clicks").await,
-                world.count("SELECT count(*) FROM conversions").await,
+                test_env.count("SELECT count(*) FROM clicks").await,
+                test_env.count(partitions).await,
+                test_env.count("SELECT count(*) FROM message_clicks").await,
+                test_env.count("SELECT count(*) FROM conversions").await,
             )
         },
     )
     .await;
     assert_eq!(
-        world
+        test_env
             .count("SELECT count(*) FROM clicks WHERE account_id = 999")
             .await,
         1
     );
-    assert_eq!(books.totals().await, before);
-    books.assert_recount_is_right();
+    assert_eq!(fixture.totals().await, before);
+    fixture.assert_recount_is_right();
     // What comes again of a day that is gone is not counted again.
-    books.producer.publish(&delivered).await;
+    fixture.producer.publish(&delivered).await;
     wait_for("what is too old", true, async || {
         let name = "waypost_worker_too_old_total";
         worker.metric(name).await + again.metric(name).await >= 3.0
     })
     .await;
-    assert_eq!(books.totals().await, before);
-    books.assert_recount_is_right();
+    assert_eq!(fixture.totals().await, before);
+    fixture.assert_recount_is_right();
     again.stop();
-    books.worker.stop();
+    fixture.worker.stop();
 }
 
 /// A click of another account that is stored while its day is about to be dropped. What
 /// uses the table meanwhile is not waited for with a lock that holds others up.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_late_click_of_another_account_keeps_its_day() {
-    let mut books = Books::start("lateday").await;
+    let mut fixture = ReportFixture::start("lateday").await;
     let parked = "an event fails by itself and is parked";
-    books.worker.expect_in_log(parked);
+    fixture.worker.expect_in_log(parked);
     let old = (Timestamp::now() - SignedDuration::from_hours(24 * 30)).to_string();
-    books.deliver(&[books.click(0, &old, json!({})).1]).await;
-    books.change_account(json!({ "retention_days": 7 })).await;
-    let world = &books.api.world;
-    world
+    fixture
+        .deliver(&[fixture.click(0, &old, json!({})).1])
+        .await;
+    fixture.change_account(json!({ "retention_days": 7 })).await;
+    let test_env = &fixture.api.test_env;
+    test_env
         .db
         .batch_execute(
             "BEGIN;
@@ -825,11 +827,11 @@ async fn a_late_click_of_another_account_keeps_its_day() {
         )
         .await
         .unwrap();
-    let mut again = world.start_worker();
+    let mut again = test_env.start_worker();
     again.expect_in_log("a periodic task failed");
     again.expect_in_log(parked);
     let pending = "SELECT count(*) FROM pg_inherits WHERE inhdetachpending";
-    let other = world.connect().await;
+    let other = test_env.connect().await;
     wait_for("the detachment", 1, async || {
         let row = other.query_one(pending, &[]).await.unwrap();
         row.get::<_, i64>(0)
@@ -838,69 +840,74 @@ async fn a_late_click_of_another_account_keeps_its_day() {
     // Clicks of other days are stored; one of the day that is removed is parked until it
     // is known what becomes of that.
     let recent = Timestamp::now() - SignedDuration::from_hours(1);
-    let recent = books.click(1, &recent.to_string(), json!({})).1;
-    let old = books.click(1, &old, json!({})).1;
-    books.producer.publish(&[old, recent]).await;
+    let recent = fixture.click(1, &recent.to_string(), json!({})).1;
+    let old = fixture.click(1, &old, json!({})).1;
+    fixture.producer.publish(&[old, recent]).await;
     wait_for("the click of another day", 1, async || {
         let sql = "SELECT count(*) FROM clicks WHERE clicked_at > now() - interval '7 days'";
         let row = other.query_one(sql, &[]).await.unwrap();
         row.get::<_, i64>(0)
     })
     .await;
-    world.db.batch_execute("COMMIT").await.unwrap();
+    test_env.db.batch_execute("COMMIT").await.unwrap();
     let n_parked = "SELECT count(*) FROM parked_events";
-    wait_for("the parked click", 0, async || world.count(n_parked).await).await;
+    wait_for("the parked click", 0, async || {
+        test_env.count(n_parked).await
+    })
+    .await;
     wait_for("what is left", (1, 1), async || {
         (
-            world
+            test_env
                 .count("SELECT count(*) FROM clicks WHERE account_id = 999")
                 .await,
-            world
+            test_env
                 .count("SELECT count(*) FROM clicks WHERE account_id <> 999")
                 .await,
         )
     })
     .await;
     again.stop();
-    books.worker.stop();
+    fixture.worker.stop();
 }
 
 #[tokio::test]
 async fn an_account_keeps_as_much_of_an_address_as_it_wants() {
-    let books = Books::start("addresses").await;
-    let world = &books.api.world;
+    let fixture = ReportFixture::start("addresses").await;
+    let test_env = &fixture.api.test_env;
     let mut expected: Vec<Option<&str>> = Vec::new();
     for (storage, addresses) in [
         ("full", [Some("203.0.113.77"), Some("2001:db8:1:2::3")]),
         ("truncated", [Some("203.0.113.0"), Some("2001:db8:1::")]),
         ("none", [None, None]),
     ] {
-        books.change_account(json!({ "ip_storage": storage })).await;
+        fixture
+            .change_account(json!({ "ip_storage": storage }))
+            .await;
         let time = format!("DAYT05:3{}:00Z", expected.len());
         let later = format!("DAYT05:3{}:30Z", expected.len());
         let second = json!({ "ip": "2001:db8:1:2::3" });
-        books
+        fixture
             .deliver(&[
-                books.click(0, &time, json!({})).1,
-                books.click(0, &later, second).1,
+                fixture.click(0, &time, json!({})).1,
+                fixture.click(0, &later, second).1,
             ])
             .await;
         expected.extend(addresses);
     }
     let sql = "SELECT host(ip) AS ip FROM clicks ORDER BY clicked_at";
-    let rows = world.db.query(sql, &[]).await.unwrap();
+    let rows = test_env.db.query(sql, &[]).await.unwrap();
     let found: Vec<Option<&str>> = rows.iter().map(|row| row.get("ip")).collect();
     assert_eq!(found, expected);
     // The visitor is known all the same.
     let visitors = "SELECT count(DISTINCT visitor) FROM clicks";
-    assert_eq!(world.count(visitors).await, 2);
-    books.worker.stop();
+    assert_eq!(test_env.count(visitors).await, 2);
+    fixture.worker.stop();
 }
 
 #[tokio::test]
 async fn a_reclassification_says_what_it_is_of_and_goes_on_where_it_ended() {
-    let books = Books::start("reclassify").await;
-    let api = &books.api;
+    let fixture = ReportFixture::start("reclassify").await;
+    let api = &fixture.api;
     let post = async |body: Value| api.post("/api/v2/clicks/reclassify", body).await;
     let some = json!({ "ip": "203.0.113.0/24" });
     for (body, expected) in [
@@ -946,10 +953,10 @@ async fn a_reclassification_says_what_it_is_of_and_goes_on_where_it_ended() {
         (at + SignedDuration::from_millis(n * 700)).to_string()
     };
     let lines: Vec<_> = (0..1_003)
-        .map(|n| books.click(0, &time(n), json!({})).1)
+        .map(|n| fixture.click(0, &time(n), json!({})).1)
         .collect();
     for lines in lines.chunks(500) {
-        books.deliver(lines).await;
+        fixture.deliver(lines).await;
     }
     let body = json!({ "filter": some, "verdict": "bot", "reasons": ["datacenter_ip"] });
     let (_, first) = post(body.clone()).await;
@@ -969,7 +976,7 @@ async fn a_reclassification_says_what_it_is_of_and_goes_on_where_it_ended() {
         (&message["is_clicked"], &message["bot_clicks"]),
         (&json!(false), &json!(1003))
     );
-    books.assert_recount_is_right();
+    fixture.assert_recount_is_right();
     // A rule makes no person of a bot, and is said beside what was said before.
     let rule = json!({ "name": "agents", "reason": "ua_bot", "user_agent": ["TELLING"] });
     let filter = json!({ "to": time(1) });
@@ -992,6 +999,6 @@ async fn a_reclassification_says_what_it_is_of_and_goes_on_where_it_ended() {
     assert_eq!(human["changed"], 1);
     let (_, message) = api.get("/api/v2/messages/m-1").await;
     assert_eq!(message["is_clicked"], true);
-    books.assert_recount_is_right();
-    books.worker.stop();
+    fixture.assert_recount_is_right();
+    fixture.worker.stop();
 }

@@ -94,7 +94,7 @@ async fn every_error_of_the_seeds_table_in_its_order() {
     assert_eq!(refused(no_list).await, "404 list_not_found");
     api.sql("UPDATE lists SET short_domain_id = NULL").await;
     assert_eq!(refused(own).await, "409 no_domain_configured");
-    assert_eq!(api.world.count("SELECT count(*) FROM links").await, 0);
+    assert_eq!(api.test_env.count("SELECT count(*) FROM links").await, 0);
 }
 
 #[tokio::test]
@@ -206,7 +206,7 @@ async fn filter_bots_is_the_offers_else_the_accounts() {
 #[tokio::test]
 async fn clicks_go_where_the_link_says() {
     let api = Api::start("clicked").await;
-    let edge = api.world.start_edge(&api.service);
+    let edge = api.test_env.start_edge(&api.service);
     let client = Client::new(&api.service, Some(&edge));
     let list = api.tenant.list_id;
     let shorten = async |mut body: Value| {
@@ -277,7 +277,7 @@ async fn clicks_go_where_the_link_says() {
 #[tokio::test]
 async fn a_link_ends_when_it_is_said_to() {
     let api = Api::start("expires").await;
-    let edge = api.world.start_edge(&api.service);
+    let edge = api.test_env.start_edge(&api.service);
     let client = Client::new(&api.service, Some(&edge));
     let ends = jiff::Timestamp::now() + jiff::SignedDuration::from_millis(1500);
     let body = json!({

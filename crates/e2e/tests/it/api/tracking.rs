@@ -31,8 +31,8 @@ fn fresh_click() -> String {
 #[tokio::test]
 async fn a_campaigns_click_is_sold_to_once() {
     let api = Api::start("tracking").await;
-    let worker = api.world.start_worker();
-    let edge = api.world.start_edge(&api.service);
+    let worker = api.test_env.start_worker();
+    let edge = api.test_env.start_edge(&api.service);
     let client = Client::new(&api.service, Some(&edge));
     let campaign = api.campaign().await;
     let link = api
@@ -44,7 +44,9 @@ async fn a_campaigns_click_is_sold_to_once() {
         .to();
     let click = parameter(&landing, "afk_cid").unwrap();
     wait_for("the click", 1, async || {
-        api.world.count("SELECT count(*) FROM message_clicks").await
+        api.test_env
+            .count("SELECT count(*) FROM message_clicks")
+            .await
     })
     .await;
 
@@ -77,7 +79,7 @@ async fn a_campaigns_click_is_sold_to_once() {
 
     // By a query, with the key in it.
     let query = format!("click_id={click}&amount=10&order_id=order-2&currency=USD");
-    let key = create_key(&api.world, api.tenant.account_id, &["conversions:write"]);
+    let key = create_key(&api.test_env, api.tenant.account_id, &["conversions:write"]);
     let path = format!("/api/conversions/postback?{query}");
     let request = client.api_request(Method::GET, &format!("{path}&api_key={key}"));
     let (status, by_query) = e2e::client::answer(request).await;
@@ -99,7 +101,7 @@ async fn a_campaigns_click_is_sold_to_once() {
     let sql = "SELECT count(*) FROM conversions
                WHERE customer_email_hash = encode(sha256('ada@example.com'), 'hex')
                  AND metadata = '{\"coupon\": \"SPRING\"}'";
-    assert_eq!(api.world.count(sql).await, 1);
+    assert_eq!(api.test_env.count(sql).await, 1);
     edge.stop();
     worker.stop();
 }
@@ -107,9 +109,9 @@ async fn a_campaigns_click_is_sold_to_once() {
 #[tokio::test]
 async fn a_click_that_has_not_come_is_waited_for_and_anothers_is_as_good_as_none() {
     let api = Api::start("pending").await;
-    let stranger = Tenant::create(&api.world, &api.service, "stranger").await;
-    let worker = api.world.start_worker();
-    let producer = e2e::producer::Producer::open(&api.world).await;
+    let stranger = Tenant::create(&api.test_env, &api.service, "stranger").await;
+    let worker = api.test_env.start_worker();
+    let producer = e2e::producer::Producer::open(&api.test_env).await;
     let click = fresh_click();
     let sale = json!({ "click_id": click, "order_id": "1", "amount": "5" });
     let track = "/api/conversions/track";
@@ -205,7 +207,7 @@ async fn all_that_is_wrong_with_a_conversion_is_named() {
     }
     let path = "/api/conversions/postback?click_id=1&amount=x";
     assert_eq!(refusal(api.get(path).await), "422 VALIDATION_ERROR");
-    let without = create_key(&api.world, api.tenant.account_id, &["links:read"]);
+    let without = create_key(&api.test_env, api.tenant.account_id, &["links:read"]);
     let answer = api.client.call(
         &without,
         Method::POST,
@@ -222,5 +224,8 @@ async fn all_that_is_wrong_with_a_conversion_is_named() {
         refusal(e2e::client::answer(request).await),
         "401 TOKEN_INVALID"
     );
-    assert_eq!(api.world.count("SELECT count(*) FROM conversions").await, 0);
+    assert_eq!(
+        api.test_env.count("SELECT count(*) FROM conversions").await,
+        0
+    );
 }

@@ -14,7 +14,10 @@ use reqwest::{RequestBuilder, Response, header, redirect};
 use serde_json::{Value, json};
 use tokio::{sync::Semaphore, task::JoinHandle};
 
-use super::{Book, Bought, Clicked, Failure, Link, Sample};
+use super::{
+    expectations::{Expectations, ExpectedClick, ExpectedConversion, Link},
+    sample::{Failure, Sample},
+};
 use crate::client::{BROWSER, parameter, split};
 
 /// A request that takes longer has failed.
@@ -23,7 +26,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_UNDER_WAY: usize = 512;
 /// How often it is looked which requests are due.
 const TICK: Duration = Duration::from_millis(5);
-/// What the accounting client's conversions bring.
+/// What the load client's conversions bring.
 const REVENUE: &str = "1.25";
 /// From a change that is asked for until it has been looked at, if everything answers.
 const TIME_OF_A_CHANGE: Duration = Duration::from_secs(3);
@@ -81,8 +84,8 @@ impl Load {
         }
     }
 
-    pub fn book(&self) -> MutexGuard<'_, Book> {
-        self.client.book()
+    pub fn expectations(&self) -> MutexGuard<'_, Expectations> {
+        self.client.expectations()
     }
 
     /// From now on nothing is created or changed, until [`Load::change_again`]; what was
@@ -159,7 +162,7 @@ struct LoadClient {
     target: Target,
     traffic: Traffic,
     links: RwLock<Vec<Link>>,
-    book: Mutex<Book>,
+    expectations: Mutex<Expectations>,
     changes_nothing: AtomicBool,
 }
 
@@ -175,13 +178,13 @@ impl LoadClient {
             target,
             traffic,
             links: RwLock::default(),
-            book: Mutex::default(),
+            expectations: Mutex::default(),
             changes_nothing: AtomicBool::new(false),
         }
     }
 
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().expect("nobody panics with it")
+    fn expectations(&self) -> MutexGuard<'_, Expectations> {
+        self.expectations.lock().expect("nobody panics with it")
     }
 
     async fn request(&self, number: u64, due: Instant) {
@@ -229,8 +232,8 @@ impl LoadClient {
         let request = self.edge_request(&format!("{}?sub1=n{number}", link.path));
         let answer = send(request, 302).await;
         let sample = sample(due, answer.as_ref().err());
-        let mut book = self.book();
-        book.redirects.push(sample);
+        let mut expectations = self.expectations();
+        expectations.redirects.push(sample);
         let Ok(response) = answer else { return };
         let location = response.headers().get(header::LOCATION);
         let location = location.and_then(|location| location.to_str().ok());
@@ -238,19 +241,20 @@ impl LoadClient {
         let number = format!("n{number}");
         match parameter(location, "clickid") {
             Some(click_id) if parameter(location, "s1").as_ref() == Some(&number) => {
-                let clicked = Clicked {
+                let click = ExpectedClick {
                     number,
                     link_id: link.id,
                     message_id: link.message_id,
                     answered: Instant::now(),
                 };
-                if book.clicks.insert(click_id, clicked).is_some() {
-                    book.wrong
+                if expectations.clicks.insert(click_id, click).is_some() {
+                    expectations
+                        .violations
                         .push(format!("{location}: two clicks have this id"));
                 }
             }
-            _ => book
-                .wrong
+            _ => expectations
+                .violations
                 .push(format!("click {number} was sent to {location:?}")),
         }
     }
@@ -268,22 +272,22 @@ impl LoadClient {
             Ok(response) => response.json().await.unwrap_or(Value::Null),
             Err(_) => Value::Null,
         };
-        let mut book = self.book();
+        let mut expectations = self.expectations();
         let accepted = sample.failure.is_none();
-        book.conversion_requests.push(sample);
+        expectations.conversion_requests.push(sample);
         if !accepted {
             return;
         }
         match body["conversion_id"].as_str() {
             Some(id) => {
-                let bought = Bought {
+                let conversion = ExpectedConversion {
                     conversion_id: id.to_owned(),
                     revenue: REVENUE.to_owned(),
                 };
-                book.conversions.insert(txn_id, bought);
+                expectations.conversions.insert(txn_id, conversion);
             }
-            None => book
-                .wrong
+            None => expectations
+                .violations
                 .push(format!("conversion {number} was answered {body}")),
         }
     }
@@ -314,7 +318,7 @@ impl LoadClient {
             path: split(short_url).1.to_owned(),
             message_id: Some(format!("m-{number}")),
         };
-        self.book().links.insert(id.to_owned());
+        self.expectations().links.insert(id.to_owned());
         self.links
             .write()
             .expect("nobody panics with it")
@@ -348,12 +352,12 @@ impl LoadClient {
             .json(&self.wanted(number));
         let answer = send(request, 201).await;
         let sample = sample(due, answer.as_ref().err());
-        self.book().api_requests.push(sample);
+        self.expectations().api_requests.push(sample);
         if let Ok(response) = answer {
             let body = response.json().await.unwrap_or(Value::Null);
             if !self.keep(&body, number) {
                 let wrong = format!("mint {number} was answered {body}");
-                self.book().wrong.push(wrong);
+                self.expectations().violations.push(wrong);
             }
         }
     }
@@ -376,21 +380,21 @@ impl LoadClient {
             .json(&json!({ "status": "deactivated" }));
         let answer = send(request, 200).await;
         let sample = sample(due, answer.as_ref().err());
-        self.book().api_requests.push(sample);
+        self.expectations().api_requests.push(sample);
         if answer.is_err() {
             return;
         }
         // It is in effect within a second.
         tokio::time::sleep(Duration::from_secs(1)).await;
         let answer = send(self.edge_request(&link.path), 404).await;
-        let mut book = self.book();
+        let mut expectations = self.expectations();
         if let Err(failure) = answer {
-            book.wrong.push(format!(
+            expectations.violations.push(format!(
                 "{} is deactivated and answers {failure:?}",
                 link.id
             ));
         }
-        book.deactivated.insert(link.id);
+        expectations.deactivated.insert(link.id);
     }
 }
 

@@ -80,7 +80,7 @@ pub type Credit = Option<Option<ClickId>>;
 pub type Counts = [i64; 7];
 
 /// Account, span and dimension (or `link`), bucket in Unix seconds, key, currency.
-pub type Place = (i64, String, i64, String, String);
+pub type TotalsKey = (i64, String, i64, String, String);
 
 impl Click {
     pub fn visitor(&self, key: &VisitorKey) -> String {
@@ -315,7 +315,7 @@ impl Facts {
         &self,
         bots: &BTreeMap<ClickId, bool>,
         message_clicks: &BTreeMap<Key, ClickId>,
-    ) -> BTreeMap<Place, (Counts, Decimal)> {
+    ) -> BTreeMap<TotalsKey, (Counts, Decimal)> {
         let mut totals = Totals::default();
         for click in self.clicks.values() {
             let is_bot = i64::from(bots[&click.id]);
@@ -358,11 +358,11 @@ impl Facts {
 const DIMENSIONS: [&str; 6] = ["offer", "list", "creative", "campaign", "country", "device"];
 
 #[derive(Default)]
-struct Totals(BTreeMap<Place, (Counts, Decimal)>);
+struct Totals(BTreeMap<TotalsKey, (Counts, Decimal)>);
 
 impl Totals {
-    fn put(&mut self, place: Place, counts: Counts, amount: Decimal) {
-        let total = self.0.entry(place).or_default();
+    fn put(&mut self, totals_key: TotalsKey, counts: Counts, amount: Decimal) {
+        let total = self.0.entry(totals_key).or_default();
         for (sum, count) in total.0.iter_mut().zip(counts) {
             *sum += count;
         }
@@ -381,14 +381,14 @@ impl Totals {
     ) {
         let mut put = |dimension: &str, key: String| {
             for (span, bucket) in spans(time) {
-                let place = (
+                let totals_key = (
                     account,
                     format!("{span} {dimension}"),
                     bucket,
                     key.clone(),
                     currency.to_owned(),
                 );
-                self.put(place, counts, amount);
+                self.put(totals_key, counts, amount);
             }
         };
         put("all", String::new());
@@ -430,14 +430,14 @@ impl Totals {
             country.unwrap_or_default(),
             device.unwrap_or_default(),
         ];
-        let place = (
+        let totals_key = (
             link.account_id,
             "link".to_owned(),
             bucket(time),
             key.join("|"),
             currency.to_owned(),
         );
-        self.put(place, counts, amount);
+        self.put(totals_key, counts, amount);
     }
 
     /// A send of each of its offers and links; one message.
@@ -450,8 +450,8 @@ impl Totals {
                     dimension => format!("{span} {dimension}"),
                 };
                 let key = key.clone();
-                let place = (message.account_id, dimension, bucket, key, String::new());
-                self.put(place, [sends, messages, 0, 0, 0, 0, 0], Decimal::ZERO);
+                let totals_key = (message.account_id, dimension, bucket, key, String::new());
+                self.put(totals_key, [sends, messages, 0, 0, 0, 0, 0], Decimal::ZERO);
             }
         };
         put("all", String::new(), 1, 1);

@@ -9,7 +9,7 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::world::Books;
+use super::fixture::LedgerFixture;
 
 const N_WORKERS: usize = 4;
 const N_CLICKS: usize = 2_000;
@@ -17,39 +17,39 @@ const N_CONVERSIONS: usize = 500;
 const N_TROUBLES: usize = 12;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_writers_kills_and_frozen_sessions_leave_books_that_add_up() {
-    let seed = match std::env::var("BOOKS_SEED") {
+async fn many_writers_kills_and_frozen_sessions_leave_a_ledger_that_adds_up() {
+    let seed = match std::env::var("LEDGER_SEED") {
         Ok(seed) => seed.parse().unwrap(),
         Err(_) => rand::random::<u64>(),
     };
-    println!("BOOKS_SEED={seed}");
-    let mut books = Books::open(seed).await;
-    books.make_facts(N_CLICKS, N_CONVERSIONS);
-    let lines = books.take_lines();
+    println!("LEDGER_SEED={seed}");
+    let mut fixture = LedgerFixture::new(seed).await;
+    fixture.make_facts(N_CLICKS, N_CONVERSIONS);
+    let lines = fixture.take_lines();
     let mut rng = StdRng::seed_from_u64(seed);
-    let mut workers: Vec<_> = (0..N_WORKERS).map(|_| start_worker(&books)).collect();
+    let mut workers: Vec<_> = (0..N_WORKERS).map(|_| start_worker(&fixture)).collect();
     let troubled = async {
         for _ in 0..N_TROUBLES {
             let worker = rng.random_range(0..N_WORKERS);
-            trouble(&books, &mut workers[worker], rng.random_range(0..3)).await;
+            trouble(&fixture, &mut workers[worker], rng.random_range(0..3)).await;
         }
     };
     let (_, n_tracked, ..) = tokio::join!(
         troubled,
-        track(&books),
-        publish(&books, lines, seed),
-        reclassify(&books),
-        erase(&books),
-        repair(&books),
+        track(&fixture),
+        publish(&fixture, lines, seed),
+        reclassify(&fixture),
+        erase(&fixture),
+        repair(&fixture),
     );
-    let n_clicks = books.facts.clicks.len() as i64;
+    let n_clicks = fixture.facts.clicks.len() as i64;
     let expected = (n_clicks, 0, 0, 0);
     wait_for("clicks, queues, parked and marked", expected, async || {
         (
-            books.count("SELECT count(*) FROM clicks").await,
-            books.world.n_waiting_messages().await,
-            books.count("SELECT count(*) FROM parked_events").await,
-            books.count("SELECT count(*) FROM burst_minutes").await,
+            fixture.count("SELECT count(*) FROM clicks").await,
+            fixture.test_env.n_waiting_messages().await,
+            fixture.count("SELECT count(*) FROM parked_events").await,
+            fixture.count("SELECT count(*) FROM burst_minutes").await,
         )
     })
     .await;
@@ -59,21 +59,21 @@ async fn many_writers_kills_and_frozen_sessions_leave_books_that_add_up() {
                    JOIN clicks c ON c.click_id = w.click_id
                    WHERE w.account_id IS NULL";
     wait_for("waiting conversions", 0, async || {
-        books.count(waiting).await
+        fixture.count(waiting).await
     })
     .await;
     let tracked = "SELECT count(*) FROM conversions WHERE source = 'api'";
-    assert_eq!(books.count(tracked).await, n_tracked);
+    assert_eq!(fixture.count(tracked).await, n_tracked);
     let n_published = "SELECT count(*) FROM conversions WHERE source <> 'api'";
-    let n_stored = books.facts.stored().len() as i64;
-    assert_eq!(books.count(n_published).await, n_stored);
-    books.assert_recount_is_right();
+    let n_stored = fixture.facts.stored().len() as i64;
+    assert_eq!(fixture.count(n_published).await, n_stored);
+    fixture.assert_recount_is_right();
     for worker in workers {
         worker.stop();
     }
 }
 
-fn start_worker(books: &Books) -> Service {
+fn start_worker(fixture: &LedgerFixture) -> Service {
     let settings = [
         ("BATCH_MAX_EVENTS", "30"),
         ("PREFETCH", "4"),
@@ -84,7 +84,7 @@ fn start_worker(books: &Books) -> Service {
         ("DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS", "500"),
         ("CONSUMER_HEARTBEAT_S", "1"),
     ];
-    let mut worker = books.world.start_worker_with(&settings);
+    let mut worker = fixture.test_env.start_worker_with(&settings);
     for expected in [
         "storing is tried again",
         "consuming begins anew",
@@ -98,10 +98,10 @@ fn start_worker(books: &Books) -> Service {
 }
 
 /// Something happens to a worker, or to a session of any.
-async fn trouble(books: &Books, worker: &mut Service, kind: u8) {
+async fn trouble(fixture: &LedgerFixture, worker: &mut Service, kind: u8) {
     tokio::time::sleep(Duration::from_millis(400)).await;
     match kind {
-        0 => *worker = start_worker(books),
+        0 => *worker = start_worker(fixture),
         1 => {
             worker.signal("STOP");
             tokio::time::sleep(Duration::from_millis(1500)).await;
@@ -113,14 +113,14 @@ async fn trouble(books: &Books, worker: &mut Service, kind: u8) {
                        WHERE datname = current_database() AND application_name = 'click-worker'
                        ORDER BY random()
                        LIMIT 2";
-            books.world.db.query(sql, &[]).await.unwrap();
+            fixture.test_env.db.query(sql, &[]).await.unwrap();
         }
     }
 }
 
 /// All that was made, in random order, to whichever queue.
-async fn publish(books: &Books, mut lines: Vec<String>, seed: u64) {
-    let producer = Producer::open(&books.world).await;
+async fn publish(fixture: &LedgerFixture, mut lines: Vec<String>, seed: u64) {
+    let producer = Producer::open(&fixture.test_env).await;
     lines.shuffle(&mut StdRng::seed_from_u64(seed));
     for lines in lines.chunks(15) {
         producer.publish(lines).await;
@@ -147,8 +147,8 @@ async fn call(
 }
 
 /// Conversions by the API of clicks that come sooner or later; how many.
-async fn track(books: &Books) -> i64 {
-    let clicks: Vec<(ClickId, i64)> = books
+async fn track(fixture: &LedgerFixture) -> i64 {
+    let clicks: Vec<(ClickId, i64)> = fixture
         .facts
         .clicks
         .values()
@@ -159,32 +159,32 @@ async fn track(books: &Books) -> i64 {
         let body = json!({
             "click_id": click_id, "order_id": format!("tracked-{number}"), "amount": "1.50",
         });
-        let key = books.key_of(*account_id);
+        let key = fixture.key_of(*account_id);
         let path = "/api/conversions/track";
-        call(&books.client, key, Method::POST, path, Some(body)).await;
+        call(&fixture.client, key, Method::POST, path, Some(body)).await;
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     clicks.len() as i64
 }
 
-async fn reclassify(books: &Books) {
+async fn reclassify(fixture: &LedgerFixture) {
     for round in 0..12 {
         let (filter, verdict) = match round % 3 {
             0 => (json!({ "country": "DE" }), "bot"),
             1 => (json!({ "verdict": "bot" }), "human"),
             _ => (json!({ "ip": "203.0.113.8/29" }), "bot"),
         };
-        for key in &books.keys {
+        for key in &fixture.keys {
             let body = json!({ "filter": filter, "verdict": verdict });
             let path = "/api/v2/clicks/reclassify";
-            call(&books.client, key, Method::POST, path, Some(body)).await;
+            call(&fixture.client, key, Method::POST, path, Some(body)).await;
         }
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
 }
 
-async fn erase(books: &Books) {
-    let contacts: Vec<_> = books
+async fn erase(fixture: &LedgerFixture) {
+    let contacts: Vec<_> = fixture
         .links
         .iter()
         .filter_map(|link| Some((link.account_id, link.contact.clone()?)))
@@ -193,16 +193,16 @@ async fn erase(books: &Books) {
     for (account_id, phone) in contacts {
         tokio::time::sleep(Duration::from_millis(900)).await;
         let path = format!("/api/v2/contacts/{phone}");
-        let key = books.key_of(account_id);
-        call(&books.client, key, Method::DELETE, &path, None).await;
+        let key = fixture.key_of(account_id);
+        call(&fixture.client, key, Method::DELETE, &path, None).await;
     }
 }
 
 /// A repair finds nothing to do, and does no harm to what goes on.
-async fn repair(books: &Books) {
+async fn repair(fixture: &LedgerFixture) {
     for _ in 0..3 {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let (is_right, report) = tokio::task::block_in_place(|| books.recount(&["--repair"]));
+        let (is_right, report) = tokio::task::block_in_place(|| fixture.recount(&["--repair"]));
         assert!(is_right, "{report}");
         for kind in ["message_clicks", "credits", "totals", "link_totals"] {
             assert_eq!(report[kind]["different"], 0, "{kind}: {report}");

@@ -1,11 +1,11 @@
-//! The books against a reference: the same clicks, bots, duplicates, late
+//! The ledger against a reference model: the same clicks, bots, duplicates, late
 //! arrivals, conversions, refunds and verdicts, in random order, through RabbitMQ
 //! and Postgres with two workers, and to the model.
 
+mod fixture;
 mod many_writers;
 mod model;
 mod reports;
-mod world;
 
 use std::collections::BTreeMap;
 
@@ -14,48 +14,48 @@ use e2e::wait::wait_for;
 use rust_decimal::Decimal;
 use serde_json::json;
 
-use model::{Counts, Credit, Key, Place};
-use world::Books;
+use fixture::LedgerFixture;
+use model::{Counts, Credit, Key, TotalsKey};
 
 /// Whatever the order, all is what the model says; and what reports say is what a
 /// recount of the raw rows says.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_is_what_the_reference_model_says() {
-    let seed = match std::env::var("BOOKS_SEED") {
+    let seed = match std::env::var("LEDGER_SEED") {
         Ok(seed) => seed.parse().unwrap(),
         Err(_) => rand::random::<u64>(),
     };
-    // Seen when it fails: BOOKS_SEED repeats the same facts.
-    println!("BOOKS_SEED={seed}");
-    let mut books = Books::open(seed).await;
-    let workers = books.start_workers();
+    // Seen when it fails: LEDGER_SEED repeats the same facts.
+    println!("LEDGER_SEED={seed}");
+    let mut fixture = LedgerFixture::new(seed).await;
+    let workers = fixture.start_workers();
     for phase in 0..3 {
-        books.make_facts(1_200, 250);
-        books.deliver().await;
-        books.wait_until_stored().await;
-        books.reclassify(phase).await;
+        fixture.make_facts(1_200, 250);
+        fixture.deliver().await;
+        fixture.wait_until_stored().await;
+        fixture.reclassify(phase).await;
     }
-    books.wait_until_stored().await;
-    books.wait_for_bursts().await;
+    fixture.wait_until_stored().await;
+    fixture.wait_for_bursts().await;
 
-    let bots = books.facts.bots();
-    assert_eq!(books.stored_bots().await, bots, "verdicts");
-    let message_clicks = books.facts.message_clicks(&bots);
+    let bots = fixture.facts.bots();
+    assert_eq!(fixture.stored_bots().await, bots, "verdicts");
+    let message_clicks = fixture.facts.message_clicks(&bots);
     assert_eq!(
-        books.stored_message_clicks().await,
+        fixture.stored_message_clicks().await,
         message_clicks,
         "message clicks"
     );
-    let credits: BTreeMap<ConversionId, Credit> = books
+    let credits: BTreeMap<ConversionId, Credit> = fixture
         .facts
         .stored()
         .into_iter()
-        .map(|c| (c.conversion_id, books.facts.credit(c, &message_clicks)))
+        .map(|c| (c.conversion_id, fixture.facts.credit(c, &message_clicks)))
         .collect();
-    assert_eq!(books.stored_credits().await, credits, "credits");
+    assert_eq!(fixture.stored_credits().await, credits, "credits");
     assert_same_totals(
-        books.stored_totals().await,
-        &books.facts.totals(&bots, &message_clicks),
+        fixture.stored_totals().await,
+        &fixture.facts.totals(&bots, &message_clicks),
     );
     // Something of everything was in it.
     let n_credited = credits
@@ -67,8 +67,8 @@ async fn everything_is_what_the_reference_model_says() {
         .filter(|credit| **credit == Some(None))
         .count();
     let n_none = credits.values().filter(|credit| credit.is_none()).count();
-    let n_bursts = books.facts.bursts().len();
-    let (n_limited, n_counted) = books.facts.n_limited_reversals(&message_clicks);
+    let n_bursts = fixture.facts.bursts().len();
+    let (n_limited, n_counted) = fixture.facts.n_limited_reversals(&message_clicks);
     for (what, n) in [
         ("credited", n_credited),
         ("offers", n_offers),
@@ -76,14 +76,14 @@ async fn everything_is_what_the_reference_model_says() {
         ("bursts", n_bursts),
         ("reversals without a secret that are limited", n_limited),
         ("reversals without a secret that count", n_counted),
-        ("same", books.facts.conversions.len() - credits.len()),
+        ("same", fixture.facts.conversions.len() - credits.len()),
     ] {
         assert!(n > 5, "{what}: {n}");
     }
 
-    books.assert_recount_is_right();
+    fixture.assert_recount_is_right();
     for account in 0..2 {
-        reports::assert_reports_are_the_raw_rows(&books, account).await;
+        reports::assert_reports_are_the_raw_rows(&fixture, account).await;
     }
     for worker in workers {
         worker.stop();
@@ -91,35 +91,35 @@ async fn everything_is_what_the_reference_model_says() {
 }
 
 fn assert_same_totals(
-    found: BTreeMap<Place, (Counts, Decimal)>,
-    expected: &BTreeMap<Place, (Counts, Decimal)>,
+    found: BTreeMap<TotalsKey, (Counts, Decimal)>,
+    expected: &BTreeMap<TotalsKey, (Counts, Decimal)>,
 ) {
-    for (place, counts) in expected {
-        assert_eq!(found.get(place), Some(counts), "{place:?}");
+    for (totals_key, counts) in expected {
+        assert_eq!(found.get(totals_key), Some(counts), "{totals_key:?}");
     }
-    for place in found.keys() {
+    for totals_key in found.keys() {
         assert!(
-            expected.contains_key(place),
-            "{place:?} should not be there"
+            expected.contains_key(totals_key),
+            "{totals_key:?} should not be there"
         );
     }
 }
 
-/// What is wrong in the books is found, and mended.
+/// A recount finds what is wrong in the ledger, and repairs it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_recount_finds_what_is_wrong_and_repairs_it() {
-    let mut books = Books::open(7).await;
-    let workers = books.start_workers();
-    books.make_facts(300, 60);
-    books.deliver().await;
-    books.wait_until_stored().await;
-    books.wait_for_bursts().await;
+    let mut fixture = LedgerFixture::new(7).await;
+    let workers = fixture.start_workers();
+    fixture.make_facts(300, 60);
+    fixture.deliver().await;
+    fixture.wait_until_stored().await;
+    fixture.wait_for_bursts().await;
     for worker in workers {
         worker.stop();
     }
-    books.assert_recount_is_right();
-    let before = books.stored_totals().await;
-    let credits = books.stored_credits().await;
+    fixture.assert_recount_is_right();
+    let before = fixture.stored_totals().await;
+    let credits = fixture.stored_credits().await;
     for wrong in [
         "UPDATE totals SET clicks = clicks + 1 WHERE dimension = 'all'",
         "DELETE FROM link_totals",
@@ -132,14 +132,14 @@ async fn a_recount_finds_what_is_wrong_and_repairs_it() {
              dimension, key
          FROM totals",
     ] {
-        books.world.db.batch_execute(wrong).await.unwrap();
-        let (is_right, report) = books.recount(&[]);
+        fixture.test_env.db.batch_execute(wrong).await.unwrap();
+        let (is_right, report) = fixture.recount(&[]);
         assert!(!is_right, "{wrong}: {report}");
-        let (_, repaired) = books.recount(&["--repair"]);
+        let (_, repaired) = fixture.recount(&["--repair"]);
         assert_eq!(repaired["repaired"], true, "{wrong}: {repaired}");
-        books.assert_recount_is_right();
-        assert_eq!(books.stored_totals().await, before, "{wrong}");
-        assert_eq!(books.stored_credits().await, credits, "{wrong}");
+        fixture.assert_recount_is_right();
+        assert_eq!(fixture.stored_totals().await, before, "{wrong}");
+        assert_eq!(fixture.stored_credits().await, credits, "{wrong}");
     }
 }
 
@@ -147,28 +147,31 @@ async fn a_recount_finds_what_is_wrong_and_repairs_it() {
 /// the place of the one that it was credited to.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_conversion_waits_for_its_click() {
-    let mut books = Books::open(11).await;
-    let worker = books.world.start_worker();
-    let link = books
+    let mut fixture = LedgerFixture::new(11).await;
+    let worker = fixture.test_env.start_worker();
+    let link = fixture
         .links
         .iter()
         .position(|link| link.contact.is_some())
         .unwrap();
-    let (early, late) = (books.click(link, 7_200_000), books.click(link, 3_600_000));
-    let sale = books.conversion_of_click(&late, 1_800_000);
-    books.publish(&[books.conversion_line(&sale)]).await;
+    let (early, late) = (
+        fixture.click(link, 7_200_000),
+        fixture.click(link, 3_600_000),
+    );
+    let sale = fixture.conversion_of_click(&late, 1_800_000);
+    fixture.publish(&[fixture.conversion_line(&sale)]).await;
     wait_for("the conversion", 1, async || {
-        books.count("SELECT count(*) FROM conversions").await
+        fixture.count("SELECT count(*) FROM conversions").await
     })
     .await;
     let hidden = "SELECT count(*) FROM conversions WHERE account_id IS NULL";
-    assert_eq!(books.count(hidden).await, 1, "nobody is shown it");
+    assert_eq!(fixture.count(hidden).await, 1, "nobody is shown it");
 
     for (click, expected) in [(&late, late.id), (&early, early.id)] {
-        let line = books.click_line(click);
-        books.publish(&[line]).await;
+        let line = fixture.click_line(click);
+        fixture.publish(&[line]).await;
         wait_for("the credit", Some(Some(expected)), async || {
-            books
+            fixture
                 .stored_credits()
                 .await
                 .get(&sale.conversion_id)
@@ -176,7 +179,7 @@ async fn a_conversion_waits_for_its_click() {
                 .flatten()
         })
         .await;
-        books.assert_recount_is_right();
+        fixture.assert_recount_is_right();
     }
     worker.stop();
 }
@@ -184,74 +187,74 @@ async fn a_conversion_waits_for_its_click() {
 /// Two workers that store a conversion and its click at the same time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_conversion_that_comes_with_its_click_is_never_missed() {
-    let mut books = Books::open(13).await;
+    let mut fixture = LedgerFixture::new(13).await;
     let settings = [
         ("BATCH_MAX_EVENTS", "1"),
         ("PREFETCH", "1"),
         ("BATCH_LINGER_MS", "0"),
         ("CONSUMERS", "4"),
     ];
-    let worker = books.world.start_worker_with(&settings);
-    let link = books
+    let worker = fixture.test_env.start_worker_with(&settings);
+    let link = fixture
         .links
         .iter()
         .position(|link| link.message.is_none())
         .unwrap();
     let mut expected: BTreeMap<ConversionId, Credit> = BTreeMap::new();
     for ms in 0..150_u64 {
-        let click = books.click(link, 3_600_000 + ms);
-        let sale = books.conversion_of_click(&click, 1_800_000 + ms);
+        let click = fixture.click(link, 3_600_000 + ms);
+        let sale = fixture.conversion_of_click(&click, 1_800_000 + ms);
         expected.insert(sale.conversion_id, Some(Some(click.id)));
-        let lines = [books.click_line(&click), books.conversion_line(&sale)];
-        books.publish(&[lines[1].clone()]).await;
-        books.publish(&[lines[0].clone()]).await;
+        let lines = [fixture.click_line(&click), fixture.conversion_line(&sale)];
+        fixture.publish(&[lines[1].clone()]).await;
+        fixture.publish(&[lines[0].clone()]).await;
     }
     // Each visitor is its own, so that each click is a message click.
     wait_for("the credits", expected, async || {
-        books.stored_credits().await
+        fixture.stored_credits().await
     })
     .await;
-    books.assert_recount_is_right();
+    fixture.assert_recount_is_right();
     worker.stop();
 }
 
 /// As `click_judge_all` promises, for verdicts that go back and forth.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_verdict_that_is_taken_back_leaves_no_trace() {
-    let mut books = Books::open(17).await;
-    let workers = books.start_workers();
-    books.make_facts(300, 60);
-    books.deliver().await;
-    books.wait_until_stored().await;
-    books.wait_for_bursts().await;
-    let before = books.stored_totals().await;
-    let bots: BTreeMap<ClickId, bool> = books.stored_bots().await;
+    let mut fixture = LedgerFixture::new(17).await;
+    let workers = fixture.start_workers();
+    fixture.make_facts(300, 60);
+    fixture.deliver().await;
+    fixture.wait_until_stored().await;
+    fixture.wait_for_bursts().await;
+    let before = fixture.stored_totals().await;
+    let bots: BTreeMap<ClickId, bool> = fixture.stored_bots().await;
     let human = |bots: &BTreeMap<ClickId, bool>| bots.values().filter(|is_bot| !**is_bot).count();
-    for key in books.keys.clone() {
+    for key in fixture.keys.clone() {
         for (filter, verdict) in [("human", "bot"), ("bot", "human")] {
             let body = json!({ "filter": { "verdict": filter }, "verdict": verdict });
-            let (status, answer) = books.reclassify_with(&key, body).await;
+            let (status, answer) = fixture.reclassify_with(&key, body).await;
             assert_eq!(status, 200, "{answer}");
-            books.assert_recount_is_right();
+            fixture.assert_recount_is_right();
         }
     }
     assert_eq!(
-        human(&books.stored_bots().await),
+        human(&fixture.stored_bots().await),
         bots.len(),
         "all are people"
     );
     // Back to what they were, one by one.
     for (id, is_bot) in &bots {
         if *is_bot {
-            let click = &books.facts.clicks[id];
-            let key = books.key_of(click.link.account_id).to_owned();
+            let click = &fixture.facts.clicks[id];
+            let key = fixture.key_of(click.link.account_id).to_owned();
             let at = id.time();
             let next = at + jiff::SignedDuration::from_millis(1);
             let filter = json!({
                 "from": at.to_string(), "to": next.to_string(), "link_id": click.link.id,
             });
             let body = json!({ "filter": filter, "verdict": "bot" });
-            let (status, answer) = books.reclassify_with(&key, body).await;
+            let (status, answer) = fixture.reclassify_with(&key, body).await;
             assert_eq!(
                 (status, answer["matched"].as_i64()),
                 (200, Some(1)),
@@ -259,9 +262,9 @@ async fn a_verdict_that_is_taken_back_leaves_no_trace() {
             );
         }
     }
-    let message_clicks: BTreeMap<Key, ClickId> = books.facts.message_clicks(&bots);
-    assert_eq!(books.stored_message_clicks().await, message_clicks);
-    assert_eq!(books.stored_totals().await, before);
+    let message_clicks: BTreeMap<Key, ClickId> = fixture.facts.message_clicks(&bots);
+    assert_eq!(fixture.stored_message_clicks().await, message_clicks);
+    assert_eq!(fixture.stored_totals().await, before);
     for worker in workers {
         worker.stop();
     }

@@ -34,7 +34,7 @@ pub const PLATFORM_CLICK_HOST: &str = "click.waypost.example";
 /// Tests' databases start with this, and their queues and keys too.
 const PREFIX: &str = "waypost_test_";
 
-pub struct World {
+pub struct TestEnvironment {
     pub servers: Servers,
     /// Unique: the name of the database and the prefix of everything else.
     pub name: String,
@@ -42,7 +42,7 @@ pub struct World {
     pub db: Client,
 }
 
-impl World {
+impl TestEnvironment {
     /// On the servers that all tests share.
     pub async fn new() -> Self {
         Self::on(Servers::find()).await
@@ -253,7 +253,7 @@ impl World {
     }
 }
 
-impl Drop for World {
+impl Drop for TestEnvironment {
     fn drop(&mut self) {
         let (servers, name) = (self.servers.clone(), self.name.clone());
         // Dropping may happen in an async context, which cannot block.

@@ -12,16 +12,16 @@ use std::{
 
 use serde_json::json;
 
-use super::Form;
+use super::Profile;
 use crate::{
-    accounting::{Audit, Load, Target},
     balancer::Balancer,
     client::{Client, Tenant},
+    load::{Audit, Load, Target},
     proxy::Proxy,
     servers::{PrivateServer, Servers},
     service::{Env, Service, binary},
+    test_environment::TestEnvironment,
     wait::wait_for,
-    world::World,
 };
 
 /// Private servers, for one fault after the other.
@@ -41,9 +41,9 @@ impl PrivateServers {
     }
 
     /// After a fault that did not come to its end.
-    pub fn mend(&self) {
+    pub fn restore(&self) {
         for server in [&self.postgres, &self.redis, &self.rabbitmq] {
-            server.mend();
+            server.restore();
         }
     }
 
@@ -58,7 +58,7 @@ impl PrivateServers {
 
 /// What a fault needs.
 #[derive(Debug, Clone, Default)]
-pub struct Plan {
+pub struct Setup {
     /// Two redirectors behind a balancer and two workers, or one of each.
     pub is_doubled: bool,
     /// A file system of this size in memory holds the spool.
@@ -141,10 +141,10 @@ impl Restartable {
     }
 }
 
-pub struct Stage {
-    pub form: Form,
+pub struct Testbed {
+    pub profile: Profile,
     pub servers: Arc<PrivateServers>,
-    pub world: World,
+    pub test_env: TestEnvironment,
     pub api: Restartable,
     pub edges: Vec<Restartable>,
     pub workers: Vec<Restartable>,
@@ -168,10 +168,10 @@ fn free_address() -> SocketAddr {
     listener.local_addr().expect("it is bound")
 }
 
-impl Stage {
-    pub async fn set(servers: Arc<PrivateServers>, plan: &Plan, form: Form) -> Self {
-        let world = World::on(servers.addresses()).await;
-        let mut env = world.env_with(&[
+impl Testbed {
+    pub async fn start(servers: Arc<PrivateServers>, setup: &Setup, profile: Profile) -> Self {
+        let test_env = TestEnvironment::on(servers.addresses()).await;
+        let mut env = test_env.env_with(&[
             ("TRUSTED_PROXIES", "127.0.0.1/32"),
             ("RESEND_AFTER_MS", "2000"),
             // Small, so that many come and go.
@@ -191,7 +191,7 @@ impl Stage {
             env.insert(name.to_owned(), address.to_string());
         }
         let [(_, api_address), (_, origin)] = addresses;
-        let api_redis_proxy = match plan.has_api_redis_proxy {
+        let api_redis_proxy = match setup.has_api_redis_proxy {
             true => {
                 let server = env["REDIS_URL"].strip_prefix("redis://");
                 Some(Proxy::start(server.expect("a Redis URL")).await)
@@ -204,11 +204,11 @@ impl Stage {
             api_env.insert("REDIS_URL".to_owned(), url);
         }
         let api = Restartable::start_new("links-api", &["serve"], api_env);
-        let tenant = Tenant::create(&world, api.service(), "faults").await;
+        let tenant = Tenant::create(&test_env, api.service(), "faults").await;
         let offer_id = sms_offer(api.service(), &tenant).await;
 
         env.insert("ORIGIN_URL".to_owned(), format!("http://{origin}"));
-        let n = if plan.is_doubled { 2 } else { 1 };
+        let n = if setup.is_doubled { 2 } else { 1 };
         let mut edges = Vec::new();
         let mut edge_addresses = Vec::new();
         for i in 0..n {
@@ -216,11 +216,11 @@ impl Stage {
             let mut edge = Restartable {
                 name: "edge-redirector",
                 args: &[],
-                env: edge_env(&env, &world, i, address, admin),
+                env: edge_env(&env, &test_env, i, address, admin),
                 wrapper: Vec::new(),
                 service: None,
             };
-            if let Some(size) = plan.spool_disk {
+            if let Some(size) = setup.spool_disk {
                 edge.wrapper = on_small_disk(size);
                 // Small segments, so that room is given back soon.
                 edge.env
@@ -229,14 +229,14 @@ impl Stage {
                 edge.env
                     .insert("PATH".to_owned(), std::env::var("PATH").unwrap_or_default());
             }
-            if plan.has_own_clock {
-                edge.env.extend(own_clock(&clock_file(&world)));
+            if setup.has_own_clock {
+                edge.env.extend(own_clock(&clock_file(&test_env)));
             }
             edge.start();
             edges.push(edge);
             edge_addresses.push((address, admin));
         }
-        let proxies = match plan.has_worker_proxies {
+        let proxies = match setup.has_worker_proxies {
             true => vec![
                 Proxied::start("DATABASE_URL", &env).await,
                 Proxied::start("AMQP_URL", &env).await,
@@ -272,10 +272,10 @@ impl Stage {
         Self {
             api_url: target.api.clone(),
             api_key: target.key.clone(),
-            load: Load::start(target, form.traffic, form.n_links).await,
-            form,
+            load: Load::start(target, profile.traffic, profile.n_links).await,
+            profile,
             servers,
-            world,
+            test_env,
             api,
             edges,
             workers,
@@ -326,36 +326,39 @@ impl Stage {
             .count()
     }
 
-    /// The click ids that were promised so far.
-    pub fn promised(&self) -> BTreeSet<String> {
-        self.load.book().clicks.keys().cloned().collect()
+    /// The click ids that were acknowledged so far.
+    pub fn acknowledged_ids(&self) -> BTreeSet<String> {
+        self.load.expectations().clicks.keys().cloned().collect()
     }
 
     /// The ids of the conversions that were accepted so far.
-    pub fn promised_conversions(&self) -> BTreeSet<String> {
-        let book = self.load.book();
-        let accepted = book.conversions.values();
+    pub fn acknowledged_conversion_ids(&self) -> BTreeSet<String> {
+        let expectations = self.load.expectations();
+        let accepted = expectations.conversions.values();
         accepted
-            .map(|bought| bought.conversion_id.clone())
+            .map(|conversion| conversion.conversion_id.clone())
             .collect()
     }
 
-    /// Waits until every click that was promised so far is in Postgres, but for those
+    /// Waits until every click that was acknowledged so far is in Postgres, but for those
     /// that a fault destroyed and those that were said not to be recorded: how long
     /// that took, `None` if it does not come to pass.
-    pub async fn wait_for_clicks(&self, destroyed: &BTreeSet<String>) -> Option<Duration> {
-        let db = self.world.connect().await;
+    pub async fn wait_for_clicks(&self, tolerated_loss: &BTreeSet<String>) -> Option<Duration> {
+        let db = self.test_env.connect().await;
         let n_unrecorded = self.n_unrecorded().await;
-        let promised = self.promised();
-        let expected = promised.difference(destroyed).cloned().collect();
+        let acknowledged = self.acknowledged_ids();
+        let expected = acknowledged.difference(tolerated_loss).cloned().collect();
         Audit::wait_for_clicks(&db, expected, n_unrecorded).await
     }
 
     /// Conversions take the way of clicks, a moment later; what an audit then misses
     /// is lost.
-    pub async fn wait_for_conversions(&self, destroyed: &BTreeSet<String>) {
-        let db = self.world.connect().await;
-        let expected = self.promised_conversions().difference(destroyed).count();
+    pub async fn wait_for_conversions(&self, tolerated_loss: &BTreeSet<String>) {
+        let db = self.test_env.connect().await;
+        let expected = self
+            .acknowledged_conversion_ids()
+            .difference(tolerated_loss)
+            .count();
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(60) {
             let count = db.query_one("SELECT count(*) FROM conversions", &[]).await;
@@ -408,16 +411,17 @@ impl Stage {
     }
 
     pub fn spool_dir(&self, edge: usize) -> PathBuf {
-        spool_dir(&self.world, edge)
+        spool_dir(&self.test_env, edge)
     }
 
     /// Sets the redirector's clock off, in seconds.
     pub fn set_clock(&self, seconds: i32) {
-        std::fs::write(clock_file(&self.world), format!("{seconds:+}")).expect("the clock is ours");
+        std::fs::write(clock_file(&self.test_env), format!("{seconds:+}"))
+            .expect("the clock is ours");
     }
 
     /// Ends everything in good order: what is wrong with that.
-    pub async fn clear(mut self) -> Vec<String> {
+    pub async fn shut_down(mut self) -> Vec<String> {
         let mut wrong = Vec::new();
         // What no receipt has come for stays in a spool when its redirector stops.
         if !self.wait_for_empty_spools().await {
@@ -467,16 +471,22 @@ impl Proxied {
     }
 }
 
-fn spool_dir(world: &World, edge: usize) -> PathBuf {
-    world.folder.path().join(format!("spool-{edge}"))
+fn spool_dir(test_env: &TestEnvironment, edge: usize) -> PathBuf {
+    test_env.folder.path().join(format!("spool-{edge}"))
 }
 
-fn clock_file(world: &World) -> PathBuf {
-    world.folder.path().join("clock")
+fn clock_file(test_env: &TestEnvironment) -> PathBuf {
+    test_env.folder.path().join("clock")
 }
 
-fn edge_env(env: &Env, world: &World, i: usize, address: SocketAddr, admin: SocketAddr) -> Env {
-    let spool = spool_dir(world, i);
+fn edge_env(
+    env: &Env,
+    test_env: &TestEnvironment,
+    i: usize,
+    address: SocketAddr,
+    admin: SocketAddr,
+) -> Env {
+    let spool = spool_dir(test_env, i);
     std::fs::create_dir_all(&spool).expect("a folder for the spool");
     let mut env = env.clone();
     env.extend([

@@ -12,8 +12,8 @@ use e2e::{
     client::{Client, Tenant},
     producer::Producer,
     service::{Service, command},
+    test_environment::{TestEnvironment, VISITOR_KEY},
     wait::wait_for,
-    world::{VISITOR_KEY, World},
 };
 use jiff::{SignedDuration, Timestamp};
 use rand::{
@@ -25,7 +25,7 @@ use reqwest::Method;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::model::{Click, Counts, Credit, Facts, Key, Link, Message, Place, Terms};
+use super::model::{Click, Counts, Credit, Facts, Key, Link, Message, Terms, TotalsKey};
 
 const BURST_CLICKS: usize = 5;
 const BURST_WINDOW: SignedDuration = SignedDuration::from_secs(3);
@@ -36,13 +36,13 @@ const AGENTS: [&str; 4] = [
     "something else",
 ];
 
-pub struct Books {
-    pub world: World,
+pub struct LedgerFixture {
+    pub test_env: TestEnvironment,
     pub facts: Facts,
     pub links: Vec<Link>,
     pub keys: Vec<String>,
     pub client: Client,
-    /// Running as long as the books are open.
+    /// It runs as long as the fixture lives.
     _api: Service,
     producer: Producer,
     tenants: Vec<Tenant>,
@@ -53,15 +53,15 @@ pub struct Books {
     noon: Timestamp,
 }
 
-impl Books {
-    pub async fn open(seed: u64) -> Self {
-        let world = World::new().await;
-        let api = world.start_api();
+impl LedgerFixture {
+    pub async fn new(seed: u64) -> Self {
+        let test_env = TestEnvironment::new().await;
+        let api = test_env.start_api();
         let client = Client::new(&api, None);
-        let producer = Producer::open(&world).await;
+        let producer = Producer::open(&test_env).await;
         let mut tenants = Vec::new();
         for name in ["one", "two"] {
-            tenants.push(Tenant::create(&world, &api, name).await);
+            tenants.push(Tenant::create(&test_env, &api, name).await);
         }
         let facts = Facts {
             visitor_key: VisitorKey::new(VISITOR_KEY.as_bytes()).unwrap(),
@@ -72,9 +72,9 @@ impl Books {
             messages: Vec::new(),
             terms: BTreeMap::new(),
         };
-        let mut books = Self {
+        let mut fixture = Self {
             keys: tenants.iter().map(|tenant| tenant.key.clone()).collect(),
-            world,
+            test_env,
             facts,
             links: Vec::new(),
             client,
@@ -85,11 +85,11 @@ impl Books {
             lines: Vec::new(),
             noon: Timestamp::now() - SignedDuration::from_hours(24 * 6),
         };
-        for tenant in books.tenants.clone() {
-            books.make_links(&tenant).await;
+        for tenant in fixture.tenants.clone() {
+            fixture.make_links(&tenant).await;
         }
-        books.read_links().await;
-        books
+        fixture.read_links().await;
+        fixture
     }
 
     pub fn start_workers(&self) -> [Service; 2] {
@@ -103,8 +103,8 @@ impl Books {
             ("CHORES_INTERVAL_MS", "50"),
         ];
         [
-            self.world.start_worker_with(&settings),
-            self.world.start_worker_with(&settings),
+            self.test_env.start_worker_with(&settings),
+            self.test_env.start_worker_with(&settings),
         ]
     }
 
@@ -175,7 +175,7 @@ impl Books {
 
     async fn read_links(&mut self) {
         let sql = "SELECT * FROM links ORDER BY id";
-        for row in self.world.db.query(sql, &[]).await.unwrap() {
+        for row in self.test_env.db.query(sql, &[]).await.unwrap() {
             self.links.push(Link {
                 key: row.get("id"),
                 account_id: row.get("account_id"),
@@ -189,7 +189,7 @@ impl Books {
             });
         }
         let sql = "SELECT * FROM messages";
-        for row in self.world.db.query(sql, &[]).await.unwrap() {
+        for row in self.test_env.db.query(sql, &[]).await.unwrap() {
             let (account_id, id): (i64, String) = (row.get("account_id"), row.get("message_id"));
             let of_message =
                 |link: &&Link| link.account_id == account_id && link.message.as_ref() == Some(&id);
@@ -429,7 +429,7 @@ impl Books {
     }
 
     pub async fn count(&self, sql: &str) -> i64 {
-        self.world.count(sql).await
+        self.test_env.count(sql).await
     }
 
     pub async fn wait_until_stored(&self) {
@@ -451,7 +451,7 @@ impl Books {
                 (
                     self.count("SELECT count(*) FROM clicks").await,
                     self.count("SELECT count(*) FROM conversions").await,
-                    self.world.n_waiting_messages().await,
+                    self.test_env.n_waiting_messages().await,
                     self.count(unmatched).await,
                 )
             },
@@ -551,7 +551,7 @@ impl Books {
 
     pub async fn stored_bots(&self) -> BTreeMap<ClickId, bool> {
         let rows = self
-            .world
+            .test_env
             .db
             .query("SELECT click_id, is_bot FROM clicks", &[])
             .await
@@ -563,7 +563,7 @@ impl Books {
 
     pub async fn stored_message_clicks(&self) -> BTreeMap<Key, ClickId> {
         let sql = "SELECT account_id, message_key, contact_key, click_id FROM message_clicks";
-        let rows = self.world.db.query(sql, &[]).await.unwrap();
+        let rows = self.test_env.db.query(sql, &[]).await.unwrap();
         let keyed = |row: &tokio_postgres::Row| {
             let key = (
                 row.get("account_id"),
@@ -577,7 +577,7 @@ impl Books {
 
     pub async fn stored_credits(&self) -> BTreeMap<ConversionId, Credit> {
         let sql = "SELECT conversion_id, attribution, credited_click_id FROM conversions";
-        let rows = self.world.db.query(sql, &[]).await.unwrap();
+        let rows = self.test_env.db.query(sql, &[]).await.unwrap();
         let credit = |row: &tokio_postgres::Row| {
             let click: Option<uuid::Uuid> = row.get("credited_click_id");
             let credit = match row.get("attribution") {
@@ -593,7 +593,7 @@ impl Books {
         rows.iter().map(credit).collect()
     }
 
-    pub async fn stored_totals(&self) -> BTreeMap<Place, (Counts, Decimal)> {
+    pub async fn stored_totals(&self) -> BTreeMap<TotalsKey, (Counts, Decimal)> {
         let sql = "
             SELECT account_id, span || ' ' || dimension AS dimension, bucket, key::text AS key,
                    currency::text AS currency, sends, messages, clicks, unique_clicks, bot_clicks,
@@ -607,7 +607,7 @@ impl Books {
             FROM link_totals
             GROUP BY account_id, link_key, bucket, country, device, currency";
         let mut totals = BTreeMap::new();
-        for row in self.world.db.query(sql, &[]).await.unwrap() {
+        for row in self.test_env.db.query(sql, &[]).await.unwrap() {
             let count = |name: &str| i64::from(row.get::<_, i32>(name));
             let counts = [
                 count("sends"),
@@ -623,14 +623,14 @@ impl Books {
                 continue;
             }
             let bucket: Timestamp = row.get("bucket");
-            let place = (
+            let totals_key = (
                 row.get("account_id"),
                 row.get("dimension"),
                 bucket.as_second(),
                 row.get("key"),
                 row.get("currency"),
             );
-            totals.insert(place, (counts, revenue));
+            totals.insert(totals_key, (counts, revenue));
         }
         totals
     }
@@ -638,7 +638,7 @@ impl Books {
     /// What `click-worker recount` says, and whether it is content.
     pub fn recount(&self, args: &[&str]) -> (bool, Value) {
         let args = [&["recount"], args].concat();
-        let output = command("click-worker", &args, &self.world.env())
+        let output = command("click-worker", &args, &self.test_env.env())
             .output()
             .unwrap();
         let error = String::from_utf8_lossy(&output.stderr);

@@ -7,16 +7,16 @@ use reqwest::Method;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use super::world::Books;
+use super::fixture::LedgerFixture;
 
 /// Clicks, unique, bot and confirmed clicks, conversions, revenue.
 type Numbers = ([i64; 5], Decimal);
 
 /// Every row of every report, for all and with a filter, in some time zones.
-pub async fn assert_reports_are_the_raw_rows(books: &Books, tenant: usize) {
-    let tenant = books.tenant(tenant);
+pub async fn assert_reports_are_the_raw_rows(fixture: &LedgerFixture, tenant: usize) {
+    let tenant = fixture.tenant(tenant);
     let account = tenant.account_id;
-    let db = &books.world.db;
+    let db = &fixture.test_env.db;
     let offer: String = db
         .query_one(
             "SELECT min(offer_id) FROM clicks WHERE account_id = $1",
@@ -37,7 +37,7 @@ pub async fn assert_reports_are_the_raw_rows(books: &Books, tenant: usize) {
         let query = format!("group_by=date&tz={zone}&from={from}&to={to}");
         let range = format!("({{t}} AT TIME ZONE '{zone}')::date BETWEEN '{from}' AND '{to}'");
         assert_report(
-            books,
+            fixture,
             account,
             &tenant.key,
             &query,
@@ -72,7 +72,7 @@ pub async fn assert_reports_are_the_raw_rows(books: &Books, tenant: usize) {
             ),
         ] {
             let query = format!("group_by={group}&{wide}{filter}");
-            assert_report(books, account, &tenant.key, &query, column, &key, &sql).await;
+            assert_report(fixture, account, &tenant.key, &query, column, &key, &sql).await;
         }
     }
     // Neither end at midnight: whole days between quarters of an hour.
@@ -91,11 +91,11 @@ pub async fn assert_reports_are_the_raw_rows(books: &Books, tenant: usize) {
         for (group, column) in [("offer_id", "{offer_id}"), ("country", "{country}")] {
             let name = group.trim_end_matches("_id");
             let query = format!("group_by={name}&from={from}&to={to}");
-            assert_report(books, account, &tenant.key, &query, column, group, &range).await;
+            assert_report(fixture, account, &tenant.key, &query, column, group, &range).await;
         }
         let query = format!("group_by=date&from={from}&to={to}");
         let days = "to_char({t} AT TIME ZONE 'UTC', 'YYYY-MM-DD')";
-        assert_report(books, account, &tenant.key, &query, days, "date", &range).await;
+        assert_report(fixture, account, &tenant.key, &query, days, "date", &range).await;
     }
     for (filter, sql) in [
         (String::new(), "true".to_owned()),
@@ -108,7 +108,7 @@ pub async fn assert_reports_are_the_raw_rows(books: &Books, tenant: usize) {
         let query = format!("group_by=message&limit=7&{wide}{filter}");
         let of_messages = format!("{{message_id}} IS NOT NULL AND {sql}");
         assert_report(
-            books,
+            fixture,
             account,
             &tenant.key,
             &query,
@@ -122,7 +122,7 @@ pub async fn assert_reports_are_the_raw_rows(books: &Books, tenant: usize) {
         let of_links = format!("{{link_key}} IS NOT NULL AND {sql}");
         let link = "(SELECT coalesce('lnk_' || code, short_id) FROM links WHERE id = {link_key})";
         assert_report(
-            books,
+            fixture,
             account,
             &tenant.key,
             &query,
@@ -143,7 +143,7 @@ fn midnight() -> Timestamp {
 /// One report, on all of its pages. `key` and `filter` are SQL, with the columns
 /// of a fact in braces; `{t}` is its time.
 async fn assert_report(
-    books: &Books,
+    fixture: &LedgerFixture,
     account: i64,
     api_key: &str,
     query: &str,
@@ -155,7 +155,7 @@ async fn assert_report(
     let mut cursor = String::new();
     loop {
         let path = format!("/api/v2/reports/performance?{query}{cursor}");
-        let (status, report) = books.client.call(api_key, Method::GET, &path, None).await;
+        let (status, report) = fixture.client.call(api_key, Method::GET, &path, None).await;
         assert_eq!(status, 200, "{path}: {report}");
         for row in report["rows"].as_array().unwrap() {
             let numbers = numbers(row);
@@ -177,7 +177,7 @@ async fn assert_report(
             None => break,
         }
     }
-    let expected = recount(books, account, key, filter).await;
+    let expected = recount(fixture, account, key, filter).await;
     assert_eq!(found, expected, "{query}");
 }
 
@@ -194,7 +194,7 @@ fn numbers(row: &Value) -> Numbers {
 }
 
 async fn recount(
-    books: &Books,
+    fixture: &LedgerFixture,
     account: i64,
     key: &str,
     filter: &str,
@@ -247,7 +247,7 @@ async fn recount(
         parts.join(" UNION ALL ")
     );
     let mut rows = BTreeMap::new();
-    for row in books.world.db.query(&sql, &[]).await.expect(&sql) {
+    for row in fixture.test_env.db.query(&sql, &[]).await.expect(&sql) {
         let counts = [row.get(1), row.get(2), row.get(3), row.get(4), row.get(5)];
         let revenue: Decimal = row.get::<_, &str>(6).parse().unwrap();
         if counts != [0; 5] || !revenue.is_zero() {

@@ -1,4 +1,4 @@
-//! What Postgres holds against what was promised.
+//! What Postgres holds against what was acknowledged.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,17 +7,17 @@ use std::{
 
 use tokio_postgres::Client;
 
-use super::{Book, Bought};
-use crate::{service::command, world::World};
+use super::expectations::{Expectations, ExpectedConversion};
+use crate::{service::command, test_environment::TestEnvironment};
 
-/// How long what was promised may take to be in Postgres once all is well.
+/// How long what was acknowledged may take to be in Postgres once all is well.
 const SETTLE_LIMIT: Duration = Duration::from_secs(180);
 /// How many of a kind are named.
 const NAMED: usize = 3;
 
 /// What a fault destroyed on the disk after it was answered.
 #[derive(Debug, Default)]
-pub struct Destroyed {
+pub struct ToleratedLoss {
     /// Click ids.
     pub clicks: BTreeSet<String>,
     /// Conversion ids.
@@ -33,12 +33,12 @@ pub struct Audit {
     /// Clicks that are there and whose answer did not come.
     pub n_unanswered: usize,
     /// All else that should not be, in words; and what is lost or duplicated.
-    pub wrong: Vec<String>,
+    pub violations: Vec<String>,
 }
 
 impl Audit {
     pub fn is_clean(&self) -> bool {
-        self.lost == 0 && self.duplicated == 0 && self.wrong.is_empty()
+        self.lost == 0 && self.duplicated == 0 && self.violations.is_empty()
     }
 
     /// Waits until all of the clicks that were answered before a time are there,
@@ -66,26 +66,30 @@ impl Audit {
 
     /// `n_unrecorded` is how many clicks the redirector said that it could not record.
     pub async fn of(
-        book: &Book,
-        world: &World,
-        destroyed: &Destroyed,
+        expectations: &Expectations,
+        test_env: &TestEnvironment,
+        tolerated_loss: &ToleratedLoss,
         n_unrecorded: usize,
     ) -> Self {
-        let db = world.connect().await;
+        let db = test_env.connect().await;
         let mut audit = Self::default();
-        audit.wrong.extend(named("answers", book.wrong.iter()));
         audit
-            .clicks(book, &db, &destroyed.clicks, n_unrecorded)
+            .violations
+            .extend(named("answers", expectations.violations.iter()));
+        audit
+            .clicks(expectations, &db, &tolerated_loss.clicks, n_unrecorded)
             .await;
-        audit.conversions(book, &db, &destroyed.conversions).await;
-        audit.links(book, &db).await;
-        audit.totals(world);
+        audit
+            .conversions(expectations, &db, &tolerated_loss.conversions)
+            .await;
+        audit.links(expectations, &db).await;
+        audit.totals(test_env);
         audit
     }
 
     async fn clicks(
         &mut self,
-        book: &Book,
+        expectations: &Expectations,
         db: &Client,
         expected_lost: &BTreeSet<String>,
         n_unrecorded: usize,
@@ -101,46 +105,52 @@ impl Audit {
             ids.insert(id.to_owned());
             *by_number.entry(number.to_owned()).or_default() += 1;
             // A row of a request whose answer never came is as good as any.
-            if let Some(clicked) = book.clicks.get(id)
-                && (number != clicked.number
-                    || row.get::<_, &str>(2) != clicked.link_id
-                    || row.get::<_, Option<String>>(3) != clicked.message_id
+            if let Some(click) = expectations.clicks.get(id)
+                && (number != click.number
+                    || row.get::<_, &str>(2) != click.link_id
+                    || row.get::<_, Option<String>>(3) != click.message_id
                     || row.get(4))
             {
-                wrong.push(format!("{id} is {row:?}, it was {clicked:?}"));
+                wrong.push(format!("{id} is {row:?}, it was {click:?}"));
             }
         }
-        let lost: Vec<_> = book
+        let lost: Vec<_> = expectations
             .clicks
             .keys()
             .filter(|id| !ids.contains(*id) && !expected_lost.contains(*id))
             .collect();
         if lost.len() > n_unrecorded {
             self.lost += lost.len() - n_unrecorded;
-            self.wrong.extend(named("lost clicks", lost.iter()));
+            self.violations.extend(named("lost clicks", lost.iter()));
         }
         if lost.len() < n_unrecorded {
             let said = format!(
                 "{n_unrecorded} clicks were said not to be recorded, {} are not there",
                 lost.len()
             );
-            self.wrong.push(said);
+            self.violations.push(said);
         }
         self.n_unanswered = ids
             .iter()
-            .filter(|id| !book.clicks.contains_key(*id))
+            .filter(|id| !expectations.clicks.contains_key(*id))
             .count();
-        let spared: Vec<_> = expected_lost.intersection(&ids).collect();
-        self.wrong
-            .extend(named("destroyed, and yet there", spared.iter()));
+        let surviving: Vec<_> = expected_lost.intersection(&ids).collect();
+        self.violations
+            .extend(named("clicks destroyed, and yet there", surviving.iter()));
         let twice: Vec<_> = by_number.iter().filter(|(_, n)| **n > 1).collect();
         self.duplicated += rows.len() - ids.len();
         self.duplicated += twice.iter().map(|(_, n)| **n - 1).sum::<usize>();
-        self.wrong.extend(named("duplicated clicks", twice.iter()));
-        self.wrong.extend(named("wrong clicks", wrong.iter()));
+        self.violations
+            .extend(named("duplicated clicks", twice.iter()));
+        self.violations.extend(named("wrong clicks", wrong.iter()));
     }
 
-    async fn conversions(&mut self, book: &Book, db: &Client, expected_lost: &BTreeSet<String>) {
+    async fn conversions(
+        &mut self,
+        expectations: &Expectations,
+        db: &Client,
+        expected_lost: &BTreeSet<String>,
+    ) {
         let sql = "SELECT txn_id, conversion_id::text, revenue::text FROM conversions";
         let rows = db.query(sql, &[]).await.expect(sql);
         let mut by_txn: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
@@ -150,68 +160,74 @@ impl Audit {
                 .or_default()
                 .push((row.get(1), row.get(2)));
         }
-        let is_expected = |bought: &Bought| expected_lost.contains(&bought.conversion_id);
-        let lost: Vec<_> = book
+        let is_expected =
+            |conversion: &ExpectedConversion| expected_lost.contains(&conversion.conversion_id);
+        let lost: Vec<_> = expectations
             .conversions
             .iter()
-            .filter(|(txn_id, bought)| {
-                !by_txn.contains_key(txn_id.as_str()) && !is_expected(bought)
+            .filter(|(txn_id, conversion)| {
+                !by_txn.contains_key(txn_id.as_str()) && !is_expected(conversion)
             })
             .collect();
-        let spared: Vec<_> = rows
+        let surviving: Vec<_> = rows
             .iter()
             .map(|row| row.get::<_, &str>(1))
             .filter(|id| expected_lost.contains(*id))
             .collect();
         let what = "conversions destroyed, and yet there";
-        self.wrong.extend(named(what, spared.iter()));
+        self.violations.extend(named(what, surviving.iter()));
         self.lost += lost.len();
-        self.wrong.extend(named("lost conversions", lost.iter()));
+        self.violations
+            .extend(named("lost conversions", lost.iter()));
         let twice: Vec<_> = by_txn.iter().filter(|(_, rows)| rows.len() > 1).collect();
         self.duplicated += twice.iter().map(|(_, rows)| rows.len() - 1).sum::<usize>();
-        self.wrong
+        self.violations
             .extend(named("duplicated conversions", twice.iter()));
-        let wrong: Vec<_> = book
+        let wrong: Vec<_> = expectations
             .conversions
             .iter()
-            .filter(|(txn_id, bought)| {
-                let expected = (bought.conversion_id.as_str(), bought.revenue.as_str());
+            .filter(|(txn_id, conversion)| {
+                let expected = (
+                    conversion.conversion_id.as_str(),
+                    conversion.revenue.as_str(),
+                );
                 let rows = by_txn.get(txn_id.as_str());
                 rows.is_some_and(|rows| rows[0] != expected)
             })
             .collect();
-        self.wrong.extend(named("wrong conversions", wrong.iter()));
+        self.violations
+            .extend(named("wrong conversions", wrong.iter()));
     }
 
-    async fn links(&mut self, book: &Book, db: &Client) {
+    async fn links(&mut self, expectations: &Expectations, db: &Client) {
         let sql = "SELECT short_id, status FROM links";
         let rows = db.query(sql, &[]).await.expect(sql);
         let statuses: BTreeMap<&str, &str> =
             rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-        let lost: Vec<_> = book
+        let lost: Vec<_> = expectations
             .links
             .iter()
             .filter(|id| !statuses.contains_key(id.as_str()))
             .collect();
         self.lost += lost.len();
-        self.wrong.extend(named("lost links", lost.iter()));
-        let active: Vec<_> = book
+        self.violations.extend(named("lost links", lost.iter()));
+        let active: Vec<_> = expectations
             .deactivated
             .iter()
             .filter(|id| statuses.get(id.as_str()) != Some(&"deactivated"))
             .collect();
-        self.wrong
+        self.violations
             .extend(named("links that are not deactivated", active.iter()));
     }
 
     /// Message clicks, credits and totals, computed anew from the raw rows.
-    fn totals(&mut self, world: &World) {
-        let output = command("click-worker", &["recount"], &world.env()).output();
+    fn totals(&mut self, test_env: &TestEnvironment) {
+        let output = command("click-worker", &["recount"], &test_env.env()).output();
         let output = output.expect("it runs");
         if !output.status.success() {
             let report = String::from_utf8_lossy(&output.stdout).into_owned();
             let error = String::from_utf8_lossy(&output.stderr);
-            self.wrong
+            self.violations
                 .push(format!("the totals are not right: {report}{error}"));
         }
     }
