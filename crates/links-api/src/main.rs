@@ -12,6 +12,7 @@ mod contacts;
 mod conversions;
 mod creatives;
 mod csv;
+mod docs_ui;
 mod domains;
 mod error;
 mod interstitial;
@@ -22,11 +23,13 @@ mod observe;
 mod offers;
 mod phone;
 mod postbacks;
+mod rate_limit;
 mod records;
-mod reference;
 mod reports;
+mod routes;
 mod serve;
 mod settings;
+mod state;
 
 use std::process::ExitCode;
 
@@ -42,6 +45,6 @@ fn main() -> ExitCode {
         }
         Command::Migrate(settings) => admin::main(|| admin::migrate(settings)),
         Command::Admin(settings) => admin::main(|| admin::run(settings)),
-        Command::Openapi => admin::print(Ok(api::document(&serve::operations()))),
+        Command::Openapi => admin::print(Ok(api::document(&routes::operations()))),
     }
 }

@@ -14,55 +14,21 @@ use platform::{
     cache::Cache,
     health::{Health, Need},
     service::Shutdown,
-    settings::Secret,
 };
 use prometheus_client::registry::Registry;
 use store::{migrations, pool::Pool};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    accounts, affiliate_links,
-    api::{self, Operation, PoolKind, RateLimits},
-    campaigns, clicks, contacts, conversions, creatives,
-    domains::{self, DomainChecks, settings::Ownership},
+    api, docs_ui,
+    domains::{self, DomainChecks},
     error::ApiError,
-    links, lists, macros_preview, observe, offers, records, reference, reports,
+    observe,
+    rate_limit::RateLimits,
+    records, routes,
     settings::ServeSettings,
+    state::{AppState, Pools},
 };
-
-/// The connections to Postgres by what they are for: what is slow, or comes in a storm,
-/// takes none from the others.
-pub struct Pools {
-    requests: Pool,
-    reports: Pool,
-    exports: Pool,
-    /// Of the origin: redirectors wait for it.
-    pub origin: Pool,
-    /// How long the answer to a transaction is waited for.
-    pub answer_limit: Duration,
-}
-
-impl Pools {
-    pub fn of(&self, kind: PoolKind) -> &Pool {
-        match kind {
-            PoolKind::Requests => &self.requests,
-            PoolKind::Reports => &self.reports,
-            PoolKind::Exports => &self.exports,
-        }
-    }
-}
-
-/// What handlers share.
-pub struct Services {
-    pub pools: Pools,
-    pub records: records::RecordCache,
-    pub relay: Arc<records::Relay>,
-    pub rate_limits: RateLimits,
-    pub origin_token: Secret,
-    pub platform_click_host: String,
-    pub domain_ownership: Ownership,
-    pub metrics: observe::Metrics,
-}
 
 /// Longer than a balancer keeps idle connections, so that it closes them first.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -127,7 +93,7 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
         "cleaning",
         clean(chore_pool, redis_ttl, shutdown.stopping().clone()),
     );
-    let services = Arc::new(Services {
+    let state = Arc::new(AppState {
         pools,
         relay,
         rate_limits: RateLimits::new(
@@ -144,15 +110,16 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
     let admin = admin::serve(settings.admin_bind, health.clone(), registry)?;
 
     let api = {
-        let services = services.clone();
+        let state = state.clone();
+        let document = web::Bytes::from(api::document(&routes::operations()).to_string());
         HttpServer::new(move || {
             App::new()
-                .app_data(web::Data::from(services.clone()))
-                .app_data(web::Data::new(services.metrics.clone()))
+                .app_data(web::Data::from(state.clone()))
+                .app_data(web::Data::new(state.metrics.clone()))
                 .wrap(from_fn(observe::request))
                 .wrap(browser_headers())
-                .configure(|config| api::configure(operations(), config))
-                .configure(reference::configure)
+                .configure(|config| api::configure(routes::operations(), config))
+                .configure(|config| docs_ui::configure(document.clone(), config))
                 .default_service(web::to(api::default_service))
         })
         .workers(settings.api_workers.into())
@@ -164,8 +131,8 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
     };
     let origin = HttpServer::new(move || {
         App::new()
-            .app_data(web::Data::from(services.clone()))
-            .app_data(web::Data::new(services.metrics.clone()))
+            .app_data(web::Data::from(state.clone()))
+            .app_data(web::Data::new(state.metrics.clone()))
             .wrap(from_fn(observe::request))
             .configure(records::configure)
             .configure(domains::configure_origin)
@@ -187,28 +154,6 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
     shutdown.drains(&health, Duration::from_millis(settings.shutdown_delay_ms));
     tokio::try_join!(api.run(), origin.run()).context("a server failed")?;
     Ok(())
-}
-
-/// All operations of the API.
-pub fn operations() -> Vec<Operation> {
-    [
-        links::operations(),
-        offers::operations(),
-        lists::operations(),
-        domains::operations(),
-        creatives::operations(),
-        macros_preview::operations(),
-        affiliate_links::operations(),
-        campaigns::operations(),
-        reports::operations(),
-        clicks::operations(),
-        conversions::operations(),
-        contacts::operations(),
-        accounts::operations(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
 }
 
 const CLEANING_INTERVAL: Duration = Duration::from_secs(600);

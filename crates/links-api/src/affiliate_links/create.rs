@@ -293,6 +293,6 @@ async fn place(call: Call<'_>) -> Result<Place, ApiError> {
             id: short.get("id"),
             host: short.get("host"),
         },
-        click_host: click.unwrap_or_else(|| call.services.platform_click_host.clone()),
+        click_host: click.unwrap_or_else(|| call.state.platform_click_host.clone()),
     })
 }

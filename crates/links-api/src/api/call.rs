@@ -15,7 +15,7 @@ use crate::{
     auth::Caller,
     body::{self, Text},
     error::ApiError,
-    serve::Services,
+    state::AppState,
 };
 
 /// An authenticated request with its transaction.
@@ -23,7 +23,7 @@ use crate::{
 pub struct Call<'a> {
     pub db: &'a Transaction<'a>,
     pub caller: &'a Caller,
-    pub services: &'a Services,
+    pub state: &'a AppState,
     pub(super) request: &'a HttpRequest,
     pub(super) body: &'a [u8],
     /// Whether there is something for the relay.

@@ -9,7 +9,6 @@ mod openapi;
 mod operation;
 mod page;
 mod path;
-mod rate_limit;
 mod serve;
 pub mod time;
 
@@ -17,7 +16,6 @@ pub use call::{Answer, Call, DecimalText, Timestamp};
 pub use export::Export;
 pub use idempotency::forget_old as forget_old_idempotency_keys;
 pub use openapi::document;
-pub use operation::{Content, Operation, Parameter, PoolKind};
+pub use operation::{Content, Operation, Parameter};
 pub use page::{Listing, Page, Pagination};
-pub use rate_limit::RateLimits;
 pub use serve::{configure, default_service};

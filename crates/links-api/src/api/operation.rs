@@ -15,6 +15,7 @@ use crate::{
     auth::Scope,
     csv,
     error::{ApiError, Surface},
+    state::PoolKind,
 };
 
 /// A handler: it runs in a transaction that is committed if it succeeds.
@@ -45,16 +46,6 @@ pub struct Operation {
     /// A GET that changes something, for callers that know no other method; their
     /// key may stand in the query.
     pub is_writing_get: bool,
-}
-
-/// Which connections an operation works with, so that what is slow takes none from what
-/// must be quick.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PoolKind {
-    Requests,
-    Reports,
-    /// Exports, and changes of very many rows.
-    Exports,
 }
 
 /// A JSON body as it is documented.

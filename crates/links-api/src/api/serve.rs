@@ -16,14 +16,14 @@ use super::{
     call::{Answer, Call},
     idempotency::Claim,
     operation::Operation,
-    rate_limit::Allowance,
 };
 use crate::{
     auth::{Caller, authenticate},
     body,
     error::{ApiError, Refused, Surface},
     observe,
-    serve::Services,
+    rate_limit::Allowance,
+    state::AppState,
 };
 
 /// Registers operations at all of their paths.
@@ -71,9 +71,9 @@ fn refuse(request: &HttpRequest, error: ApiError) -> Result<HttpResponse, Refuse
 async fn serve(operation: &Operation, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     observe::set_operation(&request, operation.id);
     let mut allowance = None;
-    let services = request.app_data::<web::Data<Services>>();
-    let services = services.expect("every app is given it").clone();
-    let result = run(operation, &services, &request, payload, &mut allowance).await;
+    let state = request.app_data::<web::Data<AppState>>();
+    let state = state.expect("every app is given it").clone();
+    let result = run(operation, &state, &request, payload, &mut allowance).await;
     let mut response = match result {
         Ok(answer) => answer.into_response(),
         Err(error) => HttpResponse::from_error(Refused {
@@ -101,16 +101,16 @@ fn insert_headers(response: &mut HttpResponse, allowance: &Allowance) {
 
 async fn run(
     operation: &Operation,
-    services: &Services,
+    state: &AppState,
     request: &HttpRequest,
     payload: web::Payload,
     allowance: &mut Option<Allowance>,
 ) -> Result<Answer, ApiError> {
-    let pool = services.pools.of(operation.pool);
+    let pool = state.pools.select(operation.pool);
     let mut client = pool.get().await?;
     let caller = authenticate(&client, request, operation.is_writing_get).await?;
     let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0);
-    *allowance = services.rate_limits.count(&caller, now).await;
+    *allowance = state.rate_limits.count(&caller, now).await;
     if let Some(allowance) = allowance.filter(|allowance| allowance.is_exceeded) {
         let retry_after_s = allowance.retry_after_s;
         return Err(ApiError::RateLimited { retry_after_s });
@@ -133,7 +133,7 @@ async fn run(
     let has_changes = Cell::new(false);
     let handling = handle(Handling {
         operation,
-        services,
+        state,
         request,
         client: &mut client,
         caller: &caller,
@@ -141,7 +141,7 @@ async fn run(
         claim: claim.as_ref(),
         has_changes: &has_changes,
     });
-    let mut answer = match tokio::time::timeout(services.pools.answer_limit, handling).await {
+    let mut answer = match tokio::time::timeout(state.pools.answer_limit, handling).await {
         Ok(answer) => answer?,
         Err(_) => {
             store::pool::close(client);
@@ -152,18 +152,16 @@ async fn run(
     };
     drop(client);
     if has_changes.get() {
-        services.relay.wake();
+        state.relay.wake();
     }
-    services
-        .store_links(&std::mem::take(&mut answer.minted))
-        .await;
+    state.store_links(&std::mem::take(&mut answer.minted)).await;
     Ok(answer)
 }
 
 /// A request that may be handled, with a connection.
 struct Handling<'h> {
     operation: &'h Operation,
-    services: &'h Services,
+    state: &'h AppState,
     request: &'h HttpRequest,
     client: &'h mut Object,
     caller: &'h Caller,
@@ -192,7 +190,7 @@ async fn handle(handling: Handling<'_>) -> Result<Answer, ApiError> {
     let call = Call {
         db: &txn,
         caller: handling.caller,
-        services: handling.services,
+        state: handling.state,
         request: handling.request,
         body: handling.body,
         has_changes: handling.has_changes,

@@ -17,10 +17,11 @@ use tokio_postgres::Row;
 
 use super::filter::{ClickFilter, VERDICTS, find_reason};
 use crate::{
-    api::{Answer, Call, Operation, PoolKind},
+    api::{Answer, Call, Operation},
     auth::Scope,
     body::{Text, given},
     error::ApiError,
+    state::PoolKind,
 };
 
 /// Clicks that are judged by a request: events of the account wait for it.

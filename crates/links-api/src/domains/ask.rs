@@ -11,7 +11,7 @@ use store::pool::GenericClient as _;
 
 use crate::{
     error::{ApiError, Refused, Surface},
-    serve::Services,
+    state::AppState,
 };
 
 #[derive(Debug, Deserialize)]
@@ -23,22 +23,22 @@ pub fn configure(config: &mut web::ServiceConfig) {
     config.route("/ask", web::get().to(ask));
 }
 
-async fn ask(request: HttpRequest, services: web::Data<Services>) -> Result<HttpResponse, Refused> {
-    let answer = answer(&request, &services).await;
+async fn ask(request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, Refused> {
+    let answer = answer(&request, &state).await;
     answer.map_err(|error| Refused {
         surface: Surface::Platform,
         error,
     })
 }
 
-async fn answer(request: &HttpRequest, services: &Services) -> Result<HttpResponse, ApiError> {
+async fn answer(request: &HttpRequest, state: &AppState) -> Result<HttpResponse, ApiError> {
     let asked = web::Query::<Asked>::from_query(request.query_string());
     let asked = asked.map_err(|error| ApiError::field("query", error.to_string()))?;
     let host = asked.domain.as_deref();
     let host = host.ok_or_else(|| ApiError::field("domain", "it is required"))?;
     let host = host::normalise(host).ok_or(ApiError::NotFound("domain"))?;
-    if host != services.platform_click_host {
-        let client = services.pools.origin.get().await?;
+    if host != state.platform_click_host {
+        let client = state.pools.origin.get().await?;
         let statement = client
             .prepare_cached(
                 // A host whose links work, whether or not new ones are made.

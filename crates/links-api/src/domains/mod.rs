@@ -265,11 +265,11 @@ async fn create_domain(call: Call<'_>) -> Result<Answer, ApiError> {
     let host = public_host(host).ok_or(ApiError::InvalidHost)?;
     let kind = given(&body.kind).filter(|kind| KINDS.contains(kind));
     let kind = kind.ok_or(ApiError::InvalidKind)?;
-    if host == call.services.platform_click_host {
+    if host == call.state.platform_click_host {
         return Err(ApiError::HostTaken);
     }
     let account_id = call.caller.account_id.0;
-    let row = match call.services.domain_ownership {
+    let row = match call.state.domain_ownership {
         Ownership::Proved => {
             require_room(call, account_id).await?;
             domain_insert(call, &host, kind, "pending", "checked").await?

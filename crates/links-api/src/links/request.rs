@@ -223,7 +223,7 @@ impl Lookup {
         let is_partnership = offer.as_ref().is_some_and(|offer| offer.is_partnership);
         let tracker_host = is_partnership.then(|| {
             let own = list.click_host.as_ref();
-            own.unwrap_or(&call.services.platform_click_host).clone()
+            own.unwrap_or(&call.state.platform_click_host).clone()
         });
         let link = NewLink {
             domain,

@@ -22,7 +22,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::{
     error::{ApiError, Refused, Surface},
-    serve::Services,
+    state::AppState,
 };
 use query::LinkNames;
 pub use query::{LINK_COLUMNS, destination, link, link_find_all};
@@ -40,7 +40,7 @@ impl RecordCache {
     }
 }
 
-impl Services {
+impl AppState {
     /// Stores new links under all of their names. A failure is counted and
     /// logged, and nothing else: the origin answers until Redis is back.
     pub async fn store_links(&self, links: &[LinkRecord]) {
@@ -92,17 +92,17 @@ pub fn configure(config: &mut web::ServiceConfig) {
 async fn get_record(
     request: HttpRequest,
     path: web::Path<String>,
-    services: web::Data<Services>,
+    state: web::Data<AppState>,
 ) -> Result<HttpResponse, Refused> {
     let answer = async {
-        require_token(&request, &services)?;
+        require_token(&request, &state)?;
         let key = RecordKey::parse(&path).ok_or(ApiError::NoRoute)?;
-        let client = services.pools.origin.get().await?;
+        let client = state.pools.origin.get().await?;
         let found = find(&client, &key).await?.ok_or(ApiError::NoRoute)?;
         drop(client);
-        let RecordCache { cache, ttl } = &services.records;
+        let RecordCache { cache, ttl } = &state.records;
         let stored = cache.put(&path, &found.json, found.version, *ttl).await;
-        services.was_written(stored);
+        state.was_written(stored);
         Ok(HttpResponse::Ok()
             .content_type("application/json")
             .body(found.json))
@@ -115,11 +115,11 @@ async fn get_record(
 /// however old it is.
 async fn list_changes(
     request: HttpRequest,
-    services: web::Data<Services>,
+    state: web::Data<AppState>,
 ) -> Result<HttpResponse, Refused> {
     let answer = async {
-        require_token(&request, &services)?;
-        let client = services.pools.origin.get().await?;
+        require_token(&request, &state)?;
+        let client = state.pools.origin.get().await?;
         let statement = client
             .prepare_cached(
                 "SELECT id, record_key
@@ -140,30 +140,30 @@ async fn list_changes(
 async fn list_hosts(
     request: HttpRequest,
     path: web::Path<(String, String)>,
-    services: web::Data<Services>,
+    state: web::Data<AppState>,
 ) -> Result<HttpResponse, Refused> {
-    list_names(&request, path, &services, query::host_find_all).await
+    list_names(&request, path, &state, query::host_find_all).await
 }
 
 async fn list_slugs(
     request: HttpRequest,
     path: web::Path<(String, String)>,
-    services: web::Data<Services>,
+    state: web::Data<AppState>,
 ) -> Result<HttpResponse, Refused> {
-    list_names(&request, path, &services, query::slug_find_all).await
+    list_names(&request, path, &state, query::slug_find_all).await
 }
 
 /// Answers what a query finds of a host and a short id.
 async fn list_names(
     request: &HttpRequest,
     path: web::Path<(String, String)>,
-    services: &Services,
+    state: &AppState,
     find: impl AsyncFnOnce(&Object, &str, &str) -> Result<Vec<String>, ApiError>,
 ) -> Result<HttpResponse, Refused> {
     let answer = async {
-        require_token(request, services)?;
+        require_token(request, state)?;
         let (host, id) = path.into_inner();
-        let client = services.pools.origin.get().await?;
+        let client = state.pools.origin.get().await?;
         Ok(HttpResponse::Ok().json(find(&client, &host, &id).await?))
     };
     answer.await.map_err(refused)
@@ -256,10 +256,10 @@ async fn find_other(
     found.transpose()
 }
 
-fn require_token(request: &HttpRequest, services: &Services) -> Result<(), ApiError> {
+fn require_token(request: &HttpRequest, state: &AppState) -> Result<(), ApiError> {
     let given = request.headers().get(header::AUTHORIZATION);
     let given = given.and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
-    let token = services.origin_token.reveal().as_bytes();
+    let token = state.origin_token.reveal().as_bytes();
     match given {
         Some(given) if given.ct_eq(token).into() => Ok(()),
         _ => Err(ApiError::Unauthorized),

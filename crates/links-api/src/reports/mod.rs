@@ -13,10 +13,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    api::{Answer, Call, Content, Operation, Parameter, PoolKind, Timestamp},
+    api::{Answer, Call, Content, Operation, Parameter, Timestamp},
     auth::Scope,
     csv::{self, Csv},
     error::ApiError,
+    state::PoolKind,
 };
 use asked::{Asked, GROUPS};
 use period::time_parameters;

@@ -1,18 +1,16 @@
-//! The OpenAPI document at `/openapi.json` and a reference to browse at
-//! `/docs/`, from files in the binary.
+//! The OpenAPI document at `/openapi.json`, and Swagger UI at `/docs/` to browse it. Its
+//! files are part of the binary, so that browsers load nothing from other hosts.
 
 use actix_web::{HttpResponse, http::header, web};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::{api, serve::operations};
-
-pub fn configure(config: &mut web::ServiceConfig) {
-    let document = web::Bytes::from(api::document(&operations()).to_string());
+/// Registers the routes of the document and its browser. `document` is the JSON text.
+pub fn configure(document: web::Bytes, config: &mut web::ServiceConfig) {
     let ui = Config::from("/openapi.json")
         .try_it_out_enabled(true)
         .display_request_duration(true)
         .persist_authorization(false)
-        // No document of ours is sent to somebody else to be checked.
+        // The default is a public service, which would get our document to validate it.
         .validator_url("none");
     config
         .route(

@@ -1,0 +1,58 @@
+//! What all handlers share: connections, the cache of records, limits and settings.
+//! It is built once, by `serve`, and knows no resource.
+
+use std::{sync::Arc, time::Duration};
+
+use platform::settings::Secret;
+use store::pool::Pool;
+
+use crate::{
+    domains::settings::Ownership,
+    observe::Metrics,
+    rate_limit::RateLimits,
+    records::{RecordCache, Relay},
+};
+
+pub struct AppState {
+    pub pools: Pools,
+    pub records: RecordCache,
+    pub relay: Arc<Relay>,
+    pub rate_limits: RateLimits,
+    /// Redirectors present this token to read from the origin.
+    pub origin_token: Secret,
+    /// Host of the click tracker, where a list or an account has none of its own.
+    pub platform_click_host: String,
+    pub domain_ownership: Ownership,
+    pub metrics: Metrics,
+}
+
+/// Separate pools of connections to Postgres, so that slow queries, or a storm of one kind
+/// of request, cannot take the connections of the others.
+pub struct Pools {
+    pub requests: Pool,
+    pub reports: Pool,
+    pub exports: Pool,
+    /// For the origin, since redirectors wait for its responses.
+    pub origin: Pool,
+    /// Longest time that a transaction may take before its connection is given up.
+    pub answer_limit: Duration,
+}
+
+/// The pool that an operation takes its connection from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PoolKind {
+    Requests,
+    Reports,
+    /// Exports, and updates of very many rows.
+    Exports,
+}
+
+impl Pools {
+    pub fn select(&self, kind: PoolKind) -> &Pool {
+        match kind {
+            PoolKind::Requests => &self.requests,
+            PoolKind::Reports => &self.reports,
+            PoolKind::Exports => &self.exports,
+        }
+    }
+}
