@@ -57,7 +57,7 @@ pub struct Parts {
     pub store: Store,
     /// Batches that are stored at once, of all consumers.
     pub places: Arc<Semaphore>,
-    pub pool: ::store::pool::Pool,
+    pub pool: postgres::pool::Pool,
     pub receipts: Receipts,
     pub in_hand: InHand,
     pub progress: Progress,
@@ -95,7 +95,7 @@ struct Intake {
 struct Storing {
     queue: String,
     store: Store,
-    pool: ::store::pool::Pool,
+    pool: postgres::pool::Pool,
     progress: Progress,
     metrics: Metrics,
     stop: CancellationToken,

@@ -9,7 +9,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use ::store::pool::{GenericClient, Pool};
+use postgres::pool::{GenericClient, Pool};
 use uuid::Uuid;
 
 use crate::store::StoreError;

@@ -2,13 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ::store::{ledger::planner_parameters, migrations, pool::Pool};
 use anyhow::Context as _;
+use ledger::planner_parameters;
 use platform::{
     admin,
     health::{Health, Need},
     service::Shutdown,
 };
+use postgres::{migrations, pool::Pool};
 use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 
@@ -34,20 +35,20 @@ const CHORE_CONNECTIONS: u16 = 8;
 pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     let pool = |application: &str, connections: u16| -> anyhow::Result<Pool> {
         let settings = settings.pool.with_size(connections);
-        Ok(::store::pool::build(&settings, application)?)
+        Ok(postgres::pool::build(&settings, application)?)
     };
     // A pool for each purpose: what is slow takes no connection from another.
     let storing_pool = pool("click-worker", settings.pool.database_pool_size)?;
     // A transaction stands idle while a look-up runs, which must not take that long.
     let lookup_ms = settings.pool.idle_in_transaction_timeout().as_millis() * 3 / 4;
-    let lookup_pool = ::store::pool::build_with(
+    let lookup_pool = postgres::pool::build_with(
         &settings.pool,
         "click-worker lookups",
         &format!("{} -c statement_timeout={lookup_ms}", planner_parameters()),
     )?;
     let lease_pool = pool("click-worker leases", LEASE_CONNECTIONS)?;
     // Tasks look for work every second: by index, however small a table was at first.
-    let chore_pool = ::store::pool::build_with(
+    let chore_pool = postgres::pool::build_with(
         &settings.pool.with_size(CHORE_CONNECTIONS),
         "click-worker chores",
         &planner_parameters(),
@@ -59,7 +60,7 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
 
     let health = Health::default();
     let postgres = health.dependency("postgres", Need::Required);
-    shutdown.watch(postgres, lease_pool.clone(), ::store::pool::ping);
+    shutdown.watch(postgres, lease_pool.clone(), postgres::pool::ping);
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let topology = settings.amqp.topology();

@@ -48,7 +48,7 @@ pub struct Worker {
     pub new_store: Box<dyn Fn() -> Store + Send + Sync>,
     /// Batches that are stored at once.
     pub storing: Arc<Semaphore>,
-    pub pool: ::store::pool::Pool,
+    pub pool: postgres::pool::Pool,
     pub receipts: Receipts,
     pub progress: Progress,
     pub metrics: Metrics,

@@ -2,10 +2,10 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use ::store::pool::PoolSettings;
 use clap::{Args, Parser, Subcommand};
 use domain::attribution::VisitorKey;
 use platform::{amqp::AmqpSettings, telemetry::TelemetrySettings};
+use postgres::pool::PoolSettings;
 
 use crate::{parked::ParkedSettings, recount::RecountSettings};
 

@@ -6,11 +6,11 @@ use std::{process::ExitCode, time::Duration};
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 use domain::id::AccountId;
-use serde_json::{Value, json};
-use store::{
+use postgres::{
     migrations,
     pool::{self, Object, PoolSettings},
 };
+use serde_json::{Value, json};
 
 use crate::{
     accounts::{

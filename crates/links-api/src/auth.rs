@@ -4,9 +4,9 @@
 
 use actix_web::{HttpRequest, http::header};
 use domain::id::{AccountId, base62};
+use postgres::pool::GenericClient;
 use rand::CryptoRng;
 use sha2::{Digest, Sha256};
-use store::pool::GenericClient;
 
 use crate::error::ApiError;
 

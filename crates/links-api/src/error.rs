@@ -8,8 +8,8 @@ use actix_web::{
     http::{StatusCode, header},
 };
 use domain::macros::InvalidTemplate;
+use postgres::pool::PoolError;
 use serde_json::{Value, json};
-use store::pool::PoolError;
 use tokio_postgres::error::{DbError, SqlState};
 
 /// A field and what is wrong with it.

@@ -15,8 +15,8 @@ use platform::{
     health::{Health, Need},
     service::Shutdown,
 };
+use postgres::{migrations, pool::Pool};
 use prometheus_client::registry::Registry;
-use store::{migrations, pool::Pool};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -47,7 +47,7 @@ fn browser_headers() -> DefaultHeaders {
 pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<()> {
     let pool = |purpose: &str, connections: u16| {
         let settings = settings.pool.with_size(connections);
-        store::pool::build(&settings, &format!("links-api {purpose}"))
+        postgres::pool::build(&settings, &format!("links-api {purpose}"))
     };
     let pools = Pools {
         requests: pool("requests", settings.pool.database_pool_size)?,
@@ -65,7 +65,7 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
     let cache = Cache::new(&settings.cache).context("REDIS_URL is not a Redis URL")?;
     let health = Health::default();
     let postgres = health.dependency("postgres", Need::Required);
-    shutdown.watch(postgres, chore_pool.clone(), store::pool::ping);
+    shutdown.watch(postgres, chore_pool.clone(), postgres::pool::ping);
     let redis = health.dependency("redis", Need::Optional);
     shutdown.watch(redis, cache.clone(), Cache::ping);
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use clap::{Args, Parser, Subcommand};
 use platform::{cache::CacheSettings, settings::Secret, telemetry::TelemetrySettings};
-use store::pool::PoolSettings;
+use postgres::pool::PoolSettings;
 
 use crate::{admin::AdminSettings, domains::settings::DomainSettings};
 

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use platform::settings::Secret;
-use store::pool::Pool;
+use postgres::pool::Pool;
 
 use crate::{
     domains::settings::Ownership,

@@ -8,16 +8,14 @@
 
 use std::time::Instant;
 
-use ::store::{
-    ledger::{
-        account_lock,
-        totals::Deltas,
-        verdicts::{Verdict, click_judge_all},
-    },
-    pool::{GenericClient, Object, Pool},
-};
 use domain::{bot::BotReason, burst::Burst, id::ClickId};
 use jiff::{SignedDuration, Timestamp};
+use ledger::{
+    account_lock,
+    totals::Deltas,
+    verdicts::{Verdict, click_judge_all},
+};
+use postgres::pool::{GenericClient, Object, Pool};
 use uuid::Uuid;
 
 use super::PieceSize;

@@ -12,10 +12,11 @@ mod waiting;
 
 use std::time::Duration;
 
-use ::store::{ledger::conversions::UnknownClicks, pool::Pool};
 use domain::burst::Burst;
 use jiff::SignedDuration;
+use ledger::conversions::UnknownClicks;
 use platform::backoff::Backoff;
+use postgres::pool::Pool;
 use tokio_util::sync::CancellationToken;
 
 use crate::{

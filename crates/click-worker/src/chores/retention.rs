@@ -11,11 +11,9 @@
 
 use std::{collections::BTreeMap, time::Instant};
 
-use ::store::{
-    ledger::account_lock,
-    pool::{GenericClient, Object, Pool},
-};
 use jiff::{SignedDuration, Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
+use ledger::account_lock;
+use postgres::pool::{GenericClient, Object, Pool};
 
 use super::PieceSize;
 use crate::store::StoreError;

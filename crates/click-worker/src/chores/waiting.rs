@@ -5,18 +5,16 @@
 
 use std::collections::BTreeMap;
 
-use ::store::{
-    ledger::{
-        account_lock,
-        conversions::{
-            UnknownClicks, conversion_find_due, conversion_postpone_all, conversion_remove_surplus,
-            conversion_resolve_all,
-        },
-        totals::Deltas,
-    },
-    pool::Pool,
-};
 use domain::id::ClickId;
+use ledger::{
+    account_lock,
+    conversions::{
+        UnknownClicks, conversion_find_due, conversion_postpone_all, conversion_remove_surplus,
+        conversion_resolve_all,
+    },
+    totals::Deltas,
+};
+use postgres::pool::Pool;
 
 use super::MAX_PIECE;
 use crate::store::StoreError;

@@ -3,12 +3,12 @@
 
 use std::process::ExitCode;
 
-use ::store::{
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use postgres::{
     migrations,
     pool::{self, GenericClient as _, Object, PoolSettings},
 };
-use anyhow::Context as _;
-use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::command;

@@ -5,7 +5,7 @@
 mod command;
 mod retry;
 
-use ::store::pool::{GenericClient, Pool};
+use postgres::pool::{GenericClient, Pool};
 
 use crate::{event::Event, store::StoreError};
 pub use command::{ParkedSettings, main};

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ::store::pool::{GenericClient as _, Object, Pool};
+use postgres::pool::{GenericClient as _, Object, Pool};
 
 use crate::{
     decode::read_line,

@@ -12,13 +12,13 @@ mod repair;
 
 use std::process::ExitCode;
 
-use ::store::{
-    ledger::conversions::credited_message_click,
+use anyhow::Context as _;
+use clap::Args;
+use ledger::conversions::credited_message_click;
+use postgres::{
     migrations,
     pool::{self, GenericClient, Object, PoolSettings, Transaction},
 };
-use anyhow::Context as _;
-use clap::Args;
 use serde::Serialize;
 use tokio_postgres::{IsolationLevel, Row};
 

@@ -2,22 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ::store::{
-    advisory_locks::RECOUNT_REPAIR,
-    ledger::{
-        account_lock,
-        conversions::{conversion_credit_all, conversion_find_affected},
-        message_clicks::{message_click_rebuild_all, message_click_remove_all},
-        totals::Deltas,
-    },
-    pool::{GenericClient as _, Object},
-};
 use anyhow::ensure;
 use domain::{
     attribution::MessageContact,
     id::{AccountId, ConversionId},
 };
 use jiff::Timestamp;
+use ledger::{
+    account_lock,
+    conversions::{conversion_credit_all, conversion_find_affected},
+    message_clicks::{message_click_rebuild_all, message_click_remove_all},
+    totals::Deltas,
+};
+use postgres::{
+    advisory_lock::AdvisoryLock,
+    pool::{GenericClient as _, Object},
+};
 use tokio_postgres::Row;
 
 use super::{Differences, Find, LINK_TOTALS, MEASURES, Report, TOTALS, Table, snapshot};
@@ -28,10 +28,9 @@ const MAX_PIECE: usize = 500;
 /// Repairs what is different, and tells what that was: message clicks, then credits,
 /// which follow from them, then totals, which follow from both.
 pub async fn run(client: &mut Object, account: Option<i64>) -> anyhow::Result<Report> {
-    let sql = "SELECT pg_try_advisory_lock($1) AS is_alone";
-    let row = client.query_one(sql, &[&RECOUNT_REPAIR]).await?;
+    let repair_lock = AdvisoryLock::RecountRepair;
     ensure!(
-        row.get::<_, bool>("is_alone"),
+        repair_lock.try_acquire_for_session(client).await?,
         "another recount repairs this database"
     );
     let mut repair = Repair { client, account };

@@ -5,8 +5,8 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-use ::store::pool::{GenericClient as _, Transaction};
 use jiff::Timestamp;
+use postgres::pool::{GenericClient as _, Transaction};
 
 /// How much of an address is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,11 +2,11 @@
 
 use std::{borrow::Cow, collections::HashSet};
 
-use ::store::{
+use domain::click::ClickEvent;
+use postgres::{
     copy::RowCopy,
     pool::{GenericClient as _, Transaction},
 };
-use domain::click::ClickEvent;
 use tokio_postgres::{error::SqlState, types::Type};
 use uuid::Uuid;
 

@@ -2,11 +2,11 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use ::store::ledger::conversions::NewConversion;
 use domain::{
     attribution::{VisitorHash, VisitorKey},
     conversion::Conversion,
 };
+use ledger::conversions::NewConversion;
 
 pub(super) fn facts(event: &Conversion<'static>, key: &VisitorKey) -> NewConversion {
     let time = event.conversion_id.time();

@@ -1,6 +1,6 @@
 //! What goes wrong when events are stored, and what is done about it.
 
-use ::store::pool::PoolError;
+use postgres::pool::PoolError;
 use tokio_postgres::error::SqlState;
 
 #[derive(Debug, thiserror::Error)]

@@ -1,5 +1,5 @@
 //! One transaction per batch: clicks and conversions of some accounts, with all that
-//! follows from them. What is counted is `store::ledger`'s.
+//! follows from them. What is counted is `ledger`'s.
 //!
 //! Events of an account are stored under its lock. An account whose lock somebody else
 //! has is left out, with all of its events, and the rest is stored. Rows go in as arrays,
@@ -21,18 +21,6 @@ use std::{
     time::Duration,
 };
 
-use ::store::{
-    ledger::{
-        Clicked, account_lock, account_try_lock_all,
-        conversions::{
-            NewConversion, click_find_accounts, conversion_credit_all, conversion_find_affected,
-            conversion_insert_all, conversion_insert_waiting, conversion_resolve_all,
-        },
-        message_clicks::{MessageClick, message_click_merge_all, message_click_read_all},
-        totals::{Deltas, Measures, RecentLinkTotals},
-    },
-    pool::{self, GenericClient, Object, Pool, Transaction},
-};
 use domain::{
     attribution::{MessageContact, VisitorHash, VisitorKey, earliest},
     click::ClickEvent,
@@ -41,6 +29,16 @@ use domain::{
     id::ClickId,
 };
 use jiff::Timestamp;
+use ledger::{
+    Clicked, account_lock, account_try_lock_all,
+    conversions::{
+        NewConversion, click_find_accounts, conversion_credit_all, conversion_find_affected,
+        conversion_insert_all, conversion_insert_waiting, conversion_resolve_all,
+    },
+    message_clicks::{MessageClick, message_click_merge_all, message_click_read_all},
+    totals::{Deltas, Measures, RecentLinkTotals},
+};
+use postgres::pool::{self, GenericClient, Object, Pool, Transaction};
 use tokio_postgres::error::SqlState;
 
 use crate::event::Event;

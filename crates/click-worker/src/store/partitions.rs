@@ -5,12 +5,12 @@
 
 use std::collections::BTreeSet;
 
-use ::store::{
-    advisory_locks::PARTITION_CREATION,
-    pool::{GenericClient, Object, Pool},
-};
 use domain::click::ClickEvent;
 use jiff::{Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
+use postgres::{
+    advisory_lock::AdvisoryLock,
+    pool::{GenericClient, Object, Pool},
+};
 
 use super::StoreError;
 
@@ -72,10 +72,8 @@ async fn partition_create(client: &mut Object, day: Date) -> Result<(), StoreErr
         return exists.attached();
     }
     let transaction = client.transaction().await?;
-    // Held to the end of the transaction: one worker makes it, and the others find it.
-    transaction
-        .execute("SELECT pg_advisory_xact_lock($1)", &[&PARTITION_CREATION])
-        .await?;
+    let creation_lock = AdvisoryLock::PartitionCreation;
+    creation_lock.acquire_in_txn(&transaction).await?;
     let found = partition_find(&transaction, &name).await?;
     if found.is_none() {
         let next = day.saturating_add(1.day());

@@ -11,8 +11,8 @@ use e2e::{
     test_environment::{N_PARTITIONS, TestEnvironment},
     wait::wait_for,
 };
+use postgres::advisory_lock::{ACCOUNT_CLASS, account_key};
 use serde_json::{Value, json};
-use store::advisory_locks::{ACCOUNT_CLASS, account_key};
 use tokio_postgres::Transaction;
 
 fn now_ms() -> u64 {

@@ -72,7 +72,7 @@ async fn a_large_schema_is_migrated_while_clicks_are_stored() {
 async fn set_back(db: &mut Client) {
     let sql = "DROP SCHEMA public CASCADE; CREATE SCHEMA public";
     db.batch_execute(sql).await.unwrap();
-    let folder = workspace().join("crates/store/migrations");
+    let folder = workspace().join("crates/postgres/migrations");
     let migrations = refinery::load_sql_migrations(folder).unwrap();
     let before: Vec<_> = migrations
         .into_iter()

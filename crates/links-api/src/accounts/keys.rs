@@ -3,10 +3,10 @@
 use actix_web::http::Method;
 use domain::id::AccountId;
 use jiff::Timestamp as Time;
+use postgres::pool::GenericClient;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use store::pool::GenericClient;
 use tokio_postgres::Row;
 
 use super::account_find;

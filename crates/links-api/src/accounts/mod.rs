@@ -9,11 +9,11 @@ use domain::{
     money::{self, PAYOUT_DECIMALS},
     record::RecordKey,
 };
+use postgres::pool::GenericClient;
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use store::pool::GenericClient;
 use tokio_postgres::Row;
 
 use crate::{

@@ -6,9 +6,9 @@ use std::{cell::Cell, ops::RangeInclusive, str::FromStr};
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Query};
 use domain::record::{LinkRecord, RecordKey};
+use postgres::pool::Transaction;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de};
-use store::pool::Transaction;
 
 use super::{path, time};
 use crate::{

@@ -7,8 +7,8 @@
 
 use actix_web::{HttpRequest, http::StatusCode};
 use domain::id::AccountId;
+use postgres::pool::{GenericClient, Pool};
 use sha2::{Digest, Sha256};
-use store::pool::{GenericClient, Pool};
 
 use super::call::Answer;
 use crate::error::ApiError;

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use postgres::pool::PoolError;
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
-use store::pool::PoolError;
 
 use super::operation::{Body, Content, Documented, Operation, path_parameter};
 use crate::error::{ApiError, FieldError, Surface};

@@ -10,7 +10,7 @@ use actix_web::{
     web,
 };
 
-use store::pool::Object;
+use postgres::pool::Object;
 
 use super::{
     call::{Answer, Call},
@@ -144,7 +144,7 @@ async fn run(
     let mut answer = match tokio::time::timeout(state.pools.answer_limit, handling).await {
         Ok(answer) => answer?,
         Err(_) => {
-            store::pool::close(client);
+            postgres::pool::close(client);
             return Err(ApiError::unavailable(anyhow::anyhow!(
                 "Postgres does not answer"
             )));

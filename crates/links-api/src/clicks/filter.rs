@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use domain::{bot::BotReason, id::ClickId};
 use ipnet::IpNet;
 use jiff::Timestamp;
+use postgres::pool::GenericClient as _;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use store::pool::GenericClient as _;
 use tokio_postgres::{Row, types::ToSql};
 
 use crate::{

@@ -1,9 +1,9 @@
 //! A click as it is exported.
 
+use ledger::{CLICK_CONTACT_KEY, CLICK_MESSAGE_KEY};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
-use store::ledger::{CLICK_CONTACT_KEY, CLICK_MESSAGE_KEY};
 use tokio_postgres::Row;
 
 use crate::api::Timestamp;

@@ -5,14 +5,14 @@ use domain::{
     bot::{BotReason, LaterRule},
     id::ClickId,
 };
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use store::ledger::{
+use ledger::{
     account_lock,
     totals::Deltas,
     verdicts::{Verdict, click_judge_all},
 };
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use tokio_postgres::Row;
 
 use super::filter::{ClickFilter, VERDICTS, find_reason};

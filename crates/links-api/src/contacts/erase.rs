@@ -3,10 +3,11 @@
 
 use actix_web::http::Method;
 use domain::attribution::contact_key;
+use ledger::account_lock;
+use postgres::pool::GenericClient as _;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
-use store::{ledger::account_lock, pool::GenericClient as _};
 use tokio_postgres::types::ToSql;
 
 use super::journey::phone;

@@ -1,10 +1,10 @@
 //! `GET /api/v2/contacts/{phone}/journey`: everything that happened to a contact.
 
 use actix_web::http::Method;
+use postgres::pool::GenericClient as _;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
-use store::pool::GenericClient as _;
 
 use crate::{
     api::{Answer, Call, Operation, Parameter, Timestamp},

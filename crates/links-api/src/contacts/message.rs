@@ -3,11 +3,11 @@
 
 use actix_web::http::Method;
 use domain::money;
+use postgres::pool::GenericClient as _;
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
-use store::pool::GenericClient as _;
 
 use crate::{
     api::{Answer, Call, Operation, Timestamp},

@@ -3,10 +3,10 @@
 use actix_web::http::Method;
 use domain::id::ConversionId;
 use jiff::Timestamp;
+use postgres::pool::GenericClient as _;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
-use store::pool::GenericClient as _;
 use tokio_postgres::types::ToSql;
 
 use super::object::{COLUMNS, CSV_COLUMNS, ConversionObject};

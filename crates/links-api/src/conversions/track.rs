@@ -7,19 +7,17 @@ use domain::{
     id::{ClickId, ConversionId},
     money::{self, PAYOUT_DECIMALS},
 };
+use ledger::{
+    account_lock,
+    conversions::{NewConversion, conversion_insert_all},
+    totals::Deltas,
+};
+use postgres::pool::GenericClient as _;
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use store::{
-    ledger::{
-        account_lock,
-        conversions::{NewConversion, conversion_insert_all},
-        totals::Deltas,
-    },
-    pool::GenericClient as _,
-};
 
 use crate::{
     api::{Answer, Call, DecimalText, Operation, Timestamp},

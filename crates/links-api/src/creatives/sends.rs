@@ -6,10 +6,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use domain::record::LinkRecord;
 use jiff::Timestamp;
-use store::{
-    ledger::totals::{Deltas, Sent},
-    pool::GenericClient as _,
-};
+use ledger::totals::{Deltas, Sent};
+use postgres::pool::GenericClient as _;
 
 use crate::{api::Call, error::ApiError};
 

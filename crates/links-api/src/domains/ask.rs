@@ -6,8 +6,8 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use domain::host;
+use postgres::pool::GenericClient as _;
 use serde::Deserialize;
-use store::pool::GenericClient as _;
 
 use crate::{
     error::{ApiError, Refused, Surface},

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
-use store::pool::{GenericClient as _, Object, Pool};
+use postgres::pool::{GenericClient as _, Object, Pool};
 use tokio_util::sync::CancellationToken;
 
 use super::{

@@ -13,10 +13,10 @@ pub mod settings;
 
 use actix_web::http::Method;
 use domain::host;
+use postgres::pool::GenericClient;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use store::pool::GenericClient;
 use tokio_postgres::{Row, types::ToSql};
 
 use crate::{

@@ -1,10 +1,10 @@
 //! `PUT /api/v2/domains/{domain_id}/ownership`: an operator's word on whose a host is.
 
 use actix_web::http::Method;
+use postgres::pool::GenericClient as _;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
-use store::pool::GenericClient as _;
 
 use super::{COLUMNS, DomainObject, example, links_changed};
 use crate::{

@@ -1,7 +1,7 @@
 //! Links by the id that filters and reports have for them.
 
 use domain::id::LinkCode;
-use store::pool::GenericClient as _;
+use postgres::pool::GenericClient as _;
 
 use crate::{api::Call, error::ApiError};
 

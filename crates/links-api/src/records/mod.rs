@@ -16,8 +16,8 @@ use platform::{
     cache::{Cache, CacheUnavailable},
     occasional::Occasional,
 };
+use postgres::pool::{GenericClient, Object};
 use serde::Serialize;
-use store::pool::{GenericClient, Object};
 use subtle::ConstantTimeEq as _;
 
 use crate::{

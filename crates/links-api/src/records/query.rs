@@ -13,9 +13,9 @@ use domain::{
         LinkStatus, ListRecord, OfferRecord, OfferStatus, RecordKey, Tracker,
     },
 };
+use postgres::pool::GenericClient;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
-use store::pool::GenericClient;
 use tokio_postgres::{
     Row,
     types::{Json, ToSql},

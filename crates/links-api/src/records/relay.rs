@@ -28,9 +28,9 @@ use platform::{
     cache::{Cache, CacheUnavailable, Delivery, Versioned},
     health::DependencyHealth,
 };
+use postgres::pool::{Object, Pool};
 use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
 use rand::RngExt as _;
-use store::pool::{Object, Pool};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -270,7 +270,7 @@ impl Route {
         match tokio::time::timeout(STEP_TIMEOUT, step(&client)).await {
             Ok(result) => result,
             Err(_) => {
-                store::pool::close(client);
+                postgres::pool::close(client);
                 Err(NotDelivered::TimedOut)
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use domain::id::LinkCode;
-use store::pool::GenericClient as _;
+use postgres::pool::GenericClient as _;
 
 use super::asked::Group;
 use crate::{api::Call, error::ApiError};

@@ -7,7 +7,7 @@ use jiff::{
     civil::Date,
     tz::{TimeZone, db},
 };
-use store::ledger::totals::{BUCKET_S, bucket};
+use ledger::totals::{BUCKET_S, bucket};
 
 use crate::{
     api::{Call, Parameter, time},

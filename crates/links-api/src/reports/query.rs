@@ -6,9 +6,10 @@ use std::collections::HashMap;
 
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
+use ledger::totals::day;
+use postgres::pool::GenericClient as _;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
-use store::{ledger::totals::day, pool::GenericClient as _};
 use tokio_postgres::types::ToSql;
 
 use super::{

@@ -603,7 +603,7 @@ async fn domains_from_before_stay_active() {
     let mut db = test_env.connect().await;
     let sql = "DROP SCHEMA public CASCADE; CREATE SCHEMA public";
     db.batch_execute(sql).await.unwrap();
-    let folder = workspace().join("crates/store/migrations");
+    let folder = workspace().join("crates/postgres/migrations");
     let migrations = refinery::load_sql_migrations(folder).unwrap();
     let before: Vec<_> = migrations
         .into_iter()

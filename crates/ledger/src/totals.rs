@@ -11,7 +11,7 @@ use rust_decimal::Decimal;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::column;
-use crate::{
+use postgres::{
     copy::RowCopy,
     pool::{GenericClient as _, Transaction},
 };

@@ -11,7 +11,8 @@ use rust_decimal::Decimal;
 use tokio_postgres::Row;
 
 use super::conversion_id;
-use crate::{ledger::column, pool::Transaction};
+use crate::column;
+use postgres::pool::Transaction;
 
 /// Whether a row of `conversions` is a refund or a chargeback.
 pub(super) fn is_reversal(row: &Row) -> bool {

@@ -7,7 +7,7 @@ use std::{ops::DerefMut as _, time::Duration};
 use tokio_postgres::{Client, error::SqlState};
 
 use crate::{
-    advisory_locks::MIGRATION,
+    advisory_lock::AdvisoryLock,
     indexes,
     pool::{self, Object, PoolError, PoolSettings},
 };
@@ -66,10 +66,7 @@ pub async fn run(
     let no_limits = "SET statement_timeout = 0; SET lock_timeout = 0;
                      SET idle_in_transaction_session_timeout = 0";
     client.batch_execute(no_limits).await?;
-    client
-        .execute("SELECT pg_advisory_lock($1)", &[&MIGRATION])
-        .await?;
-    // The lock ends with the session.
+    AdvisoryLock::Migration.acquire_for_session(client).await?;
     migrate(client, &notify).await
 }
 

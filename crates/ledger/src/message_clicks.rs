@@ -14,7 +14,7 @@ use super::{
     CONTACT_KEY_OF_CLICK, Clicked, column,
     totals::{Deltas, Measures, day},
 };
-use crate::{
+use postgres::{
     copy::RowCopy,
     pool::{GenericClient, Transaction},
 };

@@ -11,10 +11,8 @@ use rust_decimal::Decimal;
 use tokio_postgres::Row;
 
 use super::{Found, NewConversion, conversion_id, credit::conversion_delete_all};
-use crate::{
-    ledger::{CLICK_CONTACT_KEY, CLICK_MESSAGE_KEY, column, totals::Deltas},
-    pool::{GenericClient, Transaction},
-};
+use crate::{CLICK_CONTACT_KEY, CLICK_MESSAGE_KEY, column, totals::Deltas};
+use postgres::pool::{GenericClient, Transaction};
 
 /// Finds the clicks that are named, and the offers' payouts and windows.
 pub(super) async fn find_all(

@@ -1,8 +1,7 @@
 #![doc = include_str!("../README.md")]
 
-pub mod advisory_locks;
+pub mod advisory_lock;
 pub mod copy;
-pub(crate) mod indexes;
-pub mod ledger;
+mod indexes;
 pub mod migrations;
 pub mod pool;

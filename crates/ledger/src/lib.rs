@@ -40,8 +40,8 @@ use domain::id::ClickId;
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
-use crate::{
-    advisory_locks::{ACCOUNT_CLASS, account_key},
+use postgres::{
+    advisory_lock::{ACCOUNT_CLASS, account_key},
     pool::{GenericClient, Transaction},
 };
 use totals::Place;
@@ -70,7 +70,7 @@ fn planner_set() -> String {
 }
 
 /// The planner's parameters for a session that only looks things up for the ledger, as those of
-/// [`crate::pool::build_with`].
+/// [`postgres::pool::build_with`].
 pub fn planner_parameters() -> String {
     let parameters = PLANNER.map(|(name, value)| format!("-c {name}={value}"));
     parameters.join(" ")

@@ -17,9 +17,9 @@ use rust_decimal::Decimal;
 use tokio_postgres::Row;
 
 use super::totals::Deltas;
-use crate::pool::{GenericClient, Transaction};
 pub use credit::{conversion_credit_all, conversion_find_affected, credited_message_click};
 use find::{earliest_of_each, find_all};
+use postgres::pool::{GenericClient, Transaction};
 use rows::{conversion_find_known, conversion_insert_rows, read};
 pub use waiting::{
     UnknownClicks, WaitingConversion, click_find_accounts, conversion_find_due,

@@ -9,10 +9,8 @@ use domain::{
 use tokio_postgres::{Row, types::Json};
 
 use super::{Found, NewConversion, conversion_id};
-use crate::{
-    ledger::column,
-    pool::{GenericClient, Transaction},
-};
+use crate::column;
+use postgres::pool::{GenericClient, Transaction};
 
 /// The facts of a stored row.
 pub(super) fn read(row: &Row) -> NewConversion {

@@ -13,7 +13,7 @@ use super::{
     message_clicks::message_click_rebuild_all,
     totals::{Deltas, Measures},
 };
-use crate::pool::{GenericClient, Transaction};
+use postgres::pool::{GenericClient, Transaction};
 
 /// What a click is to be from now on.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,10 +13,8 @@ use domain::id::ClickId;
 use jiff::SignedDuration;
 
 use super::{Found, NewConversion, rows::conversion_insert_rows};
-use crate::{
-    ledger::column,
-    pool::{GenericClient, Transaction},
-};
+use crate::column;
+use postgres::pool::{GenericClient, Transaction};
 
 /// How long after its arrival a conversion's click is looked for again at first.
 const FIRST_WAIT_SECONDS: f64 = 1.0;

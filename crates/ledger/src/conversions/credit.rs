@@ -14,13 +14,11 @@ use super::{
     reversals::{amount, is_limited, is_reversal, reversal_count_all, reversal_find_limited},
 };
 use crate::{
-    ledger::{
-        Clicked, column,
-        message_clicks::{MessageClick, MessageClickChange},
-        totals::{Deltas, Measures, Place},
-    },
-    pool::{GenericClient, Transaction},
+    Clicked, column,
+    message_clicks::{MessageClick, MessageClickChange},
+    totals::{Deltas, Measures, Place},
 };
+use postgres::pool::{GenericClient, Transaction};
 
 /// How much later a click may be than the conversion that it led to, as clocks
 /// have it, where the conversion does not name it.
@@ -29,7 +27,7 @@ const CLOCK_SKEW: &str = "interval '1 minute'";
 /// The conversions whose credit these changes of message clicks may change.
 ///
 /// They are found by indexes on time and on present credit (each has the expression of
-/// its index in `store::indexes`), and never by walking what a
+/// its index in `postgres::indexes`), and never by walking what a
 /// link, message or visitor has: of the conversions that have to do with a key, only
 /// those are read that really change, and those of the last minute. A message click that
 /// comes to be concerns
