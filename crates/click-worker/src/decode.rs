@@ -2,8 +2,9 @@
 //! that cannot. A poison line among good ones costs the good ones nothing.
 
 use domain::{
-    click::{CONTENT_TYPE, ClickEvent, InvalidEvent, SCHEMA_VERSION},
+    click::ClickEvent,
     conversion::Conversion,
+    event::{CONTENT_TYPE, InvalidEvent, SCHEMA_VERSION},
 };
 use jiff::Timestamp;
 
@@ -127,8 +128,8 @@ fn refusal(message: Message<'_>) -> Option<(&'static str, String)> {
 
 fn reason(error: &InvalidEvent) -> &'static str {
     match error {
-        InvalidEvent::NotAnEvent(_) => "not_an_event",
-        InvalidEvent::Nul => "nul",
+        InvalidEvent::Malformed(_) => "not_an_event",
+        InvalidEvent::NulCharacter => "nul",
         InvalidEvent::TimeOutOfRange(_) => "time_out_of_range",
     }
 }
@@ -209,7 +210,7 @@ mod tests {
         let details: Vec<_> = decoded.poison.iter().map(|p| p.detail.as_str()).collect();
         assert_eq!(
             details,
-            ["not an event: missing field `source` at line 1 column 56"]
+            ["the line is not an event: missing field `source` at line 1 column 56"]
         );
     }
 

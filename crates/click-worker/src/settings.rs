@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
-use domain::attribution::VisitorKey;
+use domain::attribution::VisitorHashKey;
 use platform::{amqp::AmqpSettings, telemetry::TelemetrySettings};
 use postgres::pool::PoolSettings;
 
@@ -41,7 +41,7 @@ pub struct Settings {
     /// The secret behind visitor hashes, at least 16 characters, the same for
     /// all workers. Changing it makes every visitor a new one.
     #[arg(long, env = "VISITOR_KEY", hide_env_values = true, value_parser = visitor_key)]
-    pub visitor_key: VisitorKey,
+    pub visitor_key: VisitorHashKey,
     /// Batches that are stored at once, each of another queue. Too low: Postgres waits
     /// for the worker and the worker for Postgres. Too high: connections, and a Postgres
     /// with more to do at once than it has processors.
@@ -124,6 +124,7 @@ fn burst_clicks(text: &str) -> Result<u32, String> {
     }
 }
 
-fn visitor_key(text: &str) -> Result<VisitorKey, String> {
-    VisitorKey::new(text.as_bytes()).ok_or_else(|| "it must have at least 16 characters".to_owned())
+fn visitor_key(text: &str) -> Result<VisitorHashKey, String> {
+    VisitorHashKey::new(text.as_bytes())
+        .ok_or_else(|| "it must have at least 16 characters".to_owned())
 }

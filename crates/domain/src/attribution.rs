@@ -19,7 +19,7 @@ use crate::{
 
 /// What has at most one message click.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct MessageContact {
+pub struct MessageClickKey {
     pub account_id: AccountId,
     /// `m:<message id>`; a link with no message is its own: `l:<link key>`.
     pub message_key: String,
@@ -27,23 +27,23 @@ pub struct MessageContact {
     pub contact_key: String,
 }
 
-impl MessageContact {
+impl MessageClickKey {
     /// Whose message click this click may become.
-    pub fn of(event: &ClickEvent<'_>, visitor: &VisitorHash) -> Self {
+    pub fn for_click(event: &ClickEvent<'_>, visitor: &VisitorHash) -> Self {
         Self {
             account_id: event.account_id,
             message_key: message_key(event.message_id.as_deref(), event.link_key),
             contact_key: match &event.contact_phone {
-                Some(phone) => contact_key(phone),
-                None => visitor_key(visitor),
+                Some(phone) => phone_contact_key(phone),
+                None => visitor_contact_key(visitor),
             },
         }
     }
 }
 
-impl MessageContact {
+impl MessageClickKey {
     /// Whether the contact is a visitor, who is another one every day (UTC).
-    pub fn is_of_visitor(&self) -> bool {
+    pub fn is_for_visitor(&self) -> bool {
         self.contact_key.starts_with(VISITOR_PREFIX)
     }
 }
@@ -59,21 +59,21 @@ pub fn message_key(message_id: Option<&str>, link_key: LinkKey) -> String {
 }
 
 /// `c:<phone>`
-pub fn contact_key(phone: &str) -> String {
+pub fn phone_contact_key(phone: &str) -> String {
     format!("c:{phone}")
 }
 
 /// `v:<hash>`
-pub fn visitor_key(visitor: &impl fmt::Display) -> String {
+pub fn visitor_contact_key(visitor: &impl fmt::Display) -> String {
     format!("{VISITOR_PREFIX}{visitor}")
 }
 
 /// The secret behind every visitor hash: without it, addresses could be
 /// found from hashes by trying them all.
 #[derive(Clone)]
-pub struct VisitorKey(Vec<u8>);
+pub struct VisitorHashKey(Vec<u8>);
 
-impl VisitorKey {
+impl VisitorHashKey {
     pub const MIN_BYTES: usize = 16;
 
     /// `None` if the key is shorter than [`Self::MIN_BYTES`].
@@ -82,9 +82,9 @@ impl VisitorKey {
     }
 }
 
-impl fmt::Debug for VisitorKey {
+impl fmt::Debug for VisitorHashKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("VisitorKey(secret)")
+        f.write_str("VisitorHashKey(secret)")
     }
 }
 
@@ -94,7 +94,12 @@ impl fmt::Debug for VisitorKey {
 pub struct VisitorHash([u8; 16]);
 
 impl VisitorHash {
-    pub fn of(key: &VisitorKey, time: Timestamp, ip: IpAddr, user_agent: Option<&str>) -> Self {
+    pub fn new(
+        key: &VisitorHashKey,
+        time: Timestamp,
+        ip: IpAddr,
+        user_agent: Option<&str>,
+    ) -> Self {
         let day = time.to_zoned(TimeZone::UTC).date();
         let mut mac =
             Hmac::<Sha256>::new_from_slice(&key.0).expect("HMAC takes keys of any length");
@@ -114,15 +119,15 @@ impl fmt::Display for VisitorHash {
 }
 
 /// The earlier of two clicks, by time and then by the rest of the id.
-pub fn earlier(one: ClickId, other: ClickId) -> ClickId {
+pub fn earlier_click(one: ClickId, other: ClickId) -> ClickId {
     one.min(other)
 }
 
 /// The message clicks of some clicks, in the order of their keys; the index is
 /// the click's place in `clicks`. Bots have none.
-pub fn earliest<'e>(
-    clicks: impl Iterator<Item = (&'e ClickEvent<'static>, MessageContact)>,
-) -> BTreeMap<MessageContact, (usize, ClickId)> {
+pub fn earliest_click_per_key<'e>(
+    clicks: impl Iterator<Item = (&'e ClickEvent<'static>, MessageClickKey)>,
+) -> BTreeMap<MessageClickKey, (usize, ClickId)> {
     let mut earliest = BTreeMap::new();
     for (index, (event, key)) in clicks.enumerate() {
         if event.is_bot() {
@@ -132,7 +137,7 @@ pub fn earliest<'e>(
         earliest
             .entry(key)
             .and_modify(|current: &mut (usize, ClickId)| {
-                if earlier(candidate.1, current.1) != current.1 {
+                if earlier_click(candidate.1, current.1) != current.1 {
                     *current = candidate;
                 }
             })

@@ -9,7 +9,7 @@ use crate::record::{
 
 /// A link and what it depends on, as far as it exists.
 #[derive(Debug, Clone, Copy)]
-pub struct Subject<'a> {
+pub struct LinkContext<'a> {
     pub link: &'a LinkRecord,
     pub account: Option<&'a AccountRecord>,
     pub list: Option<&'a ListRecord>,
@@ -20,30 +20,30 @@ pub struct Subject<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Availability<'a> {
     /// To its destination.
-    Open,
+    Available,
     /// To this URL instead.
     Fallback(&'a str),
     /// The 404 page.
-    Gone,
+    NotFound,
 }
 
 /// Deactivated, expired, without its account or of a suspended one: the
 /// list's fallback, else gone. An offer or campaign that is not active or not
 /// there: the offer's, else the list's, else gone.
-pub fn availability(subject: Subject<'_>, now: Timestamp) -> Availability<'_> {
-    let Subject {
+pub fn link_availability(context: LinkContext<'_>, now: Timestamp) -> Availability<'_> {
+    let LinkContext {
         link,
         account,
         list,
         offer,
         campaign,
-    } = subject;
+    } = context;
     let list_fallback = list.and_then(|list| list.fallback_url.as_deref());
-    let or_gone = |url: Option<_>| url.map_or(Availability::Gone, Availability::Fallback);
+    let or_not_found = |url: Option<_>| url.map_or(Availability::NotFound, Availability::Fallback);
     let account_is_active = account.is_some_and(|a| a.status == AccountStatus::Active);
     let expired = link.expires_at.is_some_and(|at| at <= now);
     if link.status == LinkStatus::Deactivated || expired || !account_is_active {
-        return or_gone(list_fallback);
+        return or_not_found(list_fallback);
     }
     let offer_is_active = match (link.offer_id, offer) {
         (None, _) => true,
@@ -54,10 +54,10 @@ pub fn availability(subject: Subject<'_>, now: Timestamp) -> Availability<'_> {
         (Some(_), campaign) => campaign.is_some_and(|c| c.status == CampaignStatus::Active),
     };
     if offer_is_active && campaign_is_active {
-        Availability::Open
+        Availability::Available
     } else {
         let own = offer.and_then(|offer| offer.fallback_url.as_deref());
-        or_gone(own.or(list_fallback))
+        or_not_found(own.or(list_fallback))
     }
 }
 
@@ -67,12 +67,12 @@ mod tests {
 
     use super::*;
     use crate::{
-        bot::Countries,
+        bot::CountryFilter,
         id::{AccountId, CampaignId, LinkKey, ListId, OfferId, ShortId},
         postback::PostbackMode,
         record::{
-            Bound,
-            tests::{list, offer},
+            DefaultParameters,
+            tests::{minimal_list, minimal_offer},
         },
     };
 
@@ -81,28 +81,28 @@ mod tests {
 
     /// `state` lists what is wrong, `fallbacks` who has a fallback URL.
     #[rstest]
-    #[case("", "", Availability::Open)]
-    #[case("", "list offer", Availability::Open)]
-    #[case("not-yet-expired", "", Availability::Open)]
-    #[case("no-offer-bound", "", Availability::Open)]
-    #[case("deactivated", "", Availability::Gone)]
+    #[case("", "", Availability::Available)]
+    #[case("", "list offer", Availability::Available)]
+    #[case("not-yet-expired", "", Availability::Available)]
+    #[case("no-offer-bound", "", Availability::Available)]
+    #[case("deactivated", "", Availability::NotFound)]
     #[case("deactivated", "list offer", Availability::Fallback(LIST))]
-    #[case("expired", "", Availability::Gone)]
+    #[case("expired", "", Availability::NotFound)]
     #[case("expired", "list", Availability::Fallback(LIST))]
-    #[case("suspended", "", Availability::Gone)]
-    #[case("suspended", "offer", Availability::Gone)]
+    #[case("suspended", "", Availability::NotFound)]
+    #[case("suspended", "offer", Availability::NotFound)]
     #[case("suspended", "list", Availability::Fallback(LIST))]
-    #[case("account-missing", "", Availability::Gone)]
-    #[case("paused", "", Availability::Gone)]
+    #[case("account-missing", "", Availability::NotFound)]
+    #[case("paused", "", Availability::NotFound)]
     #[case("paused", "list", Availability::Fallback(LIST))]
     #[case("paused", "list offer", Availability::Fallback(OFFER))]
     #[case("archived", "offer", Availability::Fallback(OFFER))]
     #[case("offer-missing", "list offer", Availability::Fallback(LIST))]
     #[case("paused suspended", "list offer", Availability::Fallback(LIST))]
-    #[case("campaign", "", Availability::Open)]
-    #[case("campaign campaign-draft", "", Availability::Gone)]
+    #[case("campaign", "", Availability::Available)]
+    #[case("campaign campaign-draft", "", Availability::NotFound)]
     #[case("campaign campaign-paused", "list", Availability::Fallback(LIST))]
-    #[case("campaign campaign-missing", "", Availability::Gone)]
+    #[case("campaign campaign-missing", "", Availability::NotFound)]
     fn a_link_leads_somewhere_or_not(
         #[case] state: &str,
         #[case] fallbacks: &str,
@@ -126,7 +126,7 @@ mod tests {
             message_id: None,
             contact_phone: None,
             creative_id: None,
-            bound: Bound::default(),
+            default_parameters: DefaultParameters::default(),
             forward_query: false,
             version: 0,
             status: if is("deactivated") {
@@ -148,7 +148,7 @@ mod tests {
                 AccountStatus::Active
             },
             filters_bots: false,
-            countries: Countries::default(),
+            countries: CountryFilter::default(),
             postbacks: PostbackMode::Open,
             postback_digests: Vec::new(),
             postback_keys: Vec::new(),
@@ -157,7 +157,7 @@ mod tests {
         };
         let list = ListRecord {
             fallback_url: url("list", LIST),
-            ..list()
+            ..minimal_list()
         };
         let offer = OfferRecord {
             fallback_url: url("offer", OFFER),
@@ -166,7 +166,7 @@ mod tests {
                 () if is("archived") => OfferStatus::Archived,
                 () => OfferStatus::Active,
             },
-            ..offer()
+            ..minimal_offer()
         };
         let campaign = CampaignRecord {
             campaign_id: CampaignId::parse("camp_abc123").unwrap(),
@@ -180,13 +180,13 @@ mod tests {
             },
             version: 0,
         };
-        let subject = Subject {
+        let context = LinkContext {
             link: &link,
             account: (!is("account-missing")).then_some(&account),
             list: Some(&list),
             offer: (!is("offer-missing") && link.offer_id.is_some()).then_some(&offer),
             campaign: (!is("campaign-missing")).then_some(&campaign),
         };
-        assert_eq!(availability(subject, now), expected);
+        assert_eq!(link_availability(context, now), expected);
     }
 }

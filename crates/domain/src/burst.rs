@@ -15,16 +15,16 @@ use jiff::{SignedDuration, Timestamp};
 
 /// What a burst is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Burst {
+pub struct BurstRule {
     /// Clicks that make one; 2 or more.
     pub clicks: usize,
     /// The time they are made in.
     pub window: SignedDuration,
 }
 
-impl Burst {
+impl BurstRule {
     /// Which of a person's clicks are in a burst. Their times must ascend.
-    pub fn find(&self, times: &[Timestamp]) -> Vec<bool> {
+    pub fn clicks_in_bursts(&self, times: &[Timestamp]) -> Vec<bool> {
         let mut is_burst = vec![false; times.len()];
         let mut marked_to = 0;
         for first in 0..times.len() {
@@ -48,7 +48,7 @@ mod tests {
 
     use super::*;
 
-    const BURST: Burst = Burst {
+    const BURST: BurstRule = BurstRule {
         clicks: 3,
         window: SignedDuration::from_secs(10),
     };
@@ -72,7 +72,7 @@ mod tests {
         #[case] seconds: &[i64],
         #[case] expected: &[i64],
     ) {
-        let found = BURST.find(&at(seconds));
+        let found = BURST.clicks_in_bursts(&at(seconds));
         let found = seconds.iter().zip(found).filter(|(_, is_burst)| *is_burst);
         let found: Vec<_> = found.map(|(second, _)| *second).collect();
         assert_eq!(found, expected);
@@ -86,7 +86,7 @@ mod tests {
         ) {
             seconds.sort_unstable();
             let times = at(&seconds);
-            let burst = Burst { clicks, ..BURST };
+            let burst = BurstRule { clicks, ..BURST };
             let within = |from: Timestamp, time: &Timestamp| {
                 *time >= from && time.duration_since(from) <= burst.window
             };
@@ -96,7 +96,7 @@ mod tests {
                         && times.iter().filter(|other| within(*from, other)).count() >= clicks
                 })
             }).collect();
-            prop_assert_eq!(burst.find(&times), expected);
+            prop_assert_eq!(burst.clicks_in_bursts(&times), expected);
         }
     }
 }

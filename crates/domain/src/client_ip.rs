@@ -19,7 +19,7 @@ pub enum ProxyHeader {
 pub struct ClientIp {
     pub ip: IpAddr,
     /// A proxy wrote something that is no address, nor that it knows none.
-    pub has_unreadable: bool,
+    pub has_unreadable_entry: bool,
 }
 
 /// The socket's peer, or what trusted proxies say of theirs: the addresses in the header
@@ -38,7 +38,7 @@ pub fn client_ip<'h>(
 ) -> ClientIp {
     let mut client = ClientIp {
         ip: peer.to_canonical(),
-        has_unreadable: false,
+        has_unreadable_entry: false,
     };
     let is_trusted = |ip: IpAddr| trusted.iter().any(|net| net.contains(&ip));
     if !is_trusted(client.ip) {
@@ -49,7 +49,7 @@ pub fn client_ip<'h>(
         match entry {
             Entry::Address(ip) => client.ip = ip.to_canonical(),
             Entry::Nobody => {}
-            Entry::Unreadable => client.has_unreadable = true,
+            Entry::Unreadable => client.has_unreadable_entry = true,
         }
         is_trusted(client.ip)
     };
@@ -227,7 +227,7 @@ mod tests {
             found,
             ClientIp {
                 ip,
-                has_unreadable: false
+                has_unreadable_entry: false
             }
         );
     }
@@ -248,7 +248,7 @@ mod tests {
             found,
             ClientIp {
                 ip,
-                has_unreadable: true
+                has_unreadable_entry: true
             }
         );
     }
@@ -262,7 +262,7 @@ mod tests {
             &[],
         );
         assert_eq!(found.ip.to_string(), "203.0.113.9");
-        assert!(!found.has_unreadable);
+        assert!(!found.has_unreadable_entry);
     }
 
     #[test]
@@ -293,7 +293,7 @@ mod tests {
                 found,
                 ClientIp {
                     ip,
-                    has_unreadable: false
+                    has_unreadable_entry: false
                 },
                 "{believed:?}"
             );

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    click::{InvalidEvent, near},
+    event::{InvalidEvent, check_event_time, check_no_nul, is_false, write_json_line},
     id::{AccountId, CampaignId, ClickId, ConversionId, LinkKey, OfferId, ShortId},
 };
 
@@ -19,7 +19,7 @@ pub const MAX_TXN_ID_BYTES: usize = 255;
 pub const DEFAULT_CURRENCY: &str = "USD";
 /// How long after a click its conversions are credited, where neither offer nor
 /// campaign says so.
-pub const DEFAULT_WINDOW_DAYS: i32 = 90;
+pub const DEFAULT_CLICK_WINDOW_DAYS: i32 = 90;
 
 /// What happened.
 #[derive(
@@ -39,7 +39,7 @@ pub enum EventType {
 
 impl EventType {
     /// What postbacks may name.
-    pub const OF_POSTBACKS: [Self; 7] = [
+    pub const POSTBACK_EVENTS: [Self; 7] = [
         Self::Sale,
         Self::Lead,
         Self::Rebill,
@@ -62,7 +62,7 @@ impl EventType {
     ];
 
     /// What surface B may name.
-    pub const OF_AFFILIATES: [Self; 4] = [Self::Sale, Self::Lead, Self::Signup, Self::Trial];
+    pub const AFFILIATE_EVENTS: [Self; 4] = [Self::Sale, Self::Lead, Self::Signup, Self::Trial];
 
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -78,7 +78,7 @@ impl EventType {
     }
 
     /// One of `allowed` by its name, in either case.
-    pub fn find(name: &str, allowed: &[Self]) -> Option<Self> {
+    pub fn parse(name: &str, allowed: &[Self]) -> Option<Self> {
         let is_named = |event: &&Self| event.as_str().eq_ignore_ascii_case(name);
         allowed.iter().find(is_named).copied()
     }
@@ -99,7 +99,7 @@ impl fmt::Display for EventType {
 /// The way it came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Source {
+pub enum ConversionSource {
     /// `/conv`
     Conv,
     /// `/conv/offer`: needs no click.
@@ -110,7 +110,7 @@ pub enum Source {
     Api,
 }
 
-impl Source {
+impl ConversionSource {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Conv => "conv",
@@ -126,7 +126,7 @@ impl Source {
 pub struct Conversion<'a> {
     /// UUIDv7. Its time is when it was received; it is the idempotency key.
     pub conversion_id: ConversionId,
-    pub source: Source,
+    pub source: ConversionSource,
     pub event: EventType,
     /// Absent where only a click id was sent: the click's account.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -167,22 +167,16 @@ pub struct Conversion<'a> {
     pub user_agent: Option<Cow<'a, str>>,
 }
 
-fn is_false(flag: &bool) -> bool {
-    !flag
-}
-
 impl Conversion<'_> {
     /// Whether a secret came with it. Redirectors of before this was said did not take an
     /// offer's without one.
     pub fn is_authenticated(&self) -> bool {
-        self.authenticated || self.source == Source::Offer
+        self.authenticated || self.source == ConversionSource::Offer
     }
 
     /// Appends the conversion as one line, with its newline.
     pub fn write_line(&self, out: &mut Vec<u8>) {
-        serde_json::to_writer(&mut *out, self)
-            .expect("a conversion has no map keys that fail, and a Vec takes all");
-        out.push(b'\n');
+        write_json_line(self, out);
     }
 }
 
@@ -190,25 +184,28 @@ impl Conversion<'static> {
     /// Reads a line. What passes can be stored: parsing is the only check.
     pub fn parse_line(line: &[u8], now: Timestamp) -> Result<Self, InvalidEvent> {
         let conversion: Self = serde_json::from_slice(line)?;
-        let texts = [
-            &conversion.message_id,
-            &conversion.contact_phone,
-            &conversion.txn_id,
-            &conversion.user_agent,
-        ];
-        let has_nul = |text: &str| text.contains('\0');
-        if texts.into_iter().flatten().any(|text| has_nul(text)) || has_nul(&conversion.currency) {
-            return Err(InvalidEvent::Nul);
-        }
-        near(conversion.conversion_id.time(), now)?;
+        check_no_nul(conversion.texts())?;
+        check_event_time(conversion.conversion_id.time(), now)?;
         Ok(conversion)
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        [
+            &self.message_id,
+            &self.contact_phone,
+            &self.txn_id,
+            &self.user_agent,
+        ]
+        .into_iter()
+        .filter_map(|text| text.as_deref())
+        .chain([&*self.currency])
     }
 }
 
 /// What tells a conversion from another: of those with the same key in one
 /// account, the earliest is stored and the others are not.
 #[derive(Debug, Clone, Copy)]
-pub struct Identity<'a> {
+pub struct DedupeFields<'a> {
     pub event: EventType,
     pub txn_id: Option<&'a str>,
     pub click_id: Option<ClickId>,
@@ -217,7 +214,7 @@ pub struct Identity<'a> {
     pub visitor: &'a str,
 }
 
-impl Identity<'_> {
+impl DedupeFields<'_> {
     /// By `txn_id`; without one by click, or else by link and visitor, who is
     /// another one after a day.
     pub fn dedupe_key(&self) -> String {
@@ -234,9 +231,9 @@ impl Identity<'_> {
 }
 
 /// The keys of all conversions that a transaction can have.
-pub fn dedupe_keys_of_transaction(txn_id: &str) -> impl Iterator<Item = String> {
+pub fn transaction_dedupe_keys(txn_id: &str) -> impl Iterator<Item = String> {
     EventType::ALL.into_iter().map(move |event| {
-        let identity = Identity {
+        let identity = DedupeFields {
             event,
             txn_id: Some(txn_id),
             click_id: None,
@@ -248,7 +245,7 @@ pub fn dedupe_keys_of_transaction(txn_id: &str) -> impl Iterator<Item = String> 
 }
 
 /// A currency by ISO 4217: three letters, in upper case.
-pub fn currency(text: &str) -> Option<String> {
+pub fn parse_currency(text: &str) -> Option<String> {
     let is_code = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_alphabetic());
     is_code.then(|| text.to_ascii_uppercase())
 }
@@ -262,7 +259,7 @@ mod tests {
     fn conversion() -> Conversion<'static> {
         Conversion {
             conversion_id: ConversionId::parse("01a11d5c-1e7b-7123-8123-456789abcdef").unwrap(),
-            source: Source::Conv,
+            source: ConversionSource::Conv,
             event: EventType::Sale,
             account_id: Some(AccountId(1)),
             click_id: None,
@@ -300,7 +297,10 @@ mod tests {
         let mut line = Vec::new();
         conversion.write_line(&mut line);
         let refused = Conversion::parse_line(&line, conversion.conversion_id.time());
-        assert!(matches!(refused, Err(InvalidEvent::Nul)), "{refused:?}");
+        assert!(
+            matches!(refused, Err(InvalidEvent::NulCharacter)),
+            "{refused:?}"
+        );
     }
 
     #[rstest]
@@ -314,7 +314,7 @@ mod tests {
         #[case] expected: &str,
     ) {
         let click_id = ClickId::parse("01a11d5c-1e7b-7123-8123-456789abcdef").ok();
-        let identity = Identity {
+        let identity = DedupeFields {
             event: EventType::Lead,
             txn_id,
             click_id: click_id.filter(|_| has_click),
@@ -331,7 +331,10 @@ mod tests {
     #[case("purchase", None)]
     #[case("", None)]
     fn postbacks_name_events(#[case] name: &str, #[case] expected: Option<EventType>) {
-        assert_eq!(EventType::find(name, &EventType::OF_POSTBACKS), expected);
+        assert_eq!(
+            EventType::parse(name, &EventType::POSTBACK_EVENTS),
+            expected
+        );
     }
 
     #[rstest]
@@ -341,6 +344,6 @@ mod tests {
     #[case("US$", None)]
     #[case("", None)]
     fn a_currency_has_three_letters(#[case] text: &str, #[case] expected: Option<&str>) {
-        assert_eq!(currency(text).as_deref(), expected);
+        assert_eq!(parse_currency(text).as_deref(), expected);
     }
 }

@@ -23,7 +23,7 @@ pub struct Device {
 
 impl Device {
     /// Tries many expressions, so that callers remember what it finds.
-    pub fn of(user_agent: &str) -> Self {
+    pub fn from_user_agent(user_agent: &str) -> Self {
         let parsers = &*PARSERS;
         let os = parsers.os.extract(user_agent).map(|os| os.os.into_owned());
         let browser = parsers.browser.extract(user_agent);
@@ -161,7 +161,7 @@ mod tests {
         #[case] os: &str,
         #[case] browser: &str,
     ) {
-        let device = Device::of(user_agent);
+        let device = Device::from_user_agent(user_agent);
         let found = (
             device.class.unwrap_or_default(),
             device.os.as_deref().unwrap_or_default(),

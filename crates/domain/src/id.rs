@@ -126,7 +126,7 @@ impl ShortId {
 
     /// 7 characters of base62, each equally likely: 3.5e12 ids per domain.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
-        Self(base62(rng, Self::GENERATED_LEN))
+        Self(random_base62(rng, Self::GENERATED_LEN))
     }
 
     pub fn as_str(&self) -> &str {
@@ -157,7 +157,7 @@ impl CampaignId {
     }
 
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
-        Self(format!("camp_{}", base62(rng, Self::GENERATED_LEN)))
+        Self(format!("camp_{}", random_base62(rng, Self::GENERATED_LEN)))
     }
 
     pub fn as_str(&self) -> &str {
@@ -197,7 +197,7 @@ impl LinkCode {
     }
 
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
-        Self(base62(rng, Self::LEN))
+        Self(random_base62(rng, Self::LEN))
     }
 
     pub fn as_str(&self) -> &str {
@@ -210,7 +210,7 @@ impl LinkCode {
 }
 
 /// `len` characters of `[0-9A-Za-z]`, each equally likely.
-pub fn base62(rng: &mut impl CryptoRng, len: usize) -> String {
+pub fn random_base62(rng: &mut impl CryptoRng, len: usize) -> String {
     const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     (0..len)
         .map(|_| char::from(ALPHABET[rng.random_range(0..ALPHABET.len())]))

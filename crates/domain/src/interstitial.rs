@@ -6,21 +6,19 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::record::{ListRecord, OfferRecord};
-
 /// What an offer shows before its destination.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Interstitial {
-    pub mode: Mode,
+    pub mode: InterstitialMode,
     /// The page of `custom`. In every mode, link previews are made of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub page: Option<Page>,
+    pub page: Option<InterstitialPage>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "InterstitialMode")]
-pub enum Mode {
+pub enum InterstitialMode {
     /// The offer's own page.
     Custom,
     /// The page of the list, if it has one.
@@ -31,7 +29,7 @@ pub enum Mode {
 /// The texts of a page. They are texts: nothing in them is HTML.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "InterstitialPage")]
-pub struct Page {
+pub struct InterstitialPage {
     #[schemars(length(min = 1, max = 255))]
     pub title: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,26 +42,6 @@ pub struct Page {
     /// Names and contents of meta tags, at most 20.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub meta_tags: Option<BTreeMap<String, String>>,
-}
-
-/// The page that is shown before the destination, if there is one.
-pub fn shown<'a>(offer: Option<&'a OfferRecord>, list: Option<&'a ListRecord>) -> Option<&'a Page> {
-    let interstitial = offer?.interstitial.as_ref()?;
-    match interstitial.mode {
-        Mode::Custom => interstitial.page.as_ref(),
-        Mode::ListDefault => list?.interstitial.as_ref(),
-        Mode::None => None,
-    }
-}
-
-/// The page whose texts a link preview shows: the offer's own, whether it is
-/// shown to people or not, or else the list's where people see that.
-pub fn previewed<'a>(
-    offer: Option<&'a OfferRecord>,
-    list: Option<&'a ListRecord>,
-) -> Option<&'a Page> {
-    let own = offer.and_then(|offer| offer.interstitial.as_ref()?.page.as_ref());
-    own.or_else(|| shown(offer, list))
 }
 
 /// A meta tag of a page.
@@ -85,10 +63,10 @@ const RESERVED: [&str; 6] = [
     "description",
 ];
 
-impl Page {
+impl InterstitialPage {
     /// The tags that were given, and those of title and description where
     /// they were not.
-    pub fn tags(&self) -> Vec<MetaTag<'_>> {
+    pub fn all_meta_tags(&self) -> Vec<MetaTag<'_>> {
         let given = self.meta_tags.iter().flatten();
         let mut tags: Vec<_> = given
             .filter(|(name, _)| !RESERVED.contains(&name.trim().to_ascii_lowercase().as_str()))
@@ -120,53 +98,15 @@ fn tag<'a>(name: &'a str, content: &'a str) -> MetaTag<'a> {
 
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
-
     use super::*;
-    use crate::record::tests::{list, offer};
 
-    fn page(title: &str) -> Page {
-        Page {
+    fn page(title: &str) -> InterstitialPage {
+        InterstitialPage {
             title: title.to_owned(),
             description: None,
             cta: None,
             meta_tags: None,
         }
-    }
-
-    /// `state` is the offer's mode and whether it has a page of its own,
-    /// `has_page` whether the list has one.
-    #[rstest]
-    #[case("custom page", true, "offer", "offer")]
-    #[case("list_default", true, "list", "list")]
-    #[case("list_default page", true, "list", "offer")]
-    #[case("list_default", false, "", "")]
-    #[case("none", true, "", "")]
-    #[case("none page", true, "", "offer")]
-    #[case("nothing", true, "", "")]
-    #[case("no-offer", true, "", "")]
-    fn the_offers_mode_chooses_the_page(
-        #[case] state: &str,
-        #[case] has_page: bool,
-        #[case] expected: &str,
-        #[case] expected_preview: &str,
-    ) {
-        let is = |word: &str| state.split(' ').any(|w| w == word);
-        let mode = match () {
-            () if is("custom") => Some(Mode::Custom),
-            () if is("list_default") => Some(Mode::ListDefault),
-            () if is("none") => Some(Mode::None),
-            () => None,
-        };
-        let own = is("page").then(|| page("offer"));
-        let mut offer = offer();
-        offer.interstitial = mode.map(|mode| Interstitial { mode, page: own });
-        let mut list = list();
-        list.interstitial = has_page.then(|| page("list"));
-        let offer = (!is("no-offer")).then_some(&offer);
-        let title = |page: Option<&Page>| page.map_or("", |page| &page.title).to_owned();
-        assert_eq!(title(shown(offer, Some(&list))), expected);
-        assert_eq!(title(previewed(offer, Some(&list))), expected_preview);
     }
 
     #[test]
@@ -182,7 +122,7 @@ mod tests {
         ];
         page.meta_tags = Some(tags.map(|(a, b)| (a.to_owned(), b.to_owned())).into());
         let found: Vec<_> = page
-            .tags()
+            .all_meta_tags()
             .iter()
             .map(|tag| format!("{} {}={}", tag.attribute, tag.name, tag.content))
             .collect();

@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-pub mod arrival;
 pub mod attribution;
 pub mod availability;
 pub mod bot;
@@ -9,13 +8,16 @@ pub mod click;
 pub mod client_ip;
 pub mod conversion;
 pub mod device;
+pub mod event;
 pub mod host;
 pub mod id;
 pub mod interstitial;
+pub mod landing;
 pub mod link_path;
 pub mod macros;
 pub mod message;
 pub mod money;
+pub mod partition;
 pub mod postback;
 pub mod query;
 pub mod record;

@@ -92,7 +92,7 @@ pub struct CorrectedPath {
 /// id characters and marks.
 ///
 /// None for what browsers and crawlers ask of every host by themselves.
-pub fn corrected(path: &str) -> Vec<CorrectedPath> {
+pub fn corrected_paths(path: &str) -> Vec<CorrectedPath> {
     if is_asked_of_every_host(path) {
         return Vec::new();
     }
@@ -230,7 +230,7 @@ mod tests {
             let initials = corrections.filter_map(|c| c.as_str().chars().next());
             format!("{} {}", found.path, initials.collect::<String>())
         };
-        let found: Vec<_> = corrected(path).iter().map(show).collect();
+        let found: Vec<_> = corrected_paths(path).iter().map(show).collect();
         found.join(", ")
     }
 
@@ -326,7 +326,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_path_can_be_read(path in ".{0,80}") {
-            for found in corrected(&path) {
+            for found in corrected_paths(&path) {
                 // What was found names itself, and needs no correction.
                 let text = found.path.to_string();
                 prop_assert_eq!(LinkPath::parse(&text), Some(found.path));
@@ -343,7 +343,7 @@ mod tests {
             let expected = LinkPath::Short(ShortId::parse(&id).unwrap());
             let exact = LinkPath::parse(&path) == Some(expected.clone());
             prop_assume!(!is_asked_of_every_host(&path));
-            let found = corrected(&path).into_iter().any(|found| found.path == expected);
+            let found = corrected_paths(&path).into_iter().any(|found| found.path == expected);
             prop_assert!(exact || found, "{}", path);
         }
     }

@@ -8,7 +8,7 @@ use crate::{
 
 /// A piece of a message template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Piece<'a> {
+pub enum MessagePiece<'a> {
     Text(&'a str),
     /// A `{{linkN}}` placeholder, by its name `linkN`.
     Link(&'a str),
@@ -18,7 +18,7 @@ pub enum Piece<'a> {
 
 /// The pieces in their order. Braces that hold no name of `A-Z a-z 0-9 _ .` are
 /// text.
-pub fn pieces(template: &str) -> Vec<Piece<'_>> {
+pub fn parse_pieces(template: &str) -> Vec<MessagePiece<'_>> {
     let mut pieces = Vec::new();
     let mut text_start = 0;
     let mut at = 0;
@@ -30,18 +30,18 @@ pub fn pieces(template: &str) -> Vec<Piece<'_>> {
         };
         if text_start < open {
             let (before, _) = template.split_at(open);
-            pieces.push(Piece::Text(before.split_at(text_start).1));
+            pieces.push(MessagePiece::Text(before.split_at(text_start).1));
         }
         pieces.push(if is_link(name) {
-            Piece::Link(name)
+            MessagePiece::Link(name)
         } else {
-            Piece::Variable(name)
+            MessagePiece::Variable(name)
         });
         at = open + name.len() + 4;
         text_start = at;
     }
     if text_start < template.len() {
-        pieces.push(Piece::Text(template.split_at(text_start).1));
+        pieces.push(MessagePiece::Text(template.split_at(text_start).1));
     }
     pieces
 }
@@ -62,10 +62,10 @@ fn is_link(name: &str) -> bool {
 }
 
 /// The distinct placeholders in the order of their first use.
-pub fn links(template: &str) -> Vec<&str> {
+pub fn link_placeholders(template: &str) -> Vec<&str> {
     let mut links = Vec::new();
-    for piece in pieces(template) {
-        if let Piece::Link(name) = piece
+    for piece in parse_pieces(template) {
+        if let MessagePiece::Link(name) = piece
             && !links.contains(&name)
         {
             links.push(name);
@@ -78,22 +78,22 @@ pub fn links(template: &str) -> Vec<&str> {
 /// links of the texts it shows takes what is behind a URL as a part of it, full stops and
 /// brackets too; and may see none that something stands in front of. A finding for each.
 pub fn lint(template: &str) -> Vec<Finding> {
-    let pieces = pieces(template);
+    let pieces = parse_pieces(template);
     let mut findings = Vec::new();
     for (piece, next) in pieces.iter().zip(pieces.iter().skip(1)) {
         let finding = match (*piece, *next) {
-            (Piece::Link(link), Piece::Link(other)) => Some((
+            (MessagePiece::Link(link), MessagePiece::Link(other)) => Some((
                 "link_behind_link",
                 format!("{{{{{other}}}}} stands right behind {{{{{link}}}}}: they would be one."),
             )),
-            (Piece::Link(link), Piece::Variable(variable)) => Some((
+            (MessagePiece::Link(link), MessagePiece::Variable(variable)) => Some((
                 "variable_behind_link",
                 format!(
                     "{{{{{variable}}}}} stands right behind {{{{{link}}}}}: messengers take its \
                      value into the link."
                 ),
             )),
-            (Piece::Link(link), Piece::Text(text)) => mark(text.chars().next()).map(|mark| {
+            (MessagePiece::Link(link), MessagePiece::Text(text)) => mark(text.chars().next()).map(|mark| {
                 (
                     "mark_behind_link",
                     format!(
@@ -102,14 +102,14 @@ pub fn lint(template: &str) -> Vec<Finding> {
                     ),
                 )
             }),
-            (Piece::Variable(variable), Piece::Link(link)) => Some((
+            (MessagePiece::Variable(variable), MessagePiece::Link(link)) => Some((
                 "variable_before_link",
                 format!(
                     "{{{{{variable}}}}} stands right before {{{{{link}}}}}: messengers may see no \
                      link in it."
                 ),
             )),
-            (Piece::Text(text), Piece::Link(link)) => {
+            (MessagePiece::Text(text), MessagePiece::Link(link)) => {
                 let mark = mark(text.chars().next_back());
                 mark.filter(|mark| !OPENING.contains(mark)).map(|mark| {
                     (
@@ -142,7 +142,7 @@ fn mark(neighbour: Option<char>) -> Option<char> {
 /// What a message will take, before anything is filled in (seed
 /// create-creative).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Estimate {
+pub struct SizeEstimate {
     pub character_count: usize,
     pub segment_count: usize,
     pub encoding: Encoding,
@@ -155,29 +155,29 @@ const OVERHEAD_CHARACTERS: usize = 34;
 
 /// Every placeholder as 23 characters and all else as it stands, plus 34; one
 /// segment while it fits into one, else a segment for each begun part.
-pub fn estimate(template: &str) -> Estimate {
-    let pieces = pieces(template);
+pub fn estimate_size(template: &str) -> SizeEstimate {
+    let pieces = parse_pieces(template);
     let without_links: String = pieces
         .iter()
         .map(|piece| match piece {
-            Piece::Text(text) => (*text).to_owned(),
-            Piece::Variable(name) => format!("{{{{{name}}}}}"),
-            Piece::Link(_) => String::new(),
+            MessagePiece::Text(text) => (*text).to_owned(),
+            MessagePiece::Variable(name) => format!("{{{{{name}}}}}"),
+            MessagePiece::Link(_) => String::new(),
         })
         .collect();
     let n_links = pieces
         .iter()
-        .filter(|piece| matches!(piece, Piece::Link(_)))
+        .filter(|piece| matches!(piece, MessagePiece::Link(_)))
         .count();
     let encoding = sms::encoding(&without_links);
     let character_count =
         sms::length(&without_links, encoding) + n_links * LINK_CHARACTERS + OVERHEAD_CHARACTERS;
-    Estimate {
+    SizeEstimate {
         character_count,
-        segment_count: if character_count <= encoding.single() {
+        segment_count: if character_count <= encoding.single_segment_units() {
             1
         } else {
-            character_count.div_ceil(encoding.part())
+            character_count.div_ceil(encoding.joined_segment_units())
         },
         encoding,
     }
@@ -185,16 +185,16 @@ pub fn estimate(template: &str) -> Estimate {
 
 /// The texts put before and behind every message.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Frame<'a> {
+pub struct MessageFrame<'a> {
     pub prepend: Option<&'a str>,
     pub append: Option<&'a str>,
 }
 
-impl Frame<'_> {
+impl MessageFrame<'_> {
     /// The template with what is put around it. A blank goes between if there
     /// is none, so that a link stays one: a space in front, a line break
     /// behind.
-    pub fn around(self, template: &str) -> String {
+    pub fn wrap(self, template: &str) -> String {
         let mut framed = String::with_capacity(template.len() + 64);
         if let Some(prepend) = self.prepend.filter(|text| !text.is_empty()) {
             framed.push_str(prepend);
@@ -218,16 +218,16 @@ impl Frame<'_> {
 /// The text of a message: each piece filled once, and what is filled in not
 /// read again. The name of the first variable without a value is the error.
 pub fn render<'a, 'v>(
-    pieces: &[Piece<'a>],
+    pieces: &[MessagePiece<'a>],
     link: impl Fn(&str) -> &'v str,
     variable: impl Fn(&str) -> Option<&'v str>,
 ) -> Result<String, &'a str> {
     let mut text = String::with_capacity(256);
     for piece in pieces {
         text.push_str(match *piece {
-            Piece::Text(text) => text,
-            Piece::Link(name) => link(name),
-            Piece::Variable(name) => variable(name).ok_or(name)?,
+            MessagePiece::Text(text) => text,
+            MessagePiece::Link(name) => link(name),
+            MessagePiece::Variable(name) => variable(name).ok_or(name)?,
         });
     }
     Ok(text)
@@ -241,12 +241,12 @@ mod tests {
     use super::*;
 
     fn shown(template: &str) -> String {
-        let show = |piece: &Piece<'_>| match piece {
-            Piece::Text(text) => (*text).to_owned(),
-            Piece::Link(name) => format!("<{name}>"),
-            Piece::Variable(name) => format!("[{name}]"),
+        let show = |piece: &MessagePiece<'_>| match piece {
+            MessagePiece::Text(text) => (*text).to_owned(),
+            MessagePiece::Link(name) => format!("<{name}>"),
+            MessagePiece::Variable(name) => format!("[{name}]"),
         };
-        pieces(template).iter().map(show).collect()
+        parse_pieces(template).iter().map(show).collect()
     }
 
     #[rstest]
@@ -279,7 +279,7 @@ mod tests {
         #[case] character_count: usize,
         #[case] segment_count: usize,
     ) {
-        let estimate = estimate(template);
+        let estimate = estimate_size(template);
         assert_eq!(estimate.character_count, character_count);
         assert_eq!(estimate.segment_count, segment_count);
     }
@@ -300,7 +300,7 @@ mod tests {
         #[case] character_count: usize,
         #[case] segment_count: usize,
     ) {
-        let estimate = estimate(&format!("{}{{{{link1}}}}", unit.repeat(n)));
+        let estimate = estimate_size(&format!("{}{{{{link1}}}}", unit.repeat(n)));
         assert_eq!(estimate.character_count, character_count);
         assert_eq!(estimate.segment_count, segment_count);
     }
@@ -317,12 +317,12 @@ mod tests {
         #[case] template: &str,
         #[case] expected: &str,
     ) {
-        assert_eq!(Frame { prepend, append }.around(template), expected);
+        assert_eq!(MessageFrame { prepend, append }.wrap(template), expected);
     }
 
     #[test]
     fn what_is_filled_in_is_not_read_again() {
-        let pieces = pieces("{{a}} {{link1}}");
+        let pieces = parse_pieces("{{a}} {{link1}}");
         let text = render(&pieces, |_| "{{a}}", |_| Some("{{link1}}"));
         assert_eq!(text.as_deref(), Ok("{{link1}} {{a}}"));
         assert_eq!(render(&pieces, |_| "", |_| None), Err("a"));
@@ -373,11 +373,11 @@ mod tests {
     proptest! {
         #[test]
         fn pieces_are_the_whole_template(template in "[{}a-c1. link]{0,40}") {
-            let joined: String = pieces(&template)
+            let joined: String = parse_pieces(&template)
                 .iter()
                 .map(|piece| match piece {
-                    Piece::Text(text) => (*text).to_owned(),
-                    Piece::Link(name) | Piece::Variable(name) => format!("{{{{{name}}}}}"),
+                    MessagePiece::Text(text) => (*text).to_owned(),
+                    MessagePiece::Link(name) | MessagePiece::Variable(name) => format!("{{{{{name}}}}}"),
                 })
                 .collect();
             prop_assert_eq!(joined, template);
@@ -385,15 +385,15 @@ mod tests {
 
         #[test]
         fn segments_hold_what_they_say(text in "\\PC{0,400}") {
-            let size = sms::size(&text);
+            let size = sms::measure(&text);
             let capacity = match size.segments {
-                1 => size.encoding.single(),
-                n => n * size.encoding.part(),
+                1 => size.encoding.single_segment_units(),
+                n => n * size.encoding.joined_segment_units(),
             };
             prop_assert!(size.length <= capacity);
             // No more than one unit is lost at the end of each segment.
             let lost = size.segments - 1;
-            let fewer = size.segments.saturating_sub(1) * size.encoding.part();
+            let fewer = size.segments.saturating_sub(1) * size.encoding.joined_segment_units();
             prop_assert!(size.segments == 1 || size.length + lost > fewer);
         }
     }

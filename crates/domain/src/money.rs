@@ -23,7 +23,7 @@ pub fn parse(text: &str, max_decimals: usize) -> Option<Decimal> {
 }
 
 /// With at least 2 decimals, as in 12.50.
-pub fn text(amount: Decimal) -> String {
+pub fn format(amount: Decimal) -> String {
     let mut amount = amount.normalize();
     if amount.scale() < 2 {
         amount.rescale(2);
@@ -56,7 +56,7 @@ mod tests {
     #[case("1,5", None)]
     #[case("٣", None)]
     fn money_is_decimal(#[case] given: &str, #[case] expected: Option<&str>) {
-        let found = parse(given, PAYOUT_DECIMALS).map(text);
+        let found = parse(given, PAYOUT_DECIMALS).map(format);
         assert_eq!(found.as_deref(), expected);
     }
 
@@ -66,7 +66,7 @@ mod tests {
     #[case("1e400", None)]
     #[case("Infinity", None)]
     fn revenue_has_more_decimals(#[case] given: &str, #[case] expected: Option<&str>) {
-        let found = parse(given, REVENUE_DECIMALS).map(text);
+        let found = parse(given, REVENUE_DECIMALS).map(format);
         assert_eq!(found.as_deref(), expected);
     }
 }

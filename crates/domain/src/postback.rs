@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 use url::form_urlencoded;
 
 use crate::{
-    click::near,
-    conversion::{DEFAULT_CURRENCY, EventType, MAX_TXN_ID_BYTES, currency},
+    conversion::{DEFAULT_CURRENCY, EventType, MAX_TXN_ID_BYTES, parse_currency},
+    event::check_event_time,
     id::{ClickId, InvalidId, LinkCode, OfferId, ShortId},
     money::{self, REVENUE_DECIMALS},
 };
@@ -20,7 +20,7 @@ const MAX_MESSAGE_ID: usize = 255;
 
 /// Why a postback is not recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum Refused {
+pub enum PostbackError {
     #[error("Neither link_id nor click_id was sent.")]
     MissingLinkId,
     #[error("There is no such link at this host.")]
@@ -66,7 +66,7 @@ pub enum Refused {
     Unavailable,
 }
 
-impl Refused {
+impl PostbackError {
     /// All of them: each names the next one, so that none can be left out.
     pub fn all() -> impl Iterator<Item = Self> {
         let next = |refused: &Self| {
@@ -97,7 +97,7 @@ impl Refused {
     }
 
     /// Status and code.
-    pub const fn row(self) -> (u16, &'static str) {
+    pub const fn status_and_code(self) -> (u16, &'static str) {
         match self {
             Self::MissingLinkId => (400, "missing_link_id"),
             Self::LinkNotFound => (404, "link_not_found"),
@@ -185,24 +185,26 @@ pub fn signed_text(pixel_link_id: Option<&str>, query: &str) -> String {
 /// Names and values, from the query first. The first of a name counts; an empty
 /// value is none.
 #[derive(Debug, Default)]
-pub struct Parameters<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+pub struct PostbackParameters<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
-impl<'a> Parameters<'a> {
+impl<'a> PostbackParameters<'a> {
     /// Adds what a query or a form says.
     pub fn add_form(&mut self, raw: &'a [u8]) {
         self.0.extend(form_urlencoded::parse(raw));
     }
 
     /// Adds the members of a JSON object. A number is taken as it is written.
-    pub fn add_json(&mut self, body: &'a [u8]) -> Result<(), Refused> {
+    pub fn add_json(&mut self, body: &'a [u8]) -> Result<(), PostbackError> {
         let members: std::collections::BTreeMap<String, &'a RawValue> =
-            serde_json::from_slice(body).map_err(|_| Refused::InvalidBody)?;
+            serde_json::from_slice(body).map_err(|_| PostbackError::InvalidBody)?;
         for (name, value) in members {
             let value = value.get();
             let value = match value.as_bytes().first() {
-                Some(b'"') => serde_json::from_str(value).map_err(|_| Refused::InvalidBody)?,
+                Some(b'"') => {
+                    serde_json::from_str(value).map_err(|_| PostbackError::InvalidBody)?
+                }
                 Some(b'n') => continue,
-                Some(b'{' | b'[') => return Err(Refused::InvalidBody),
+                Some(b'{' | b'[') => return Err(PostbackError::InvalidBody),
                 _ => value.to_owned(),
             };
             self.0.push((name.into(), value.into()));
@@ -218,13 +220,13 @@ impl<'a> Parameters<'a> {
 
 /// A link by the name that it has in postbacks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LinkName {
+pub enum LinkRef {
     Short(ShortId),
     /// `lnk_...`
     Code(LinkCode),
 }
 
-impl LinkName {
+impl LinkRef {
     pub fn parse(text: &str) -> Result<Self, InvalidId> {
         match LinkCode::parse_link_id(text) {
             Ok(code) => Ok(Self::Code(code)),
@@ -235,58 +237,62 @@ impl LinkName {
 
 /// What is said of a conversion, whatever it is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Details {
+pub struct ConversionDetails {
     pub event: EventType,
     pub revenue: Option<Decimal>,
     pub currency: String,
     pub txn_id: Option<String>,
 }
 
-impl Details {
-    pub fn read(parameters: &Parameters<'_>) -> Result<Self, Refused> {
+impl ConversionDetails {
+    pub fn from_parameters(parameters: &PostbackParameters<'_>) -> Result<Self, PostbackError> {
         let event = parameters
             .get("event")
             .map_or(Ok(EventType::Sale), |name| {
-                EventType::find(name, &EventType::OF_POSTBACKS).ok_or(Refused::InvalidEvent)
+                EventType::parse(name, &EventType::POSTBACK_EVENTS)
+                    .ok_or(PostbackError::InvalidEvent)
             })?;
         let revenue = parameters
             .get("revenue")
-            .map(|text| money::parse(text, REVENUE_DECIMALS).ok_or(Refused::InvalidRevenue));
+            .map(|text| money::parse(text, REVENUE_DECIMALS).ok_or(PostbackError::InvalidRevenue));
         let currency = parameters
             .get("currency")
-            .map_or(Some(DEFAULT_CURRENCY.to_owned()), currency);
+            .map_or(Some(DEFAULT_CURRENCY.to_owned()), parse_currency);
         let txn_id = parameters.get("txn_id");
         Ok(Self {
             event,
             revenue: revenue.transpose()?,
-            currency: currency.ok_or(Refused::InvalidCurrency)?,
-            txn_id: bounded(txn_id, MAX_TXN_ID_BYTES).ok_or(Refused::InvalidTxnId)?,
+            currency: currency.ok_or(PostbackError::InvalidCurrency)?,
+            txn_id: bounded(txn_id, MAX_TXN_ID_BYTES).ok_or(PostbackError::InvalidTxnId)?,
         })
     }
 }
 
 /// What `/conv` is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OfLink {
-    pub link: Option<LinkName>,
+pub struct LinkPostback {
+    pub link: Option<LinkRef>,
     pub click_id: Option<ClickId>,
-    pub details: Details,
+    pub details: ConversionDetails,
 }
 
-impl OfLink {
-    pub fn read(parameters: &Parameters<'_>, now: Timestamp) -> Result<Self, Refused> {
+impl LinkPostback {
+    pub fn from_parameters(
+        parameters: &PostbackParameters<'_>,
+        now: Timestamp,
+    ) -> Result<Self, PostbackError> {
         let (link, click) = (parameters.get("link_id"), parameters.get("click_id"));
         if link.is_none() && click.is_none() {
-            return Err(Refused::MissingLinkId);
+            return Err(PostbackError::MissingLinkId);
         }
-        let details = Details::read(parameters)?;
+        let details = ConversionDetails::from_parameters(parameters)?;
         let click_id = click.map(|text| {
             let id = ClickId::parse(&text.to_ascii_lowercase());
             id.ok()
-                .filter(|id| near(id.time(), now).is_ok())
-                .ok_or(Refused::InvalidClickId)
+                .filter(|id| check_event_time(id.time(), now).is_ok())
+                .ok_or(PostbackError::InvalidClickId)
         });
-        let link = link.map(|text| LinkName::parse(text).map_err(|_| Refused::LinkNotFound));
+        let link = link.map(|text| LinkRef::parse(text).map_err(|_| PostbackError::LinkNotFound));
         Ok(Self {
             link: link.transpose()?,
             click_id: click_id.transpose()?,
@@ -297,28 +303,30 @@ impl OfLink {
 
 /// What `/conv/offer` is of, once its secret has been compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OfOffer {
+pub struct OfferPostback {
     pub message_id: Option<String>,
-    pub details: Details,
+    pub details: ConversionDetails,
 }
 
-impl OfOffer {
+impl OfferPostback {
     /// The offer that is named.
-    pub fn offer_id(parameters: &Parameters<'_>) -> Result<OfferId, Refused> {
-        let text = parameters.get("offer_id").ok_or(Refused::MissingOfferId)?;
-        OfferId::parse(text).map_err(|_| Refused::OfferNotFound)
+    pub fn offer_id(parameters: &PostbackParameters<'_>) -> Result<OfferId, PostbackError> {
+        let text = parameters
+            .get("offer_id")
+            .ok_or(PostbackError::MissingOfferId)?;
+        OfferId::parse(text).map_err(|_| PostbackError::OfferNotFound)
     }
 
-    pub fn read(parameters: &Parameters<'_>) -> Result<Self, Refused> {
+    pub fn from_parameters(parameters: &PostbackParameters<'_>) -> Result<Self, PostbackError> {
         let message_id = parameters.get("message_id");
         let is_short = message_id.is_none_or(|id| id.chars().count() <= MAX_MESSAGE_ID);
         let message_id = bounded(message_id, usize::MAX).filter(|_| is_short);
-        let details = Details::read(parameters)?;
+        let details = ConversionDetails::from_parameters(parameters)?;
         if details.txn_id.is_none() {
-            return Err(Refused::MissingTxnId);
+            return Err(PostbackError::MissingTxnId);
         }
         Ok(Self {
-            message_id: message_id.ok_or(Refused::InvalidMessageId)?,
+            message_id: message_id.ok_or(PostbackError::InvalidMessageId)?,
             details,
         })
     }
@@ -345,36 +353,39 @@ mod tests {
         ClickId::parse(CLICK).unwrap().time()
     }
 
-    fn of_link(query: &str) -> Result<OfLink, Refused> {
-        let mut parameters = Parameters::default();
+    fn of_link(query: &str) -> Result<LinkPostback, PostbackError> {
+        let mut parameters = PostbackParameters::default();
         parameters.add_form(query.as_bytes());
-        OfLink::read(&parameters, now())
+        LinkPostback::from_parameters(&parameters, now())
     }
 
     #[rstest]
-    #[case("", Refused::MissingLinkId)]
-    #[case("link_id=&revenue=1", Refused::MissingLinkId)]
-    #[case("link_id=Ab3kX9q&event=purchase", Refused::InvalidEvent)]
-    #[case("link_id=Ab3kX9q&event=trial", Refused::InvalidEvent)]
-    #[case("link_id=Ab3kX9q&revenue=NaN", Refused::InvalidRevenue)]
-    #[case("link_id=Ab3kX9q&revenue=1e400", Refused::InvalidRevenue)]
-    #[case("link_id=Ab3kX9q&revenue=-1", Refused::InvalidRevenue)]
-    #[case("link_id=Ab3kX9q&revenue=1,50", Refused::InvalidRevenue)]
-    #[case("link_id=Ab3kX9q&revenue=%7Bpayout%7D", Refused::InvalidRevenue)]
-    #[case("link_id=Ab3kX9q&currency=dollars", Refused::InvalidCurrency)]
-    #[case("link_id=Ab3kX9q&txn_id=a%00b", Refused::InvalidTxnId)]
-    #[case("link_id=../etc", Refused::LinkNotFound)]
-    #[case("click_id=%7Bclick_id%7D", Refused::InvalidClickId)]
+    #[case("", PostbackError::MissingLinkId)]
+    #[case("link_id=&revenue=1", PostbackError::MissingLinkId)]
+    #[case("link_id=Ab3kX9q&event=purchase", PostbackError::InvalidEvent)]
+    #[case("link_id=Ab3kX9q&event=trial", PostbackError::InvalidEvent)]
+    #[case("link_id=Ab3kX9q&revenue=NaN", PostbackError::InvalidRevenue)]
+    #[case("link_id=Ab3kX9q&revenue=1e400", PostbackError::InvalidRevenue)]
+    #[case("link_id=Ab3kX9q&revenue=-1", PostbackError::InvalidRevenue)]
+    #[case("link_id=Ab3kX9q&revenue=1,50", PostbackError::InvalidRevenue)]
+    #[case("link_id=Ab3kX9q&revenue=%7Bpayout%7D", PostbackError::InvalidRevenue)]
+    #[case("link_id=Ab3kX9q&currency=dollars", PostbackError::InvalidCurrency)]
+    #[case("link_id=Ab3kX9q&txn_id=a%00b", PostbackError::InvalidTxnId)]
+    #[case("link_id=../etc", PostbackError::LinkNotFound)]
+    #[case("click_id=%7Bclick_id%7D", PostbackError::InvalidClickId)]
     #[case(
         "click_id=a1b2c3d4-e5f6-4890-abcd-ef1234567890",
-        Refused::InvalidClickId
+        PostbackError::InvalidClickId
     )]
     // Of the year 10889.
     #[case(
         "click_id=ffffffff-ffff-7fff-8fff-ffffffffffff",
-        Refused::InvalidClickId
+        PostbackError::InvalidClickId
     )]
-    fn what_is_wrong_with_a_postback_has_a_code(#[case] query: &str, #[case] expected: Refused) {
+    fn what_is_wrong_with_a_postback_has_a_code(
+        #[case] query: &str,
+        #[case] expected: PostbackError,
+    ) {
         assert_eq!(of_link(query), Err(expected));
     }
 
@@ -385,9 +396,9 @@ mod tests {
              &txn_id=order%201&txn_id=other"
         );
         let found = of_link(&query).unwrap();
-        assert_eq!(found.link, LinkName::parse("Ab3kX9q").ok());
+        assert_eq!(found.link, LinkRef::parse("Ab3kX9q").ok());
         assert_eq!(found.click_id, ClickId::parse(CLICK).ok());
-        let expected = Details {
+        let expected = ConversionDetails {
             event: EventType::Lead,
             revenue: Some("12.5".parse().unwrap()),
             currency: "EUR".into(),
@@ -395,7 +406,7 @@ mod tests {
         };
         assert_eq!(found.details, expected);
         let found = of_link("link_id=lnk_x7kQ2mNp").unwrap();
-        assert!(matches!(found.link, Some(LinkName::Code(_))), "{found:?}");
+        assert!(matches!(found.link, Some(LinkRef::Code(_))), "{found:?}");
         assert_eq!(found.details.event, EventType::Sale);
         assert_eq!(found.details.currency, "USD");
     }
@@ -425,23 +436,26 @@ mod tests {
     fn a_transaction_ends_at_255_bytes() {
         let with = |n: usize| of_link(&format!("link_id=Ab3kX9q&txn_id={}", "x".repeat(n)));
         assert!(with(255).is_ok());
-        assert_eq!(with(256), Err(Refused::InvalidTxnId));
-        assert_eq!(with(10_240), Err(Refused::InvalidTxnId));
+        assert_eq!(with(256), Err(PostbackError::InvalidTxnId));
+        assert_eq!(with(10_240), Err(PostbackError::InvalidTxnId));
     }
 
     #[rstest]
     #[case(r#"{"link_id": "Ab3kX9q", "revenue": 12.50, "txn_id": null}"#, None)]
     #[case(
         r#"{"link_id": "Ab3kX9q", "revenue": 1e400}"#,
-        Some(Refused::InvalidRevenue)
+        Some(PostbackError::InvalidRevenue)
     )]
-    #[case(r#"{"link_id": {"a": 1}}"#, Some(Refused::InvalidBody))]
-    #[case("[]", Some(Refused::InvalidBody))]
-    #[case("{", Some(Refused::InvalidBody))]
-    fn a_json_body_is_as_good_as_a_form(#[case] body: &str, #[case] expected: Option<Refused>) {
-        let mut parameters = Parameters::default();
+    #[case(r#"{"link_id": {"a": 1}}"#, Some(PostbackError::InvalidBody))]
+    #[case("[]", Some(PostbackError::InvalidBody))]
+    #[case("{", Some(PostbackError::InvalidBody))]
+    fn a_json_body_is_as_good_as_a_form(
+        #[case] body: &str,
+        #[case] expected: Option<PostbackError>,
+    ) {
+        let mut parameters = PostbackParameters::default();
         let read = parameters.add_json(body.as_bytes());
-        let found = read.and_then(|()| OfLink::read(&parameters, now()));
+        let found = read.and_then(|()| LinkPostback::from_parameters(&parameters, now()));
         assert_eq!(found.as_ref().err().copied(), expected);
         if let Ok(found) = found {
             assert_eq!(
@@ -454,16 +468,20 @@ mod tests {
     #[test]
     fn an_offers_postback_needs_a_transaction() {
         let read = |query: &str| {
-            let mut parameters = Parameters::default();
+            let mut parameters = PostbackParameters::default();
             parameters.add_form(query.as_bytes());
-            OfOffer::offer_id(&parameters).and_then(|_| OfOffer::read(&parameters))
+            OfferPostback::offer_id(&parameters)
+                .and_then(|_| OfferPostback::from_parameters(&parameters))
         };
         let offer = "offer_id=6789abcd1234ef5678901234";
-        assert_eq!(read("txn_id=1"), Err(Refused::MissingOfferId));
-        assert_eq!(read("offer_id=1&txn_id=1"), Err(Refused::OfferNotFound));
-        assert_eq!(read(offer), Err(Refused::MissingTxnId));
+        assert_eq!(read("txn_id=1"), Err(PostbackError::MissingOfferId));
+        assert_eq!(
+            read("offer_id=1&txn_id=1"),
+            Err(PostbackError::OfferNotFound)
+        );
+        assert_eq!(read(offer), Err(PostbackError::MissingTxnId));
         let long = format!("{offer}&txn_id=1&message_id={}", "x".repeat(256));
-        assert_eq!(read(&long), Err(Refused::InvalidMessageId));
+        assert_eq!(read(&long), Err(PostbackError::InvalidMessageId));
         let found = read(&format!("{offer}&txn_id=1&message_id=m-1")).unwrap();
         assert_eq!(found.message_id.as_deref(), Some("m-1"));
     }

@@ -1,7 +1,7 @@
 //! What of a click's query is read.
 //!
 //! A query is whatever a sender or a stranger put behind the link, so it is
-//! bounded before anything looks at it: over [`MAX_QUERY_BYTES`] or
+//! truncate_to_limits before anything looks at it: over [`MAX_QUERY_BYTES`] or
 //! [`MAX_QUERY_KEYS`] the rest is ignored and the redirect still works.
 
 use std::borrow::Cow;
@@ -15,7 +15,7 @@ pub const MAX_QUERY_BYTES: usize = 4096;
 pub const MAX_QUERY_KEYS: usize = 100;
 
 /// The longest prefix of whole `key=value` pairs within both limits.
-pub fn bounded(raw: &str) -> &str {
+pub fn truncate_to_limits(raw: &str) -> &str {
     let mut end = 0;
     let mut start = 0;
     for _ in 0..MAX_QUERY_KEYS {
@@ -49,18 +49,18 @@ pub struct ClickQuery<'a> {
 }
 
 impl<'a> ClickQuery<'a> {
-    /// Reads the [`bounded`] part of a raw query.
+    /// Reads the [`truncate_to_limits`] part of a raw query.
     pub fn parse(raw: &'a str) -> Self {
         let mut query = Self::default();
         let mut seen = [false; 8];
-        for (key, value) in form_urlencoded::parse(bounded(raw).as_bytes()) {
+        for (key, value) in form_urlencoded::parse(truncate_to_limits(raw).as_bytes()) {
             let Some(index) = Self::index(&key) else {
                 continue;
             };
             if std::mem::replace(&mut seen[index], true) || value.is_empty() {
                 continue;
             }
-            *query.slot(index) = Some(without_nul(value));
+            *query.slot(index) = Some(replace_nul(value));
         }
         query
     }
@@ -90,7 +90,7 @@ impl<'a> ClickQuery<'a> {
 }
 
 /// Postgres text holds every character but U+0000.
-pub fn without_nul(text: Cow<'_, str>) -> Cow<'_, str> {
+pub fn replace_nul(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.contains('\0') {
         Cow::Owned(text.replace('\0', "\u{fffd}"))
     } else {
@@ -140,14 +140,14 @@ mod tests {
     #[test]
     fn a_query_over_4_kib_is_cut_at_a_pair() {
         let long = format!("sub1=a&filler={}&sub2=b", "x".repeat(MAX_QUERY_BYTES));
-        assert_eq!(bounded(&long), "sub1=a");
+        assert_eq!(truncate_to_limits(&long), "sub1=a");
         let query = ClickQuery::parse(&long);
         assert_eq!(query.subs[0].as_deref(), Some("a"));
         assert_eq!(query.subs[1], None);
 
         let exact = format!("sub1={}", "x".repeat(MAX_QUERY_BYTES - 5));
-        assert_eq!(bounded(&exact), exact);
-        assert_eq!(bounded(&format!("{exact}x")), "");
+        assert_eq!(truncate_to_limits(&exact), exact);
+        assert_eq!(truncate_to_limits(&format!("{exact}x")), "");
     }
 
     #[test]
@@ -157,6 +157,6 @@ mod tests {
         assert_eq!(ClickQuery::parse(&query).subs[0].as_deref(), Some("in"));
         let query = format!("{}&sub1=out", filler(100));
         assert_eq!(ClickQuery::parse(&query).subs[0], None);
-        assert_eq!(bounded(&query), filler(100));
+        assert_eq!(truncate_to_limits(&query), filler(100));
     }
 }

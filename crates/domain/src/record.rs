@@ -7,12 +7,12 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    bot::Countries,
+    bot::CountryFilter,
     id::{
         AccountId, CampaignId, CreativeId, LinkCode, LinkKey, ListId, OfferId, ShortId,
         TrackerToken,
     },
-    interstitial::{Interstitial, Page},
+    interstitial::{Interstitial, InterstitialPage},
     postback::{PostbackMode, SigningKey},
 };
 
@@ -126,7 +126,7 @@ impl ChannelMessage {
 /// A record that has changed, as the origin tells a redirector that lost the
 /// channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Change {
+pub struct RecordChange {
     /// Unique; says nothing of the order.
     pub id: i64,
     pub record_key: String,
@@ -142,7 +142,7 @@ pub struct LinkRecord {
     pub link_id: ShortId,
     /// Where a partnership link's second hop goes; other links have one hop.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub tracker: Option<Tracker>,
+    pub tracker: Option<TrackerUrl>,
     /// A campaign link's second name; either of them has one hop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<CodeUrl>,
@@ -163,8 +163,8 @@ pub struct LinkRecord {
     pub contact_phone: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub creative_id: Option<CreativeId>,
-    #[serde(default)]
-    pub bound: Bound,
+    #[serde(default, rename = "bound")]
+    pub default_parameters: DefaultParameters,
     /// The click's query goes on to the destination.
     #[serde(default)]
     pub forward_query: bool,
@@ -178,7 +178,7 @@ pub struct LinkRecord {
 
 impl LinkRecord {
     /// Every name that the link is stored under.
-    pub fn keys(&self) -> Vec<RecordKey> {
+    pub fn record_keys(&self) -> Vec<RecordKey> {
         let keys = [Some(self.short_key()), self.tracker_key(), self.code_key()];
         keys.into_iter().flatten().collect()
     }
@@ -203,13 +203,13 @@ impl LinkRecord {
 
 /// The click tracker URL of a link: `https://<host>/c/<token>`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tracker {
+pub struct TrackerUrl {
     /// Normalised.
     pub host: String,
     pub token: TrackerToken,
 }
 
-impl fmt::Display for Tracker {
+impl fmt::Display for TrackerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "https://{}/c/{}", self.host, self.token)
     }
@@ -232,7 +232,7 @@ impl fmt::Display for CodeUrl {
 /// Defaults for the parameters of a click, bound to its link.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Bound {
+pub struct DefaultParameters {
     pub subs: [Option<String>; 5],
     pub source: Option<String>,
     pub creative: Option<String>,
@@ -323,7 +323,7 @@ pub struct ListRecord {
     pub fallback_url: Option<String>,
     /// The page of offers whose mode is `list_default`.
     #[serde(deserialize_with = "Option::deserialize")]
-    pub interstitial: Option<Page>,
+    pub interstitial: Option<InterstitialPage>,
     #[serde(default)]
     pub version: i64,
 }
@@ -334,7 +334,7 @@ pub struct AccountRecord {
     pub status: AccountStatus,
     /// Suspected bots see the preview page, where the offer says nothing.
     pub filters_bots: bool,
-    pub countries: Countries,
+    pub countries: CountryFilter,
     /// What postbacks must prove that name a link or a click.
     #[serde(default)]
     pub postbacks: PostbackMode,
@@ -395,7 +395,7 @@ pub(crate) mod tests {
     }
 
     /// An active offer with nothing that is optional.
-    pub fn offer() -> OfferRecord {
+    pub fn minimal_offer() -> OfferRecord {
         OfferRecord {
             offer_id: OfferId::parse("6789abcd1234ef5678901234").unwrap(),
             account_id: AccountId(1),
@@ -415,7 +415,7 @@ pub(crate) mod tests {
     }
 
     /// A list with nothing that is optional.
-    pub fn list() -> ListRecord {
+    pub fn minimal_list() -> ListRecord {
         ListRecord {
             list_id: ListId(42),
             account_id: AccountId(1),

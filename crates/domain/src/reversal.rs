@@ -14,7 +14,7 @@ use crate::id::ConversionId;
 
 /// A conversion of a transaction, or a reversal of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entry<'a> {
+pub struct TransactionEntry<'a> {
     pub conversion_id: ConversionId,
     pub is_reversal: bool,
     pub authenticated: bool,
@@ -26,8 +26,10 @@ pub struct Entry<'a> {
 }
 
 /// What is subtracted for each reversal of one transaction that came without a secret.
-pub fn counted_amounts(entries: &[Entry<'_>]) -> BTreeMap<ConversionId, Decimal> {
-    let is_limited = |entry: &&Entry<'_>| entry.is_reversal && !entry.authenticated;
+pub fn counted_reversal_amounts(
+    entries: &[TransactionEntry<'_>],
+) -> BTreeMap<ConversionId, Decimal> {
+    let is_limited = |entry: &&TransactionEntry<'_>| entry.is_reversal && !entry.authenticated;
     let mut left: BTreeMap<&str, Decimal> = BTreeMap::new();
     for entry in entries.iter().filter(|entry| entry.is_credited) {
         let left = left.entry(entry.currency).or_default();
@@ -60,12 +62,12 @@ mod tests {
 
     /// `sale 10`, `refund 4 EUR`: without a secret and credited; `keyed` and `lost` (not
     /// credited) say otherwise. Each is a moment later than the one before.
-    fn entry(index: usize, text: &str) -> Entry<'_> {
+    fn entry(index: usize, text: &str) -> TransactionEntry<'_> {
         let words: Vec<_> = text.split(' ').collect();
         let rest = &words[2..];
         let id =
             uuid::Builder::from_unix_timestamp_millis(1_795_000_000_000 + index as u64, &[7; 10]);
-        Entry {
+        TransactionEntry {
             conversion_id: ConversionId::from_uuid(id.into_uuid()).unwrap(),
             is_reversal: ["refund", "chargeback"].contains(&words[0]),
             authenticated: rest.contains(&"keyed"),
@@ -108,12 +110,12 @@ mod tests {
             .enumerate()
             .map(|(i, text)| entry(i, text))
             .collect();
-        let counted: Vec<_> = counted_amounts(&entries).into_values().collect();
+        let counted: Vec<_> = counted_reversal_amounts(&entries).into_values().collect();
         let expected: Vec<Decimal> = expected.iter().map(|text| text.parse().unwrap()).collect();
         assert_eq!(counted, expected);
         // Whatever the order of arrival.
         let backwards: Vec<_> = entries.iter().rev().copied().collect();
-        let counted: Vec<_> = counted_amounts(&backwards).into_values().collect();
+        let counted: Vec<_> = counted_reversal_amounts(&backwards).into_values().collect();
         assert_eq!(counted, expected);
     }
 }

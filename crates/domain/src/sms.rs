@@ -21,7 +21,7 @@ pub enum Encoding {
 
 impl Encoding {
     /// What a message of one segment holds.
-    pub fn single(self) -> usize {
+    pub fn single_segment_units(self) -> usize {
         match self {
             Self::Gsm7 => 160,
             Self::Ucs2 => 70,
@@ -29,7 +29,7 @@ impl Encoding {
     }
 
     /// What each of several segments holds.
-    pub fn part(self) -> usize {
+    pub fn joined_segment_units(self) -> usize {
         match self {
             Self::Gsm7 => 153,
             Self::Ucs2 => 67,
@@ -48,7 +48,7 @@ impl Encoding {
 
 /// What a text takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Size {
+pub struct SmsSize {
     pub encoding: Encoding,
     /// Septets, or UTF-16 units.
     pub length: usize,
@@ -57,10 +57,10 @@ pub struct Size {
 }
 
 /// The exact size of a text.
-pub fn size(text: &str) -> Size {
+pub fn measure(text: &str) -> SmsSize {
     let encoding = encoding(text);
     let length = text.chars().map(|c| encoding.units(c)).sum();
-    Size {
+    SmsSize {
         encoding,
         length,
         segments: segments(text, encoding, length),
@@ -82,13 +82,13 @@ pub fn length(text: &str, encoding: Encoding) -> usize {
 }
 
 fn segments(text: &str, encoding: Encoding, length: usize) -> usize {
-    if length <= encoding.single() {
+    if length <= encoding.single_segment_units() {
         return 1;
     }
     let (mut segments, mut used) = (1, 0);
     for c in text.chars() {
         let units = encoding.units(c);
-        if used + units > encoding.part() {
+        if used + units > encoding.joined_segment_units() {
             segments += 1;
             used = 0;
         }
@@ -256,8 +256,8 @@ mod tests {
         #[case] segments: usize,
     ) {
         assert_eq!(
-            size(text),
-            Size {
+            measure(text),
+            SmsSize {
                 encoding,
                 length,
                 segments
@@ -290,14 +290,14 @@ mod tests {
         #[case] length: usize,
         #[case] segments: usize,
     ) {
-        let size = size(&unit.repeat(n));
+        let size = measure(&unit.repeat(n));
         assert_eq!((size.length, size.segments), (length, segments));
     }
 
     #[test]
     fn one_character_changes_the_encoding_of_all() {
         let text = format!("{}я", "a".repeat(70));
-        let size = size(&text);
+        let size = measure(&text);
         assert_eq!((size.encoding, size.length, size.segments), (UCS, 71, 2));
     }
 }

@@ -11,8 +11,9 @@ use std::{
 };
 
 use domain::{
-    click::{CONTENT_TYPE, SCHEMA_VERSION, partition_of_account},
+    event::{CONTENT_TYPE, SCHEMA_VERSION},
     id::{AccountId, ClickId},
+    partition::partition_of_account,
 };
 use lapin::{
     BasicProperties, Channel, Connection,

@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use domain::{
-    click::{CONTENT_TYPE, SCHEMA_VERSION, partition_of_account},
+    event::{CONTENT_TYPE, SCHEMA_VERSION},
     id::AccountId,
+    partition::partition_of_account,
 };
 use lapin::{
     BasicProperties, Channel, Connection,

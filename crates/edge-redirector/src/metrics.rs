@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use domain::postback::Refused;
+use domain::postback::PostbackError;
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue},
     metrics::{
@@ -189,7 +189,7 @@ impl Metrics {
             drop(metrics.misses.get_or_create(&SourceLabels { source }));
         }
         for source in CONVERSION_SOURCES {
-            let refused = Refused::all().map(|refused| refused.row().1);
+            let refused = PostbackError::all().map(|refused| refused.status_and_code().1);
             for code in std::iter::once("accepted").chain(refused) {
                 let labels = ConversionOutcome { source, code };
                 drop(metrics.conversions.get_or_create(&labels));
@@ -406,7 +406,7 @@ mod tests {
         }
         let n_of = |name: &str| lines.iter().filter(|line| line.starts_with(name)).count();
         assert_eq!(n_of("waypost_edge_requests_total{"), 8);
-        let n_codes = 1 + Refused::all().count();
+        let n_codes = 1 + PostbackError::all().count();
         assert_eq!(n_of("waypost_edge_conversions_total{"), 3 * n_codes);
     }
 

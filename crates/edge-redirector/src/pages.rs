@@ -10,7 +10,7 @@ use actix_http::{
 };
 use askama::Template;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use domain::interstitial::{self, MetaTag};
+use domain::interstitial::{InterstitialPage, MetaTag};
 use sha2::{Digest as _, Sha256};
 
 /// An answer of the redirector.
@@ -138,8 +138,10 @@ pub fn method_not_allowed(allow: &'static str) -> Page {
 
 /// What a suspected bot sees: a button that a person presses. It does not say
 /// where the link leads. `page` has the link's preview tags.
-pub fn preview(action: &str, page: Option<&interstitial::Page>) -> Page {
-    let tags = page.map(interstitial::Page::tags).unwrap_or_default();
+pub fn preview(action: &str, page: Option<&InterstitialPage>) -> Page {
+    let tags = page
+        .map(InterstitialPage::all_meta_tags)
+        .unwrap_or_default();
     let html = Preview {
         title: page.map_or("Open this link?", |page| &page.title),
         text: page
@@ -153,8 +155,8 @@ pub fn preview(action: &str, page: Option<&interstitial::Page>) -> Page {
 }
 
 /// A page before the destination.
-pub fn interstitial(page: &interstitial::Page, destination: &str) -> Page {
-    let tags = page.tags();
+pub fn interstitial(page: &InterstitialPage, destination: &str) -> Page {
+    let tags = page.all_meta_tags();
     let html = Interstitial {
         title: &page.title,
         text: page.description.as_deref().unwrap_or_default(),

@@ -6,7 +6,7 @@ use actix_http::{HttpService, Request, error::DispatchError};
 use actix_server::Server;
 use actix_service::{ServiceFactoryExt as _, fn_service};
 use anyhow::Context as _;
-use domain::bot::Rules;
+use domain::bot::BotRules;
 use platform::{
     admin,
     cache::Cache,
@@ -156,7 +156,7 @@ fn visitors(
         shutdown,
     )?;
     let rules = match &settings.bot_rules_file {
-        None => Watched::fixed(Rules::built_in()),
+        None => Watched::fixed(BotRules::built_in()),
         Some(path) => Watched::open("BOT_RULES_FILE", path.clone(), rules, interval, shutdown)?,
     };
     Ok(Visitors {
@@ -168,10 +168,11 @@ fn visitors(
     })
 }
 
-fn rules(path: &Path) -> anyhow::Result<Rules> {
+fn rules(path: &Path) -> anyhow::Result<BotRules> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("{} cannot be read", path.display()))?;
-    Rules::with(&text).with_context(|| format!("{} has no rules to use", path.display()))
+    BotRules::with_operator_rules(&text)
+        .with_context(|| format!("{} has no rules to use", path.display()))
 }
 
 fn resolver(

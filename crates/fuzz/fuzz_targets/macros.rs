@@ -4,7 +4,7 @@
 
 #![no_main]
 
-use domain::macros::{Platform, Template, lint, with_parameters};
+use domain::macros::{AffiliatePlatform, Template, lint, append_parameters};
 use libfuzzer_sys::fuzz_target;
 use url::Url;
 
@@ -28,7 +28,7 @@ fn check(text: &str, value: &str, query: &str) {
     };
     let empty = template.expand(|_| None);
     let expanded = template.expand(|_| Some(value.into()));
-    let forwarding = template.expand_forwarding(query, |_| Some(value.into()));
+    let forwarding = template.expand_with_query(query, |_| Some(value.into()));
     for url in [&expanded, &forwarding] {
         assert_eq!(origin(url), origin(&empty), "{url}");
         let is_plain = url.bytes().all(|byte| byte.is_ascii_graphic());
@@ -38,7 +38,7 @@ fn check(text: &str, value: &str, query: &str) {
     assert_eq!(n_fragments(&expanded), n_fragments(&empty), "{expanded}");
 
     // What is put behind a template is a template too.
-    let longer = with_parameters(text, &Platform::Tune.parameters());
+    let longer = append_parameters(text, &AffiliatePlatform::Tune.parameters());
     if let Ok(longer) = Template::parse(&longer) {
         assert_eq!(origin(&longer.expand(|_| None)), origin(&empty), "{text}");
     }

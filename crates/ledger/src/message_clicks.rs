@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, ops::Range};
 
 use domain::{
-    attribution::MessageContact,
+    attribution::MessageClickKey,
     id::{AccountId, ClickId},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -22,7 +22,7 @@ use postgres::{
 /// A message click, or a click that may become one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageClick {
-    pub key: MessageContact,
+    pub key: MessageClickKey,
     pub clicked: Clicked,
 }
 
@@ -45,8 +45,8 @@ impl MessageClick {
     }
 }
 
-fn key(row: &Row) -> MessageContact {
-    MessageContact {
+fn key(row: &Row) -> MessageClickKey {
+    MessageClickKey {
         account_id: AccountId(row.get("account_id")),
         message_key: row.get("message_key"),
         contact_key: row.get("contact_key"),
@@ -72,7 +72,7 @@ pub struct MessageClickChange {
 /// [`message_click_read_all`] has read of their keys. Needs the lock of each account.
 pub async fn message_click_merge_all(
     transaction: &Transaction<'_>,
-    candidates: &BTreeMap<MessageContact, MessageClick>,
+    candidates: &BTreeMap<MessageClickKey, MessageClick>,
     current: &[MessageClick],
     deltas: &mut Deltas,
 ) -> Result<Vec<MessageClickChange>, tokio_postgres::Error> {
@@ -105,7 +105,7 @@ pub async fn message_click_merge_all(
 /// any of its clicks. Needs the lock of each account.
 pub async fn message_click_rebuild_all(
     transaction: &Transaction<'_>,
-    keys: &BTreeMap<MessageContact, Timestamp>,
+    keys: &BTreeMap<MessageClickKey, Timestamp>,
     deltas: &mut Deltas,
 ) -> Result<Vec<MessageClickChange>, tokio_postgres::Error> {
     let all: Vec<_> = keys.keys().collect();
@@ -272,7 +272,7 @@ const KEYS: &str = "
 async fn with_keys(
     client: &impl GenericClient,
     sql: &str,
-    keys: &[&MessageContact],
+    keys: &[&MessageClickKey],
 ) -> Result<Vec<Row>, tokio_postgres::Error> {
     let statement = client.prepare_cached(sql).await?;
     client
@@ -291,7 +291,7 @@ async fn with_keys(
 /// lock is held: then nobody else changes them.
 pub async fn message_click_read_all(
     client: &impl GenericClient,
-    keys: &[&MessageContact],
+    keys: &[&MessageClickKey],
 ) -> Result<Vec<MessageClick>, tokio_postgres::Error> {
     if keys.is_empty() {
         return Ok(Vec::new());
@@ -311,8 +311,8 @@ pub async fn message_click_read_all(
 /// for a day only, so that one day's partition has all of its clicks.
 async fn message_click_find_all(
     transaction: &Transaction<'_>,
-    keys: &BTreeMap<MessageContact, Timestamp>,
-) -> Result<BTreeMap<MessageContact, MessageClick>, tokio_postgres::Error> {
+    keys: &BTreeMap<MessageClickKey, Timestamp>,
+) -> Result<BTreeMap<MessageClickKey, MessageClick>, tokio_postgres::Error> {
     let of = |same: &str| {
         format!(
             "(SELECT *
@@ -364,8 +364,8 @@ async fn message_click_find_all(
 }
 
 /// When the clicks of a key can have been, of which one was at `time`.
-fn times_of_clicks(key: &MessageContact, time: Timestamp) -> Range<Timestamp> {
-    if key.is_of_visitor() {
+fn times_of_clicks(key: &MessageClickKey, time: Timestamp) -> Range<Timestamp> {
+    if key.is_for_visitor() {
         let start = day(time);
         return start..start + SignedDuration::from_hours(24);
     }
@@ -375,8 +375,8 @@ fn times_of_clicks(key: &MessageContact, time: Timestamp) -> Range<Timestamp> {
 /// The keys whose message click is there and its click is not.
 async fn message_click_find_without_click(
     transaction: &Transaction<'_>,
-    keys: &BTreeMap<MessageContact, Timestamp>,
-) -> Result<Vec<MessageContact>, tokio_postgres::Error> {
+    keys: &BTreeMap<MessageClickKey, Timestamp>,
+) -> Result<Vec<MessageClickKey>, tokio_postgres::Error> {
     let sql = format!(
         "SELECT m.account_id, m.message_key, m.contact_key
          FROM {KEYS}
@@ -395,7 +395,7 @@ async fn message_click_find_without_click(
 /// lock of each account.
 pub async fn message_click_remove_all(
     transaction: &Transaction<'_>,
-    keys: &BTreeMap<MessageContact, Timestamp>,
+    keys: &BTreeMap<MessageClickKey, Timestamp>,
     deltas: &mut Deltas,
 ) -> Result<Vec<MessageClickChange>, tokio_postgres::Error> {
     let keys: Vec<_> = keys.keys().collect();
@@ -413,7 +413,7 @@ pub async fn message_click_remove_all(
 
 async fn message_click_delete_all(
     transaction: &Transaction<'_>,
-    keys: &[&MessageContact],
+    keys: &[&MessageClickKey],
 ) -> Result<(), tokio_postgres::Error> {
     if keys.is_empty() {
         return Ok(());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    attribution::MessageContact,
+    attribution::MessageClickKey,
     id::{AccountId, ClickId},
 };
 
@@ -79,7 +79,7 @@ pub async fn click_judge_all(
             ..Measures::default()
         };
         deltas.add(click.place(), click.time(), "", measures);
-        let key = MessageContact {
+        let key = MessageClickKey {
             account_id: AccountId(account_id),
             message_key: row.get("message_key"),
             contact_key: row.get("contact_key"),

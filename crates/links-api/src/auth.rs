@@ -3,7 +3,7 @@
 //! by digest tells an attacker nothing about time.
 
 use actix_web::{HttpRequest, http::header};
-use domain::id::{AccountId, base62};
+use domain::id::{AccountId, random_base62};
 use postgres::pool::GenericClient;
 use rand::CryptoRng;
 use sha2::{Digest, Sha256};
@@ -61,7 +61,7 @@ pub const SCOPES: [&str; 10] = [
 
 /// A new key in clear: shown once and stored nowhere.
 pub fn generate(rng: &mut impl CryptoRng) -> String {
-    format!("{PREFIX}{}", base62(rng, RANDOM_LEN))
+    format!("{PREFIX}{}", random_base62(rng, RANDOM_LEN))
 }
 
 pub fn digest(key: &str) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! What interstitial pages must keep to.
 
-use domain::interstitial::{Interstitial, Mode, Page};
+use domain::interstitial::{Interstitial, InterstitialMode, InterstitialPage};
 
 use crate::error::ApiError;
 
@@ -13,7 +13,7 @@ const MAX_META_CONTENT: usize = 1_000;
 
 pub fn check(interstitial: &Interstitial) -> Result<(), ApiError> {
     match (interstitial.mode, &interstitial.page) {
-        (Mode::Custom, None) => Err(ApiError::field(
+        (InterstitialMode::Custom, None) => Err(ApiError::field(
             "interstitial.page",
             "the mode custom needs a page",
         )),
@@ -23,7 +23,7 @@ pub fn check(interstitial: &Interstitial) -> Result<(), ApiError> {
 }
 
 /// `field` is where the page stands in the body.
-pub fn check_page(page: &Page, field: &str) -> Result<(), ApiError> {
+pub fn check_page(page: &InterstitialPage, field: &str) -> Result<(), ApiError> {
     if page.title.trim().is_empty() {
         return Err(ApiError::field(format!("{field}.title"), "it is empty"));
     }

@@ -96,7 +96,7 @@ async fn preview_macros(call: Call<'_>) -> Result<Answer, ApiError> {
     let template = given(&body.template).ok_or(ApiError::Missing(Field::Template))?;
     let mut values = Vec::new();
     for (name, value) in body.values.unwrap_or_default() {
-        let name = Macro::in_double_braces(&name).ok_or_else(|| {
+        let name = Macro::parse_double_braces(&name).ok_or_else(|| {
             ApiError::InvalidField(FieldError::new(
                 format!("values.{name}"),
                 "there is no such macro",

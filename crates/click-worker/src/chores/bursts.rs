@@ -8,7 +8,7 @@
 
 use std::time::Instant;
 
-use domain::{bot::BotReason, burst::Burst, id::ClickId};
+use domain::{bot::BotReason, burst::BurstRule, id::ClickId};
 use jiff::{SignedDuration, Timestamp};
 use ledger::{
     account_lock,
@@ -39,7 +39,7 @@ struct MarkedMinute {
 /// become a bot's.
 pub async fn judge_bursts(
     pool: &Pool,
-    burst: Option<Burst>,
+    burst: Option<BurstRule>,
     quiet: SignedDuration,
 ) -> Result<u64, StoreError> {
     let mut client = pool.get().await?;
@@ -116,7 +116,7 @@ async fn burst_minute_find_due(
 /// Erased clicks all have the same visitor, who is nobody.
 async fn click_find_in_bursts(
     client: &Object,
-    burst: Burst,
+    burst: BurstRule,
     marked: &MarkedMinute,
 ) -> Result<Vec<ClickId>, StoreError> {
     let from = marked.minute - burst.window;
@@ -145,7 +145,7 @@ async fn click_find_in_bursts(
             .filter_map(|id| ClickId::from_uuid(id).ok())
             .collect();
         let times: Vec<_> = ids.iter().map(ClickId::time).collect();
-        let found = ids.iter().zip(burst.find(&times));
+        let found = ids.iter().zip(burst.clicks_in_bursts(&times));
         in_bursts.extend(found.filter(|(_, is_burst)| *is_burst).map(|(id, _)| *id));
     }
     let unjudged = click_find_unjudged(client, &in_bursts).await?;

@@ -12,7 +12,7 @@ mod waiting;
 
 use std::time::Duration;
 
-use domain::burst::Burst;
+use domain::burst::BurstRule;
 use jiff::SignedDuration;
 use ledger::conversions::UnknownClicks;
 use platform::backoff::Backoff;
@@ -79,7 +79,7 @@ pub struct Chore {
 enum Work {
     JudgeBursts {
         /// `None` is never.
-        burst: Option<Burst>,
+        burst: Option<BurstRule>,
         quiet: SignedDuration,
     },
     MatchConversions(UnknownClicks),
@@ -106,7 +106,7 @@ pub struct Chores {
 /// The periodic tasks that a worker does beside storing, with their intervals.
 pub fn all(settings: &Settings, store: Store) -> [Chore; 5] {
     let interval = Duration::from_millis(settings.chores_interval_ms);
-    let burst = Burst {
+    let burst = BurstRule {
         clicks: settings.burst_clicks as usize,
         window: SignedDuration::from_millis(settings.burst_window_ms.into()),
     };

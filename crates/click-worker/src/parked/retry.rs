@@ -49,7 +49,7 @@ enum RetryError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("it cannot be read: {0}")]
-    Unreadable(#[from] domain::click::InvalidEvent),
+    Unreadable(#[from] domain::event::InvalidEvent),
 }
 
 async fn retry(store: &mut Store, parked: &ParkedEvent) -> Result<(), RetryError> {

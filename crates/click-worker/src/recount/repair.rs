@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::ensure;
 use domain::{
-    attribution::MessageContact,
+    attribution::MessageClickKey,
     id::{AccountId, ConversionId},
 };
 use jiff::Timestamp;
@@ -69,7 +69,7 @@ impl Repair<'_> {
         let rows = find.message_clicks().await?;
         transaction.commit().await?;
         for (account_id, piece) in pieces(&rows) {
-            let keys: BTreeMap<MessageContact, Timestamp> = piece.into_iter().map(key).collect();
+            let keys: BTreeMap<MessageClickKey, Timestamp> = piece.into_iter().map(key).collect();
             let transaction = self.client.transaction().await?;
             account_lock(&transaction, account_id).await?;
             let mut deltas = Deltas::default();
@@ -168,8 +168,8 @@ fn pieces(rows: &[Row]) -> Vec<(i64, Vec<&Row>)> {
     pieces.collect()
 }
 
-fn key(row: &Row) -> (MessageContact, Timestamp) {
-    let key = MessageContact {
+fn key(row: &Row) -> (MessageClickKey, Timestamp) {
+    let key = MessageClickKey {
         account_id: AccountId(row.get("account_id")),
         message_key: row.get("message_key"),
         contact_key: row.get("contact_key"),

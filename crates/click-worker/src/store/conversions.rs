@@ -3,16 +3,16 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use domain::{
-    attribution::{VisitorHash, VisitorKey},
+    attribution::{VisitorHash, VisitorHashKey},
     conversion::Conversion,
 };
 use ledger::conversions::NewConversion;
 
-pub(super) fn facts(event: &Conversion<'static>, key: &VisitorKey) -> NewConversion {
+pub(super) fn facts(event: &Conversion<'static>, key: &VisitorHashKey) -> NewConversion {
     let time = event.conversion_id.time();
-    let visitor = VisitorHash::of(key, time, event.ip, event.user_agent.as_deref());
+    let visitor = VisitorHash::new(key, time, event.ip, event.user_agent.as_deref());
     let is_of_no_account = event.account_id.is_none();
-    let address_key = || VisitorHash::of(key, time, network(event.ip), None).to_string();
+    let address_key = || VisitorHash::new(key, time, network(event.ip), None).to_string();
     NewConversion {
         conversion_id: event.conversion_id,
         source: event.source,

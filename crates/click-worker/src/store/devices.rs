@@ -21,7 +21,7 @@ impl Devices {
         if let Some(device) = self.known.get(user_agent) {
             return device.clone();
         }
-        let device = Arc::new(Device::of(user_agent));
+        let device = Arc::new(Device::from_user_agent(user_agent));
         if self.known.len() >= REMEMBERED {
             self.known.clear();
         }

@@ -22,7 +22,7 @@ use std::{
 };
 
 use domain::{
-    attribution::{MessageContact, VisitorHash, VisitorKey, earliest},
+    attribution::{MessageClickKey, VisitorHash, VisitorHashKey, earliest_click_per_key},
     click::ClickEvent,
     conversion::Conversion,
     device::Device,
@@ -79,7 +79,7 @@ pub struct Store {
     pool: Pool,
     /// For looking up what is there while clicks are copied, by another session.
     lookup_pool: Pool,
-    visitor_key: VisitorKey,
+    visitor_key: VisitorHashKey,
     /// How long the answer to a batch is waited for.
     answer_limit: Duration,
     partitions: Partitions,
@@ -111,7 +111,7 @@ impl Store {
     pub fn new(
         pool: Pool,
         lookup_pool: Pool,
-        visitor_key: VisitorKey,
+        visitor_key: VisitorHashKey,
         answer_limit: Duration,
     ) -> Self {
         Self {
@@ -232,7 +232,7 @@ impl Store {
         let user_agent = event.user_agent.as_deref();
         Row {
             event,
-            visitor: VisitorHash::of(
+            visitor: VisitorHash::new(
                 &self.visitor_key,
                 event.click_id.time(),
                 event.ip,
@@ -273,7 +273,7 @@ struct Batch<'b> {
     lookup: &'b Object,
     locked: &'b BTreeSet<i64>,
     policies: &'b BTreeMap<i64, AccountPolicy>,
-    visitor_key: &'b VisitorKey,
+    visitor_key: &'b VisitorHashKey,
 }
 
 impl Batch<'_> {
@@ -395,7 +395,7 @@ impl Batch<'_> {
 /// What clicks that are new would change by themselves.
 struct Effects {
     /// Of each key the earliest that is not a bot's.
-    candidates: BTreeMap<MessageContact, MessageClick>,
+    candidates: BTreeMap<MessageClickKey, MessageClick>,
     deltas: Deltas,
 }
 
@@ -405,10 +405,13 @@ impl Effects {
         for row in rows {
             row.count(&mut deltas);
         }
-        let keyed = rows
-            .iter()
-            .map(|row| (row.event, MessageContact::of(row.event, &row.visitor)));
-        let candidates = earliest(keyed)
+        let keyed = rows.iter().map(|row| {
+            (
+                row.event,
+                MessageClickKey::for_click(row.event, &row.visitor),
+            )
+        });
+        let candidates = earliest_click_per_key(keyed)
             .into_iter()
             .map(|(key, (index, _))| (key.clone(), rows[index].message_click(key)))
             .collect();
@@ -475,7 +478,7 @@ impl Row<'_> {
         deltas.add(clicked.place(), clicked.time(), "", measures);
     }
 
-    fn message_click(&self, key: MessageContact) -> MessageClick {
+    fn message_click(&self, key: MessageClickKey) -> MessageClick {
         MessageClick {
             key,
             clicked: self.clicked(),

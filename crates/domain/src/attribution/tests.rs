@@ -11,8 +11,8 @@ use crate::{
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 const NOON: u64 = 1_795_000_000_000 / DAY_MS * DAY_MS + DAY_MS / 2;
 
-fn key() -> VisitorKey {
-    VisitorKey::new(b"0123456789abcdef").unwrap()
+fn key() -> VisitorHashKey {
+    VisitorHashKey::new(b"0123456789abcdef").unwrap()
 }
 
 /// A click `ms` after noon; `salt` tells clicks of the same time apart.
@@ -37,24 +37,24 @@ fn event(click_id: ClickId, message: u8, contact: Option<u8>, is_bot: bool) -> C
     event
 }
 
-fn merged(events: &[ClickEvent<'static>]) -> BTreeMap<MessageContact, ClickId> {
+fn merged(events: &[ClickEvent<'static>]) -> BTreeMap<MessageClickKey, ClickId> {
     let keyed = events.iter().map(|event| {
-        let visitor = VisitorHash::of(&key(), event.click_id.time(), event.ip, None);
-        (event, MessageContact::of(event, &visitor))
+        let visitor = VisitorHash::new(&key(), event.click_id.time(), event.ip, None);
+        (event, MessageClickKey::for_click(event, &visitor))
     });
-    let clicks = earliest(keyed).into_iter();
+    let clicks = earliest_click_per_key(keyed).into_iter();
     clicks.map(|(key, (_, click_id))| (key, click_id)).collect()
 }
 
 /// Obviously right: sort all clicks by time and id, take the first of each.
-fn model(events: &[ClickEvent<'static>]) -> BTreeMap<MessageContact, ClickId> {
+fn model(events: &[ClickEvent<'static>]) -> BTreeMap<MessageClickKey, ClickId> {
     let mut people: Vec<_> = events.iter().filter(|event| !event.is_bot()).collect();
     people.sort_by_key(|event| (event.click_id.unix_ms(), event.click_id.as_uuid()));
     let mut first = BTreeMap::new();
     for event in people {
-        let visitor = VisitorHash::of(&key(), event.click_id.time(), event.ip, None);
+        let visitor = VisitorHash::new(&key(), event.click_id.time(), event.ip, None);
         first
-            .entry(MessageContact::of(event, &visitor))
+            .entry(MessageClickKey::for_click(event, &visitor))
             .or_insert(event.click_id);
     }
     first
@@ -98,7 +98,7 @@ proptest! {
         let (left, right) = events.split_at(cut.min(events.len()));
         let mut parts = merged(left);
         for (key, click) in merged(right) {
-            parts.entry(key).and_modify(|c| *c = earlier(*c, click)).or_insert(click);
+            parts.entry(key).and_modify(|c| *c = earlier_click(*c, click)).or_insert(click);
         }
         prop_assert_eq!(parts, merged(&events));
     }
@@ -106,40 +106,49 @@ proptest! {
 
 #[test]
 fn a_link_without_message_is_its_own_message() {
-    let visitor = VisitorHash::of(&key(), click_id(0, 0).time(), [10, 0, 0, 1].into(), None);
+    let visitor = VisitorHash::new(&key(), click_id(0, 0).time(), [10, 0, 0, 1].into(), None);
     let mut event = event(click_id(0, 0), 3, Some(1), false);
     event.link_key = LinkKey(77);
     event.link_id = Cow::Owned(ShortId::parse("Ab3kX9q").unwrap());
-    assert_eq!(MessageContact::of(&event, &visitor).message_key, "l:77");
+    assert_eq!(
+        MessageClickKey::for_click(&event, &visitor).message_key,
+        "l:77"
+    );
     event.message_id = Some("msg-1".into());
-    assert_eq!(MessageContact::of(&event, &visitor).message_key, "m:msg-1");
+    assert_eq!(
+        MessageClickKey::for_click(&event, &visitor).message_key,
+        "m:msg-1"
+    );
 }
 
 #[test]
 fn a_message_id_cannot_pass_for_a_link() {
-    let visitor = VisitorHash::of(&key(), click_id(0, 0).time(), [10, 0, 0, 1].into(), None);
+    let visitor = VisitorHash::new(&key(), click_id(0, 0).time(), [10, 0, 0, 1].into(), None);
     let mut event = event(click_id(0, 0), 3, None, false);
     event.message_id = Some("l:3".into());
-    assert_eq!(MessageContact::of(&event, &visitor).message_key, "m:l:3");
+    assert_eq!(
+        MessageClickKey::for_click(&event, &visitor).message_key,
+        "m:l:3"
+    );
 }
 
 #[test]
 fn a_visitor_is_another_one_tomorrow_or_with_another_agent_address_or_key() {
     let ip: IpAddr = [203, 0, 113, 9].into();
-    let base = VisitorHash::of(&key(), click_id(0, 0).time(), ip, Some("Safari"));
-    let later = VisitorHash::of(&key(), click_id(3_600_000, 1).time(), ip, Some("Safari"));
+    let base = VisitorHash::new(&key(), click_id(0, 0).time(), ip, Some("Safari"));
+    let later = VisitorHash::new(&key(), click_id(3_600_000, 1).time(), ip, Some("Safari"));
     assert_eq!(base, later, "the same day");
-    let other_key = VisitorKey::new(b"fedcba9876543210").unwrap();
+    let other_key = VisitorHashKey::new(b"fedcba9876543210").unwrap();
     for other in [
-        VisitorHash::of(&key(), click_id(DAY_MS, 0).time(), ip, Some("Safari")),
-        VisitorHash::of(
+        VisitorHash::new(&key(), click_id(DAY_MS, 0).time(), ip, Some("Safari")),
+        VisitorHash::new(
             &key(),
             click_id(0, 0).time(),
             [203, 0, 113, 8].into(),
             Some("Safari"),
         ),
-        VisitorHash::of(&key(), click_id(0, 0).time(), ip, Some("Firefox")),
-        VisitorHash::of(&other_key, click_id(0, 0).time(), ip, Some("Safari")),
+        VisitorHash::new(&key(), click_id(0, 0).time(), ip, Some("Firefox")),
+        VisitorHash::new(&other_key, click_id(0, 0).time(), ip, Some("Safari")),
     ] {
         assert_ne!(base, other);
     }
@@ -149,12 +158,12 @@ fn a_visitor_is_another_one_tomorrow_or_with_another_agent_address_or_key() {
 fn an_ipv4_address_is_the_same_visitor_when_it_comes_mapped() {
     let v4: IpAddr = "203.0.113.9".parse().unwrap();
     let mapped: IpAddr = "::ffff:203.0.113.9".parse().unwrap();
-    let hash = |ip| VisitorHash::of(&key(), click_id(0, 0).time(), ip, None);
+    let hash = |ip| VisitorHash::new(&key(), click_id(0, 0).time(), ip, None);
     assert_eq!(hash(v4), hash(mapped));
 }
 
 #[test]
 fn a_short_visitor_key_is_refused_and_none_is_shown() {
-    assert!(VisitorKey::new(b"0123456789abcde").is_none());
-    assert_eq!(format!("{:?}", key()), "VisitorKey(secret)");
+    assert!(VisitorHashKey::new(b"0123456789abcde").is_none());
+    assert_eq!(format!("{:?}", key()), "VisitorHashKey(secret)");
 }

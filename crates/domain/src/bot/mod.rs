@@ -1,7 +1,7 @@
 //! The verdict on a click: a suspected bot, with every reason there is and
 //! the rule that found it.
 //!
-//! What tells a bot is data: [`Rules`] are read from `rules.toml` and from an
+//! What tells a bot is data: [`BotRules`] are read from `rules.toml` and from an
 //! operator's file of the same form, which can add rules and switch ours off.
 //! Behind the rules about user agents stand the lists of crawlers that others
 //! maintain.
@@ -19,7 +19,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use crawlers::is_browser;
-pub use rules::{Agent, InvalidRules, LaterRule, Rules};
+pub use rules::{BotRules, InvalidBotRules, StoredClickRule, UserAgentMatch};
 
 /// Why a click is taken for a bot's.
 #[derive(
@@ -80,7 +80,7 @@ impl fmt::Display for BotReason {
 
 /// What the verdict looks at.
 #[derive(Clone, Copy)]
-pub struct Signs<'a> {
+pub struct RequestSignals<'a> {
     pub method: &'a str,
     /// A header's text by its name in lower case; `None` where it is absent.
     pub header: &'a dyn Fn(&str) -> Option<&'a str>,
@@ -89,19 +89,19 @@ pub struct Signs<'a> {
     pub asn: Option<u32>,
     /// ISO 3166-1 alpha-2, upper case.
     pub country: Option<&'a str>,
-    pub countries: &'a Countries,
+    pub countries: &'a CountryFilter,
 }
 
 /// The countries that an account's messages go to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Countries {
+pub struct CountryFilter {
     /// ISO 3166-1 alpha-2, upper case. If there are any, all others are bad.
     pub allowed: Vec<String>,
     /// These are bad.
     pub blocked: Vec<String>,
 }
 
-impl Countries {
+impl CountryFilter {
     /// The name of the rule by which a country is bad. An unknown country is
     /// not: every click would be, where there is no GeoIP database.
     fn refuse(&self, country: Option<&str>) -> Option<&'static str> {

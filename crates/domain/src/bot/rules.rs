@@ -8,11 +8,11 @@ use std::{
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::{BotReason, Signs, Verdict, crawlers, networks::Networks};
+use super::{BotReason, RequestSignals, Verdict, crawlers, networks::Networks};
 
 const BUILT_IN: &str = include_str!("rules.toml");
 
-/// Rules that an operator may add.
+/// BotRules that an operator may add.
 pub const MAX_RULES: usize = 1_000;
 const MAX_NAME: usize = 64;
 
@@ -64,7 +64,7 @@ struct PersonText {
 
 /// Why a file of rules is refused.
 #[derive(Debug, thiserror::Error)]
-pub enum InvalidRules {
+pub enum InvalidBotRules {
     #[error("{0}")]
     NotToml(#[from] toml::de::Error),
     #[error("{0}")]
@@ -98,7 +98,7 @@ struct Rule {
 
 /// What tells people from bots. Compiled once, and asked for every click.
 #[derive(Debug)]
-pub struct Rules {
+pub struct BotRules {
     rules: Vec<Rule>,
     /// Lower case.
     people: Vec<String>,
@@ -108,30 +108,30 @@ pub struct Rules {
 /// What the rules say of a user agent. Long lists are searched for it, so that
 /// the caller remembers it.
 #[derive(Debug, Clone, Default)]
-pub struct Agent {
+pub struct UserAgentMatch {
     /// The rules whose condition on the user agent holds.
     rules: Vec<usize>,
     listed: Option<(BotReason, &'static str)>,
 }
 
-impl Agent {
+impl UserAgentMatch {
     /// The entry of the lists of crawlers that knows the user agent.
-    pub fn list_entry(&self) -> Option<&'static str> {
+    pub fn crawler_list_entry(&self) -> Option<&'static str> {
         self.listed.map(|(_, name)| name)
     }
 }
 
-impl Rules {
+impl BotRules {
     pub fn built_in() -> Self {
-        Self::with("").expect("tested: our own rules are rules")
+        Self::with_operator_rules("").expect("tested: our own rules are rules")
     }
 
     /// Our own rules, and the operator's from the text of a file.
-    pub fn with(text: &str) -> Result<Self, InvalidRules> {
+    pub fn with_operator_rules(text: &str) -> Result<Self, InvalidBotRules> {
         let own: File = toml::from_str(BUILT_IN)?;
         let added: File = toml::from_str(text)?;
         if added.rule.len() + added.person.len() > MAX_RULES {
-            return Err(InvalidRules::TooMany);
+            return Err(InvalidBotRules::TooMany);
         }
         let mut names = HashSet::new();
         let rule_names = own.rule.iter().chain(&added.rule).map(|rule| &rule.name);
@@ -139,7 +139,7 @@ impl Rules {
         for name in rule_names.chain(person_names) {
             check_name(name)?;
             if !names.insert(name.clone()) {
-                return Err(InvalidRules::Twice(name.clone()));
+                return Err(InvalidBotRules::Twice(name.clone()));
             }
         }
         let disabled: HashSet<_> = added.disable.into_iter().collect();
@@ -148,7 +148,7 @@ impl Rules {
             .iter()
             .find(|name| !names.contains(*name) && !name.contains(':') && *name != "isbot")
         {
-            return Err(InvalidRules::NoSuchRule(name.clone()));
+            return Err(InvalidBotRules::NoSuchRule(name.clone()));
         }
         let is_enabled = |name: &str| !disabled.contains(name);
         let people = own.person.into_iter().chain(added.person);
@@ -165,7 +165,7 @@ impl Rules {
     }
 
     /// What can be said of a user agent alone; `None` is an absent one.
-    pub fn agent(&self, user_agent: Option<&str>) -> Agent {
+    pub fn match_user_agent(&self, user_agent: Option<&str>) -> UserAgentMatch {
         let user_agent = user_agent.map(str::trim).unwrap_or_default();
         let lower = user_agent.to_ascii_lowercase();
         let holds = |texts: &[String]| texts.iter().any(|text| lower.contains(text));
@@ -183,11 +183,15 @@ impl Rules {
         } else {
             crawlers::find(user_agent).filter(|(_, name)| !self.disabled.contains(*name))
         };
-        Agent { rules, listed }
+        UserAgentMatch { rules, listed }
     }
 
     /// The verdict on a click. `agent` must be these rules' own.
-    pub fn verdict<'r>(&'r self, signs: &Signs<'_>, agent: &'r Agent) -> Verdict<'r> {
+    pub fn verdict<'r>(
+        &'r self,
+        signs: &RequestSignals<'_>,
+        agent: &'r UserAgentMatch,
+    ) -> Verdict<'r> {
         let mut verdict = Verdict::default();
         let rules = agent
             .rules
@@ -207,7 +211,7 @@ impl Rules {
 }
 
 impl Rule {
-    fn new(text: RuleText) -> Result<Self, InvalidRules> {
+    fn new(text: RuleText) -> Result<Self, InvalidBotRules> {
         let rule = Self {
             method: text.method.iter().map(|m| m.to_ascii_uppercase()).collect(),
             user_agent: lower(text.user_agent),
@@ -222,7 +226,7 @@ impl Rule {
             name: text.name,
             reason: text.reason,
         };
-        let problem = |problem| InvalidRules::Rule {
+        let problem = |problem| InvalidBotRules::Rule {
             rule: rule.name.clone(),
             problem,
         };
@@ -260,7 +264,7 @@ impl Rule {
     }
 
     /// All conditions but that on the user agent.
-    fn holds(&self, signs: &Signs<'_>) -> bool {
+    fn holds(&self, signs: &RequestSignals<'_>) -> bool {
         let header = |name: &str| (signs.header)(name).map(str::trim).unwrap_or_default();
         if !self.method.is_empty() && !self.method.iter().any(|method| method == signs.method) {
             return false;
@@ -295,16 +299,16 @@ impl Rule {
 /// A rule for clicks that are stored: about the user agent, the network, or the
 /// autonomous system.
 #[derive(Debug)]
-pub struct LaterRule(Rule);
+pub struct StoredClickRule(Rule);
 
-impl LaterRule {
+impl StoredClickRule {
     /// From JSON of the form that a rule has in a file.
-    pub fn parse(json: serde_json::Value) -> Result<Self, InvalidRules> {
+    pub fn parse(json: serde_json::Value) -> Result<Self, InvalidBotRules> {
         let text: RuleText = serde_json::from_value(json)?;
         check_name(&text.name)?;
         let rule = Rule::new(text)?;
         if rule.is_about_the_request() {
-            return Err(InvalidRules::Rule {
+            return Err(InvalidBotRules::Rule {
                 rule: rule.name,
                 problem: "method and headers of a click are not kept",
             });
@@ -343,11 +347,11 @@ fn lower(texts: Vec<String>) -> Vec<String> {
     texts.iter().map(|text| text.to_ascii_lowercase()).collect()
 }
 
-fn check_name(name: &str) -> Result<(), InvalidRules> {
+fn check_name(name: &str) -> Result<(), InvalidBotRules> {
     let is_ours = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
     if (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(is_ours) {
         Ok(())
     } else {
-        Err(InvalidRules::Name(name.to_owned()))
+        Err(InvalidBotRules::Name(name.to_owned()))
     }
 }

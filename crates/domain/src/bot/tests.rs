@@ -54,7 +54,7 @@ const BROWSER_HEADERS: [(&str, &str); 3] = [
 ];
 
 impl Case {
-    fn verdict<'r>(&self, rules: &'r Rules, agent: &'r Agent) -> Verdict<'r> {
+    fn verdict<'r>(&self, rules: &'r BotRules, agent: &'r UserAgentMatch) -> Verdict<'r> {
         let header = |name: &str| {
             let sent = BROWSER_HEADERS
                 .iter()
@@ -65,11 +65,11 @@ impl Case {
                 _ => self.headers.get(name).map(String::as_str).or(sent),
             }
         };
-        let countries = Countries {
+        let countries = CountryFilter {
             allowed: vec!["US".into(), "CA".into(), "RU".into()],
             blocked: vec!["RU".into()],
         };
-        let signs = Signs {
+        let signs = RequestSignals {
             method: &self.method,
             header: &header,
             ip: "198.51.100.7".parse().unwrap(),
@@ -83,7 +83,7 @@ impl Case {
 
 #[test]
 fn real_requests_get_their_verdict() {
-    let rules = Rules::built_in();
+    let rules = BotRules::built_in();
     let cases: Cases = toml::from_str(CASES).unwrap();
     assert!(cases.case.len() >= 60, "{}", cases.case.len());
     let mut names = HashSet::new();
@@ -91,7 +91,7 @@ fn real_requests_get_their_verdict() {
     for case in &cases.case {
         assert!(names.insert(&case.name), "twice: {}", case.name);
         assert!(!case.source.is_empty(), "{} has no source", case.name);
-        let agent = rules.agent(case.user_agent.as_deref());
+        let agent = rules.match_user_agent(case.user_agent.as_deref());
         let verdict = case.verdict(&rules, &agent);
         let reasons: Vec<_> = verdict.reasons.iter().map(|r| r.as_str()).collect();
         let rules_hit: Vec<_> = verdict.rules.iter().map(|r| (*r).to_owned()).collect();
@@ -106,28 +106,28 @@ fn real_requests_get_their_verdict() {
 }
 
 fn refused(text: &str) -> String {
-    match Rules::with(text) {
+    match BotRules::with_operator_rules(text) {
         Ok(_) => panic!("taken: {text}"),
         Err(error) => error.to_string(),
     }
 }
 
 /// A person on a phone, at an address.
-fn hits(rules: &Rules, user_agent: &str, ip: &str) -> Vec<String> {
-    let agent = rules.agent(Some(user_agent));
+fn hits(rules: &BotRules, user_agent: &str, ip: &str) -> Vec<String> {
+    let agent = rules.match_user_agent(Some(user_agent));
     let header = |name: &str| match name {
         "user-agent" => Some("something"),
         "accept" | "accept-language" => Some("*"),
         "x-scan" => Some("By Example Scanner"),
         _ => None,
     };
-    let signs = Signs {
+    let signs = RequestSignals {
         method: "GET",
         header: &header,
         ip: ip.parse().unwrap(),
         asn: None,
         country: None,
-        countries: &Countries::default(),
+        countries: &CountryFilter::default(),
     };
     let verdict = rules.verdict(&signs, &agent);
     verdict
@@ -139,7 +139,7 @@ fn hits(rules: &Rules, user_agent: &str, ip: &str) -> Vec<String> {
 
 #[test]
 fn an_operator_adds_rules() {
-    let rules = Rules::with(
+    let rules = BotRules::with_operator_rules(
         r#"
         [[rule]]
         name = "our_monitor"
@@ -168,17 +168,20 @@ fn an_operator_switches_rules_off() {
     let bot = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)";
     let ip = "198.51.100.7";
     let of_list = "crawler-user-agents:Googlebot/";
-    assert_eq!(hits(&Rules::built_in(), bot, ip), [of_list]);
-    let without = Rules::with(&format!("disable = [{of_list:?}]")).unwrap();
+    assert_eq!(hits(&BotRules::built_in(), bot, ip), [of_list]);
+    let without = BotRules::with_operator_rules(&format!("disable = [{of_list:?}]")).unwrap();
     assert_eq!(hits(&without, bot, ip), [""; 0]);
     let person = "[[person]]\nname = 'ours'\nuser_agent = ['googlebot']";
-    assert_eq!(hits(&Rules::with(person).unwrap(), bot, ip), [""; 0]);
+    assert_eq!(
+        hits(&BotRules::with_operator_rules(person).unwrap(), bot, ip),
+        [""; 0]
+    );
 
     assert_eq!(
-        hits(&Rules::built_in(), "GoogleMessages", ip),
+        hits(&BotRules::built_in(), "GoogleMessages", ip),
         ["google_messages"]
     );
-    let without = Rules::with("disable = ['google_messages', 'isbot']").unwrap();
+    let without = BotRules::with_operator_rules("disable = ['google_messages', 'isbot']").unwrap();
     assert_eq!(hits(&without, "GoogleMessages", ip), [""; 0]);
 }
 
@@ -245,7 +248,7 @@ fn a_rule_can_judge_clicks_that_are_stored(
     #[case] user_agent: &str,
     #[case] expected: bool,
 ) {
-    let rule = LaterRule::parse(rule).unwrap();
+    let rule = StoredClickRule::parse(rule).unwrap();
     let ip = Some([203, 0, 113, 9].into());
     assert_eq!(rule.holds(Some(user_agent), ip, Some(64_496)), expected);
     assert!(!rule.holds(None, None, None));
@@ -263,6 +266,6 @@ fn a_rule_that_cannot_judge_later_is_refused(
     #[case] rule: serde_json::Value,
     #[case] problem: &str,
 ) {
-    let refused = LaterRule::parse(rule).unwrap_err().to_string();
+    let refused = StoredClickRule::parse(rule).unwrap_err().to_string();
     assert!(refused.contains(problem), "{refused}");
 }

@@ -18,7 +18,7 @@ pub struct VisitorFacts<'a> {
     pub referrer: Option<&'a str>,
     /// ISO 3166-1 alpha-2, upper case.
     pub country: Option<&'a str>,
-    /// Needed by a template that [`reads`](super::Template::reads) it.
+    /// Needed by a template that [`reads`](super::Template::contains_any) it.
     pub device: Option<&'a Device>,
 }
 
@@ -39,7 +39,7 @@ impl<'a> ClickContext<'a> {
     /// query.
     pub fn value(&self, name: Macro) -> Option<Cow<'a, str>> {
         let link = self.link;
-        let bound = &link.bound;
+        let defaults = &link.default_parameters;
         let visitor = &self.visitor;
         match name {
             Macro::ClickId => Some(self.click_id.to_string().into()),
@@ -55,12 +55,12 @@ impl<'a> ClickContext<'a> {
             Macro::ContactPhone => borrowed(&link.contact_phone),
             Macro::Sub(index) => {
                 let index = usize::from(index);
-                given_or(&self.query.subs[index], &bound.subs[index])
+                query_or_default(&self.query.subs[index], &defaults.subs[index])
             }
-            Macro::Source => given_or(&self.query.source, &bound.source),
-            Macro::Creative => given_or(&self.query.creative, &bound.creative)
+            Macro::Source => query_or_default(&self.query.source, &defaults.source),
+            Macro::Creative => query_or_default(&self.query.creative, &defaults.creative)
                 .or_else(|| link.creative_id.map(|id| id.to_string().into())),
-            Macro::Cost => given_or(&self.query.cost, &bound.cost),
+            Macro::Cost => query_or_default(&self.query.cost, &defaults.cost),
             Macro::Ip => Some(visitor.ip.to_string().into()),
             Macro::UserAgent => visitor.user_agent.map(Cow::Borrowed),
             Macro::Referrer => visitor.referrer.map(Cow::Borrowed),
@@ -72,13 +72,13 @@ impl<'a> ClickContext<'a> {
     }
 }
 
-fn given_or<'a>(
-    given: &'a Option<Cow<'a, str>>,
-    bound: &'a Option<String>,
+fn query_or_default<'a>(
+    from_query: &'a Option<Cow<'a, str>>,
+    default: &'a Option<String>,
 ) -> Option<Cow<'a, str>> {
-    match given {
+    match from_query {
         Some(value) => Some(Cow::Borrowed(value)),
-        None => borrowed(bound),
+        None => borrowed(default),
     }
 }
 

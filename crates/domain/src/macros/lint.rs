@@ -108,7 +108,7 @@ fn unknown(source: &str) -> Finding {
     let name = source.trim_matches(['{', '}']).trim();
     let near = NAMES.iter().find(|known| is_near(known, name));
     let hint = near.map_or(String::new(), |known| {
-        let single = Macro::in_single_braces(known).is_some();
+        let single = Macro::parse_single_braces(known).is_some();
         let (open, close) = if single { ("{", "}") } else { ("{{", "}}") };
         format!(" Did you mean {open}{known}{close}?")
     });
@@ -349,7 +349,7 @@ mod tests {
     #[test]
     fn every_hint_is_a_macro() {
         for name in NAMES {
-            assert!(Macro::in_double_braces(name).is_some(), "{name}");
+            assert!(Macro::parse_double_braces(name).is_some(), "{name}");
         }
     }
 }

@@ -33,5 +33,5 @@ mod tests;
 pub use context::{ClickContext, VisitorFacts};
 pub use lint::{Finding, Severity, lint};
 pub use name::Macro;
-pub use parameters::{Platform, with_parameters};
-pub use template::{InvalidTemplate, MAX_MACROS, MAX_TEMPLATE_BYTES, Template, fill_known};
+pub use parameters::{AffiliatePlatform, append_parameters};
+pub use template::{InvalidTemplate, MAX_MACROS, MAX_TEMPLATE_BYTES, Template, fill_known_macros};

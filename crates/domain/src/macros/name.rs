@@ -42,7 +42,7 @@ impl Macro {
     ];
 
     /// The macro written `{name}`. Names are case-sensitive.
-    pub fn in_single_braces(name: &str) -> Option<Self> {
+    pub fn parse_single_braces(name: &str) -> Option<Self> {
         Some(match name {
             "click_id" | "transaction_id" => Macro::ClickId,
             "affiliate_id" => Macro::AffiliateId,
@@ -74,13 +74,13 @@ impl Macro {
 
     /// The macro written `{{name}}`: all of the single-brace names, and those
     /// of message templates.
-    pub fn in_double_braces(name: &str) -> Option<Self> {
+    pub fn parse_double_braces(name: &str) -> Option<Self> {
         Some(match name {
             "sendId" | "messageId" => Macro::MessageId,
             "contact.phone" => Macro::ContactPhone,
             "offerId" => Macro::OfferId,
             "externalId" => Macro::ExternalId,
-            _ => return Self::in_single_braces(name),
+            _ => return Self::parse_single_braces(name),
         })
     }
 }

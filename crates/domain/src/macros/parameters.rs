@@ -5,12 +5,12 @@ use url::form_urlencoded;
 /// What an affiliate platform wants of a tracking URL, so that its postback
 /// can return the link's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Platform {
+pub enum AffiliatePlatform {
     Tune,
     Everflow,
 }
 
-impl Platform {
+impl AffiliatePlatform {
     /// Names and templates, in the order in which they are appended.
     pub fn parameters(self) -> [(&'static str, &'static str); 4] {
         match self {
@@ -32,7 +32,7 @@ impl Platform {
 
 /// The template with these parameters at the end of its query, each unless
 /// the query spells out its name already.
-pub fn with_parameters(template: &str, parameters: &[(&str, &str)]) -> String {
+pub fn append_parameters(template: &str, parameters: &[(&str, &str)]) -> String {
     let template = template.trim();
     let (rest, fragment) = split_before(template, '#');
     let (_, query) = split_before(rest, '?');
@@ -87,25 +87,25 @@ mod tests {
         #[case] expected: &str,
     ) {
         let parameters = [("a", "1"), ("b", "{link_id}")];
-        assert_eq!(with_parameters(template, &parameters), expected);
+        assert_eq!(append_parameters(template, &parameters), expected);
     }
 
     #[rstest]
     #[case(
-        Platform::Tune,
+        AffiliatePlatform::Tune,
         "https://t.com/aff_c?offer_id=1&aff_sub2=x",
         "https://t.com/aff_c?offer_id=1&aff_sub2=x&aff_sub={link_id}&aff_sub3={sub2}&source={source}"
     )]
     #[case(
-        Platform::Everflow,
+        AffiliatePlatform::Everflow,
         "https://e.com/ABC/1/",
         "https://e.com/ABC/1/?sub1={link_id}&sub2={sub1}&sub3={sub2}&source_id={source}"
     )]
     fn platforms_get_the_link_id(
-        #[case] platform: Platform,
+        #[case] platform: AffiliatePlatform,
         #[case] url: &str,
         #[case] expected: &str,
     ) {
-        assert_eq!(with_parameters(url, &platform.parameters()), expected);
+        assert_eq!(append_parameters(url, &platform.parameters()), expected);
     }
 }

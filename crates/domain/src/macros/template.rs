@@ -108,7 +108,7 @@ impl Template {
     }
 
     /// Whether the template has one of these macros.
-    pub fn reads(&self, names: &[Macro]) -> bool {
+    pub fn contains_any(&self, names: &[Macro]) -> bool {
         let mut pieces = self.pieces.iter();
         pieces.any(|piece| matches!(piece, Piece::Macro(name) if names.contains(name)))
     }
@@ -142,7 +142,7 @@ impl Template {
     /// The same, and behind its parameters those of `query` (raw, bounded by the caller):
     /// none that is appended by [`Template::expand`], and none that the template gives a
     /// value to.
-    pub fn expand_forwarding<'v>(
+    pub fn expand_with_query<'v>(
         &self,
         query: &str,
         value: impl Fn(Macro) -> Option<Cow<'v, str>>,
@@ -175,7 +175,10 @@ impl Append {
 /// The template's text with the macros filled in whose value is known
 /// already, and the others as they stand: what an answer shows as the
 /// destination before anybody has clicked. Not to be parsed again.
-pub fn fill_known<'v>(template: &str, value: impl Fn(Macro) -> Option<Cow<'v, str>>) -> String {
+pub fn fill_known_macros<'v>(
+    template: &str,
+    value: impl Fn(Macro) -> Option<Cow<'v, str>>,
+) -> String {
     let mut out = String::with_capacity(template.len());
     for token in tokens(template.trim()) {
         match token {

@@ -33,7 +33,7 @@ fn link() -> LinkRecord {
         message_id: Some("msg 1".into()),
         contact_phone: Some("+18005551234".into()),
         creative_id: Some(CreativeId(101)),
-        bound: Bound::default(),
+        default_parameters: DefaultParameters::default(),
         forward_query: false,
         status: LinkStatus::Active,
         expires_at: None,
@@ -238,7 +238,7 @@ fn what_is_appended(#[case] template: &str, #[case] query: &str, #[case] expecte
 #[test]
 fn the_query_beats_what_is_bound_and_never_the_system() {
     let mut link = link();
-    link.bound = Bound {
+    link.default_parameters = DefaultParameters {
         subs: [
             Some("bound1".into()),
             Some("bound2".into()),
@@ -344,9 +344,9 @@ fn what_is_known_is_filled_and_the_rest_stands() {
     };
     // The seed's example.
     let template = "https://example.com/offer?aff_sub={{sendId}}";
-    assert_eq!(fill_known(template, known), template);
+    assert_eq!(fill_known_macros(template, known), template);
     assert_eq!(
-        fill_known(
+        fill_known_macros(
             "https://e.com/?o={{offerId}}&c={click_id}&u={unknown}",
             known
         ),
@@ -495,9 +495,9 @@ fn a_query_is_forwarded_behind_the_templates_own(
     let sub1 = |name| (name == Macro::Sub(0)).then_some(Cow::Borrowed("v"));
     let without_sub1 = |_: Macro| None;
     let url = if query.contains("sub1=v") {
-        template.expand_forwarding(query, sub1)
+        template.expand_with_query(query, sub1)
     } else {
-        template.expand_forwarding(query, without_sub1)
+        template.expand_with_query(query, without_sub1)
     };
     assert_eq!(url, expected);
 }
@@ -507,7 +507,7 @@ fn a_forwarded_query_does_not_name_the_click() {
     let template = Template::parse("https://e.com/").unwrap();
     let ours = |name| (name == Macro::ClickId).then_some(Cow::Borrowed("ours"));
     assert_eq!(
-        template.expand_forwarding("click_id=theirs&sub3=x&a=1", ours),
+        template.expand_with_query("click_id=theirs&sub3=x&a=1", ours),
         "https://e.com/?click_id=ours&a=1"
     );
 }
@@ -521,7 +521,7 @@ fn a_link_that_points_directly_gets_no_parameters() {
         "https://e.com/?a=1"
     );
     assert_eq!(
-        template("https://e.com/{sub1}").expand_forwarding("sub1=x&a=1", value),
+        template("https://e.com/{sub1}").expand_with_query("sub1=x&a=1", value),
         "https://e.com/v?sub1=x&a=1"
     );
 }

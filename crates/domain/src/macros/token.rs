@@ -64,12 +64,12 @@ pub(super) fn tokens(mut rest: &str) -> Vec<Token<'_>> {
 fn braced(text: &str) -> Option<(usize, Option<MacroToken<'_>>)> {
     if let Some(name) = named_between(text, "{{", "}}") {
         let len = name.len() + 4;
-        let known = Macro::in_double_braces(name);
+        let known = Macro::parse_double_braces(name);
         return Some((len, token(known, true, text.split_at(len).0)));
     }
     let name = named_between(text, "{", "}")?;
     let len = name.len() + 2;
-    let known = Macro::in_single_braces(name);
+    let known = Macro::parse_single_braces(name);
     Some((len, token(known, false, text.split_at(len).0)))
 }
 

@@ -9,13 +9,13 @@ use std::{
     process::ExitCode,
 };
 
-use domain::bot::{Rules, is_browser};
+use domain::bot::{BotRules, is_browser};
 
 /// Fewer are no check.
 const MIN_BROWSERS: usize = 1_000;
 
 fn main() -> io::Result<ExitCode> {
-    let rules = Rules::built_in();
+    let rules = BotRules::built_in();
     let mut n_browsers = 0;
     let mut wrong = BTreeMap::new();
     for line in stdin().lock().lines() {
@@ -24,7 +24,10 @@ fn main() -> io::Result<ExitCode> {
             continue;
         }
         n_browsers += 1;
-        if let Some(entry) = rules.agent(Some(&user_agent)).list_entry() {
+        if let Some(entry) = rules
+            .match_user_agent(Some(&user_agent))
+            .crawler_list_entry()
+        {
             wrong.entry(entry).or_insert(user_agent);
         }
     }

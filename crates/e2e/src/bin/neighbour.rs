@@ -8,8 +8,8 @@ use std::{
 };
 
 use domain::{
-    click::partition_of_account,
     id::{AccountId, ClickId, ConversionId},
+    partition::partition_of_account,
 };
 use e2e::{
     client::{Client, Tenant},

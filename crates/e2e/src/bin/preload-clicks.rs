@@ -13,11 +13,11 @@ use std::{borrow::Cow, collections::VecDeque, net::Ipv4Addr};
 
 use domain::{
     bot::BotReason,
-    click::{
-        CONTENT_TYPE, ClickEvent, MAX_EVENTS_PER_MESSAGE, SCHEMA_VERSION, partition_of_account,
-    },
-    conversion::{Conversion, EventType, Source},
+    click::ClickEvent,
+    conversion::{Conversion, ConversionSource, EventType},
+    event::{CONTENT_TYPE, MAX_EVENTS_PER_MESSAGE, SCHEMA_VERSION},
     id::{AccountId, ClickId, ConversionId, CreativeId, LinkKey, ListId, OfferId, ShortId},
+    partition::partition_of_account,
 };
 use lapin::{
     BasicProperties, Channel, Connection, ConnectionProperties, PublisherConfirm,
@@ -233,7 +233,7 @@ impl Events {
         let link_key = self.link_key.unwrap_or(message + 1);
         Conversion {
             conversion_id: ConversionId::generate(unix_ms, rng),
-            source: Source::Conv,
+            source: ConversionSource::Conv,
             event: EventType::Sale,
             account_id: Some(AccountId(account_id)),
             click_id: None,

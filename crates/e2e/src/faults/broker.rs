@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::click::{CONTENT_TYPE, SCHEMA_VERSION};
+use domain::event::{CONTENT_TYPE, SCHEMA_VERSION};
 use futures_util::StreamExt as _;
 use lapin::{
     options::{

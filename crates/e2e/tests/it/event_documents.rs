@@ -5,10 +5,10 @@
 
 use domain::{
     bot::BotReason,
-    click::{
-        CONTENT_TYPE, ClickEvent, MAX_EVENTS_PER_MESSAGE, SCHEMA_VERSION, partition_of_account,
-    },
+    click::ClickEvent,
     conversion::Conversion,
+    event::{CONTENT_TYPE, MAX_EVENTS_PER_MESSAGE, SCHEMA_VERSION},
+    partition::partition_of_account,
 };
 use e2e::{
     client::{BOT, Client, Tenant},

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    click::{CONTENT_TYPE, SCHEMA_VERSION},
+    event::{CONTENT_TYPE, SCHEMA_VERSION},
     id::ClickId,
 };
 use e2e::{producer::Producer, proxy::Proxy, test_environment::TestEnvironment, wait::wait_for};

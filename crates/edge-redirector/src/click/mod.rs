@@ -16,7 +16,7 @@ use domain::{
     availability::Availability,
     link_path::{self, CorrectedPath, LinkPath, PathCorrection},
     query,
-    record::Tracker,
+    record::TrackerUrl,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -72,7 +72,7 @@ async fn answer(request: Request, edge: &Edge) -> Page {
         None => (request.path(), None),
     };
     let exact = LinkPath::parse(path);
-    if exact.is_none() && link_path::corrected(path).is_empty() {
+    if exact.is_none() && link_path::corrected_paths(path).is_empty() {
         return not_found(edge);
     }
     let method = request.method();
@@ -146,7 +146,7 @@ struct Found<'v> {
 /// The path of the link that was most likely meant. Never the request's own text, unless
 /// that names a link: `//host` is another host's URL.
 fn likeliest_path(path: &str, exact: Option<LinkPath>) -> String {
-    let corrected = || link_path::corrected(path).into_iter().next();
+    let corrected = || link_path::corrected_paths(path).into_iter().next();
     let meant = exact.or_else(|| corrected().map(|corrected| corrected.path));
     meant.map_or_else(|| "/".to_owned(), |path| path.to_string())
 }
@@ -215,7 +215,7 @@ async fn find_corrected<'v>(
     let Some(host) = request::host(request) else {
         return Ok(None);
     };
-    let corrected = link_path::corrected(path);
+    let corrected = link_path::corrected_paths(path);
     for CorrectedPath { path, corrections } in &corrected {
         if let Some(route) = find_exactly(edge, host.clone(), path.clone()).await? {
             return Ok(Some(Found {
@@ -250,12 +250,12 @@ async fn find_corrected<'v>(
 }
 
 /// The short link of two hops: on to the click tracker, which records the click.
-fn hop(visit: Visit<'_>, tracker: &Tracker) -> Page {
+fn hop(visit: Visit<'_>, tracker: &TrackerUrl) -> Page {
     let edge = visit.edge;
     match visit.found.route.availability(jiff::Timestamp::now()) {
         // Nothing is recorded here, so that no page has this button.
-        Availability::Open if visit.press.is_some() => not_found(edge),
-        Availability::Open => {
+        Availability::Available if visit.press.is_some() => not_found(edge),
+        Availability::Available => {
             edge.metrics.request(Outcome::Hop);
             found(edge, &with_query(&tracker.to_string(), visit.request))
         }
@@ -275,8 +275,8 @@ async fn destination(visit: Visit<'_>) -> Page {
     let route = &*found.route;
     let now = jiff::Timestamp::now();
     let template = match (route.availability(now), route.template()) {
-        (Availability::Open, Some(template)) => template,
-        (Availability::Open, None) => return elsewhere(edge, Availability::Gone),
+        (Availability::Available, Some(template)) => template,
+        (Availability::Available, None) => return elsewhere(edge, Availability::NotFound),
         (closed, _) => return elsewhere(edge, closed),
     };
     let click = Click {
@@ -300,7 +300,7 @@ async fn destination(visit: Visit<'_>) -> Page {
 
 /// A URL with as much of the request's query as is read.
 fn with_query(url: &str, request: &Request) -> String {
-    match query::bounded(request::query(request)) {
+    match query::truncate_to_limits(request::query(request)) {
         "" => url.to_owned(),
         query => format!("{url}?{query}"),
     }
@@ -312,7 +312,7 @@ fn elsewhere(edge: &Edge, availability: Availability<'_>) -> Page {
             edge.metrics.request(Outcome::Fallback);
             found(edge, url)
         }
-        Availability::Open | Availability::Gone => not_found(edge),
+        Availability::Available | Availability::NotFound => not_found(edge),
     }
 }
 

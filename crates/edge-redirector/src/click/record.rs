@@ -4,10 +4,10 @@ use std::{borrow::Cow, net::IpAddr, time::Instant};
 
 use actix_http::{HttpMessage as _, Request};
 use domain::{
-    arrival::{self, Answer},
     bot::Verdict,
     click::ClickEvent,
     id::ClickId,
+    landing::{self, ClickResponse},
     link_path::PathCorrection,
     macros::{ClickContext, Macro, Template, VisitorFacts},
     query::{self, ClickQuery},
@@ -68,8 +68,9 @@ impl Recorder {
         let route = click.route;
         let visitor = self.visitors.of(click.request, click.address);
         let verdict = visitor.verdict(click.request, route.countries());
-        let answer = arrival::answer(&verdict, route.filters_bots(), route.offer(), route.list());
-        if answer != Answer::Redirect && edge.load.sheds_pages() {
+        let response =
+            landing::choose_response(&verdict, route.filters_bots(), route.offer(), route.list());
+        if response != ClickResponse::Redirect && edge.load.sheds_pages() {
             edge.metrics.request(Outcome::Shed);
             return pages::shed();
         }
@@ -79,10 +80,10 @@ impl Recorder {
             is_confirmed: false,
         };
         let destination = self.record(edge, &click, &visitor, record).await;
-        match answer {
-            Answer::Redirect => found(edge, &destination),
-            Answer::Interstitial(page) => pages::interstitial(page, &destination),
-            Answer::Preview(page) => {
+        match response {
+            ClickResponse::Redirect => found(edge, &destination),
+            ClickResponse::Interstitial(page) => pages::interstitial(page, &destination),
+            ClickResponse::Preview(page) => {
                 let token = self.proof.token(route.link.link_key, click_id(click.now));
                 pages::preview(&continue_path(&click, &token), page)
             }
@@ -98,8 +99,8 @@ impl Recorder {
             is_confirmed: true,
         };
         let destination = self.record(edge, &click, &visitor, record).await;
-        match arrival::confirmed(click.route.offer(), click.route.list()) {
-            Answer::Interstitial(page) => pages::interstitial(page, &destination),
+        match landing::response_for_person(click.route.offer(), click.route.list()) {
+            ClickResponse::Interstitial(page) => pages::interstitial(page, &destination),
             _ => found(edge, &destination),
         }
     }
@@ -178,7 +179,7 @@ fn describe(
     } = *click;
     let raw_query = request::query(request);
     let query = ClickQuery::parse(raw_query);
-    let needs_device = template.reads(&[Macro::Device, Macro::Os, Macro::Browser]);
+    let needs_device = template.contains_any(&[Macro::Device, Macro::Os, Macro::Browser]);
     let context = ClickContext {
         click_id: record.click_id,
         link: &route.link,
@@ -194,11 +195,11 @@ fn describe(
     };
     event(&context, visitor, record, click.corrections, span).write_line(line);
     let forwarded = if route.link.forward_query {
-        query::bounded(raw_query)
+        query::truncate_to_limits(raw_query)
     } else {
         ""
     };
-    template.expand_forwarding(forwarded, |name| context.value(name))
+    template.expand_with_query(forwarded, |name| context.value(name))
 }
 
 fn event<'a>(

@@ -7,8 +7,8 @@ use actix_http::{
     header::{self, HeaderMap, HeaderName, HeaderValue},
 };
 use domain::{
-    click::truncated,
     client_ip::{self, ClientIp, ProxyHeader},
+    event::truncate_at_char,
 };
 use ipnet::IpNet;
 
@@ -27,8 +27,8 @@ pub fn query(request: &Request) -> &str {
 pub fn text(request: &Request, name: HeaderName, max_bytes: usize) -> Option<Cow<'_, str>> {
     let value = request.headers().get(name)?;
     Some(match String::from_utf8_lossy(value.as_bytes()) {
-        Cow::Borrowed(text) => Cow::Borrowed(truncated(text, max_bytes)),
-        Cow::Owned(text) => Cow::Owned(truncated(&text, max_bytes).to_owned()),
+        Cow::Borrowed(text) => Cow::Borrowed(truncate_at_char(text, max_bytes)),
+        Cow::Owned(text) => Cow::Owned(truncate_at_char(&text, max_bytes).to_owned()),
     })
 }
 

@@ -7,10 +7,10 @@ use std::{
 
 use actix_http::{HttpMessage as _, Request, header};
 use domain::{
-    bot::{Agent, Countries, Rules, Signs, Verdict},
-    click::{MAX_REFERRER_BYTES, MAX_USER_AGENT_BYTES},
+    bot::{BotRules, CountryFilter, RequestSignals, UserAgentMatch, Verdict},
     client_ip::ProxyHeader,
     device::Device,
+    event::{MAX_REFERRER_BYTES, MAX_USER_AGENT_BYTES},
 };
 use ipnet::IpNet;
 use platform::{occasional::Occasional, watched::Watched};
@@ -30,14 +30,14 @@ thread_local! {
 /// What user agents were found to be, by one version of the rules.
 #[derive(Default)]
 struct Memory {
-    rules: Option<Arc<Rules>>,
+    rules: Option<Arc<BotRules>>,
     known: HashMap<String, Rc<Known>>,
 }
 
 /// What is known of a user agent.
 #[derive(Default)]
 pub struct Known {
-    agent: Agent,
+    agent: UserAgentMatch,
     device: OnceCell<Device>,
 }
 
@@ -47,7 +47,7 @@ pub struct Visitors {
     pub proxy_header: ProxyHeader,
     pub unreadable_addresses: Counter,
     pub geo: Geo,
-    pub rules: Arc<Watched<Rules>>,
+    pub rules: Arc<Watched<BotRules>>,
 }
 
 /// A visitor at one request.
@@ -57,7 +57,7 @@ pub struct Visitor<'c> {
     pub referrer: Option<Cow<'c, str>>,
     pub country: Option<String>,
     pub asn: Option<u32>,
-    rules: Arc<Rules>,
+    rules: Arc<BotRules>,
     known: Rc<Known>,
 }
 
@@ -65,7 +65,7 @@ impl Visitors {
     /// Whom a request is from: found once per request.
     pub fn address(&self, request: &Request) -> IpAddr {
         let client = request::client_ip(request, self.proxy_header, &self.trusted_proxies);
-        if client.has_unreadable {
+        if client.has_unreadable_entry {
             self.unreadable_addresses.inc();
             static SAID: Occasional = Occasional::new();
             if let Some(left_out) = SAID.now() {
@@ -93,7 +93,7 @@ impl Visitors {
     }
 }
 
-fn known(rules: &Arc<Rules>, user_agent: Option<&str>) -> Rc<Known> {
+fn known(rules: &Arc<BotRules>, user_agent: Option<&str>) -> Rc<Known> {
     MEMORY.with_borrow_mut(|memory| {
         if !memory.rules.as_ref().is_some_and(|r| Arc::ptr_eq(r, rules)) {
             memory.rules = Some(rules.clone());
@@ -104,7 +104,7 @@ fn known(rules: &Arc<Rules>, user_agent: Option<&str>) -> Rc<Known> {
             return known.clone();
         }
         let known = Rc::new(Known {
-            agent: rules.agent(user_agent),
+            agent: rules.match_user_agent(user_agent),
             device: OnceCell::new(),
         });
         if memory.known.len() >= REMEMBERED_USER_AGENTS {
@@ -120,12 +120,12 @@ impl Visitor<'_> {
         let user_agent = self.user_agent.as_deref();
         self.known
             .device
-            .get_or_init(|| user_agent.map(Device::of).unwrap_or_default())
+            .get_or_init(|| user_agent.map(Device::from_user_agent).unwrap_or_default())
     }
 
-    pub fn verdict(&self, request: &Request, countries: &Countries) -> Verdict<'_> {
+    pub fn verdict(&self, request: &Request, countries: &CountryFilter) -> Verdict<'_> {
         let header = |name: &str| request::sign(request.headers(), name);
-        let signs = Signs {
+        let signs = RequestSignals {
             method: request.method().as_str(),
             header: &header,
             ip: self.ip,

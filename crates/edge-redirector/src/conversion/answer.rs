@@ -5,7 +5,7 @@ use actix_http::{
     body::MessageBody as _,
     header::{self, HeaderValue},
 };
-use domain::{id::ConversionId, postback::Refused};
+use domain::{id::ConversionId, postback::PostbackError};
 use serde_json::{Value, json};
 
 use crate::pages::{self, Page};
@@ -23,8 +23,8 @@ pub fn accepted(id: ConversionId) -> Page {
 const RETRY_UNAVAILABLE: u64 = 10;
 
 /// `retry_after`: the seconds for which an address is refused that guesses.
-pub fn refused(refused: Refused, retry_after: u64) -> Page {
-    let (status, code) = refused.row();
+pub fn refused(refused: PostbackError, retry_after: u64) -> Page {
+    let (status, code) = refused.status_and_code();
     let status = StatusCode::from_u16(status).expect("they are statuses");
     let body = json!({ "error": refused.to_string(), "code": code });
     let mut answer = with_json(status, &body);
@@ -74,9 +74,9 @@ mod tests {
     #[test]
     fn whoever_is_to_come_again_is_told_when() {
         for (refusal, seconds) in [
-            (Refused::Unavailable, Some("10")),
-            (Refused::TooManyAttempts, Some("42")),
-            (Refused::LinkNotFound, None),
+            (PostbackError::Unavailable, Some("10")),
+            (PostbackError::TooManyAttempts, Some("42")),
+            (PostbackError::LinkNotFound, None),
         ] {
             let answer = refused(refusal, 42);
             let retry = answer.headers().get(header::RETRY_AFTER);

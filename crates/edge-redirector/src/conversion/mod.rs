@@ -11,7 +11,9 @@ use std::sync::Arc;
 use actix_http::{HttpMessage as _, Method, Request};
 use domain::{
     id::AccountId,
-    postback::{LinkName, OfLink, OfOffer, Parameters, Refused, signed_text},
+    postback::{
+        LinkPostback, LinkRef, OfferPostback, PostbackError, PostbackParameters, signed_text,
+    },
     record::AccountRecord,
 };
 
@@ -67,7 +69,7 @@ pub async fn handle(mut request: Request, endpoint: Endpoint, edge: &Edge) -> Pa
     let refused_for_s = edge.guard.refuses(address);
     let recorded = async {
         if refused_for_s.is_some() {
-            return Err(Refused::TooManyAttempts);
+            return Err(PostbackError::TooManyAttempts);
         }
         let body = match method == Method::POST {
             true => body::read(&mut request, edge.client_timeout).await?,
@@ -106,7 +108,7 @@ pub async fn handle(mut request: Request, endpoint: Endpoint, edge: &Edge) -> Pa
         Endpoint::Offer => "offer",
         Endpoint::Pixel(_) => "pixel",
     };
-    let code = recorded.map_or_else(|refused| refused.row().1, |_| "accepted");
+    let code = recorded.map_or_else(|refused| refused.status_and_code().1, |_| "accepted");
     edge.metrics.conversion(ConversionOutcome { source, code });
     match recorded {
         _ if is_pixel => answer::pixel(),
@@ -118,42 +120,47 @@ pub async fn handle(mut request: Request, endpoint: Endpoint, edge: &Edge) -> Pa
 /// What a conversion is of, looked up.
 enum Subject {
     Link {
-        of: OfLink,
+        of: LinkPostback,
         route: Option<Arc<Route>>,
         is_pixel: bool,
     },
     Offer {
-        of: OfOffer,
+        of: OfferPostback,
         offer: Arc<Offer>,
     },
 }
 
 /// What never existed, or is a wrong secret, if that is why a conversion was refused.
 fn missed<'p>(
-    refused: Refused,
+    refused: PostbackError,
     endpoint: &'p Endpoint,
-    parameters: &'p Parameters<'_>,
+    parameters: &'p PostbackParameters<'_>,
 ) -> Option<[Option<&'p str>; 2]> {
     let pair = |names: [&str; 2]| Some(names.map(|name| parameters.get(name)));
     match refused {
-        Refused::LinkNotFound => Some([
+        PostbackError::LinkNotFound => Some([
             match endpoint {
                 Endpoint::Pixel(id) => Some(id.as_str()),
                 Endpoint::Conv | Endpoint::Offer => parameters.get("link_id"),
             },
             None,
         ]),
-        Refused::OfferNotFound | Refused::InvalidPostbackSecret => {
+        PostbackError::OfferNotFound | PostbackError::InvalidPostbackSecret => {
             pair(["offer_id", "postback_secret"])
         }
-        Refused::AccountNotFound => Some([parameters.get("account_id"), None]),
-        Refused::InvalidToken | Refused::InvalidSignature => pair(["token", "signature"]),
+        PostbackError::AccountNotFound => Some([parameters.get("account_id"), None]),
+        PostbackError::InvalidToken | PostbackError::InvalidSignature => {
+            pair(["token", "signature"])
+        }
         _ => None,
     }
 }
 
-fn parameters<'a>(request: &'a Request, body: &'a [u8]) -> Result<Parameters<'a>, Refused> {
-    let mut parameters = Parameters::default();
+fn parameters<'a>(
+    request: &'a Request,
+    body: &'a [u8],
+) -> Result<PostbackParameters<'a>, PostbackError> {
+    let mut parameters = PostbackParameters::default();
     // All of it: what is too long is to be refused and not cut.
     parameters.add_form(request::query(request).as_bytes());
     let content_type = request::value(request.headers(), "content-type").unwrap_or_default();
@@ -172,13 +179,13 @@ fn parameters<'a>(request: &'a Request, body: &'a [u8]) -> Result<Parameters<'a>
 async fn subject(
     request: &Request,
     endpoint: &Endpoint,
-    parameters: &Parameters<'_>,
+    parameters: &PostbackParameters<'_>,
     edge: &Edge,
-) -> Result<Subject, Refused> {
+) -> Result<Subject, PostbackError> {
     let now = jiff::Timestamp::now();
     match endpoint {
         Endpoint::Conv => {
-            let of = OfLink::read(parameters, now)?;
+            let of = LinkPostback::from_parameters(parameters, now)?;
             let route = match &of.link {
                 Some(name) => Some(find_link(request, name, edge).await?),
                 None => None,
@@ -190,14 +197,14 @@ async fn subject(
             })
         }
         Endpoint::Pixel(id) => {
-            let mut named = Parameters::default();
+            let mut named = PostbackParameters::default();
             let name = format!("link_id={id}");
             named.add_form(name.as_bytes());
-            let of = OfLink {
-                details: domain::postback::Details::read(parameters)?,
-                ..OfLink::read(&named, now)?
+            let of = LinkPostback {
+                details: domain::postback::ConversionDetails::from_parameters(parameters)?,
+                ..LinkPostback::from_parameters(&named, now)?
             };
-            let name = of.link.as_ref().ok_or(Refused::LinkNotFound)?;
+            let name = of.link.as_ref().ok_or(PostbackError::LinkNotFound)?;
             let route = Some(find_link(request, name, edge).await?);
             Ok(Subject::Link {
                 of,
@@ -206,10 +213,10 @@ async fn subject(
             })
         }
         Endpoint::Offer => {
-            let id = OfOffer::offer_id(parameters)?;
+            let id = OfferPostback::offer_id(parameters)?;
             let found = edge.resolver.offer(id).await;
-            let offer = found.map_err(|_| Refused::Unavailable)?;
-            let offer = offer.ok_or(Refused::OfferNotFound)?;
+            let offer = found.map_err(|_| PostbackError::Unavailable)?;
+            let offer = offer.ok_or(PostbackError::OfferNotFound)?;
             let secret = parameters.get("postback_secret").unwrap_or_default();
             let record = &offer.record;
             let digests = record
@@ -217,23 +224,27 @@ async fn subject(
                 .iter()
                 .chain(&record.postback_digest);
             if !is_one_of(secret, digests.map(String::as_str)) {
-                return Err(Refused::InvalidPostbackSecret);
+                return Err(PostbackError::InvalidPostbackSecret);
             }
-            let of = OfOffer::read(parameters)?;
+            let of = OfferPostback::from_parameters(parameters)?;
             Ok(Subject::Offer { of, offer })
         }
     }
 }
 
 /// Conversions of a link are taken whether or not it still leads anywhere.
-async fn find_link(request: &Request, name: &LinkName, edge: &Edge) -> Result<Arc<Route>, Refused> {
-    let host = request::host(request).ok_or(Refused::LinkNotFound)?;
+async fn find_link(
+    request: &Request,
+    name: &LinkRef,
+    edge: &Edge,
+) -> Result<Arc<Route>, PostbackError> {
+    let host = request::host(request).ok_or(PostbackError::LinkNotFound)?;
     let route = match name {
-        LinkName::Short(id) => edge.resolver.named(host, id.clone()).await,
-        LinkName::Code(code) => edge.resolver.code(code.clone()).await,
+        LinkRef::Short(id) => edge.resolver.named(host, id.clone()).await,
+        LinkRef::Code(code) => edge.resolver.code(code.clone()).await,
     };
-    let route = route.map_err(|_| Refused::Unavailable)?;
-    route.ok_or(Refused::LinkNotFound)
+    let route = route.map_err(|_| PostbackError::Unavailable)?;
+    route.ok_or(PostbackError::LinkNotFound)
 }
 
 /// Who sent a postback, as far as it is proved.
@@ -251,10 +262,10 @@ async fn sender(
     request: &Request,
     endpoint: &Endpoint,
     subject: &Subject,
-    parameters: &Parameters<'_>,
+    parameters: &PostbackParameters<'_>,
     has_body: bool,
     edge: &Edge,
-) -> Result<Sender, Refused> {
+) -> Result<Sender, PostbackError> {
     let Subject::Link { of, route, .. } = subject else {
         return Ok(Sender {
             authenticated: true,
@@ -284,7 +295,7 @@ async fn sender(
         && revenue > max_amount
         && !authenticated
     {
-        return Err(Refused::RevenueTooLarge);
+        return Err(PostbackError::RevenueTooLarge);
     }
     let account_id = named
         .filter(|_| authenticated)
@@ -297,16 +308,16 @@ async fn sender(
 
 /// The account that `account_id` names.
 async fn named_account(
-    parameters: &Parameters<'_>,
+    parameters: &PostbackParameters<'_>,
     edge: &Edge,
-) -> Result<Option<Arc<AccountRecord>>, Refused> {
+) -> Result<Option<Arc<AccountRecord>>, PostbackError> {
     let Some(text) = parameters.get("account_id") else {
         return Ok(None);
     };
-    let id = text.parse().map_err(|_| Refused::AccountNotFound)?;
+    let id = text.parse().map_err(|_| PostbackError::AccountNotFound)?;
     let account = edge.resolver.account(AccountId(id)).await;
-    let account = account.map_err(|_| Refused::Unavailable)?;
-    account.map(Some).ok_or(Refused::AccountNotFound)
+    let account = account.map_err(|_| PostbackError::Unavailable)?;
+    account.map(Some).ok_or(PostbackError::AccountNotFound)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What proves that a postback was sent by somebody who has a secret of the account or offer.
 
 use domain::{
-    postback::{PostbackMode, Refused, SigningKey},
+    postback::{PostbackError, PostbackMode, SigningKey},
     record::{AccountRecord, OfferRecord},
 };
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -42,7 +42,7 @@ impl<'r> Rule<'r> {
 
     /// Whether it is proved that somebody with a secret sent this. In `open`, where that is
     /// not wanted, a token still proves it.
-    pub fn check(self, proof: &Proof<'_>) -> Result<bool, Refused> {
+    pub fn check(self, proof: &Proof<'_>) -> Result<bool, PostbackError> {
         let has_token = || {
             let token = proof.token.unwrap_or_default();
             is_one_of(token, self.digests.iter().map(String::as_str))
@@ -50,10 +50,10 @@ impl<'r> Rule<'r> {
         match self.mode {
             PostbackMode::Open => Ok(has_token()),
             PostbackMode::Token if has_token() => Ok(true),
-            PostbackMode::Token => Err(Refused::InvalidToken),
+            PostbackMode::Token => Err(PostbackError::InvalidToken),
             // What a body says is not signed.
             PostbackMode::Signed if !proof.has_body && self.is_signed(proof) => Ok(true),
-            PostbackMode::Signed => Err(Refused::InvalidSignature),
+            PostbackMode::Signed => Err(PostbackError::InvalidSignature),
         }
     }
 
@@ -128,7 +128,7 @@ mod tests {
         token: &str,
         signature: &str,
         query: &str,
-    ) -> Result<bool, Refused> {
+    ) -> Result<bool, PostbackError> {
         let digests = [digest(NEW), digest(OLD)];
         let keys = [NEW, OLD].map(|secret| SigningKey::new(secret.to_owned()));
         let rule = Rule {
@@ -150,34 +150,49 @@ mod tests {
             (PostbackMode::Open, "", "", Ok(false)),
             (PostbackMode::Open, "a wrong token", "", Ok(false)),
             (PostbackMode::Open, NEW, "", Ok(true)),
-            (PostbackMode::Token, "", "", Err(Refused::InvalidToken)),
+            (
+                PostbackMode::Token,
+                "",
+                "",
+                Err(PostbackError::InvalidToken),
+            ),
             (
                 PostbackMode::Token,
                 "a wrong token",
                 "",
-                Err(Refused::InvalidToken),
+                Err(PostbackError::InvalidToken),
             ),
-            (PostbackMode::Token, "", BY_NEW, Err(Refused::InvalidToken)),
+            (
+                PostbackMode::Token,
+                "",
+                BY_NEW,
+                Err(PostbackError::InvalidToken),
+            ),
             (PostbackMode::Token, NEW, "", Ok(true)),
             (PostbackMode::Token, OLD, "", Ok(true)),
-            (PostbackMode::Signed, "", "", Err(Refused::InvalidSignature)),
+            (
+                PostbackMode::Signed,
+                "",
+                "",
+                Err(PostbackError::InvalidSignature),
+            ),
             (
                 PostbackMode::Signed,
                 NEW,
                 "",
-                Err(Refused::InvalidSignature),
+                Err(PostbackError::InvalidSignature),
             ),
             (
                 PostbackMode::Signed,
                 "",
                 "00ff",
-                Err(Refused::InvalidSignature),
+                Err(PostbackError::InvalidSignature),
             ),
             (
                 PostbackMode::Signed,
                 "",
                 "not hexadecimal",
-                Err(Refused::InvalidSignature),
+                Err(PostbackError::InvalidSignature),
             ),
             (PostbackMode::Signed, "", BY_NEW, Ok(true)),
             (PostbackMode::Signed, "", BY_OLD, Ok(true)),
@@ -196,7 +211,7 @@ mod tests {
             "revenue=12.50&link_id=Ab3kX9q",
         ] {
             let found = check(PostbackMode::Signed, "", BY_NEW, query);
-            assert_eq!(found, Err(Refused::InvalidSignature), "{query}");
+            assert_eq!(found, Err(PostbackError::InvalidSignature), "{query}");
         }
     }
 
@@ -215,7 +230,10 @@ mod tests {
             has_body,
         };
         assert_eq!(rule.check(&proof(false)), Ok(true));
-        assert_eq!(rule.check(&proof(true)), Err(Refused::InvalidSignature));
+        assert_eq!(
+            rule.check(&proof(true)),
+            Err(PostbackError::InvalidSignature)
+        );
     }
 
     #[test]

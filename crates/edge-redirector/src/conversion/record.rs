@@ -4,10 +4,10 @@ use std::{borrow::Cow, net::IpAddr};
 
 use actix_http::{Request, header};
 use domain::{
-    click::MAX_USER_AGENT_BYTES,
-    conversion::{Conversion, Source},
+    conversion::{Conversion, ConversionSource},
+    event::MAX_USER_AGENT_BYTES,
     id::ConversionId,
-    postback::{Details, Refused},
+    postback::{ConversionDetails, PostbackError},
 };
 use platform::occasional::Occasional;
 
@@ -21,7 +21,7 @@ pub(super) async fn record(
     subject: Subject,
     sender: Sender,
     edge: &Edge,
-) -> Result<ConversionId, Refused> {
+) -> Result<ConversionId, PostbackError> {
     let now_ms = jiff::Timestamp::now().as_millisecond();
     let unix_ms = u64::try_from(now_ms).unwrap_or(0);
     let conversion_id = ConversionId::generate(unix_ms, &mut rand::rng());
@@ -34,7 +34,7 @@ pub(super) async fn record(
         if let Some(left_out) = SAID.now() {
             tracing::error!(reason = %reason, left_out, "a conversion was refused: it cannot be recorded");
         }
-        Refused::Unavailable
+        PostbackError::Unavailable
     })?;
     Ok(conversion_id)
 }
@@ -50,7 +50,7 @@ fn conversion<'a>(
         Subject::Link { of, .. } => &of.details,
         Subject::Offer { of, .. } => &of.details,
     };
-    let Details {
+    let ConversionDetails {
         event,
         revenue,
         currency,
@@ -58,7 +58,7 @@ fn conversion<'a>(
     } = details;
     let mut conversion = Conversion {
         conversion_id,
-        source: Source::Conv,
+        source: ConversionSource::Conv,
         event: *event,
         account_id: sender.account_id,
         click_id: None,
@@ -83,7 +83,7 @@ fn conversion<'a>(
         } => {
             conversion.click_id = of.click_id;
             if *is_pixel {
-                conversion.source = Source::Pixel;
+                conversion.source = ConversionSource::Pixel;
             }
             if let Some(link) = route.as_ref().map(|route| &route.link) {
                 conversion.account_id = Some(link.account_id);
@@ -96,7 +96,7 @@ fn conversion<'a>(
             }
         }
         Subject::Offer { of, offer } => {
-            conversion.source = Source::Offer;
+            conversion.source = ConversionSource::Offer;
             conversion.account_id = Some(offer.record.account_id);
             conversion.offer_id = Some(offer.record.offer_id);
             conversion.message_id = of.message_id.as_deref().map(Cow::Borrowed);

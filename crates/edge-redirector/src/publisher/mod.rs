@@ -20,7 +20,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use domain::click::{CONTENT_TYPE, MAX_EVENTS_PER_MESSAGE, SCHEMA_VERSION, partition_of_line};
+use domain::{
+    event::{CONTENT_TYPE, MAX_EVENTS_PER_MESSAGE, SCHEMA_VERSION},
+    partition::partition_of_line,
+};
 use lapin::{
     BasicProperties, Channel, Connection, PublisherConfirm,
     options::{BasicPublishOptions, ConfirmSelectOptions},

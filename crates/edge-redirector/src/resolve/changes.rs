@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use domain::record::{CHANGES_CHANNEL, Change, ChannelMessage, RecordKey};
+use domain::record::{CHANGES_CHANNEL, ChannelMessage, RecordChange, RecordKey};
 use platform::{
     cache::{Cache, CacheUnavailable, Subscription},
     health::DependencyHealth,
@@ -191,7 +191,7 @@ impl Follower<'_> {
     }
 
     /// Forgets what the origin says has changed lately, each change once.
-    async fn take(&mut self, answer: Option<Vec<Change>>) {
+    async fn take(&mut self, answer: Option<Vec<RecordChange>>) {
         let Some(changes) = answer else {
             return self.set_nobody();
         };
@@ -213,10 +213,10 @@ impl Follower<'_> {
     }
 }
 
-type Asking<'r> = std::pin::Pin<Box<dyn Future<Output = Option<Vec<Change>>> + Send + 'r>>;
+type Asking<'r> = std::pin::Pin<Box<dyn Future<Output = Option<Vec<RecordChange>>> + Send + 'r>>;
 
 /// The answer to a question that was asked, if one was.
-async fn answered(asking: &mut Option<Asking<'_>>) -> Option<Vec<Change>> {
+async fn answered(asking: &mut Option<Asking<'_>>) -> Option<Vec<RecordChange>> {
     match asking {
         Some(asking) => asking.await,
         None => std::future::pending().await,
@@ -224,7 +224,7 @@ async fn answered(asking: &mut Option<Asking<'_>>) -> Option<Vec<Change>> {
 }
 
 /// The origin's changes of the last minute, if it answers.
-async fn ask(resolver: &Resolver) -> Option<Vec<Change>> {
+async fn ask(resolver: &Resolver) -> Option<Vec<RecordChange>> {
     let answer = tokio::time::timeout(ANSWER_TIMEOUT, resolver.remote.origin.changes());
     answer.await.ok()?.ok()
 }

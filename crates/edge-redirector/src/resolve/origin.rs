@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use domain::{
     id::ShortId,
-    record::{Change, RecordKey},
+    record::{RecordChange, RecordKey},
 };
 use platform::{circuit_breaker::CircuitBreaker, settings::Secret};
 use reqwest::{Client, StatusCode};
@@ -121,7 +121,7 @@ impl Origin {
 
     /// The changes of the last minute. Whoever follows them has a pace of its own: it asks
     /// also while the origin is left alone.
-    pub async fn changes(&self) -> Result<Vec<Change>, OriginUnavailable> {
+    pub async fn changes(&self) -> Result<Vec<RecordChange>, OriginUnavailable> {
         self.list("changes").await
     }
 

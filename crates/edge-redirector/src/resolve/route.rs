@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use domain::{
-    availability::{Availability, Subject, availability},
-    bot::Countries,
-    macros::{Template, with_parameters},
+    availability::{Availability, LinkContext, link_availability},
+    bot::CountryFilter,
+    macros::{Template, append_parameters},
     record::{AccountRecord, CampaignRecord, LinkRecord, ListRecord, OfferRecord},
 };
 
@@ -57,14 +57,14 @@ impl Route {
     }
 
     pub fn availability(&self, now: jiff::Timestamp) -> Availability<'_> {
-        let subject = Subject {
+        let context = LinkContext {
             link: &self.link,
             account: self.account.as_deref(),
             list: self.list.as_deref(),
             offer: self.offer(),
             campaign: self.campaign.as_deref(),
         };
-        availability(subject, now)
+        link_availability(context, now)
     }
 
     pub fn account(&self) -> Option<&AccountRecord> {
@@ -94,8 +94,8 @@ impl Route {
     }
 
     /// The countries that the account says are bad.
-    pub fn countries(&self) -> &Countries {
-        static NONE: Countries = Countries {
+    pub fn countries(&self) -> &CountryFilter {
+        static NONE: CountryFilter = CountryFilter {
             allowed: Vec::new(),
             blocked: Vec::new(),
         };
@@ -122,6 +122,6 @@ fn own_template(link: &LinkRecord, campaign: Option<&CampaignRecord>) -> Option<
         });
     };
     let page = own.unwrap_or(&campaign.landing_page_url);
-    let text = with_parameters(page, &[(&campaign.click_id_param, "{click_id}")]);
+    let text = append_parameters(page, &[(&campaign.click_id_param, "{click_id}")]);
     Template::parse(&text).ok()
 }

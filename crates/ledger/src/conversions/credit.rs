@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    conversion::Source,
+    conversion::ConversionSource,
     id::{ClickId, ConversionId},
 };
 use rust_decimal::Decimal;
@@ -440,7 +440,9 @@ impl Credit {
         let clicked = account_id.and_then(|id| Clicked::read(row, "m_", id));
         match clicked {
             Some(clicked) => Self::Click(clicked),
-            None if row.get::<_, &str>("source") == Source::Offer.as_str() => Self::offer(row),
+            None if row.get::<_, &str>("source") == ConversionSource::Offer.as_str() => {
+                Self::offer(row)
+            }
             None => Self::None,
         }
     }

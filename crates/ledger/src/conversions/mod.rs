@@ -9,8 +9,8 @@ mod waiting;
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    attribution::{contact_key, message_key},
-    conversion::{EventType, Identity, Source},
+    attribution::{message_key, phone_contact_key},
+    conversion::{ConversionSource, DedupeFields, EventType},
     id::{ClickId, ConversionId, LinkKey},
 };
 use rust_decimal::Decimal;
@@ -30,7 +30,7 @@ pub use waiting::{
 #[derive(Debug, Clone)]
 pub struct NewConversion {
     pub conversion_id: ConversionId,
-    pub source: Source,
+    pub source: ConversionSource,
     pub event: EventType,
     /// `None` where only a click id is known.
     pub account_id: Option<i64>,
@@ -80,7 +80,7 @@ pub struct Stored {
 
 impl NewConversion {
     fn dedupe_key(&self) -> String {
-        Identity {
+        DedupeFields {
             event: self.event,
             txn_id: self.txn_id.as_deref(),
             click_id: self.click_id,
@@ -103,7 +103,7 @@ impl NewConversion {
             contact_key: message_key
                 .as_ref()
                 .and(self.contact_phone.as_deref())
-                .map(contact_key),
+                .map(phone_contact_key),
             message_key,
             ..Found::default()
         }
@@ -111,7 +111,7 @@ impl NewConversion {
 }
 
 /// Stores conversions and credits them. Of those that are the same by
-/// [`Identity`] the earliest is stored, whichever comes first. Needs the lock of each
+/// [`DedupeFields`] the earliest is stored, whichever comes first. Needs the lock of each
 /// account, that of a named click included.
 pub async fn conversion_insert_all(
     transaction: &Transaction<'_>,

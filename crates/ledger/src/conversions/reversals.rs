@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    conversion::{EventType, dedupe_keys_of_transaction},
+    conversion::{EventType, transaction_dedupe_keys},
     id::ConversionId,
-    reversal::{Entry, counted_amounts},
+    reversal::{TransactionEntry, counted_reversal_amounts},
 };
 use rust_decimal::Decimal;
 use tokio_postgres::Row;
@@ -16,7 +16,7 @@ use postgres::pool::Transaction;
 
 /// Whether a row of `conversions` is a refund or a chargeback.
 pub(super) fn is_reversal(row: &Row) -> bool {
-    EventType::find(row.get("event"), &EventType::ALL).is_some_and(EventType::is_reversal)
+    EventType::parse(row.get("event"), &EventType::ALL).is_some_and(EventType::is_reversal)
 }
 
 /// Whether the amount of a row is counted only as far as the rule says.
@@ -77,7 +77,7 @@ pub(super) async fn reversal_count_all(
     let dedupe_keys: Vec<(i64, String)> = keys
         .iter()
         .flat_map(|(account_id, txn_id)| {
-            dedupe_keys_of_transaction(txn_id).map(|key| (*account_id, key))
+            transaction_dedupe_keys(txn_id).map(|key| (*account_id, key))
         })
         .collect();
     let statement = transaction
@@ -100,10 +100,10 @@ pub(super) async fn reversal_count_all(
             ],
         )
         .await?;
-    let mut of_transactions: BTreeMap<TransactionKey, Vec<Entry<'_>>> = BTreeMap::new();
+    let mut of_transactions: BTreeMap<TransactionKey, Vec<TransactionEntry<'_>>> = BTreeMap::new();
     for row in &rows {
         let id = conversion_id(row);
-        let entry = Entry {
+        let entry = TransactionEntry {
             conversion_id: id,
             is_reversal: is_reversal(row),
             authenticated: row.get("authenticated"),
@@ -119,6 +119,6 @@ pub(super) async fn reversal_count_all(
     }
     let counted = of_transactions.values();
     Ok(counted
-        .flat_map(|entries| counted_amounts(entries))
+        .flat_map(|entries| counted_reversal_amounts(entries))
         .collect())
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::{
-    conversion::{DEFAULT_WINDOW_DAYS, EventType, Source},
+    conversion::{ConversionSource, DEFAULT_CLICK_WINDOW_DAYS, EventType},
     id::{ClickId, ConversionId},
 };
 use tokio_postgres::{Row, types::Json};
@@ -19,12 +19,12 @@ pub(super) fn read(row: &Row) -> NewConversion {
     NewConversion {
         conversion_id: conversion_id(row),
         source: match row.get("source") {
-            "conv" => Source::Conv,
-            "offer" => Source::Offer,
-            "pixel" => Source::Pixel,
-            _ => Source::Api,
+            "conv" => ConversionSource::Conv,
+            "offer" => ConversionSource::Offer,
+            "pixel" => ConversionSource::Pixel,
+            _ => ConversionSource::Api,
         },
-        event: EventType::find(row.get("event"), &EventType::ALL).expect("only events are stored"),
+        event: EventType::parse(row.get("event"), &EventType::ALL).expect("only events are stored"),
         account_id: row.get("account_id"),
         click_id: click_id.and_then(|id| ClickId::from_uuid(id).ok()),
         link_key: row.get("link_key"),
@@ -110,7 +110,7 @@ pub(super) async fn conversion_insert_rows(
                 &column(rows, |(c, _)| c.currency.as_str()),
                 &column(rows, |(_, found)| found.payout),
                 &column(rows, |(_, found)| {
-                    found.window_days.unwrap_or(DEFAULT_WINDOW_DAYS)
+                    found.window_days.unwrap_or(DEFAULT_CLICK_WINDOW_DAYS)
                 }),
                 &column(rows, |(c, _)| c.customer_email_hash.as_deref()),
                 &column(rows, |(c, _)| c.metadata.as_ref().map(Json)),

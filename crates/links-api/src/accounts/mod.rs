@@ -175,7 +175,7 @@ impl AccountObject {
             postback_secrets: row.get("postback_secrets"),
             postback_max_amount: row
                 .get::<_, Option<Decimal>>("postback_max_amount")
-                .map(money::text),
+                .map(money::format),
             created_at: Timestamp(row.get("created_at")),
             updated_at: Timestamp(row.get("updated_at")),
         }

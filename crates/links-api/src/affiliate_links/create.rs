@@ -6,7 +6,7 @@ use actix_web::http::Method;
 use domain::{
     id::{CampaignId, ShortId},
     macros::Template,
-    record::Bound,
+    record::DefaultParameters,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -211,9 +211,9 @@ async fn create_all(
             list_id: None,
             offer_id: None,
             destination: wanted.landing_page_url.clone(),
-            bound: Bound {
+            default_parameters: DefaultParameters {
                 subs: [sub1, sub2, sub3, None, None],
-                ..Bound::default()
+                ..DefaultParameters::default()
             },
             extras: Extras::default(),
         }

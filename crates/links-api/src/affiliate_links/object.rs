@@ -57,7 +57,7 @@ impl AffiliateLink {
         counts: Counts,
     ) -> Self {
         let own_page = link.destination.as_deref();
-        let [sub_id_1, sub_id_2, sub_id_3, ..] = link.bound.subs.clone();
+        let [sub_id_1, sub_id_2, sub_id_3, ..] = link.default_parameters.subs.clone();
         Self {
             id: link
                 .code

@@ -2,7 +2,7 @@
 
 use actix_web::http::Method;
 use domain::{
-    bot::{BotReason, LaterRule},
+    bot::{BotReason, StoredClickRule},
     id::ClickId,
 };
 use ledger::{
@@ -90,7 +90,7 @@ struct Reclassified {
 enum Judgement {
     Bot(Vec<String>),
     Human,
-    Rule(LaterRule),
+    Rule(StoredClickRule),
 }
 
 async fn reclassify_clicks(call: Call<'_>) -> Result<Answer, ApiError> {
@@ -144,7 +144,7 @@ fn judgement(body: &ReclassifyRequest) -> Result<Judgement, ApiError> {
             "neither verdict nor rule was provided",
         )),
         (None, Some(rule)) => {
-            let rule = LaterRule::parse(rule.clone());
+            let rule = StoredClickRule::parse(rule.clone());
             let rule = rule.map_err(|problem| ApiError::field("rule", problem.to_string()))?;
             Ok(Judgement::Rule(rule))
         }

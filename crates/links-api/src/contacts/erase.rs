@@ -2,7 +2,7 @@
 //! counts, and is nobody's.
 
 use actix_web::http::Method;
-use domain::attribution::contact_key;
+use domain::attribution::phone_contact_key;
 use ledger::account_lock;
 use postgres::pool::GenericClient as _;
 use schemars::JsonSchema;
@@ -146,7 +146,10 @@ impl Eraser<'_> {
                   FROM links
                   WHERE id = ANY ($5)
               )";
-        let (was, is) = (contact_key(self.phone), contact_key(&self.nobody));
+        let (was, is) = (
+            phone_contact_key(self.phone),
+            phone_contact_key(&self.nobody),
+        );
         self.execute(
             sql,
             &[&self.account_id(), &was, &self.nobody, &is, &self.links],
@@ -169,7 +172,10 @@ impl Eraser<'_> {
                   FROM links
                   WHERE id = ANY ($6)
               )";
-        let (was, is) = (contact_key(self.phone), contact_key(&self.nobody));
+        let (was, is) = (
+            phone_contact_key(self.phone),
+            phone_contact_key(&self.nobody),
+        );
         self.execute(
             sql,
             &[

@@ -223,7 +223,7 @@ async fn totals(
         .sum();
     let revenue = rows.iter().map(|row| {
         let revenue: Decimal = row.get("revenue");
-        (row.get("currency"), money::text(revenue))
+        (row.get("currency"), money::format(revenue))
     });
     Ok((conversions, revenue.collect()))
 }

@@ -99,7 +99,7 @@ impl ConversionObject {
             link_id: row.get("link_id"),
             offer_id: row.get("offer_id"),
             message_id: row.get("message_id"),
-            amount: money::text(row.get::<_, Decimal>("amount")),
+            amount: money::format(row.get::<_, Decimal>("amount")),
             currency: row.get("currency"),
             attribution: row.get("attribution"),
             credited_click_id: row.get("credited_click_id"),

@@ -3,7 +3,10 @@
 
 use actix_web::http::Method;
 use domain::{
-    conversion::{DEFAULT_CURRENCY, EventType, Identity, MAX_TXN_ID_BYTES, Source, currency},
+    conversion::{
+        ConversionSource, DEFAULT_CURRENCY, DedupeFields, EventType, MAX_TXN_ID_BYTES,
+        parse_currency,
+    },
     id::{ClickId, ConversionId},
     money::{self, PAYOUT_DECIMALS},
 };
@@ -158,13 +161,13 @@ impl Asked {
         }
         let currency = match &self.currency {
             None => Some(DEFAULT_CURRENCY.to_owned()),
-            Some(text) => currency(text),
+            Some(text) => parse_currency(text),
         };
         if currency.is_none() {
             wrong.push(FieldError::new("currency", "it is not a code as in USD"));
         }
         let event = self.event_type.as_deref().unwrap_or("sale");
-        let event = EventType::find(event, &EventType::OF_AFFILIATES);
+        let event = EventType::parse(event, &EventType::AFFILIATE_EVENTS);
         if event.is_none() {
             let problem = "it is not one of sale, lead, signup, trial";
             wrong.push(FieldError::new("event_type", problem));
@@ -224,7 +227,7 @@ async fn track_conversion(call: Call<'_>) -> Result<Answer, ApiError> {
 pub async fn record(call: Call<'_>, asked: Asked) -> Result<(Tracked, bool), ApiError> {
     let wanted = asked.check()?;
     account_lock(call.db, call.caller.account_id.0).await?;
-    let identity = Identity {
+    let identity = DedupeFields {
         event: wanted.event,
         txn_id: Some(&wanted.order_id),
         click_id: None,
@@ -239,7 +242,7 @@ pub async fn record(call: Call<'_>, asked: Asked) -> Result<(Tracked, bool), Api
     let unix_ms = u64::try_from(now_ms).unwrap_or(0);
     let conversion = NewConversion {
         conversion_id: ConversionId::generate(unix_ms, &mut rand::rng()),
-        source: Source::Api,
+        source: ConversionSource::Api,
         event: wanted.event,
         account_id: Some(call.caller.account_id.0),
         click_id: Some(wanted.click_id),

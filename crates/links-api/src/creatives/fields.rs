@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{macros::Template, message, record::Bound};
+use domain::{macros::Template, message, record::DefaultParameters};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio_postgres::{Row, types::Json};
@@ -61,9 +61,9 @@ pub struct OfferLink {
 
 impl OfferLink {
     /// The defaults that the link gets. Names are those that were checked.
-    pub fn bound(&self) -> Bound {
+    pub fn default_parameters(&self) -> DefaultParameters {
         let value = |name: &str| self.url_params.get(name).filter(|v| !v.is_empty()).cloned();
-        Bound {
+        DefaultParameters {
             subs: ["sub1", "sub2", "sub3", "sub4", "sub5"].map(value),
             source: value("source"),
             creative: value("creative"),
@@ -141,7 +141,7 @@ impl CreativeFields {
         }
         self.name = name.to_owned();
         self.message = message.to_owned();
-        let placeholders = message::links(&self.message);
+        let placeholders = message::link_placeholders(&self.message);
         if placeholders.is_empty() {
             return Err(ApiError::MissingLinkPlaceholder);
         }

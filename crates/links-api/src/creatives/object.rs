@@ -1,7 +1,7 @@
 //! The creative object.
 
 use domain::{
-    message::{self, Estimate},
+    message::{self, SizeEstimate},
     sms::Encoding,
 };
 use schemars::JsonSchema;
@@ -32,11 +32,11 @@ pub struct CreativeObject {
 impl CreativeObject {
     pub fn read(row: &Row) -> Self {
         let fields = CreativeFields::read(row);
-        let Estimate {
+        let SizeEstimate {
             character_count,
             segment_count,
             encoding,
-        } = message::estimate(&fields.message);
+        } = message::estimate_size(&fields.message);
         Self {
             id: row.get("id"),
             offers: offers(&fields),
@@ -57,7 +57,7 @@ impl CreativeObject {
 /// Those of the placeholders in their order, then those of surplus entries.
 fn offers(fields: &CreativeFields) -> Vec<String> {
     let links = &fields.offer_links;
-    let placeholders = message::links(&fields.message);
+    let placeholders = message::link_placeholders(&fields.message);
     let used = placeholders
         .iter()
         .filter_map(|name| links.iter().find(|link| link.key == *name));

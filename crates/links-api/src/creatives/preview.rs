@@ -96,7 +96,7 @@ async fn preview_creative(call: Call<'_>) -> Result<Answer, ApiError> {
     if template.chars().count() > 1_600 {
         return Err(ApiError::MessageTooLong);
     }
-    if message::links(template).is_empty() {
+    if message::link_placeholders(template).is_empty() {
         return Err(ApiError::MissingLinkPlaceholder);
     }
     let sent = body.messages.unwrap_or_default();
@@ -109,11 +109,11 @@ async fn preview_creative(call: Call<'_>) -> Result<Answer, ApiError> {
         let wanted = WantedList::of(body.list_id, &body.phone_number)?;
         wanted.check()?;
         let (list, domain) = list_find(call, &wanted).await?;
-        let framed = list.frame().around(template);
+        let framed = list.frame().wrap(template);
         found = findings(&framed);
-        let pieces = message::pieces(&framed);
+        let pieces = message::parse_pieces(&framed);
         let url = format!("https://{}/xxxxxxx", domain.host);
-        let links = message::links(&framed);
+        let links = message::link_placeholders(&framed);
         for (index, message) in sent.into_iter().enumerate() {
             let message = check(index, message)?;
             require_variables(&pieces, &message, &list, index)?;
@@ -121,7 +121,7 @@ async fn preview_creative(call: Call<'_>) -> Result<Answer, ApiError> {
             rendered.push(finish(&pieces, message, &list, links.collect())?);
         }
     }
-    let estimate = message::estimate(template);
+    let estimate = message::estimate_size(template);
     Answer::ok(&PreviewAnswer {
         success: true,
         character_count: estimate.character_count,

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use actix_web::http::Method;
 use domain::{
     id::{CreativeId, OfferId},
-    message::{self, Piece},
+    message::{self, MessagePiece},
     record::LinkRecord,
     sms::{self, Encoding},
 };
@@ -179,9 +179,9 @@ async fn render_creative(call: Call<'_>) -> Result<Answer, ApiError> {
         return Err(ApiError::CreativeNotActive);
     }
     let (list, domain) = list_find(call, &wanted_list).await?;
-    let framed = list.frame().around(&creative.message);
-    let pieces = message::pieces(&framed);
-    let placeholders = message::links(&framed);
+    let framed = list.frame().wrap(&creative.message);
+    let pieces = message::parse_pieces(&framed);
+    let placeholders = message::link_placeholders(&framed);
     for (index, message) in messages.iter().enumerate() {
         require_variables(&pieces, message, &list, index)?;
     }
@@ -286,13 +286,13 @@ fn variable<'v>(message: &'v Message, list: &'v SendingList, name: &str) -> Opti
 
 /// Before anything is minted: every variable has a value.
 pub fn require_variables(
-    pieces: &[Piece<'_>],
+    pieces: &[MessagePiece<'_>],
     message: &Message,
     list: &SendingList,
     index: usize,
 ) -> Result<(), ApiError> {
     for piece in pieces {
-        if let Piece::Variable(name) = piece
+        if let MessagePiece::Variable(name) = piece
             && variable(message, list, name).is_none()
         {
             let name = (*name).to_owned();
@@ -304,7 +304,7 @@ pub fn require_variables(
 
 /// The text of a message with its links, measured.
 pub fn finish(
-    pieces: &[Piece<'_>],
+    pieces: &[MessagePiece<'_>],
     message: Message,
     list: &SendingList,
     links: BTreeMap<String, String>,
@@ -312,7 +312,7 @@ pub fn finish(
     let url = |name: &str| links.get(name).map_or("", String::as_str);
     let text = message::render(pieces, url, |name| variable(&message, list, name));
     let text = text.map_err(|name| ApiError::internal(anyhow::anyhow!("{name} has no value")))?;
-    let size = sms::size(&text);
+    let size = sms::measure(&text);
     Ok(RenderedMessage {
         message_id: message.id,
         contact_phone: message.contact_phone,
@@ -434,7 +434,7 @@ fn new_link(send: Send<'_>, message: &Message, placeholder: &Placeholder<'_>) ->
         list_id: Some(send.list.id),
         offer_id: Some(placeholder.offer_id),
         destination: placeholder.entry.url.clone(),
-        bound: placeholder.entry.bound(),
+        default_parameters: placeholder.entry.default_parameters(),
         extras: Extras {
             message_id: Some(message.id.clone()),
             contact_phone: Some(message.contact_phone.clone()),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use domain::{
     id::{CampaignId, CreativeId, LinkCode, LinkKey, ListId, OfferId, ShortId, TrackerToken},
-    record::{Bound, CodeUrl, LinkRecord, LinkStatus, RecordKey, Tracker},
+    record::{CodeUrl, DefaultParameters, LinkRecord, LinkStatus, RecordKey, TrackerUrl},
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -35,7 +35,7 @@ pub struct NewLink {
     pub list_id: Option<ListId>,
     pub offer_id: Option<OfferId>,
     pub destination: Option<String>,
-    pub bound: Bound,
+    pub default_parameters: DefaultParameters,
     pub extras: Extras,
 }
 
@@ -150,7 +150,7 @@ fn candidate(call: Call<'_>, link: &NewLink) -> LinkRecord {
         host: host.clone(),
         code: LinkCode::generate(&mut rng),
     });
-    let tracker = link.tracker_host.as_ref().map(|host| Tracker {
+    let tracker = link.tracker_host.as_ref().map(|host| TrackerUrl {
         host: host.clone(),
         token: TrackerToken::generate(&mut rng),
     });
@@ -168,7 +168,7 @@ fn candidate(call: Call<'_>, link: &NewLink) -> LinkRecord {
         message_id: link.extras.message_id.clone(),
         contact_phone: link.extras.contact_phone.clone(),
         creative_id: link.in_message.as_ref().map(|m| m.creative_id),
-        bound: link.bound.clone(),
+        default_parameters: link.default_parameters.clone(),
         forward_query: link.extras.forward_query,
         status: LinkStatus::Active,
         expires_at: link.extras.expires_at,
@@ -195,7 +195,10 @@ async fn link_insert_all(
     }
     let of = candidates;
     let statement = call.db.prepare_cached(LINK_INSERT).await?;
-    let bound = |r: &LinkRecord| (r.bound != Bound::default()).then(|| Json(r.bound.clone()));
+    let default_parameters = |r: &LinkRecord| {
+        (r.default_parameters != DefaultParameters::default())
+            .then(|| Json(r.default_parameters.clone()))
+    };
     let metadata = |l: &NewLink| {
         let metadata = l.extras.metadata.clone();
         metadata.map(|Object(map)| Json(Value::Object(map)))
@@ -218,7 +221,7 @@ async fn link_insert_all(
                 &column(of, |r, _| r.destination.as_deref()),
                 &column(of, |r, _| r.message_id.as_deref()),
                 &column(of, |r, _| r.contact_phone.as_deref()),
-                &column(of, |r, _| bound(r)),
+                &column(of, |r, _| default_parameters(r)),
                 &column(of, |_, l| metadata(l)),
                 &column(of, |r, _| r.forward_query),
                 &column(of, |r, _| r.expires_at),

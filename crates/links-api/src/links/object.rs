@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use domain::{
-    macros::{Macro, fill_known},
+    macros::{Macro, fill_known_macros},
     record::{LinkRecord, LinkStatus},
 };
 use schemars::JsonSchema;
@@ -157,7 +157,7 @@ pub fn destination_url(link: &LinkRecord, offer: Option<&OfferFacts>) -> String 
         (None, None) => return String::new(),
     };
     let text = |text: &Option<String>| text.clone().map(Cow::Owned);
-    fill_known(template, |name| match name {
+    fill_known_macros(template, |name| match name {
         Macro::OfferId => link.offer_id.map(|id| Cow::Owned(id.to_string())),
         Macro::ExternalId => offer.and_then(|offer| text(&offer.external_id)),
         Macro::AffiliateId => offer.and_then(|offer| text(&offer.affiliate_id)),

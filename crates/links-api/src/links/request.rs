@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use domain::{
     id::{OfferId, ShortId},
     macros::Template,
-    record::Bound,
+    record::DefaultParameters,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -237,7 +237,7 @@ impl Lookup {
                 Target::Url(url) => Some(url),
                 Target::Offer(_) => None,
             },
-            bound: Bound::default(),
+            default_parameters: DefaultParameters::default(),
             extras: wanted.extras,
         };
         Ok((link, offer))

@@ -161,6 +161,6 @@ async fn deactivate_link(call: Call<'_>) -> Result<Answer, ApiError> {
 /// Puts links into the outbox, under all of their names.
 pub async fn link_changed(call: Call<'_>, keys: &[i64]) -> Result<(), ApiError> {
     let links = records::link_find_all(call.db, keys).await?;
-    call.changed(links.iter().flat_map(|link| link.keys()))
+    call.changed(links.iter().flat_map(|link| link.record_keys()))
         .await
 }

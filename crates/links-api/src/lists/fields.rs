@@ -1,6 +1,6 @@
 //! What of a list can be sent, and its checks.
 
-use domain::{host, interstitial::Page};
+use domain::{host, interstitial::InterstitialPage};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio_postgres::{Row, types::Json};
@@ -34,7 +34,7 @@ pub struct ListRequest {
     /// The short link records the click and goes straight to the destination.
     collapse_hops: Option<bool>,
     /// The page of offers whose interstitial is `list_default`.
-    interstitial: Option<Page>,
+    interstitial: Option<InterstitialPage>,
     /// Where clicks go whose link leads nowhere.
     fallback_url: Option<Text>,
     /// Put before each message, at most 320 characters.
@@ -53,7 +53,7 @@ pub struct ListFields {
     pub short_domain: Option<String>,
     pub click_domain: Option<String>,
     pub collapse_hops: bool,
-    pub interstitial: Option<Page>,
+    pub interstitial: Option<InterstitialPage>,
     pub fallback_url: Option<String>,
     pub prepend_text: Option<String>,
     pub append_text: Option<String>,
@@ -77,7 +77,7 @@ impl ListFields {
     }
 
     pub fn read(row: &Row) -> Self {
-        let interstitial: Option<Json<Page>> = row.get("interstitial");
+        let interstitial: Option<Json<InterstitialPage>> = row.get("interstitial");
         Self {
             phone_number: row.get("phone_number"),
             list_name: row.get("list_name"),

@@ -4,7 +4,9 @@ mod fields;
 pub mod sending;
 
 use actix_web::http::Method;
-use domain::{id::ListId, interstitial, macros::InvalidTemplate, record::RecordKey};
+use domain::{
+    id::ListId, interstitial::InterstitialPage, macros::InvalidTemplate, record::RecordKey,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -115,7 +117,7 @@ struct ListObject {
     short_domain: Option<String>,
     click_domain: Option<String>,
     collapse_hops: bool,
-    interstitial: Option<interstitial::Page>,
+    interstitial: Option<InterstitialPage>,
     fallback_url: Option<String>,
     prepend_text: Option<String>,
     append_text: Option<String>,

@@ -1,6 +1,6 @@
 //! The list that a request names, as far as its links and messages need it.
 
-use domain::{id::ListId, message::Frame};
+use domain::{id::ListId, message::MessageFrame};
 
 use crate::{
     api::Call,
@@ -57,8 +57,8 @@ impl SendingList {
     }
 
     /// The list's texts, or else the account's.
-    pub fn frame(&self) -> Frame<'_> {
-        Frame {
+    pub fn frame(&self) -> MessageFrame<'_> {
+        MessageFrame {
             prepend: self.prepend_text.as_deref(),
             append: self.append_text.as_deref(),
         }

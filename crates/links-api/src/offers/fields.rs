@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    id::base62,
+    id::random_base62,
     interstitial::Interstitial,
     macros::Template,
     money::{self, PAYOUT_DECIMALS},
@@ -116,7 +116,7 @@ impl OfferFields {
             payout_type: None,
             filter_bots: None,
             interstitial: None,
-            postback_secret: Some(format!("pbs_{}", base62(&mut rand::rng(), 32))),
+            postback_secret: Some(format!("pbs_{}", random_base62(&mut rand::rng(), 32))),
             previous_postback_secrets: Vec::new(),
             postbacks: None,
             click_window_days: 90,

@@ -68,7 +68,7 @@ impl OfferObject {
             external_offer_id,
             advertiser_id: fields.advertiser_id,
             affiliate_id: fields.affiliate_id,
-            payout: fields.payout.map(money::text),
+            payout: fields.payout.map(money::format),
             payout_type: fields.payout_type,
             filter_bots: fields.filter_bots,
             interstitial: fields.interstitial,

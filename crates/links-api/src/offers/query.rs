@@ -1,6 +1,6 @@
 //! The offers' rows.
 
-use domain::id::{OfferId, base62};
+use domain::id::{OfferId, random_base62};
 use tokio_postgres::{
     Row,
     types::{Json, ToSql},
@@ -93,7 +93,7 @@ pub async fn offer_insert(
         if offer_try_insert(call, kind, id, fields).await? {
             return Ok(());
         }
-        slug = format!("{base}-{}", base62(&mut rand::rng(), 4));
+        slug = format!("{base}-{}", random_base62(&mut rand::rng(), 4));
     }
     Err(ApiError::SlugTaken)
 }

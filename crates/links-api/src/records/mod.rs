@@ -11,7 +11,7 @@ use std::{
 };
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
-use domain::record::{Change, LinkRecord, RecordKey};
+use domain::record::{LinkRecord, RecordChange, RecordKey};
 use platform::{
     cache::{Cache, CacheUnavailable},
     occasional::Occasional,
@@ -48,7 +48,7 @@ impl AppState {
         for link in links {
             let json = serde_json::to_vec(link).expect("a record is plain data");
             records.extend(
-                link.keys()
+                link.record_keys()
                     .into_iter()
                     .map(|key| (key.to_string(), json.clone())),
             );
@@ -128,7 +128,7 @@ async fn list_changes(
             )
             .await?;
         let rows = client.query(&statement, &[]).await?;
-        let change = |row: &tokio_postgres::Row| Change {
+        let change = |row: &tokio_postgres::Row| RecordChange {
             id: row.get("id"),
             record_key: row.get("record_key"),
         };

@@ -1,16 +1,16 @@
 //! The records as they stand in Postgres.
 
 use domain::{
-    bot::Countries,
+    bot::CountryFilter,
     id::{
         AccountId, CampaignId, CreativeId, LinkCode, LinkKey, ListId, OfferId, ShortId,
         TrackerToken,
     },
-    macros::{Platform, with_parameters},
+    macros::{AffiliatePlatform, append_parameters},
     postback::{PostbackMode, SigningKey},
     record::{
-        AccountRecord, AccountStatus, Bound, CampaignRecord, CampaignStatus, CodeUrl, LinkRecord,
-        LinkStatus, ListRecord, OfferRecord, OfferStatus, RecordKey, Tracker,
+        AccountRecord, AccountStatus, CampaignRecord, CampaignStatus, CodeUrl, DefaultParameters,
+        LinkRecord, LinkStatus, ListRecord, OfferRecord, OfferStatus, RecordKey, TrackerUrl,
     },
 };
 use postgres::pool::GenericClient;
@@ -274,11 +274,11 @@ fn json<T: DeserializeOwned>(row: &Row, column: &str) -> Option<T> {
 /// gets its parameters, a partnership offer's template is the whole of it.
 pub fn destination(kind: &str, url_template: &str, platform: Option<&str>) -> String {
     let platform = match platform {
-        Some("tune") if kind == "sms" => Platform::Tune,
-        Some("everflow") if kind == "sms" => Platform::Everflow,
+        Some("tune") if kind == "sms" => AffiliatePlatform::Tune,
+        Some("everflow") if kind == "sms" => AffiliatePlatform::Everflow,
         _ => return url_template.to_owned(),
     };
-    with_parameters(url_template, &platform.parameters())
+    append_parameters(url_template, &platform.parameters())
 }
 
 pub async fn account_find(
@@ -305,7 +305,7 @@ pub async fn account_find(
         postback_digests: digests(&row.get::<_, Vec<String>>("postback_secrets")),
         postback_keys: signing_keys(mode(&row), row.get("postback_secrets")),
         postback_max_amount: row.get("postback_max_amount"),
-        countries: Countries {
+        countries: CountryFilter {
             allowed: row.get("allowed_countries"),
             blocked: row.get("blocked_countries"),
         },
@@ -318,7 +318,7 @@ pub fn link(row: &Row) -> Result<LinkRecord, ApiError> {
     let token: Option<uuid::Uuid> = row.get("tracker_token");
     let host: Option<String> = row.get("tracker_host");
     let tracker = match (host, token) {
-        (Some(host), Some(token)) => Some(Tracker {
+        (Some(host), Some(token)) => Some(TrackerUrl {
             host,
             token: TrackerToken::from_uuid(token).map_err(internal)?,
         }),
@@ -335,7 +335,7 @@ pub fn link(row: &Row) -> Result<LinkRecord, ApiError> {
     };
     let offer_id: Option<&str> = row.get("offer_id");
     let campaign_id: Option<&str> = row.get("campaign_id");
-    let bound: Option<Json<Bound>> = row.get("bound");
+    let default_parameters: Option<Json<DefaultParameters>> = row.get("bound");
     Ok(LinkRecord {
         link_key: LinkKey(row.get("id")),
         account_id: AccountId(row.get("account_id")),
@@ -353,7 +353,9 @@ pub fn link(row: &Row) -> Result<LinkRecord, ApiError> {
         message_id: row.get("message_id"),
         contact_phone: row.get("contact_phone"),
         creative_id: row.get::<_, Option<i64>>("creative_id").map(CreativeId),
-        bound: bound.map(|Json(bound)| bound).unwrap_or_default(),
+        default_parameters: default_parameters
+            .map(|Json(parameters)| parameters)
+            .unwrap_or_default(),
         forward_query: row.get("forward_query"),
         version: row.get("version"),
         status: match row.get("status") {

@@ -100,7 +100,7 @@ impl Asked {
         let group = GROUPS.iter().position(|name| *name == group).unwrap_or(0);
         let currency = match call.text("currency")? {
             None => domain::conversion::DEFAULT_CURRENCY.to_owned(),
-            Some(text) => domain::conversion::currency(&text)
+            Some(text) => domain::conversion::parse_currency(&text)
                 .ok_or_else(|| ApiError::field("currency", "it is not a code as in USD"))?,
         };
         let link_keys = match call.text("link_id")? {

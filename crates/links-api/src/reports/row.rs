@@ -65,10 +65,10 @@ impl From<Counts> for Metrics {
             click_rate: number(per(n(counts.unique_clicks), counts.sends)),
             conversions: counts.conversions,
             conversion_rate: number(per(n(counts.conversions), counts.unique_clicks)),
-            revenue: money::text(revenue),
-            revenue_per_send: money::text(per(revenue, counts.sends)),
-            epc: money::text(per(revenue, counts.unique_clicks)),
-            epc_total: money::text(per(revenue, counts.clicks)),
+            revenue: money::format(revenue),
+            revenue_per_send: money::format(per(revenue, counts.sends)),
+            epc: money::format(per(revenue, counts.unique_clicks)),
+            epc_total: money::format(per(revenue, counts.clicks)),
         }
     }
 }

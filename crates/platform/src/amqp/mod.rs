@@ -8,7 +8,7 @@
 //! ```
 //!
 //! The events of an account are all in the partition `i` that
-//! `domain::click::partition_of_account` names, so that one account's backlog is not
+//! `domain::partition::partition_of_account` names, so that one account's backlog is not
 //! everybody's. The queue without a number takes what redirectors of earlier versions
 //! and other producers publish.
 //!

@@ -30,7 +30,7 @@ fn seed_body(offer_id: &str) -> Value {
 
 /// A creative with this message, each of its placeholders for the offer.
 async fn creative(api: &Api, message: &str, offer_id: &str) -> i64 {
-    let placeholders = domain::message::links(message);
+    let placeholders = domain::message::link_placeholders(message);
     let links = placeholders
         .iter()
         .map(|key| json!({ "key": key, "offer_id": offer_id }));
@@ -337,7 +337,7 @@ async fn messages_are_rendered_in_the_order_asked_and_measured() {
         "ACME: Hi Ada (+12025550102), X€: <link1> or <link2>\nReply STOP"
     );
     for message in rendered {
-        let size = domain::sms::size(message["text"].as_str().unwrap());
+        let size = domain::sms::measure(message["text"].as_str().unwrap());
         assert_eq!(message["length"], size.length);
         assert_eq!(message["segments"], size.segments);
     }

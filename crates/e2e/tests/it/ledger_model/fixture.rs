@@ -4,8 +4,8 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use domain::{
-    attribution::VisitorKey,
-    conversion::{Conversion, EventType, Source},
+    attribution::VisitorHashKey,
+    conversion::{Conversion, ConversionSource, EventType},
     id::{AccountId, CampaignId, ClickId, ConversionId, LinkKey, OfferId, ShortId},
 };
 use e2e::{
@@ -64,7 +64,7 @@ impl LedgerFixture {
             tenants.push(Tenant::create(&test_env, &api, name).await);
         }
         let facts = Facts {
-            visitor_key: VisitorKey::new(VISITOR_KEY.as_bytes()).unwrap(),
+            visitor_key: VisitorHashKey::new(VISITOR_KEY.as_bytes()).unwrap(),
             burst_clicks: BURST_CLICKS,
             burst_window: BURST_WINDOW,
             clicks: BTreeMap::new(),
@@ -227,7 +227,7 @@ impl LedgerFixture {
         let unix_ms = u64::try_from(at.as_millisecond()).unwrap();
         Conversion {
             conversion_id: ConversionId::generate(unix_ms, &mut self.rng),
-            source: Source::Conv,
+            source: ConversionSource::Conv,
             event: EventType::Sale,
             account_id: None,
             click_id: Some(click.id),
@@ -311,7 +311,7 @@ impl LedgerFixture {
         let mut conversion = self.conversion_of_click(&click, 0);
         let unix_ms = u64::try_from(at.as_millisecond()).unwrap();
         conversion.conversion_id = ConversionId::generate(unix_ms, &mut self.rng);
-        conversion.event = *EventType::OF_POSTBACKS.choose(&mut self.rng).unwrap();
+        conversion.event = *EventType::POSTBACK_EVENTS.choose(&mut self.rng).unwrap();
         let cents = self.rng.random_range(0..10_000);
         conversion.revenue = self.rng.random_bool(0.7).then(|| Decimal::new(cents, 2));
         conversion.currency = if self.rng.random_bool(0.9) {
@@ -339,7 +339,7 @@ impl LedgerFixture {
                     .then_some(AccountId(link.account_id));
             }
             4 => {
-                conversion.source = Source::Offer;
+                conversion.source = ConversionSource::Offer;
                 conversion.click_id = None;
                 conversion.account_id = Some(AccountId(link.account_id));
                 let offer = link.offer.as_deref().map(|id| OfferId::parse(id).unwrap());
@@ -354,7 +354,11 @@ impl LedgerFixture {
             }
             n => {
                 conversion.click_id = (n == 5).then_some(click.id);
-                conversion.source = if n == 6 { Source::Pixel } else { Source::Conv };
+                conversion.source = if n == 6 {
+                    ConversionSource::Pixel
+                } else {
+                    ConversionSource::Conv
+                };
                 conversion.account_id = Some(AccountId(link.account_id));
                 conversion.link_key = Some(LinkKey(link.key));
                 conversion.link_id = Some(Cow::Owned(ShortId::parse(&link.id).unwrap()));

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    attribution::{VisitorHash, VisitorKey},
-    conversion::{Conversion, Source},
+    attribution::{VisitorHash, VisitorHashKey},
+    conversion::{Conversion, ConversionSource},
     device::Device,
     id::{ClickId, ConversionId},
 };
@@ -60,7 +60,7 @@ pub struct Terms {
 }
 
 pub struct Facts {
-    pub visitor_key: VisitorKey,
+    pub visitor_key: VisitorHashKey,
     pub burst_clicks: usize,
     pub burst_window: SignedDuration,
     pub clicks: BTreeMap<ClickId, Click>,
@@ -83,8 +83,8 @@ pub type Counts = [i64; 7];
 pub type TotalsKey = (i64, String, i64, String, String);
 
 impl Click {
-    pub fn visitor(&self, key: &VisitorKey) -> String {
-        VisitorHash::of(key, self.id.time(), self.ip.into(), Some(self.user_agent)).to_string()
+    pub fn visitor(&self, key: &VisitorHashKey) -> String {
+        VisitorHash::new(key, self.id.time(), self.ip.into(), Some(self.user_agent)).to_string()
     }
 }
 
@@ -161,7 +161,7 @@ impl Facts {
     fn visitor_of(&self, conversion: &Conversion<'static>) -> String {
         let time = conversion.conversion_id.time();
         let agent = conversion.user_agent.as_deref();
-        VisitorHash::of(&self.visitor_key, time, conversion.ip, agent).to_string()
+        VisitorHash::new(&self.visitor_key, time, conversion.ip, agent).to_string()
     }
 
     /// The conversions that are stored: the earliest of each that is the same.
@@ -245,7 +245,7 @@ impl Facts {
         };
         match click {
             Some(click) => Some(Some(click)),
-            None if conversion.source == Source::Offer => Some(None),
+            None if conversion.source == ConversionSource::Offer => Some(None),
             None => None,
         }
     }
@@ -413,7 +413,9 @@ impl Totals {
         amount: Decimal,
     ) {
         let link = &click.link;
-        let device = Device::of(click.user_agent).class.map(str::to_owned);
+        let device = Device::from_user_agent(click.user_agent)
+            .class
+            .map(str::to_owned);
         let country = click.country.map(str::to_owned);
         let number = |id: Option<i64>| id.map(|id| id.to_string());
         let values = [
