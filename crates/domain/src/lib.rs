@@ -9,6 +9,7 @@ pub mod client_ip;
 pub mod conversion;
 pub mod device;
 pub mod event;
+pub mod hex;
 pub mod host;
 pub mod id;
 pub mod interstitial;

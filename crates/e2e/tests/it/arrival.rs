@@ -384,7 +384,7 @@ fn signed(link: LinkKey, click_id: ClickId) -> String {
     mac.update(&link.0.to_be_bytes());
     mac.update(click_id.as_uuid().as_bytes());
     let tag = mac.finalize().into_bytes();
-    let tag: String = tag[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    let tag = domain::hex::encode(&tag[..16]);
     format!("{click_id}{tag}")
 }
 

@@ -155,7 +155,7 @@ fn signature(secret: &str, query: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(query.as_bytes());
     let bytes = mac.finalize().into_bytes();
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    domain::hex::encode(&bytes)
 }
 
 fn signed(secret: &str, query: &str) -> String {

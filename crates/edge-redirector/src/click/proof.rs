@@ -11,7 +11,10 @@
 
 use std::time::Duration;
 
-use domain::id::{ClickId, LinkKey};
+use domain::{
+    hex,
+    id::{ClickId, LinkKey},
+};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use platform::settings::Secret;
 use sha2::Sha256;
@@ -49,11 +52,7 @@ impl Proof {
 
     pub fn token(&self, link: LinkKey, click_id: ClickId) -> String {
         let tag = self.tag(link, click_id).finalize().into_bytes();
-        let mut token = click_id.to_string();
-        for byte in &tag[..MAC_LEN / 2] {
-            token.push_str(&format!("{byte:02x}"));
-        }
-        token
+        format!("{click_id}{}", hex::encode(&tag[..MAC_LEN / 2]))
     }
 
     /// The click that the token stands for.

@@ -3,6 +3,8 @@
 //! By RFC 3986 a URL has none of these bytes. Old WebViews send them all the same, and so
 //! do networks that fill macros without escaping, and a click should not be lost to that.
 
+use domain::hex;
+
 /// Bytes that a target may have: more are not parsed.
 const MAX_TARGET_BYTES: usize = 65_534;
 
@@ -41,16 +43,12 @@ pub(super) fn escaped(line: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn push_escaped(out: &mut Vec<u8>, text: &[u8], is_in_query: bool) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for &byte in text {
         if may_stay(byte, is_in_query) {
             out.push(byte);
         } else {
-            out.extend([
-                b'%',
-                HEX[usize::from(byte >> 4)],
-                HEX[usize::from(byte & 15)],
-            ]);
+            out.push(b'%');
+            out.extend(hex::upper_digits(byte));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What proves that a postback was sent by somebody who has a secret of the account or offer.
 
 use domain::{
+    hex,
     postback::{PostbackError, PostbackMode, SigningKey},
     record::{AccountRecord, OfferRecord},
 };
@@ -58,7 +59,10 @@ impl<'r> Rule<'r> {
     }
 
     fn is_signed(self, proof: &Proof<'_>) -> bool {
-        let Some(signature) = proof.signature.and_then(bytes_of_hex) else {
+        let Some(signature) = proof
+            .signature
+            .and_then(|text| hex::decode::<32>(text.as_bytes()))
+        else {
             return false;
         };
         self.keys.iter().any(|key| {
@@ -81,30 +85,12 @@ pub(super) struct Proof<'p> {
 
 /// In constant time for each secret. Where there is no secret, nothing is one.
 pub(super) fn is_one_of<'d>(given: &str, digests: impl Iterator<Item = &'d str>) -> bool {
-    let given: String = Sha256::digest(given)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let given = hex::encode(&Sha256::digest(given));
     let mut is_one = subtle::Choice::from(0);
     for digest in digests {
         is_one |= given.as_bytes().ct_eq(digest.as_bytes());
     }
     is_one.into()
-}
-
-/// The bytes that hexadecimal digits of a SHA-256 stand for.
-fn bytes_of_hex(text: &str) -> Option<[u8; 32]> {
-    let digits = text.as_bytes();
-    if digits.len() != 64 {
-        return None;
-    }
-    let value = |digit: u8| char::from(digit).to_digit(16);
-    let mut bytes = [0; 32];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        let [high, low] = pair else { return None };
-        *byte = u8::try_from(value(*high)? * 16 + value(*low)?).ok()?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]
@@ -119,8 +105,7 @@ mod tests {
     const BY_OLD: &str = "1a9da623593411ba3fd16f8d16287ab33c1cfa87802c83f7ef8d824755ac3ddc";
 
     fn digest(secret: &str) -> String {
-        let digest = Sha256::digest(secret);
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(&Sha256::digest(secret))
     }
 
     fn check(

@@ -197,8 +197,7 @@ impl Asked {
 }
 
 fn hash(email: &str) -> String {
-    let digest = Sha256::digest(email);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    domain::hex::encode(&Sha256::digest(email))
 }
 
 async fn track_conversion(call: Call<'_>) -> Result<Answer, ApiError> {

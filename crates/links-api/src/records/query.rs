@@ -228,10 +228,7 @@ fn mode(row: &Row) -> Option<PostbackMode> {
 
 /// Of secrets, as a redirector compares them: SHA-256 in hexadecimal digits.
 fn digests(secrets: &[String]) -> Vec<String> {
-    let digest = |secret: &String| {
-        let digest = Sha256::digest(secret);
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
-    };
+    let digest = |secret: &String| domain::hex::encode(&Sha256::digest(secret));
     secrets.iter().map(digest).collect()
 }
 
