@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    api::{Call, Parameter},
     error::ApiError,
+    http::{Parameter, RequestContext},
 };
 
 const FORMATS: [&str; 2] = ["json", "csv"];
@@ -25,7 +25,7 @@ pub fn parameters() -> [Parameter; 2] {
     let bom = json!({ "type": "boolean", "default": false });
     [
         Parameter::choice("format", "json by default.", &FORMATS),
-        Parameter::of(
+        Parameter::with_schema(
             "bom",
             "Whether CSV begins with a byte order mark, which Excel needs to read UTF-8.",
             bom,
@@ -35,9 +35,9 @@ pub fn parameters() -> [Parameter; 2] {
 
 impl Csv {
     /// `None` where JSON is asked for.
-    pub fn read(call: Call<'_>) -> Result<Option<Self>, ApiError> {
-        let format = call.choice("format", &FORMATS)?;
-        let bom = call.choice("bom", &["true", "false"])?;
+    pub fn read(context: RequestContext<'_>) -> Result<Option<Self>, ApiError> {
+        let format = context.choice("format", &FORMATS)?;
+        let bom = context.choice("bom", &["true", "false"])?;
         Ok((format == Some("csv")).then_some(Self {
             has_byte_order_mark: bom == Some("true"),
         }))

@@ -10,27 +10,24 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{
-    api::{Answer, Call, Operation},
     auth::Scope,
     body::{Text, given},
     error::{ApiError, Field, FieldError},
+    http::{Operation, RequestContext, Response},
 };
 
 pub fn operations() -> Vec<Operation> {
     vec![
         Operation::platform(Method::POST, "/macros/preview", "preview_macros", preview_macros)
-            .needs(Scope::Offers, "macros")
-            .says(
-                "Preview a destination template",
-                "Expands the template with sample values, by the names of the macros and without \
+            .scope(Scope::Offers).tag("macros")
+            .summary("Preview a destination template").description("Expands the template with sample values, by the names of the macros and without \
                  braces, as a click would: encoded, once, and with the parameters that are \
-                 appended. `url` is null if the template has an error.",
-            )
-            .reads::<PreviewRequest>([json!({
+                 appended. `url` is null if the template has an error.")
+            .request_body::<PreviewRequest>([json!({
                 "template": "https://example.com/lp?c={click_id}&s={sub1}&x={clickid}",
                 "values": { "click_id": "01a11d5c-1e7b-7123-8123-456789abcdef", "sub1": "a b" },
-            })]).requires(["template"])
-            .answers::<Preview>(
+            })]).required_fields(["template"])
+            .response::<Preview>(
                 200,
                 json!({
                     "url": "https://example.com/lp?c=01a11d5c-1e7b-7123-8123-456789abcdef&s=a%20b&x={clickid}",
@@ -42,7 +39,7 @@ pub fn operations() -> Vec<Operation> {
                     }],
                 }),
             )
-            .fails([ApiError::Missing(Field::Template)]),
+            .errors([ApiError::Missing(Field::Template)]),
     ]
 }
 
@@ -91,8 +88,8 @@ impl From<Finding> for FindingObject {
     }
 }
 
-async fn preview_macros(call: Call<'_>) -> Result<Answer, ApiError> {
-    let body: PreviewRequest = call.json()?;
+async fn preview_macros(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let body: PreviewRequest = context.json()?;
     let template = given(&body.template).ok_or(ApiError::Missing(Field::Template))?;
     let mut values = Vec::new();
     for (name, value) in body.values.unwrap_or_default() {
@@ -109,7 +106,7 @@ async fn preview_macros(call: Call<'_>) -> Result<Answer, ApiError> {
         found.map(|(_, value)| Cow::Borrowed(value.as_str()))
     };
     let parsed = Template::parse(template).ok();
-    Answer::ok(&Preview {
+    Response::ok(&Preview {
         url: parsed.map(|template| template.expand(value)),
         findings: lint(template)
             .into_iter()

@@ -3,7 +3,6 @@
 mod accounts;
 mod admin;
 mod affiliate_links;
-mod api;
 mod auth;
 mod body;
 mod campaigns;
@@ -12,15 +11,16 @@ mod contacts;
 mod conversions;
 mod creatives;
 mod csv;
-mod docs_ui;
 mod domains;
 mod error;
+mod http;
 mod interstitial;
 mod links;
 mod lists;
 mod macros_preview;
 mod observe;
 mod offers;
+mod outbox;
 mod phone;
 mod postbacks;
 mod rate_limit;
@@ -45,6 +45,6 @@ fn main() -> ExitCode {
         }
         Command::Migrate(settings) => admin::main(|| admin::migrate(settings)),
         Command::Admin(settings) => admin::main(|| admin::run(settings)),
-        Command::Openapi => admin::print(Ok(api::document(&routes::operations()))),
+        Command::Openapi => admin::print(Ok(http::document(&routes::operations()))),
     }
 }

@@ -2,8 +2,8 @@
 //! server nor in the OpenAPI document.
 
 use crate::{
-    accounts, affiliate_links, api::Operation, campaigns, clicks, contacts, conversions, creatives,
-    domains, links, lists, macros_preview, offers, reports,
+    accounts, affiliate_links, campaigns, clicks, contacts, conversions, creatives, domains,
+    http::Operation, links, lists, macros_preview, offers, reports,
 };
 
 /// All operations of the API, in the order of the document.

@@ -20,10 +20,9 @@ use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    api, docs_ui,
     domains::{self, DomainChecks},
     error::ApiError,
-    observe,
+    http, observe,
     rate_limit::RateLimits,
     records, routes,
     settings::ServeSettings,
@@ -33,8 +32,8 @@ use crate::{
 /// Longer than a balancer keeps idle connections, so that it closes them first.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
-/// For the browser that shows the reference, or an answer where it should not: what
-/// is no page is none, and the page runs and loads nothing but its own files.
+/// Response headers for browsers: they guess no content type, and the API reference may load
+/// only its own files.
 fn browser_headers() -> DefaultHeaders {
     const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; \
         img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
@@ -56,7 +55,7 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
         origin: pool("origin", settings.database_origin_pool_size)?,
         answer_limit: settings.pool.answer_limit(),
     };
-    let chore_pool = pool("chores", 1)?;
+    let maintenance_pool = pool("maintenance", 1)?;
     let client = pools.requests.get().await;
     let client = client.context("Postgres cannot be reached")?;
     migrations::check(&client).await?;
@@ -65,7 +64,7 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
     let cache = Cache::new(&settings.cache).context("REDIS_URL is not a Redis URL")?;
     let health = Health::default();
     let postgres = health.dependency("postgres", Need::Required);
-    shutdown.watch(postgres, chore_pool.clone(), postgres::pool::ping);
+    shutdown.watch(postgres, maintenance_pool.clone(), postgres::pool::ping);
     let redis = health.dependency("redis", Need::Optional);
     shutdown.watch(redis, cache.clone(), Cache::ping);
 
@@ -76,22 +75,22 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
         metrics.relay.clone(),
         health.dependency("changes", Need::Optional),
     ));
-    let relaying = relay.clone().run(
+    let relay_task = relay.clone().run(
         pool("relay", 1)?,
         cache.clone(),
         redis_ttl,
         shutdown.stopping().clone(),
     );
-    shutdown.spawn("relay", relaying);
+    shutdown.spawn("relay", relay_task);
     let checks = DomainChecks {
-        pool: chore_pool.clone(),
+        pool: maintenance_pool.clone(),
         prober: domains::Prober::new(&settings.domains)?,
         interval: Duration::from_secs(settings.domains.domain_check_interval_s.into()),
     };
     shutdown.spawn("domain checks", checks.run(shutdown.stopping().clone()));
     shutdown.spawn(
-        "cleaning",
-        clean(chore_pool, redis_ttl, shutdown.stopping().clone()),
+        "deletion of expired rows",
+        delete_expired_rows(maintenance_pool, redis_ttl, shutdown.stopping().clone()),
     );
     let state = Arc::new(AppState {
         pools,
@@ -111,16 +110,16 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
 
     let api = {
         let state = state.clone();
-        let document = web::Bytes::from(api::document(&routes::operations()).to_string());
+        let document = web::Bytes::from(http::document(&routes::operations()).to_string());
         HttpServer::new(move || {
             App::new()
                 .app_data(web::Data::from(state.clone()))
                 .app_data(web::Data::new(state.metrics.clone()))
                 .wrap(from_fn(observe::request))
                 .wrap(browser_headers())
-                .configure(|config| api::configure(routes::operations(), config))
-                .configure(|config| docs_ui::configure(document.clone(), config))
-                .default_service(web::to(api::default_service))
+                .configure(|config| http::configure(routes::operations(), config))
+                .configure(|config| http::docs_ui::configure(document.clone(), config))
+                .default_service(web::to(http::default_service))
         })
         .workers(settings.api_workers.into())
         .keep_alive(KEEP_ALIVE)
@@ -136,7 +135,7 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
             .wrap(from_fn(observe::request))
             .configure(records::configure)
             .configure(domains::configure_origin)
-            .default_service(web::to(api::default_service))
+            .default_service(web::to(http::default_service))
     })
     .workers(1)
     .keep_alive(KEEP_ALIVE)
@@ -156,22 +155,26 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
     Ok(())
 }
 
-const CLEANING_INTERVAL: Duration = Duration::from_secs(600);
+const DELETION_INTERVAL: Duration = Duration::from_secs(600);
 
-/// Removes what is kept for a time, now and then.
-async fn clean(pool: Pool, redis_ttl: Duration, stopping: CancellationToken) -> anyhow::Result<()> {
+/// Deletes expired idempotency keys and delivered record changes, now and then.
+async fn delete_expired_rows(
+    pool: Pool,
+    redis_ttl: Duration,
+    stopping: CancellationToken,
+) -> anyhow::Result<()> {
     loop {
-        let removed = async {
-            let n_keys = api::forget_old_idempotency_keys(&pool).await?;
+        let deletion = async {
+            let n_keys = http::delete_expired_idempotency_keys(&pool).await?;
             Ok::<_, ApiError>(n_keys + records::forget_old_changes(&pool, redis_ttl).await?)
         };
-        let pause = match removed.await {
-            // There may be more.
-            Ok(n_removed) if n_removed > 0 => Duration::from_secs(1),
-            Ok(_) => CLEANING_INTERVAL,
+        let pause = match deletion.await {
+            // A batch was deleted: more rows may have expired.
+            Ok(n_deleted) if n_deleted > 0 => Duration::from_secs(1),
+            Ok(_) => DELETION_INTERVAL,
             Err(error) => {
-                tracing::warn!(error = %error, "old rows were not removed: trying later");
-                CLEANING_INTERVAL
+                tracing::warn!(error = %error, "deleting expired rows failed, trying later");
+                DELETION_INTERVAL
             }
         };
         tokio::select! {

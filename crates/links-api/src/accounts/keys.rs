@@ -11,10 +11,10 @@ use tokio_postgres::Row;
 
 use super::account_find;
 use crate::{
-    api::{Answer, Call, Listing, Operation, Page, Pagination, Timestamp},
     auth::{SCOPES, digest, generate, visible_prefix},
     body::Text,
     error::{ApiError, Field},
+    http::{ListQuery, Operation, PageRequest, Pagination, RequestContext, Response, Timestamp},
     offers::name,
 };
 
@@ -33,57 +33,56 @@ pub fn operations() -> Vec<Operation> {
     created["key"] = json!("trk_x7kQ2mNpx7kQ2mNpx7kQ2mNpx7kQ2mNp");
     vec![
         Operation::platform(Method::GET, all, "list_keys", list_keys)
-            .says(
-                "List an account's API keys",
-                "The newest first, revoked ones too.",
-            )
-            .paged(PER_PAGE)
-            .answers::<Keys>(
+            .summary("List an account's API keys")
+            .description("The newest first, revoked ones too.")
+            .with_paging(PER_PAGE)
+            .response::<Keys>(
                 200,
                 json!({
                     "keys": [example()],
                     "pagination": { "page": 1, "per_page": 50, "total": 1, "total_pages": 1 },
                 }),
             )
-            .fails([no_account()]),
+            .errors([no_account()]),
         Operation::platform(Method::POST, all, "create_key", create_key)
-            .says(
-                "Create an API key",
+            .summary("Create an API key")
+            .description(
                 "`key` is shown this once: a replay by Idempotency-Key answers it as null.",
             )
-            .reads::<KeyRequest>([json!({
+            .request_body::<KeyRequest>([json!({
                 "name": "sender",
                 "scopes": ["links:read", "links:write"],
                 "rate_limit_per_minute": 600,
             })])
-            .requires(["name"])
-            .answers::<CreatedKey>(201, created)
-            .fails([
+            .required_fields(["name"])
+            .response::<CreatedKey>(201, created)
+            .errors([
                 ApiError::Missing(Field::Name),
                 ApiError::NameTooLong,
                 no_account(),
             ]),
         Operation::platform(Method::GET, one, "get_key", get_key)
-            .says("Get an API key", "")
-            .answers::<KeyObject>(200, example())
-            .fails([no_account(), no_key()]),
+            .summary("Get an API key")
+            .response::<KeyObject>(200, example())
+            .errors([no_account(), no_key()]),
         Operation::platform(Method::PUT, one, "update_key", update_key)
-            .says(
-                "Change an API key",
+            .summary("Change an API key")
+            .description(
                 "Changes what is sent. A limit of 0 and an empty `expires_at` take them away.",
             )
-            .reads::<KeyRequest>([json!({ "rate_limit_per_minute": 1200 })])
-            .answers::<KeyObject>(200, example())
-            .fails([
+            .request_body::<KeyRequest>([json!({ "rate_limit_per_minute": 1200 })])
+            .response::<KeyObject>(200, example())
+            .errors([
                 ApiError::Missing(Field::Name),
                 ApiError::NameTooLong,
                 no_account(),
                 no_key(),
             ]),
         Operation::platform(Method::DELETE, one, "revoke_key", revoke_key)
-            .says("Revoke an API key", "At once, and for good.")
-            .answers::<Revoked>(200, json!({ "success": true, "revoked": true }))
-            .fails([no_account(), no_key()]),
+            .summary("Revoke an API key")
+            .description("At once, and for good.")
+            .response::<Revoked>(200, json!({ "success": true, "revoked": true }))
+            .errors([no_account(), no_key()]),
     ]
 }
 
@@ -207,44 +206,44 @@ impl KeyFields {
     }
 }
 
-async fn account_id(call: Call<'_>) -> Result<AccountId, ApiError> {
-    let id = call.path("account_id", "account")?;
-    account_find(call, id, "").await?;
+async fn account_id(context: RequestContext<'_>) -> Result<AccountId, ApiError> {
+    let id = context.path("account_id", "account")?;
+    account_find(context, id, "").await?;
     Ok(id)
 }
 
-async fn list_keys(call: Call<'_>) -> Result<Answer, ApiError> {
-    let page = Page::read(&call, PER_PAGE)?;
-    let account_id = account_id(call).await?;
-    let listing = Listing {
+async fn list_keys(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let page = PageRequest::from_request(&context, PER_PAGE)?;
+    let account_id = account_id(context).await?;
+    let listing = ListQuery {
         columns: COLUMNS,
         from: "FROM api_keys WHERE account_id = $1",
         order_by: "id DESC",
     };
-    let (rows, total) = page.fetch(call, listing, &[&account_id.0]).await?;
-    Answer::ok(&Keys {
+    let (rows, total) = page.fetch(context, listing, &[&account_id.0]).await?;
+    Response::ok(&Keys {
         keys: rows.iter().map(KeyObject::read).collect(),
         pagination: page.pagination(total),
     })
 }
 
-async fn create_key(call: Call<'_>) -> Result<Answer, ApiError> {
+async fn create_key(context: RequestContext<'_>) -> Result<Response, ApiError> {
     let mut fields = KeyFields {
         name: String::new(),
         scopes: vec!["links:read".to_owned(), "links:write".to_owned()],
         rate_limit_per_minute: None,
         expires_at: None,
     };
-    fields.apply(call.json()?)?;
-    let account_id = account_id(call).await?;
-    let (key, row) = key_insert(call.db, account_id, &fields).await?;
+    fields.apply(context.json()?)?;
+    let account_id = account_id(context).await?;
+    let (key, row) = key_insert(context.db, account_id, &fields).await?;
     let mut answer = CreatedKey {
         object: KeyObject::read(&row),
         key: Some(key),
     };
-    let shown = Answer::created(&answer)?;
+    let shown = Response::created(&answer)?;
     answer.key = None;
-    shown.replayed_as(&answer)
+    shown.with_replay_body(&answer)
 }
 
 /// The key in clear, and its row.
@@ -278,24 +277,25 @@ pub async fn key_insert(
     Ok((key, row))
 }
 
-async fn key_find(call: Call<'_>, lock: &str) -> Result<Row, ApiError> {
-    let account_id = account_id(call).await?;
-    let key_id: i64 = call.path("key_id", "API key")?;
+async fn key_find(context: RequestContext<'_>, lock: &str) -> Result<Row, ApiError> {
+    let account_id = account_id(context).await?;
+    let key_id: i64 = context.path("key_id", "API key")?;
     let sql = format!("SELECT {COLUMNS} FROM api_keys WHERE account_id = $1 AND id = $2 {lock}");
-    let statement = call.db.prepare_cached(&sql).await?;
-    call.db
+    let statement = context.db.prepare_cached(&sql).await?;
+    context
+        .db
         .query_opt(&statement, &[&account_id.0, &key_id])
         .await?
         .ok_or(ApiError::NotFound("API key"))
 }
 
-async fn get_key(call: Call<'_>) -> Result<Answer, ApiError> {
-    Answer::ok(&KeyObject::read(&key_find(call, "").await?))
+async fn get_key(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    Response::ok(&KeyObject::read(&key_find(context, "").await?))
 }
 
-async fn update_key(call: Call<'_>) -> Result<Answer, ApiError> {
-    let body: KeyRequest = call.json()?;
-    let row = key_find(call, "FOR UPDATE").await?;
+async fn update_key(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let body: KeyRequest = context.json()?;
+    let row = key_find(context, "FOR UPDATE").await?;
     let mut fields = KeyFields {
         name: row.get("name"),
         scopes: row.get("scopes"),
@@ -309,9 +309,9 @@ async fn update_key(call: Call<'_>) -> Result<Answer, ApiError> {
          WHERE id = $1
          RETURNING {COLUMNS}"
     );
-    let statement = call.db.prepare_cached(&sql).await?;
+    let statement = context.db.prepare_cached(&sql).await?;
     let id: i64 = row.get("id");
-    let row = call
+    let row = context
         .db
         .query_one(
             &statement,
@@ -324,19 +324,19 @@ async fn update_key(call: Call<'_>) -> Result<Answer, ApiError> {
             ],
         )
         .await?;
-    Answer::ok(&KeyObject::read(&row))
+    Response::ok(&KeyObject::read(&row))
 }
 
-async fn revoke_key(call: Call<'_>) -> Result<Answer, ApiError> {
-    let id: i64 = key_find(call, "").await?.get("id");
-    let statement = call
+async fn revoke_key(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let id: i64 = key_find(context, "").await?.get("id");
+    let statement = context
         .db
         .prepare_cached(
             "UPDATE api_keys SET revoked_at = coalesce(revoked_at, now()) WHERE id = $1",
         )
         .await?;
-    call.db.execute(&statement, &[&id]).await?;
-    Answer::ok(&Revoked {
+    context.db.execute(&statement, &[&id]).await?;
+    Response::ok(&Revoked {
         success: true,
         revoked: true,
     })

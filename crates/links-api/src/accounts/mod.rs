@@ -17,10 +17,13 @@ use serde_json::{Value, json};
 use tokio_postgres::Row;
 
 use crate::{
-    api::{Answer, Call, DecimalText, Listing, Operation, Page, Pagination, Parameter, Timestamp},
     auth::{Product, Scope},
     body::{Text, change, given},
     error::{ApiError, Field},
+    http::{
+        DecimalText, ListQuery, Operation, PageRequest, Pagination, Parameter, RequestContext,
+        Response, Timestamp,
+    },
     offers::name,
     postbacks,
 };
@@ -40,10 +43,11 @@ pub fn operations() -> Vec<Operation> {
     let request = json!({ "name": "Example", "products": ["sms", "offer_management"] });
     let mut operations = vec![
         Operation::platform(Method::GET, "/accounts", "list_accounts", list_accounts)
-            .says("List accounts", "By id.")
-            .paged(PER_PAGE)
-            .takes(Parameter::choice("status", "Only these.", &STATUS))
-            .answers::<Accounts>(
+            .summary("List accounts")
+            .description("By id.")
+            .with_paging(PER_PAGE)
+            .parameter(Parameter::choice("status", "Only these.", &STATUS))
+            .response::<Accounts>(
                 200,
                 json!({
                     "accounts": [example()],
@@ -51,30 +55,30 @@ pub fn operations() -> Vec<Operation> {
                 }),
             ),
         Operation::platform(Method::POST, "/accounts", "create_account", create_account)
-            .says("Create an account", "")
-            .reads::<AccountRequest>([request])
-            .requires(["name"])
-            .answers::<AccountObject>(201, example())
-            .fails(invalid_fields()),
+            .summary("Create an account")
+            .request_body::<AccountRequest>([request])
+            .required_fields(["name"])
+            .response::<AccountObject>(201, example())
+            .errors(invalid_fields()),
         Operation::platform(Method::GET, one, "get_account", get_account)
-            .says("Get an account", "")
-            .answers::<AccountObject>(200, example())
-            .fails([not_found()]),
+            .summary("Get an account")
+            .response::<AccountObject>(200, example())
+            .errors([not_found()]),
         Operation::platform(Method::PUT, one, "update_account", update_account)
-            .says(
-                "Change an account",
+            .summary("Change an account")
+            .description(
                 "Changes what is sent. A suspended account's keys answer 403 at once, and its \
                  links lead to the list's fallback or the 404 page within a second.",
             )
-            .reads::<AccountRequest>([json!({ "status": "suspended" })])
-            .answers::<AccountObject>(200, example())
-            .fails(invalid_fields())
-            .fails([not_found()]),
+            .request_body::<AccountRequest>([json!({ "status": "suspended" })])
+            .response::<AccountObject>(200, example())
+            .errors(invalid_fields())
+            .errors([not_found()]),
     ];
     operations.extend(keys::operations());
     operations
         .into_iter()
-        .map(|operation| operation.needs(Scope::Admin, "accounts"))
+        .map(|operation| operation.scope(Scope::Admin).tag("accounts"))
         .collect()
 }
 
@@ -358,26 +362,26 @@ fn countries(
     Ok(())
 }
 
-async fn list_accounts(call: Call<'_>) -> Result<Answer, ApiError> {
-    let page = Page::read(&call, PER_PAGE)?;
-    let status = call.choice("status", &STATUS)?;
-    let listing = Listing {
+async fn list_accounts(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let page = PageRequest::from_request(&context, PER_PAGE)?;
+    let status = context.choice("status", &STATUS)?;
+    let listing = ListQuery {
         columns: COLUMNS,
         from: "FROM accounts WHERE ($1::text IS NULL OR status = $1)",
         order_by: "id",
     };
-    let (rows, total) = page.fetch(call, listing, &[&status]).await?;
-    Answer::ok(&Accounts {
+    let (rows, total) = page.fetch(context, listing, &[&status]).await?;
+    Response::ok(&Accounts {
         accounts: rows.iter().map(AccountObject::read).collect(),
         pagination: page.pagination(total),
     })
 }
 
-async fn create_account(call: Call<'_>) -> Result<Answer, ApiError> {
+async fn create_account(context: RequestContext<'_>) -> Result<Response, ApiError> {
     let mut fields = AccountFields::new();
-    fields.apply(call.json()?)?;
-    let row = account_insert(call.db, &fields).await?;
-    Answer::created(&AccountObject::read(&row))
+    fields.apply(context.json()?)?;
+    let row = account_insert(context.db, &fields).await?;
+    Response::created(&AccountObject::read(&row))
 }
 
 async fn account_insert(
@@ -430,24 +434,29 @@ pub async fn account_create(
     Ok(account_insert(client, &fields).await?.get("id"))
 }
 
-async fn account_find(call: Call<'_>, id: AccountId, lock: &str) -> Result<Row, ApiError> {
+async fn account_find(
+    context: RequestContext<'_>,
+    id: AccountId,
+    lock: &str,
+) -> Result<Row, ApiError> {
     let sql = format!("SELECT {COLUMNS} FROM accounts WHERE id = $1 {lock}");
-    let statement = call.db.prepare_cached(&sql).await?;
-    call.db
+    let statement = context.db.prepare_cached(&sql).await?;
+    context
+        .db
         .query_opt(&statement, &[&id.0])
         .await?
         .ok_or(ApiError::NotFound("account"))
 }
 
-async fn get_account(call: Call<'_>) -> Result<Answer, ApiError> {
-    let row = account_find(call, call.path("account_id", "account")?, "").await?;
-    Answer::ok(&AccountObject::read(&row))
+async fn get_account(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let row = account_find(context, context.path("account_id", "account")?, "").await?;
+    Response::ok(&AccountObject::read(&row))
 }
 
-async fn update_account(call: Call<'_>) -> Result<Answer, ApiError> {
-    let body: AccountRequest = call.json()?;
-    let id: AccountId = call.path("account_id", "account")?;
-    let row = account_find(call, id, "FOR UPDATE").await?;
+async fn update_account(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let body: AccountRequest = context.json()?;
+    let id: AccountId = context.path("account_id", "account")?;
+    let row = account_find(context, id, "FOR UPDATE").await?;
     let there = AccountObject::read(&row);
     let mut fields = AccountFields {
         name: there.name,
@@ -475,8 +484,8 @@ async fn update_account(call: Call<'_>) -> Result<Answer, ApiError> {
          WHERE id = $1
          RETURNING {COLUMNS}"
     );
-    let statement = call.db.prepare_cached(&sql).await?;
-    let row = call
+    let statement = context.db.prepare_cached(&sql).await?;
+    let row = context
         .db
         .query_one(
             &statement,
@@ -498,6 +507,9 @@ async fn update_account(call: Call<'_>) -> Result<Answer, ApiError> {
             ],
         )
         .await?;
-    call.changed([RecordKey::Account(id)]).await?;
-    Answer::ok(&AccountObject::read(&row))
+    context
+        .outbox
+        .record_changed([RecordKey::Account(id)])
+        .await?;
+    Response::ok(&AccountObject::read(&row))
 }

@@ -14,9 +14,9 @@ use serde_json::json;
 
 use super::object::{AffiliateLink, example};
 use crate::{
-    api::{Answer, Call, Operation},
     body::{Text, given},
     error::{ApiError, FieldError},
+    http::{Operation, RequestContext, Response},
     links::{
         mint::{Extras, Minted, NewLink, ShortDomain, mint},
         request::slug,
@@ -50,29 +50,27 @@ pub fn operations() -> [Operation; 2] {
     };
     [
         Operation::affiliate(Method::POST, "/links", "create_affiliate_link", create_link)
-            .says(
-                "Create a campaign link",
+            .summary("Create a campaign link")
+            .description(
                 "It goes to its own landing page or else to the campaign's, with the click id \
                  appended. It is on the account's oldest active domains.",
             )
-            .reads::<AffiliateLinkRequest>([one])
-            .requires(["campaign_id"])
-            .answers::<AffiliateLink>(201, example())
-            .fails(errors()),
+            .request_body::<AffiliateLinkRequest>([one])
+            .required_fields(["campaign_id"])
+            .response::<AffiliateLink>(201, example())
+            .errors(errors()),
         Operation::affiliate(
             Method::POST,
             "/links/bulk",
             "create_affiliate_links",
             create_links,
         )
-        .says(
-            "Create up to 500 campaign links",
-            "All or none, in the order of the request.",
-        )
-        .reads::<BulkRequest>([several])
-        .requires(["links"])
-        .answers::<BulkAnswer>(201, json!({ "created": 1, "links": [example()] }))
-        .fails(errors()),
+        .summary("Create up to 500 campaign links")
+        .description("All or none, in the order of the request.")
+        .request_body::<BulkRequest>([several])
+        .required_fields(["links"])
+        .response::<BulkAnswer>(201, json!({ "created": 1, "links": [example()] }))
+        .errors(errors()),
     ]
 }
 
@@ -105,27 +103,27 @@ struct BulkAnswer {
     links: Vec<AffiliateLink>,
 }
 
-async fn create_link(call: Call<'_>) -> Result<Answer, ApiError> {
-    let wanted = check_all(vec![call.json()?], |_| String::new())?;
-    let (mut objects, minted) = create_all(call, wanted).await?;
+async fn create_link(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let wanted = check_all(vec![context.json()?], |_| String::new())?;
+    let (mut objects, minted) = create_all(context, wanted).await?;
     let object = objects.pop().expect("a link for the request");
-    Ok(Answer::created(&object)?.minting(minted))
+    Ok(Response::created(&object)?.with_new_links(minted))
 }
 
-async fn create_links(call: Call<'_>) -> Result<Answer, ApiError> {
-    let links = call.json::<BulkRequest>()?.links.unwrap_or_default();
+async fn create_links(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let links = context.json::<BulkRequest>()?.links.unwrap_or_default();
     match links.len() {
         0 => return Err(ApiError::MissingLinks),
         1..=MAX_LINKS => {}
         _ => return Err(ApiError::TooManyLinks(MAX_LINKS)),
     }
     let wanted = check_all(links, |index| format!("links[{index}]."))?;
-    let (links, minted) = create_all(call, wanted).await?;
+    let (links, minted) = create_all(context, wanted).await?;
     let answer = BulkAnswer {
         created: links.len(),
         links,
     };
-    Ok(Answer::created(&answer)?.minting(minted))
+    Ok(Response::created(&answer)?.with_new_links(minted))
 }
 
 /// A request whose form is right.
@@ -186,17 +184,17 @@ fn check_all(
 
 /// All links or an error: what was inserted goes with the transaction.
 async fn create_all(
-    call: Call<'_>,
+    context: RequestContext<'_>,
     wanted: Vec<Wanted>,
 ) -> Result<(Vec<AffiliateLink>, Vec<domain::record::LinkRecord>), ApiError> {
     let mut campaigns = HashMap::new();
     for Wanted { campaign_id, .. } in &wanted {
         if !campaigns.contains_key(campaign_id) {
-            let campaign = campaign_find_active(call, campaign_id).await?;
+            let campaign = campaign_find_active(context, campaign_id).await?;
             campaigns.insert(campaign_id.clone(), campaign);
         }
     }
-    let place = place(call).await?;
+    let place = place(context).await?;
     let new_links = wanted.iter().map(|wanted| {
         let [sub1, sub2, sub3] = wanted.subs.clone();
         NewLink {
@@ -218,7 +216,7 @@ async fn create_all(
             extras: Extras::default(),
         }
     });
-    let minted = mint(call, new_links.collect()).await?;
+    let minted = mint(context, new_links.collect()).await?;
     let mut objects = Vec::with_capacity(minted.len());
     let mut records = Vec::with_capacity(minted.len());
     for (minted, wanted) in minted.into_iter().zip(&wanted) {
@@ -235,11 +233,11 @@ struct Campaign {
     landing_page_url: String,
 }
 
-async fn campaign_find_active(call: Call<'_>, id: &str) -> Result<Campaign, ApiError> {
+async fn campaign_find_active(context: RequestContext<'_>, id: &str) -> Result<Campaign, ApiError> {
     let not_found = || ApiError::NotFound("campaign");
     let id = CampaignId::parse(id).map_err(|_| not_found())?;
     // Shared: it is not deleted before its links are there.
-    let statement = call
+    let statement = context
         .db
         .prepare_cached(
             "SELECT landing_page_url, status
@@ -248,8 +246,8 @@ async fn campaign_find_active(call: Call<'_>, id: &str) -> Result<Campaign, ApiE
              FOR SHARE",
         )
         .await?;
-    let account_id = call.caller.account_id.0;
-    let row = call
+    let account_id = context.caller.account_id.0;
+    let row = context
         .db
         .query_opt(&statement, &[&account_id, &id.as_str()])
         .await?
@@ -271,8 +269,8 @@ struct Place {
 
 /// The oldest active domain of each kind. Only the click tracker has the
 /// platform's host to fall back to.
-async fn place(call: Call<'_>) -> Result<Place, ApiError> {
-    let statement = call
+async fn place(context: RequestContext<'_>) -> Result<Place, ApiError> {
+    let statement = context
         .db
         .prepare_cached(
             "SELECT DISTINCT ON (kind) kind, id, host
@@ -281,9 +279,9 @@ async fn place(call: Call<'_>) -> Result<Place, ApiError> {
              ORDER BY kind, id",
         )
         .await?;
-    let rows = call
+    let rows = context
         .db
-        .query(&statement, &[&call.caller.account_id.0])
+        .query(&statement, &[&context.caller.account_id.0])
         .await?;
     let of_kind = |kind: &str| rows.iter().find(|row| row.get::<_, &str>("kind") == kind);
     let short = of_kind("short").ok_or(ApiError::NoShortDomain)?;
@@ -293,6 +291,6 @@ async fn place(call: Call<'_>) -> Result<Place, ApiError> {
             id: short.get("id"),
             host: short.get("host"),
         },
-        click_host: click.unwrap_or_else(|| call.state.platform_click_host.clone()),
+        click_host: click.unwrap_or_else(|| context.state.platform_click_host.clone()),
     })
 }

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use tokio_postgres::Row;
 
 use crate::{
-    api::{Call, Timestamp},
     error::ApiError,
+    http::{RequestContext, Timestamp},
     links::object::{LinkState, short_url},
     records::{self, LINK_COLUMNS},
 };
@@ -88,9 +88,12 @@ impl AffiliateLink {
     }
 
     /// Of rows with [`columns`], in their order.
-    pub async fn read_all(call: Call<'_>, rows: &[Row]) -> Result<Vec<Self>, ApiError> {
+    pub async fn read_all(
+        context: RequestContext<'_>,
+        rows: &[Row],
+    ) -> Result<Vec<Self>, ApiError> {
         let keys: Vec<i64> = rows.iter().map(|row| row.get("id")).collect();
-        let counts = click_counts(call, &keys).await?;
+        let counts = click_counts(context, &keys).await?;
         rows.iter()
             .map(|row| {
                 let counts = counts.get(&row.get("id")).copied().unwrap_or_default();
@@ -116,8 +119,11 @@ pub const FROM: &str = "
     JOIN campaigns c ON c.id = l.campaign_id
 ";
 
-async fn click_counts(call: Call<'_>, keys: &[i64]) -> Result<HashMap<i64, Counts>, ApiError> {
-    let statement = call
+async fn click_counts(
+    context: RequestContext<'_>,
+    keys: &[i64],
+) -> Result<HashMap<i64, Counts>, ApiError> {
+    let statement = context
         .db
         .prepare_cached(
             "SELECT link_key,
@@ -129,9 +135,9 @@ async fn click_counts(call: Call<'_>, keys: &[i64]) -> Result<HashMap<i64, Count
              GROUP BY link_key",
         )
         .await?;
-    let rows = call
+    let rows = context
         .db
-        .query(&statement, &[&call.caller.account_id.0, &keys])
+        .query(&statement, &[&context.caller.account_id.0, &keys])
         .await?;
     let counts = rows.iter().map(|row| {
         let counts = Counts {

@@ -11,23 +11,23 @@ use super::{
     read::{ONE, STATUS, link_find},
 };
 use crate::{
-    api::{Answer, Call, Operation},
     body::{Text, given},
     error::{ApiError, FieldError},
+    http::{Operation, RequestContext, Response},
     links::update::link_changed,
 };
 
 pub fn operation() -> Operation {
     let invalid = FieldError::new("status", "it is not active or deactivated");
     Operation::affiliate(Method::PATCH, ONE, "update_affiliate_link", update_link)
-        .says(
-            "Change a campaign link",
+        .summary("Change a campaign link")
+        .description(
             "A deactivated link answers the 404 page within a second on every redirector. An \
              empty `landing_page_url` stands for the campaign's.",
         )
-        .reads::<LinkChange>([json!({ "status": "deactivated" })])
-        .answers::<AffiliateLink>(200, example())
-        .fails([
+        .request_body::<LinkChange>([json!({ "status": "deactivated" })])
+        .response::<AffiliateLink>(200, example())
+        .errors([
             ApiError::Validation(vec![invalid]),
             ApiError::NotFound("link"),
         ])
@@ -43,8 +43,8 @@ struct LinkChange {
     landing_page_url: Option<Text>,
 }
 
-async fn update_link(call: Call<'_>) -> Result<Answer, ApiError> {
-    let body: LinkChange = call.json()?;
+async fn update_link(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let body: LinkChange = context.json()?;
     let mut wrong = Vec::new();
     let status = given(&body.status);
     if status.is_some_and(|status| !STATUS.contains(&status)) {
@@ -57,8 +57,8 @@ async fn update_link(call: Call<'_>) -> Result<Answer, ApiError> {
     if !wrong.is_empty() {
         return Err(ApiError::Validation(wrong));
     }
-    let key: i64 = link_find(call).await?.get("id");
-    let statement = call
+    let key: i64 = link_find(context).await?.get("id");
+    let statement = context
         .db
         .prepare_cached(
             "UPDATE links
@@ -70,11 +70,12 @@ async fn update_link(call: Call<'_>) -> Result<Answer, ApiError> {
         )
         .await?;
     let is_sent = body.landing_page_url.is_some();
-    call.db
+    context
+        .db
         .execute(&statement, &[&key, &status, &is_sent, &page])
         .await?;
-    link_changed(call, &[key]).await?;
-    let row = link_find(call).await?;
-    let mut links = AffiliateLink::read_all(call, std::slice::from_ref(&row)).await?;
-    Answer::ok(&links.pop().expect("a link for the row"))
+    link_changed(context, &[key]).await?;
+    let row = link_find(context).await?;
+    let mut links = AffiliateLink::read_all(context, std::slice::from_ref(&row)).await?;
+    Response::ok(&links.pop().expect("a link for the row"))
 }

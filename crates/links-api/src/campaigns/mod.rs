@@ -8,11 +8,13 @@ use serde_json::{Value, json};
 use tokio_postgres::{Row, types::ToSql};
 
 use crate::{
-    affiliate_links::Meta,
-    api::{Answer, Call, Content, Listing, Operation, Page, Parameter, Timestamp},
     auth::Scope,
     body::Text,
     error::{ApiError, FieldError},
+    http::{
+        AffiliatePageMeta, Content, ListQuery, Operation, PageRequest, Parameter, RequestContext,
+        Response, Timestamp,
+    },
 };
 
 pub const PER_PAGE: u32 = 20;
@@ -31,10 +33,11 @@ pub fn operations() -> Vec<Operation> {
     let one = "/campaigns/{campaign_id}";
     vec![
         Operation::affiliate(Method::GET, "/campaigns", "list_campaigns", list_campaigns)
-            .says("List campaigns", "The newest first.")
-            .paged(PER_PAGE)
-            .takes(Parameter::choice("status", "Only these.", &STATUS))
-            .answers::<Campaigns>(
+            .summary("List campaigns")
+            .description("The newest first.")
+            .with_paging(PER_PAGE)
+            .parameter(Parameter::choice("status", "Only these.", &STATUS))
+            .response::<Campaigns>(
                 200,
                 json!({ "data": [example()], "meta": { "page": 1, "per_page": 20, "total": 1 } }),
             ),
@@ -44,34 +47,35 @@ pub fn operations() -> Vec<Operation> {
             "create_campaign",
             create_campaign,
         )
-        .says("Create a campaign", "")
-        .reads::<CampaignRequest>([json!({
+        .summary("Create a campaign")
+        .request_body::<CampaignRequest>([json!({
             "name": "Spring",
             "landing_page_url": "https://example.com/spring",
         })])
-        .requires(["name", "landing_page_url"])
-        .answers::<CampaignObject>(201, example())
-        .fails([invalid()]),
+        .required_fields(["name", "landing_page_url"])
+        .response::<CampaignObject>(201, example())
+        .errors([invalid()]),
         Operation::affiliate(Method::GET, one, "get_campaign", get_campaign)
-            .says("Get a campaign", "")
-            .answers::<CampaignObject>(200, example())
-            .fails([not_found()]),
+            .summary("Get a campaign")
+            .response::<CampaignObject>(200, example())
+            .errors([not_found()]),
         Operation::affiliate(Method::PATCH, one, "update_campaign", update_campaign)
-            .says(
-                "Change a campaign",
+            .summary("Change a campaign")
+            .description(
                 "Changes what is sent; its links have it within a second. Links of a campaign \
                  that is not active lead to the 404 page.",
             )
-            .reads::<CampaignRequest>([json!({ "status": "paused" })])
-            .answers::<CampaignObject>(200, example())
-            .fails([invalid(), not_found()]),
+            .request_body::<CampaignRequest>([json!({ "status": "paused" })])
+            .response::<CampaignObject>(200, example())
+            .errors([invalid(), not_found()]),
         Operation::affiliate(Method::DELETE, one, "delete_campaign", delete_campaign)
-            .says("Delete a campaign", "As long as it has no links.")
-            .answers_with(204, "Deleted.", Content::Empty)
-            .fails([not_found(), ApiError::CampaignInUse]),
+            .summary("Delete a campaign")
+            .description("As long as it has no links.")
+            .response_with_content(204, "Deleted.", Content::Empty)
+            .errors([not_found(), ApiError::CampaignInUse]),
     ]
     .into_iter()
-    .map(|operation| operation.needs(Scope::Campaigns, "campaigns"))
+    .map(|operation| operation.scope(Scope::Campaigns).tag("campaigns"))
     .collect()
 }
 
@@ -98,7 +102,7 @@ struct CampaignRequest {
 #[derive(Debug, Serialize, JsonSchema)]
 struct Campaigns {
     data: Vec<CampaignObject>,
-    meta: Meta,
+    meta: AffiliatePageMeta,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -200,24 +204,24 @@ fn example() -> Value {
     })
 }
 
-async fn list_campaigns(call: Call<'_>) -> Result<Answer, ApiError> {
-    let page = Page::read(&call, PER_PAGE)?;
-    let status = call.choice("status", &STATUS)?;
-    let listing = Listing {
+async fn list_campaigns(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let page = PageRequest::from_request(&context, PER_PAGE)?;
+    let status = context.choice("status", &STATUS)?;
+    let listing = ListQuery {
         columns: COLUMNS,
         from: "FROM campaigns WHERE account_id = $1 AND ($2::text IS NULL OR status = $2)",
         order_by: "created_at DESC, id DESC",
     };
-    let parameters: [&(dyn ToSql + Sync); 2] = [&call.caller.account_id.0, &status];
-    let (rows, total) = page.fetch(call, listing, &parameters).await?;
+    let parameters: [&(dyn ToSql + Sync); 2] = [&context.caller.account_id.0, &status];
+    let (rows, total) = page.fetch(context, listing, &parameters).await?;
     let data = rows.iter().map(CampaignObject::read);
-    Answer::ok(&Campaigns {
+    Response::ok(&Campaigns {
         data: data.collect::<Result<_, _>>()?,
-        meta: Meta::new(page, total),
+        meta: AffiliatePageMeta::new(page, total),
     })
 }
 
-async fn create_campaign(call: Call<'_>) -> Result<Answer, ApiError> {
+async fn create_campaign(context: RequestContext<'_>) -> Result<Response, ApiError> {
     let mut campaign = CampaignObject {
         id: CampaignId::generate(&mut rand::rng()),
         name: String::new(),
@@ -228,7 +232,7 @@ async fn create_campaign(call: Call<'_>) -> Result<Answer, ApiError> {
         cookie_window_days: 30,
         created_at: Timestamp(jiff::Timestamp::UNIX_EPOCH),
     };
-    campaign.apply(call.json()?)?;
+    campaign.apply(context.json()?)?;
     let sql = format!(
         "INSERT INTO campaigns
              (id, account_id, name, description, landing_page_url, status, click_id_param,
@@ -236,14 +240,14 @@ async fn create_campaign(call: Call<'_>) -> Result<Answer, ApiError> {
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
          RETURNING {COLUMNS}"
     );
-    let statement = call.db.prepare_cached(&sql).await?;
-    let row = call
+    let statement = context.db.prepare_cached(&sql).await?;
+    let row = context
         .db
         .query_one(
             &statement,
             &[
                 &campaign.id.as_str(),
-                &call.caller.account_id.0,
+                &context.caller.account_id.0,
                 &campaign.name,
                 &campaign.description,
                 &campaign.landing_page_url,
@@ -253,16 +257,19 @@ async fn create_campaign(call: Call<'_>) -> Result<Answer, ApiError> {
             ],
         )
         .await?;
-    Answer::created(&CampaignObject::read(&row)?)
+    Response::created(&CampaignObject::read(&row)?)
 }
 
 /// `lock` is empty or a locking clause.
-async fn campaign_find(call: Call<'_>, lock: &str) -> Result<CampaignObject, ApiError> {
-    let id: CampaignId = call.path("campaign_id", "campaign")?;
+async fn campaign_find(
+    context: RequestContext<'_>,
+    lock: &str,
+) -> Result<CampaignObject, ApiError> {
+    let id: CampaignId = context.path("campaign_id", "campaign")?;
     let sql = format!("SELECT {COLUMNS} FROM campaigns WHERE account_id = $1 AND id = $2 {lock}");
-    let statement = call.db.prepare_cached(&sql).await?;
-    let account_id = call.caller.account_id.0;
-    let row = call
+    let statement = context.db.prepare_cached(&sql).await?;
+    let account_id = context.caller.account_id.0;
+    let row = context
         .db
         .query_opt(&statement, &[&account_id, &id.as_str()])
         .await?
@@ -270,15 +277,15 @@ async fn campaign_find(call: Call<'_>, lock: &str) -> Result<CampaignObject, Api
     CampaignObject::read(&row)
 }
 
-async fn get_campaign(call: Call<'_>) -> Result<Answer, ApiError> {
-    Answer::ok(&campaign_find(call, "").await?)
+async fn get_campaign(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    Response::ok(&campaign_find(context, "").await?)
 }
 
-async fn update_campaign(call: Call<'_>) -> Result<Answer, ApiError> {
-    let body: CampaignRequest = call.json()?;
-    let mut campaign = campaign_find(call, "FOR UPDATE").await?;
+async fn update_campaign(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let body: CampaignRequest = context.json()?;
+    let mut campaign = campaign_find(context, "FOR UPDATE").await?;
     campaign.apply(body)?;
-    let statement = call
+    let statement = context
         .db
         .prepare_cached(
             "UPDATE campaigns
@@ -293,7 +300,8 @@ async fn update_campaign(call: Call<'_>) -> Result<Answer, ApiError> {
              WHERE id = $1",
         )
         .await?;
-    call.db
+    context
+        .db
         .execute(
             &statement,
             &[
@@ -307,20 +315,26 @@ async fn update_campaign(call: Call<'_>) -> Result<Answer, ApiError> {
             ],
         )
         .await?;
-    call.changed([RecordKey::Campaign(campaign.id.clone())])
+    context
+        .outbox
+        .record_changed([RecordKey::Campaign(campaign.id.clone())])
         .await?;
-    Answer::ok(&campaign)
+    Response::ok(&campaign)
 }
 
-async fn delete_campaign(call: Call<'_>) -> Result<Answer, ApiError> {
-    let campaign = campaign_find(call, "").await?;
-    let statement = call
+async fn delete_campaign(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let campaign = campaign_find(context, "").await?;
+    let statement = context
         .db
         .prepare_cached("DELETE FROM campaigns WHERE id = $1")
         .await?;
-    call.db
+    context
+        .db
         .execute(&statement, &[&campaign.id.as_str()])
         .await?;
-    call.changed([RecordKey::Campaign(campaign.id)]).await?;
-    Ok(Answer::empty())
+    context
+        .outbox
+        .record_changed([RecordKey::Campaign(campaign.id)])
+        .await?;
+    Ok(Response::no_content())
 }

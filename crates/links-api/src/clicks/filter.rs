@@ -11,9 +11,9 @@ use serde::Deserialize;
 use tokio_postgres::{Row, types::ToSql};
 
 use crate::{
-    api::{Call, Parameter, time},
     body::{Text, given},
     error::ApiError,
+    http::{Parameter, RequestContext, time},
     links::link_find_keys,
 };
 
@@ -93,9 +93,9 @@ pub struct Checked {
 
 impl ClickFilter {
     /// Of the query's parameters.
-    pub fn read(call: Call<'_>) -> Result<Self, ApiError> {
-        let text = |name: &str| Ok::<_, ApiError>(call.text(name)?.map(Text::new));
-        let number = |name: &str| call.integer(name, 0..=i64::MAX);
+    pub fn read(context: RequestContext<'_>) -> Result<Self, ApiError> {
+        let text = |name: &str| Ok::<_, ApiError>(context.text(name)?.map(Text::new));
+        let number = |name: &str| context.integer(name, 0..=i64::MAX);
         Ok(Self {
             from: text("from")?,
             to: text("to")?,
@@ -116,7 +116,11 @@ impl ClickFilter {
     }
 
     /// `place` is what stands before a field's name.
-    pub async fn check(self, call: Call<'_>, place: &str) -> Result<Checked, ApiError> {
+    pub async fn check(
+        self,
+        context: RequestContext<'_>,
+        place: &str,
+    ) -> Result<Checked, ApiError> {
         let field = |name: &str| format!("{place}{name}");
         let owned = |text: &Option<Text>| given(text).map(str::to_owned);
         let network = given(&self.ip).map(|text| {
@@ -137,7 +141,7 @@ impl ClickFilter {
         let reason = given(&self.reason).map(|reason| find_reason(reason, || field("reason")));
         let link_keys = match given(&self.link_id) {
             None => None,
-            Some(link_id) => Some(link_find_keys(call, link_id).await?),
+            Some(link_id) => Some(link_find_keys(context, link_id).await?),
         };
         Ok(Checked {
             from: read_time(&self.from, || field("from"))?,
@@ -204,7 +208,7 @@ impl Checked {
     /// The clicks behind a cursor, from the oldest: at most `limit`.
     pub async fn fetch(
         &self,
-        call: Call<'_>,
+        context: RequestContext<'_>,
         columns: &str,
         cursor: Option<ClickId>,
         limit: i64,
@@ -220,9 +224,9 @@ impl Checked {
              ORDER BY c.clicked_at, c.click_id
              LIMIT $18"
         );
-        call.plan_by_values().await?;
-        let statement = call.db.prepare_cached(&sql).await?;
-        let account_id = call.caller.account_id.0;
+        context.plan_by_values().await?;
+        let statement = context.db.prepare_cached(&sql).await?;
+        let account_id = context.caller.account_id.0;
         let after = cursor.map(|id| id.time());
         let from = self.from.unwrap_or(Timestamp::UNIX_EPOCH);
         let (from, after) = match after {
@@ -239,13 +243,13 @@ impl Checked {
             .chain(self.conditions())
             .chain([&limit as &(dyn ToSql + Sync)])
             .collect();
-        Ok(call.db.query(&statement, &parameters).await?)
+        Ok(context.db.query(&statement, &parameters).await?)
     }
 
     /// Those of some clicks that still fit, from the oldest.
     pub async fn fetch_again(
         &self,
-        call: Call<'_>,
+        context: RequestContext<'_>,
         columns: &str,
         ids: &[ClickId],
     ) -> Result<Vec<Row>, ApiError> {
@@ -258,14 +262,14 @@ impl Checked {
              ORDER BY c.clicked_at, c.click_id
              LIMIT $4"
         );
-        let statement = call.db.prepare_cached(&sql).await?;
-        let account_id = call.caller.account_id.0;
+        let statement = context.db.prepare_cached(&sql).await?;
+        let account_id = context.caller.account_id.0;
         let uuids: Vec<_> = ids.iter().map(ClickId::as_uuid).collect();
         let times: Vec<_> = ids.iter().map(ClickId::time).collect();
         let limit = i64::try_from(ids.len()).unwrap_or(i64::MAX);
         let parameters: [&(dyn ToSql + Sync); 4] = [&account_id, &uuids, &times, &limit];
         let parameters: Vec<_> = parameters.into_iter().chain(self.conditions()).collect();
-        Ok(call.db.query(&statement, &parameters).await?)
+        Ok(context.db.query(&statement, &parameters).await?)
     }
 
     /// The parameters of [`CONDITIONS`].

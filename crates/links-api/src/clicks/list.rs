@@ -11,29 +11,30 @@ use super::{
     object::{CSV_COLUMNS, ClickObject, columns},
 };
 use crate::{
-    api::{Answer, Call, Content, Export, Operation},
     auth::Scope,
     error::ApiError,
+    http::{Content, Export, Operation, RequestContext, Response},
 };
 
 pub fn operation() -> Operation {
     let mut operation = Operation::platform(Method::GET, "/clicks", "list_clicks", list_clicks)
-        .needs(Scope::ReportsRead, "clicks")
-        .says(
-            "Export clicks",
+        .scope(Scope::ReportsRead)
+        .tag("clicks")
+        .summary("Export clicks")
+        .description(
             "Every click, from the oldest. Clicks that arrive late have their own time: read up to \
              a time that is some minutes past to miss none.",
         );
     for parameter in filter::parameters() {
-        operation = operation.takes(parameter);
+        operation = operation.parameter(parameter);
     }
     operation
-        .exported()
-        .answers::<Clicks>(
+        .with_export_parameters()
+        .response::<Clicks>(
             200,
             json!({ "clicks": [ClickObject::example()], "next_cursor": null }),
         )
-        .answers_with(200, "As asked.", Content::Bytes("text/csv"))
+        .response_with_content(200, "Success", Content::Bytes("text/csv"))
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -42,18 +43,21 @@ struct Clicks {
     next_cursor: Option<String>,
 }
 
-async fn list_clicks(call: Call<'_>) -> Result<Answer, ApiError> {
-    let export = Export::<ClickId>::read(call)?;
-    let filter = ClickFilter::read(call)?.check(call, "").await?;
+async fn list_clicks(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let export = Export::<ClickId>::read(context)?;
+    let filter = ClickFilter::read(context)?.check(context, "").await?;
     let rows = filter
-        .fetch(call, &columns(), export.cursor, export.limit + 1)
+        .fetch(context, &columns(), export.cursor, export.limit + 1)
         .await?;
     let mut clicks: Vec<_> = rows.iter().map(ClickObject::read).collect();
     let next_cursor = export.cut(&mut clicks, |click| click.click_id.clone());
     if let Some(csv) = export.csv {
-        return Ok(Answer::csv(csv.write(&CSV_COLUMNS, &clicks)?, next_cursor));
+        return Ok(Response::csv(
+            csv.write(&CSV_COLUMNS, &clicks)?,
+            next_cursor,
+        ));
     }
-    Answer::ok(&Clicks {
+    Response::ok(&Clicks {
         clicks,
         next_cursor,
     })

@@ -7,7 +7,7 @@ mod list;
 mod object;
 mod reclassify;
 
-use crate::api::Operation;
+use crate::http::Operation;
 
 pub use object::{ClickObject, columns};
 

@@ -17,10 +17,10 @@ use tokio_postgres::Row;
 
 use super::filter::{ClickFilter, VERDICTS, find_reason};
 use crate::{
-    api::{Answer, Call, Operation},
     auth::Scope,
     body::{Text, given},
     error::ApiError,
+    http::{Operation, RequestContext, Response},
     state::PoolKind,
 };
 
@@ -36,18 +36,15 @@ pub fn operation() -> Operation {
         "reclassify_clicks",
         reclassify_clicks,
     )
-    .needs(Scope::LinksWrite, "clicks")
-    .with_pool(PoolKind::Exports)
-    .says(
-        "Judge clicks again",
-        "Gives the clicks of a filter another `verdict`, or applies a `rule` to them: those that it \
+    .scope(Scope::LinksWrite).tag("clicks")
+    .pool(PoolKind::Exports)
+    .summary("Judge clicks again").description("Gives the clicks of a filter another `verdict`, or applies a `rule` to them: those that it \
          holds for become a bot's, the others stay as they are. Message clicks, credits of \
          conversions and totals are afterwards what they would be had the verdicts been right \
          from the start. At most 1,000 clicks in a request, from the oldest: while there is a \
          `next_cursor`, send the request again with it as `cursor`. A verdict is final: bursts \
-         leave its clicks alone.",
-    )
-    .reads::<ReclassifyRequest>([
+         leave its clicks alone.")
+    .request_body::<ReclassifyRequest>([
         json!({
             "filter": { "from": "2026-03-10T00:00:00Z", "to": "2026-03-11T00:00:00Z", "ip": "203.0.113.0/24" },
             "verdict": "bot",
@@ -58,7 +55,7 @@ pub fn operation() -> Operation {
             "rule": { "name": "new_scanner", "reason": "ua_bot", "user_agent": ["LinkScanner/"] },
         }),
     ])
-    .answers::<Reclassified>(200, json!({ "matched": 120, "changed": 17, "next_cursor": null }))
+    .response::<Reclassified>(200, json!({ "matched": 120, "changed": 17, "next_cursor": null }))
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -93,8 +90,8 @@ enum Judgement {
     Rule(StoredClickRule),
 }
 
-async fn reclassify_clicks(call: Call<'_>) -> Result<Answer, ApiError> {
-    let body: ReclassifyRequest = call.json()?;
+async fn reclassify_clicks(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let body: ReclassifyRequest = context.json()?;
     let judgement = judgement(&body)?;
     let cursor = given(&body.cursor).map(|text| {
         ClickId::parse(text)
@@ -104,7 +101,7 @@ async fn reclassify_clicks(call: Call<'_>) -> Result<Answer, ApiError> {
     let filter = body
         .filter
         .unwrap_or_default()
-        .check(call, "filter.")
+        .check(context, "filter.")
         .await?;
     if filter.is_empty() {
         return Err(ApiError::field("filter", "it needs at least one condition"));
@@ -112,23 +109,23 @@ async fn reclassify_clicks(call: Call<'_>) -> Result<Answer, ApiError> {
     // They are looked for without a lock, for as long as that takes, and read again under
     // it: somebody else may have judged or erased some meanwhile.
     let found = filter
-        .fetch(call, "c.click_id", cursor, MAX_CLICKS + 1)
+        .fetch(context, "c.click_id", cursor, MAX_CLICKS + 1)
         .await?;
     let mut ids: Vec<_> = found.iter().map(click_id).collect();
     let has_more = ids.len() as i64 > MAX_CLICKS;
     ids.truncate(usize::try_from(MAX_CLICKS).unwrap_or(usize::MAX));
     let next_cursor = ids.last().filter(|_| has_more).map(ToString::to_string);
-    account_lock(call.db, call.caller.account_id.0).await?;
+    account_lock(context.db, context.caller.account_id.0).await?;
     let columns = "c.click_id, c.bot_reasons, c.bot_rules, c.user_agent, host(c.ip) AS ip, c.asn";
-    let rows = filter.fetch_again(call, columns, &ids).await?;
+    let rows = filter.fetch_again(context, columns, &ids).await?;
     let verdicts: Vec<_> = rows
         .iter()
         .filter_map(|row| judgement.verdict(row))
         .collect();
     let mut deltas = Deltas::default();
-    let changed = click_judge_all(call.db, &verdicts, &mut deltas).await?;
-    deltas.write(call.db).await?;
-    Answer::ok(&Reclassified {
+    let changed = click_judge_all(context.db, &verdicts, &mut deltas).await?;
+    deltas.write(context.db).await?;
+    Response::ok(&Reclassified {
         matched: rows.len() as i64,
         changed,
         next_cursor,

@@ -12,30 +12,27 @@ use tokio_postgres::types::ToSql;
 
 use super::journey::phone;
 use crate::{
-    api::{Answer, Call, Operation},
     auth::Scope,
     error::ApiError,
+    http::{Operation, RequestContext, Response},
     links::update::link_changed,
 };
 
 pub fn operation() -> Operation {
     Operation::platform(Method::DELETE, "/contacts/{phone}", "erase_contact", erase_contact)
-        .needs(Scope::LinksWrite, "contacts")
-        .says(
-            "Erase a contact",
-            "Takes the number, addresses, user agents, referrers, parameters and metadata off the \
+        .scope(Scope::LinksWrite).tag("contacts")
+        .summary("Erase a contact").description("Takes the number, addresses, user agents, referrers, parameters and metadata off the \
              contact's messages, links, clicks and conversions. Message clicks, credits and totals \
              stay: they are of a contact that nobody knows. Clicks that are on their way at this \
-             moment may still name it: erase it again a minute later.",
-        )
-        .answers::<Erased>(
+             moment may still name it: erase it again a minute later.")
+        .response::<Erased>(
             200,
             json!({
                 "success": true,
                 "erased": { "messages": 2, "links": 4, "clicks": 7, "message_clicks": 2, "conversions": 1 },
             }),
         )
-        .fails([ApiError::InvalidPhone("phone")])
+        .errors([ApiError::InvalidPhone("phone")])
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -60,23 +57,23 @@ const STATEMENT_TIMEOUT_MS: u32 = 600_000;
 /// found by it any more.
 const LINKS: &str = "SELECT id FROM links WHERE account_id = $1 AND contact_phone = $2";
 
-async fn erase_contact(call: Call<'_>) -> Result<Answer, ApiError> {
-    let phone = phone(call)?;
-    let account_id = call.caller.account_id.0;
+async fn erase_contact(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let phone = phone(context)?;
+    let account_id = context.caller.account_id.0;
     // A contact can have as many clicks as strangers like to make.
     let sql = format!("SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}");
-    call.db.batch_execute(&sql).await?;
-    let statement = call
+    context.db.batch_execute(&sql).await?;
+    let statement = context
         .db
         .prepare_cached(&format!("{LINKS} ORDER BY id FOR UPDATE"))
         .await?;
-    let rows = call
+    let rows = context
         .db
         .query(&statement, &[&account_id, &phone.as_str()])
         .await?;
     let links: Vec<i64> = rows.iter().map(|row| row.get("id")).collect();
     let eraser = Eraser {
-        call,
+        context,
         phone: phone.as_str(),
         nobody: format!("erased:{}", uuid::Uuid::new_v4()),
         links,
@@ -84,7 +81,7 @@ async fn erase_contact(call: Call<'_>) -> Result<Answer, ApiError> {
     // What the ledger does not know goes first: clicks of the account wait for the rest.
     eraser.answers().await?;
     let messages = eraser.messages().await?;
-    account_lock(call.db, account_id).await?;
+    account_lock(context.db, account_id).await?;
     let erased = Counts {
         messages,
         clicks: eraser.clicks().await?,
@@ -92,7 +89,7 @@ async fn erase_contact(call: Call<'_>) -> Result<Answer, ApiError> {
         conversions: eraser.conversions().await?,
         links: eraser.links().await?,
     };
-    Answer::ok(&Erased {
+    Response::ok(&Erased {
         success: true,
         erased,
     })
@@ -101,7 +98,7 @@ async fn erase_contact(call: Call<'_>) -> Result<Answer, ApiError> {
 /// Puts nobody in a contact's place: the same nobody everywhere, so that what
 /// was one contact's is still counted once.
 struct Eraser<'c> {
-    call: Call<'c>,
+    context: RequestContext<'c>,
     phone: &'c str,
     nobody: String,
     links: Vec<i64>,
@@ -113,12 +110,12 @@ impl Eraser<'_> {
         sql: &str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<u64, ApiError> {
-        let statement = self.call.db.prepare_cached(sql).await?;
-        Ok(self.call.db.execute(&statement, parameters).await?)
+        let statement = self.context.db.prepare_cached(sql).await?;
+        Ok(self.context.db.execute(&statement, parameters).await?)
     }
 
     fn account_id(&self) -> i64 {
-        self.call.caller.account_id.0
+        self.context.caller.account_id.0
     }
 
     async fn clicks(&self) -> Result<u64, ApiError> {
@@ -206,7 +203,7 @@ impl Eraser<'_> {
             SET contact_phone = NULL, metadata = NULL, version = version + 1, updated_at = now()
             WHERE id = ANY ($1)";
         let n_links = self.execute(sql, &[&self.links]).await?;
-        link_changed(self.call, &self.links).await?;
+        link_changed(self.context, &self.links).await?;
         Ok(n_links)
     }
 

@@ -7,9 +7,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    api::{Answer, Call, Operation, Parameter, Timestamp},
     auth::Scope,
     error::ApiError,
+    http::{Operation, Parameter, RequestContext, Response, Timestamp},
     phone::PhoneNumber,
 };
 
@@ -22,21 +22,22 @@ pub fn operation() -> Operation {
         "get_contact_journey",
         get_journey,
     )
-    .needs(Scope::ReportsRead, "contacts")
-    .says(
-        "A contact's journey",
+    .scope(Scope::ReportsRead)
+    .tag("contacts")
+    .summary("A contact's journey")
+    .description(
         "Messages sent, clicks and conversions of a contact, the newest first. A contact that is \
          not known has none.",
     )
-    .takes(Parameter::integer(
+    .parameter(Parameter::integer(
         "limit",
         "Events, 100 by default, at most 1,000.",
     ))
-    .takes(Parameter::text(
+    .parameter(Parameter::text(
         "before",
         "Only what is older: `next_before` of the page before.",
     ))
-    .answers::<Journey>(
+    .response::<Journey>(
         200,
         json!({
             "contact_phone": "+18005550100",
@@ -53,7 +54,7 @@ pub fn operation() -> Operation {
             "next_before": null,
         }),
     )
-    .fails([ApiError::InvalidPhone("phone")])
+    .errors([ApiError::InvalidPhone("phone")])
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -73,18 +74,21 @@ struct JourneyEvent {
 }
 
 /// The number in a path.
-pub fn phone(call: Call<'_>) -> Result<PhoneNumber, ApiError> {
-    let text: String = call.path("phone", "contact")?;
+pub fn phone(context: RequestContext<'_>) -> Result<PhoneNumber, ApiError> {
+    let text: String = context.path("phone", "contact")?;
     PhoneNumber::parse(&text).ok_or(ApiError::InvalidPhone("phone"))
 }
 
-async fn get_journey(call: Call<'_>) -> Result<Answer, ApiError> {
-    let phone = phone(call)?;
-    let limit = call.integer("limit", 1..=MAX_EVENTS)?.unwrap_or(100);
-    let before = call.time("before")?;
-    let statement = call.db.prepare_cached(include_str!("journey.sql")).await?;
-    let account_id = call.caller.account_id.0;
-    let rows = call
+async fn get_journey(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let phone = phone(context)?;
+    let limit = context.integer("limit", 1..=MAX_EVENTS)?.unwrap_or(100);
+    let before = context.time("before")?;
+    let statement = context
+        .db
+        .prepare_cached(include_str!("journey.sql"))
+        .await?;
+    let account_id = context.caller.account_id.0;
+    let rows = context
         .db
         .query(&statement, &[&account_id, &phone.as_str(), &before, &limit])
         .await?;
@@ -99,7 +103,7 @@ async fn get_journey(call: Call<'_>) -> Result<Answer, ApiError> {
     let events: Vec<_> = rows.iter().map(event).collect();
     let is_full = events.len() as i64 == limit;
     let next_before = events.last().filter(|_| is_full).map(|event| event.at);
-    Answer::ok(&Journey {
+    Response::ok(&Journey {
         contact_phone: phone.as_str().to_owned(),
         events,
         next_before,

@@ -10,11 +10,11 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    api::{Answer, Call, Operation, Timestamp},
     auth::Scope,
     clicks::ClickObject,
     conversions::{COLUMNS, ConversionObject},
     error::ApiError,
+    http::{Operation, RequestContext, Response, Timestamp},
 };
 
 /// Of each message.
@@ -27,13 +27,14 @@ pub fn operation() -> Operation {
         "get_message",
         get_message,
     )
-    .needs(Scope::ReportsRead, "contacts")
-    .says(
-        "What became of a message",
+    .scope(Scope::ReportsRead)
+    .tag("contacts")
+    .summary("What became of a message")
+    .description(
         "Its send, its links with their clicks, its message clicks, its conversions and \
              their revenue. A message that was not rendered here is known by its links.",
     )
-    .answers::<MessageObject>(
+    .response::<MessageObject>(
         200,
         json!({
             "message_id": "m-1",
@@ -61,7 +62,7 @@ pub fn operation() -> Operation {
             "credited_conversions": [ConversionObject::example()],
         }),
     )
-    .fails([ApiError::NotFound("message")])
+    .errors([ApiError::NotFound("message")])
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -100,13 +101,13 @@ struct MessageLink {
     bot_clicks: i64,
 }
 
-async fn get_message(call: Call<'_>) -> Result<Answer, ApiError> {
-    let message_id: String = call.path("message_id", "message")?;
+async fn get_message(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let message_id: String = context.path("message_id", "message")?;
     if message_id.contains('\0') {
         return Err(ApiError::NotFound("message"));
     }
-    let links = links(call, &message_id).await?;
-    let statement = call
+    let links = links(context, &message_id).await?;
+    let statement = context
         .db
         .prepare_cached(
             "SELECT creative_id, list_id, sent_at, nullif(contact_phone, '') AS contact_phone
@@ -114,8 +115,8 @@ async fn get_message(call: Call<'_>) -> Result<Answer, ApiError> {
              WHERE account_id = $1 AND message_id = $2",
         )
         .await?;
-    let account_id = call.caller.account_id.0;
-    let sent = call
+    let account_id = context.caller.account_id.0;
+    let sent = context
         .db
         .query_opt(&statement, &[&account_id, &message_id])
         .await?;
@@ -123,10 +124,10 @@ async fn get_message(call: Call<'_>) -> Result<Answer, ApiError> {
         return Err(ApiError::NotFound("message"));
     }
     let sum = |count: fn(&MessageLink) -> i64| links.iter().map(count).sum();
-    let (conversions, revenue) = totals(call, &message_id).await?;
-    let message_clicks = message_clicks(call, &message_id).await?;
+    let (conversions, revenue) = totals(context, &message_id).await?;
+    let message_clicks = message_clicks(context, &message_id).await?;
     let sent_at: Option<jiff::Timestamp> = sent.as_ref().map(|row| row.get("sent_at"));
-    Answer::ok(&MessageObject {
+    Response::ok(&MessageObject {
         creative_id: sent.as_ref().map(|row| row.get("creative_id")),
         list_id: sent.as_ref().map(|row| row.get("list_id")),
         contact_phone: sent.as_ref().and_then(|row| row.get("contact_phone")),
@@ -139,14 +140,17 @@ async fn get_message(call: Call<'_>) -> Result<Answer, ApiError> {
         conversions,
         revenue,
         message_clicks,
-        credited_conversions: conversions_of(call, &message_id).await?,
+        credited_conversions: conversions_of(context, &message_id).await?,
         message_id,
         links,
     })
 }
 
-async fn links(call: Call<'_>, message_id: &str) -> Result<Vec<MessageLink>, ApiError> {
-    let statement = call
+async fn links(
+    context: RequestContext<'_>,
+    message_id: &str,
+) -> Result<Vec<MessageLink>, ApiError> {
+    let statement = context
         .db
         .prepare_cached(
             "SELECT l.short_id, 'https://' || d.host || '/' || l.short_id AS short_url,
@@ -162,8 +166,8 @@ async fn links(call: Call<'_>, message_id: &str) -> Result<Vec<MessageLink>, Api
              ORDER BY l.id",
         )
         .await?;
-    let account_id = call.caller.account_id.0;
-    let rows = call
+    let account_id = context.caller.account_id.0;
+    let rows = context
         .db
         .query(&statement, &[&account_id, &message_id])
         .await?;
@@ -179,7 +183,10 @@ async fn links(call: Call<'_>, message_id: &str) -> Result<Vec<MessageLink>, Api
     Ok(rows.iter().map(link).collect())
 }
 
-async fn message_clicks(call: Call<'_>, message_id: &str) -> Result<Vec<ClickObject>, ApiError> {
+async fn message_clicks(
+    context: RequestContext<'_>,
+    message_id: &str,
+) -> Result<Vec<ClickObject>, ApiError> {
     let sql = format!(
         "SELECT {}
          FROM message_clicks m
@@ -189,19 +196,19 @@ async fn message_clicks(call: Call<'_>, message_id: &str) -> Result<Vec<ClickObj
          LIMIT 100",
         crate::clicks::columns()
     );
-    let statement = call.db.prepare_cached(&sql).await?;
-    let account_id = call.caller.account_id.0;
+    let statement = context.db.prepare_cached(&sql).await?;
+    let account_id = context.caller.account_id.0;
     let key = format!("m:{message_id}");
-    let rows = call.db.query(&statement, &[&account_id, &key]).await?;
+    let rows = context.db.query(&statement, &[&account_id, &key]).await?;
     Ok(rows.iter().map(ClickObject::read).collect())
 }
 
 /// Conversions, and revenue by currency.
 async fn totals(
-    call: Call<'_>,
+    context: RequestContext<'_>,
     message_id: &str,
 ) -> Result<(i64, std::collections::BTreeMap<String, String>), ApiError> {
-    let statement = call
+    let statement = context
         .db
         .prepare_cached(
             "SELECT t.currency::text AS currency, sum(t.conversions)::bigint AS conversions,
@@ -212,8 +219,8 @@ async fn totals(
              GROUP BY t.currency",
         )
         .await?;
-    let account_id = call.caller.account_id.0;
-    let rows = call
+    let account_id = context.caller.account_id.0;
+    let rows = context
         .db
         .query(&statement, &[&account_id, &message_id])
         .await?;
@@ -229,7 +236,7 @@ async fn totals(
 }
 
 async fn conversions_of(
-    call: Call<'_>,
+    context: RequestContext<'_>,
     message_id: &str,
 ) -> Result<Vec<ConversionObject>, ApiError> {
     let sql = format!(
@@ -239,9 +246,9 @@ async fn conversions_of(
          ORDER BY c.converted_at, c.conversion_id
          LIMIT {MAX_CONVERSIONS}"
     );
-    let statement = call.db.prepare_cached(&sql).await?;
-    let account_id = call.caller.account_id.0;
+    let statement = context.db.prepare_cached(&sql).await?;
+    let account_id = context.caller.account_id.0;
     let key = format!("m:{message_id}");
-    let rows = call.db.query(&statement, &[&account_id, &key]).await?;
+    let rows = context.db.query(&statement, &[&account_id, &key]).await?;
     Ok(rows.iter().map(ConversionObject::read).collect())
 }

@@ -6,7 +6,7 @@ mod erase;
 mod journey;
 mod message;
 
-use crate::api::Operation;
+use crate::http::Operation;
 
 pub fn operations() -> Vec<Operation> {
     vec![

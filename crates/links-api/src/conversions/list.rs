@@ -11,9 +11,9 @@ use tokio_postgres::types::ToSql;
 
 use super::object::{COLUMNS, CSV_COLUMNS, ConversionObject};
 use crate::{
-    api::{Answer, Call, Content, Export, Operation, Parameter},
     auth::Scope,
     error::ApiError,
+    http::{Content, Export, Operation, Parameter, RequestContext, Response},
     links::link_find_keys,
 };
 
@@ -26,45 +26,44 @@ pub fn operation() -> Operation {
         "list_conversions",
         list_conversions,
     )
-    .needs(Scope::ReportsRead, "conversions")
-    .says(
-        "Export conversions",
-        "Every conversion, from the oldest, with its credit.",
-    )
-    .takes(Parameter::text(
+    .scope(Scope::ReportsRead)
+    .tag("conversions")
+    .summary("Export conversions")
+    .description("Every conversion, from the oldest, with its credit.")
+    .parameter(Parameter::text(
         "from",
         "The first time, as in 2026-03-01T00:00:00Z.",
     ))
-    .takes(Parameter::text("to", "The time after the last."))
-    .takes(Parameter::text("event", "Only these events, as in sale."))
-    .takes(Parameter::choice(
+    .parameter(Parameter::text("to", "The time after the last."))
+    .parameter(Parameter::text("event", "Only these events, as in sale."))
+    .parameter(Parameter::choice(
         "attribution",
         "Only these.",
         &ATTRIBUTIONS,
     ))
-    .takes(Parameter::text("txn_id", "Only of this transaction."))
-    .takes(Parameter::text(
+    .parameter(Parameter::text("txn_id", "Only of this transaction."))
+    .parameter(Parameter::text(
         "offer_id",
         "Only those credited to this offer.",
     ))
-    .takes(Parameter::text(
+    .parameter(Parameter::text(
         "campaign_id",
         "Only those credited to this campaign.",
     ))
-    .takes(Parameter::text(
+    .parameter(Parameter::text(
         "message_id",
         "Only those credited to this message.",
     ))
-    .takes(Parameter::text(
+    .parameter(Parameter::text(
         "link_id",
         "Only those credited to this link.",
     ))
-    .exported()
-    .answers::<Conversions>(
+    .with_export_parameters()
+    .response::<Conversions>(
         200,
         json!({ "conversions": [ConversionObject::example()], "next_cursor": null }),
     )
-    .answers_with(200, "As asked.", Content::Bytes("text/csv"))
+    .response_with_content(200, "Success", Content::Bytes("text/csv"))
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -73,8 +72,8 @@ struct Conversions {
     next_cursor: Option<String>,
 }
 
-async fn list_conversions(call: Call<'_>) -> Result<Answer, ApiError> {
-    let export = Export::<ConversionId>::read(call)?;
+async fn list_conversions(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let export = Export::<ConversionId>::read(context)?;
     let sql = format!(
         "SELECT {COLUMNS}
          FROM conversions c
@@ -92,40 +91,40 @@ async fn list_conversions(call: Call<'_>) -> Result<Answer, ApiError> {
          ORDER BY c.converted_at, c.conversion_id
          LIMIT $12"
     );
-    let account_id = call.caller.account_id.0;
-    let from = call.time("from")?.unwrap_or(Timestamp::UNIX_EPOCH);
+    let account_id = context.caller.account_id.0;
+    let from = context.time("from")?.unwrap_or(Timestamp::UNIX_EPOCH);
     let after = export.cursor.filter(|id| id.time() >= from);
     let from = after.map_or(from, |id| id.time());
-    let link_keys = match call.text("link_id")? {
+    let link_keys = match context.text("link_id")? {
         None => None,
-        Some(link_id) => Some(link_find_keys(call, &link_id).await?),
+        Some(link_id) => Some(link_find_keys(context, &link_id).await?),
     };
     let parameters: [&(dyn ToSql + Sync); 12] = [
         &account_id,
         &from,
         &after.map(|id| id.as_uuid()),
-        &call.time("to")?,
-        &call.text("event")?,
-        &call.choice("attribution", &ATTRIBUTIONS)?,
-        &call.text("txn_id")?,
-        &call.text("offer_id")?,
-        &call.text("campaign_id")?,
-        &call.text("message_id")?,
+        &context.time("to")?,
+        &context.text("event")?,
+        &context.choice("attribution", &ATTRIBUTIONS)?,
+        &context.text("txn_id")?,
+        &context.text("offer_id")?,
+        &context.text("campaign_id")?,
+        &context.text("message_id")?,
         &link_keys,
         &(export.limit + 1),
     ];
-    call.plan_by_values().await?;
-    let statement = call.db.prepare_cached(&sql).await?;
-    let rows = call.db.query(&statement, &parameters).await?;
+    context.plan_by_values().await?;
+    let statement = context.db.prepare_cached(&sql).await?;
+    let rows = context.db.query(&statement, &parameters).await?;
     let mut conversions: Vec<_> = rows.iter().map(ConversionObject::read).collect();
     let next_cursor = export.cut(&mut conversions, |c| c.conversion_id.clone());
     if let Some(csv) = export.csv {
-        return Ok(Answer::csv(
+        return Ok(Response::csv(
             csv.write(&CSV_COLUMNS, &conversions)?,
             next_cursor,
         ));
     }
-    Answer::ok(&Conversions {
+    Response::ok(&Conversions {
         conversions,
         next_cursor,
     })

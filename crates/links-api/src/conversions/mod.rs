@@ -6,7 +6,7 @@ mod object;
 mod postback;
 mod track;
 
-use crate::api::Operation;
+use crate::http::Operation;
 
 pub use object::{COLUMNS, ConversionObject};
 

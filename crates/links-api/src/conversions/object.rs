@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio_postgres::Row;
 
-use crate::api::Timestamp;
+use crate::http::Timestamp;
 
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Conversion")]

@@ -5,9 +5,9 @@ use actix_web::http::Method;
 
 use super::track::{Asked, Tracked, example, record};
 use crate::{
-    api::{Answer, Call, Operation, Parameter},
     auth::Scope,
     error::{ApiError, FieldError},
+    http::{Operation, Parameter, RequestContext, Response},
 };
 
 pub fn operation() -> Operation {
@@ -17,36 +17,37 @@ pub fn operation() -> Operation {
         "postback_conversion",
         postback_conversion,
     )
-    .needs(Scope::ConversionsWrite, "conversions")
-    .writes()
-    .says(
-        "Record a conversion by a query",
+    .scope(Scope::ConversionsWrite)
+    .tag("conversions")
+    .get_with_side_effects()
+    .summary("Record a conversion by a query")
+    .description(
         "As `track_conversion`, of a sale. The key may stand in the query as `api_key`: use one \
          that has no other scope.",
     )
-    .takes(Parameter::text("click_id", "The click's id. Required."))
-    .takes(Parameter::text("amount", "A decimal number. Required."))
-    .takes(Parameter::text("order_id", "1 to 255 bytes. Required."))
-    .takes(Parameter::text("currency", "ISO 4217, USD by default."))
-    .takes(Parameter::text(
+    .parameter(Parameter::text("click_id", "The click's id. Required."))
+    .parameter(Parameter::text("amount", "A decimal number. Required."))
+    .parameter(Parameter::text("order_id", "1 to 255 bytes. Required."))
+    .parameter(Parameter::text("currency", "ISO 4217, USD by default."))
+    .parameter(Parameter::text(
         "api_key",
         "The key, where no header can be sent.",
     ))
-    .answers::<Tracked>(200, example())
-    .fails([ApiError::Validation(vec![FieldError::new(
+    .response::<Tracked>(200, example())
+    .errors([ApiError::Validation(vec![FieldError::new(
         "amount",
         "it is required",
     )])])
 }
 
-async fn postback_conversion(call: Call<'_>) -> Result<Answer, ApiError> {
+async fn postback_conversion(context: RequestContext<'_>) -> Result<Response, ApiError> {
     let asked = Asked {
-        click_id: call.text("click_id")?,
-        order_id: call.text("order_id")?,
-        amount: call.text("amount")?,
-        currency: call.text("currency")?,
+        click_id: context.text("click_id")?,
+        order_id: context.text("order_id")?,
+        amount: context.text("amount")?,
+        currency: context.text("currency")?,
         ..Asked::default()
     };
-    let (tracked, _) = record(call, asked).await?;
-    Answer::ok(&tracked)
+    let (tracked, _) = record(context, asked).await?;
+    Response::ok(&tracked)
 }

@@ -23,10 +23,10 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    api::{Answer, Call, DecimalText, Operation, Timestamp},
     auth::Scope,
     body::{Object, Text, given},
     error::{ApiError, FieldError},
+    http::{DecimalText, Operation, RequestContext, Response, Timestamp},
 };
 
 const MAX_EMAIL: usize = 254;
@@ -38,14 +38,15 @@ pub fn operation() -> Operation {
         "track_conversion",
         track_conversion,
     )
-    .needs(Scope::ConversionsWrite, "conversions")
-    .says(
-        "Record a conversion",
+    .scope(Scope::ConversionsWrite)
+    .tag("conversions")
+    .summary("Record a conversion")
+    .description(
         "Of a click, by the id that the landing page was given. The same `order_id` and \
          `event_type` again is answered 200 with the conversion that is there. A click that has \
          not arrived yet is waited for (`pending`); one of another account is as good as none.",
     )
-    .reads::<TrackRequest>([json!({
+    .request_body::<TrackRequest>([json!({
         "click_id": "01a11d5c-1e7b-7123-8123-456789abcdef",
         "order_id": "order-1",
         "amount": "49.99",
@@ -54,10 +55,10 @@ pub fn operation() -> Operation {
         "customer_email": "ada@example.com",
         "metadata": { "coupon": "SPRING" },
     })])
-    .requires(["click_id", "order_id"])
-    .answers::<Tracked>(201, example())
-    .answers::<Tracked>(200, example())
-    .fails([ApiError::Validation(vec![FieldError::new(
+    .required_fields(["click_id", "order_id"])
+    .response::<Tracked>(201, example())
+    .response::<Tracked>(200, example())
+    .errors([ApiError::Validation(vec![FieldError::new(
         "amount",
         "it is required",
     )])])
@@ -200,8 +201,8 @@ fn hash(email: &str) -> String {
     domain::hex::encode(&Sha256::digest(email))
 }
 
-async fn track_conversion(call: Call<'_>) -> Result<Answer, ApiError> {
-    let body: TrackRequest = call.json()?;
+async fn track_conversion(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let body: TrackRequest = context.json()?;
     let text = |text: &Option<Text>| given(text).map(str::to_owned);
     let asked = Asked {
         click_id: text(&body.click_id),
@@ -215,17 +216,20 @@ async fn track_conversion(call: Call<'_>) -> Result<Answer, ApiError> {
         customer_email: text(&body.customer_email),
         metadata: body.metadata.map(|Object(map)| Value::Object(map)),
     };
-    let (tracked, is_new) = record(call, asked).await?;
+    let (tracked, is_new) = record(context, asked).await?;
     match is_new {
-        true => Answer::created(&tracked),
-        false => Answer::ok(&tracked),
+        true => Response::created(&tracked),
+        false => Response::ok(&tracked),
     }
 }
 
 /// Records a conversion, or finds the one that its order has; whether it is new.
-pub async fn record(call: Call<'_>, asked: Asked) -> Result<(Tracked, bool), ApiError> {
+pub async fn record(
+    context: RequestContext<'_>,
+    asked: Asked,
+) -> Result<(Tracked, bool), ApiError> {
     let wanted = asked.check()?;
-    account_lock(call.db, call.caller.account_id.0).await?;
+    account_lock(context.db, context.caller.account_id.0).await?;
     let identity = DedupeFields {
         event: wanted.event,
         txn_id: Some(&wanted.order_id),
@@ -234,7 +238,7 @@ pub async fn record(call: Call<'_>, asked: Asked) -> Result<(Tracked, bool), Api
         visitor: "",
     };
     let dedupe_key = identity.dedupe_key();
-    if let Some(tracked) = find(call, &dedupe_key).await? {
+    if let Some(tracked) = find(context, &dedupe_key).await? {
         return Ok((tracked, false));
     }
     let now_ms = jiff::Timestamp::now().as_millisecond();
@@ -243,7 +247,7 @@ pub async fn record(call: Call<'_>, asked: Asked) -> Result<(Tracked, bool), Api
         conversion_id: ConversionId::generate(unix_ms, &mut rand::rng()),
         source: ConversionSource::Api,
         event: wanted.event,
-        account_id: Some(call.caller.account_id.0),
+        account_id: Some(context.caller.account_id.0),
         click_id: Some(wanted.click_id),
         link_key: None,
         link_id: None,
@@ -261,16 +265,16 @@ pub async fn record(call: Call<'_>, asked: Asked) -> Result<(Tracked, bool), Api
         metadata: wanted.metadata,
     };
     let mut deltas = Deltas::default();
-    conversion_insert_all(call.db, vec![conversion], &mut deltas).await?;
-    deltas.write(call.db).await?;
-    let tracked = find(call, &dedupe_key).await?;
+    conversion_insert_all(context.db, vec![conversion], &mut deltas).await?;
+    deltas.write(context.db).await?;
+    let tracked = find(context, &dedupe_key).await?;
     let tracked =
         tracked.ok_or_else(|| ApiError::internal(anyhow::anyhow!("it was not stored")))?;
     Ok((tracked, true))
 }
 
-async fn find(call: Call<'_>, dedupe_key: &str) -> Result<Option<Tracked>, ApiError> {
-    let statement = call
+async fn find(context: RequestContext<'_>, dedupe_key: &str) -> Result<Option<Tracked>, ApiError> {
+    let statement = context
         .db
         .prepare_cached(
             "SELECT conversion_id::text AS conversion_id, coalesce(click_id::text, '') AS click_id,
@@ -280,8 +284,8 @@ async fn find(call: Call<'_>, dedupe_key: &str) -> Result<Option<Tracked>, ApiEr
              WHERE account_id = $1 AND dedupe_key = $2",
         )
         .await?;
-    let account_id = call.caller.account_id.0;
-    let row = call
+    let account_id = context.caller.account_id.0;
+    let row = context
         .db
         .query_opt(&statement, &[&account_id, &dedupe_key])
         .await?;

@@ -15,9 +15,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    api::{Answer, Call, Operation, Page, Pagination, Parameter},
     auth::Scope,
     error::{ApiError, Field},
+    http::{Operation, PageRequest, Pagination, Parameter, RequestContext, Response},
     macros_preview::FindingObject,
 };
 use fields::{CreativeFields, CreativeRequest};
@@ -49,8 +49,8 @@ pub fn operations() -> Vec<Operation> {
         "create_creative",
         create_creative,
     )
-    .says(
-        "Create a creative",
+    .summary("Create a creative")
+    .description(
         "Each `{{linkN}}` of the message needs an entry in `offer_links`; at send time it \
              becomes a tracked link to that offer, or to the entry's `url`, with `url_params` as \
              the defaults of `sub1` to `sub5`, `source`, `creative` and `cost`. \
@@ -58,23 +58,21 @@ pub fn operations() -> Vec<Operation> {
              `findings` warns of what touches a placeholder: messengers take a full stop, a \
              bracket or a letter right behind a link into it.",
     )
-    .reads::<CreativeRequest>([request])
-    .requires(["name", "message", "offer_links"])
-    .answers::<CreatedCreative>(201, json!({ "success": true, "creative": example() }))
-    .fails(invalid_fields());
+    .request_body::<CreativeRequest>([request])
+    .required_fields(["name", "message", "offer_links"])
+    .response::<CreatedCreative>(201, json!({ "success": true, "creative": example() }))
+    .errors(invalid_fields());
     let list = Operation::platform(Method::GET, "/creatives", "list_creatives", list_creatives)
-        .says(
-            "List creatives",
-            "The newest first, the active ones where nothing is said.",
-        )
-        .paged(PER_PAGE)
-        .takes(Parameter::choice(
+        .summary("List creatives")
+        .description("The newest first, the active ones where nothing is said.")
+        .with_paging(PER_PAGE)
+        .parameter(Parameter::choice(
             "status",
             "Active by default.",
             &ANY_STATUS,
         ))
-        .takes(Parameter::choice("creative_type", "Only these.", &TYPES))
-        .answers::<Creatives>(
+        .parameter(Parameter::choice("creative_type", "Only these.", &TYPES))
+        .response::<Creatives>(
             200,
             json!({
                 "creatives": [example()],
@@ -82,25 +80,21 @@ pub fn operations() -> Vec<Operation> {
             }),
         );
     let get = Operation::platform(Method::GET, ONE, "get_creative", get_creative)
-        .says("Get a creative", "")
-        .answers::<CreativeObject>(200, example())
-        .fails([not_found()]);
+        .summary("Get a creative")
+        .response::<CreativeObject>(200, example())
+        .errors([not_found()]);
     let update = Operation::platform(Method::PUT, ONE, "update_creative", update_creative)
-        .says(
-            "Change a creative",
-            "Changes what is sent; links of messages that were rendered stay as they are.",
-        )
-        .reads::<CreativeRequest>([json!({ "status": "archived" })])
-        .answers::<UpdatedCreative>(200, example())
-        .fails(invalid_fields())
-        .fails([not_found()]);
+        .summary("Change a creative")
+        .description("Changes what is sent; links of messages that were rendered stay as they are.")
+        .request_body::<CreativeRequest>([json!({ "status": "archived" })])
+        .response::<UpdatedCreative>(200, example())
+        .errors(invalid_fields())
+        .errors([not_found()]);
     let archive = Operation::platform(Method::DELETE, ONE, "archive_creative", archive_creative)
-        .says(
-            "Archive a creative",
-            "It renders no more messages. PUT can revive it.",
-        )
-        .answers::<Archived>(200, json!({ "success": true, "archived": true }))
-        .fails([not_found()]);
+        .summary("Archive a creative")
+        .description("It renders no more messages. PUT can revive it.")
+        .response::<Archived>(200, json!({ "success": true, "archived": true }))
+        .errors([not_found()]);
     [
         create,
         list,
@@ -111,7 +105,7 @@ pub fn operations() -> Vec<Operation> {
         preview::operation(),
     ]
     .into_iter()
-    .map(|operation| operation.needs(Scope::Creatives, "creatives"))
+    .map(|operation| operation.scope(Scope::Creatives).tag("creatives"))
     .collect()
 }
 
@@ -182,57 +176,57 @@ struct Archived {
     archived: bool,
 }
 
-async fn create_creative(call: Call<'_>) -> Result<Answer, ApiError> {
+async fn create_creative(context: RequestContext<'_>) -> Result<Response, ApiError> {
     let mut fields = CreativeFields::new();
-    fields.apply(call.json::<CreativeRequest>()?, &STATUS)?;
-    query::require_offers(call, &fields).await?;
-    let row = query::creative_insert(call, &fields).await?;
-    Answer::created(&CreatedCreative {
+    fields.apply(context.json::<CreativeRequest>()?, &STATUS)?;
+    query::require_offers(context, &fields).await?;
+    let row = query::creative_insert(context, &fields).await?;
+    Response::created(&CreatedCreative {
         success: true,
         creative: CreativeObject::read(&row),
         findings: findings(&fields.message),
     })
 }
 
-async fn list_creatives(call: Call<'_>) -> Result<Answer, ApiError> {
-    let page = Page::read(&call, PER_PAGE)?;
-    let status = call.choice("status", &ANY_STATUS)?.unwrap_or("active");
-    let creative_type = call.choice("creative_type", &TYPES)?;
-    let (rows, total) = query::creative_list(call, status, creative_type, page).await?;
-    Answer::ok(&Creatives {
+async fn list_creatives(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let page = PageRequest::from_request(&context, PER_PAGE)?;
+    let status = context.choice("status", &ANY_STATUS)?.unwrap_or("active");
+    let creative_type = context.choice("creative_type", &TYPES)?;
+    let (rows, total) = query::creative_list(context, status, creative_type, page).await?;
+    Response::ok(&Creatives {
         creatives: rows.iter().map(CreativeObject::read).collect(),
         pagination: page.pagination(total),
     })
 }
 
-async fn get_creative(call: Call<'_>) -> Result<Answer, ApiError> {
-    let id = call.path("creative_id", "creative")?;
-    Answer::ok(&CreativeObject::read(
-        &query::creative_find(call, id, "").await?,
+async fn get_creative(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let id = context.path("creative_id", "creative")?;
+    Response::ok(&CreativeObject::read(
+        &query::creative_find(context, id, "").await?,
     ))
 }
 
-async fn update_creative(call: Call<'_>) -> Result<Answer, ApiError> {
-    let body: CreativeRequest = call.json()?;
-    let id: CreativeId = call.path("creative_id", "creative")?;
-    let row = query::creative_find(call, id, "FOR UPDATE").await?;
+async fn update_creative(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let body: CreativeRequest = context.json()?;
+    let id: CreativeId = context.path("creative_id", "creative")?;
+    let row = query::creative_find(context, id, "FOR UPDATE").await?;
     let mut fields = CreativeFields::read(&row);
     fields.apply(body, &ANY_STATUS)?;
-    query::require_offers(call, &fields).await?;
-    let row = query::creative_update(call, id, &fields).await?;
-    Answer::ok(&UpdatedCreative {
+    query::require_offers(context, &fields).await?;
+    let row = query::creative_update(context, id, &fields).await?;
+    Response::ok(&UpdatedCreative {
         creative: CreativeObject::read(&row),
         findings: findings(&fields.message),
     })
 }
 
-async fn archive_creative(call: Call<'_>) -> Result<Answer, ApiError> {
-    let id: CreativeId = call.path("creative_id", "creative")?;
-    let row = query::creative_find(call, id, "FOR UPDATE").await?;
+async fn archive_creative(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let id: CreativeId = context.path("creative_id", "creative")?;
+    let row = query::creative_find(context, id, "FOR UPDATE").await?;
     let mut fields = CreativeFields::read(&row);
     fields.status = "archived".to_owned();
-    query::creative_update(call, id, &fields).await?;
-    Answer::ok(&Archived {
+    query::creative_update(context, id, &fields).await?;
+    Response::ok(&Archived {
         success: true,
         archived: true,
     })

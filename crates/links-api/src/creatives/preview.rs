@@ -13,9 +13,9 @@ use super::render::{
 };
 use super::{findings, findings_example};
 use crate::{
-    api::{Answer, Call, Operation},
     body::{Text, given},
     error::{ApiError, Field},
+    http::{Operation, RequestContext, Response},
     lists::sending::WantedList,
     macros_preview::FindingObject,
 };
@@ -37,12 +37,12 @@ pub fn operation() -> Operation {
         "preview_creative",
         preview_creative,
     )
-    .says(
-        "Preview a message",
+    .summary("Preview a message")
+    .description(
         "The estimate of a creative, and the texts of up to 100 messages as they would be \
          rendered: links are as long as they will be, and lead nowhere. Nothing is saved.",
     )
-    .reads::<PreviewRequest>([json!({
+    .request_body::<PreviewRequest>([json!({
         "message": "Hi {{contact.first_name}}! Shop now: {{link1}}.",
         "listId": 42,
         "messages": [{
@@ -51,15 +51,15 @@ pub fn operation() -> Operation {
             "variables": { "contact.first_name": "Ada" },
         }],
     })])
-    .requires(["message"])
-    .answers::<PreviewAnswer>(200, answer)
-    .fails([
+    .required_fields(["message"])
+    .response::<PreviewAnswer>(200, answer)
+    .errors([
         ApiError::Missing(Field::Message),
         ApiError::MessageTooLong,
         ApiError::MissingLinkPlaceholder,
         ApiError::TooManyMessages(MAX_MESSAGES),
     ])
-    .fails(errors())
+    .errors(errors())
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -90,8 +90,8 @@ struct PreviewAnswer {
     findings: Vec<FindingObject>,
 }
 
-async fn preview_creative(call: Call<'_>) -> Result<Answer, ApiError> {
-    let body: PreviewRequest = call.json()?;
+async fn preview_creative(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let body: PreviewRequest = context.json()?;
     let template = given(&body.message).ok_or(ApiError::Missing(Field::Message))?;
     if template.chars().count() > 1_600 {
         return Err(ApiError::MessageTooLong);
@@ -108,7 +108,7 @@ async fn preview_creative(call: Call<'_>) -> Result<Answer, ApiError> {
     if !sent.is_empty() {
         let wanted = WantedList::of(body.list_id, &body.phone_number)?;
         wanted.check()?;
-        let (list, domain) = list_find(call, &wanted).await?;
+        let (list, domain) = list_find(context, &wanted).await?;
         let framed = list.frame().wrap(template);
         found = findings(&framed);
         let pieces = message::parse_pieces(&framed);
@@ -122,7 +122,7 @@ async fn preview_creative(call: Call<'_>) -> Result<Answer, ApiError> {
         }
     }
     let estimate = message::estimate_size(template);
-    Answer::ok(&PreviewAnswer {
+    Response::ok(&PreviewAnswer {
         success: true,
         character_count: estimate.character_count,
         segment_count: estimate.segment_count,

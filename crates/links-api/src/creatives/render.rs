@@ -25,9 +25,9 @@ use super::{
     sends::count_sends,
 };
 use crate::{
-    api::{Answer, Call, Operation},
     body::{Text, given},
     error::ApiError,
+    http::{Operation, RequestContext, Response},
     links::mint::{Extras, InMessage, NewLink, ShortDomain, mint},
     lists::sending::{SendingList, WantedList, list_find_active},
     macros_preview::FindingObject,
@@ -44,8 +44,8 @@ pub fn operation() -> Operation {
         "render_creative",
         render_creative,
     )
-    .says(
-        "Render messages",
+    .summary("Render messages")
+    .description(
         "Makes one tracked link per placeholder and message, bound to message, contact, creative, \
          list and offer, and answers the finished texts with their exact length, encoding and \
          segments, in the order asked. The list's `prepend_text` and `append_text`, or else the \
@@ -54,11 +54,11 @@ pub fn operation() -> Operation {
          is an error. All messages or none. A message id is sent once: asked again, its links \
          come back. `findings` warns of what touches a link.",
     )
-    .reads::<RenderRequest>([request_example()])
-    .requires(["messages"])
-    .answers::<RenderAnswer>(201, answer_example())
-    .fails(errors())
-    .fails([
+    .request_body::<RenderRequest>([request_example()])
+    .required_fields(["messages"])
+    .response::<RenderAnswer>(201, answer_example())
+    .errors(errors())
+    .errors([
         ApiError::MissingMessages,
         ApiError::TooManyMessages(MAX_MESSAGES),
         ApiError::DuplicateMessageId("m-1".into()),
@@ -166,33 +166,33 @@ pub struct Message {
     variables: BTreeMap<String, String>,
 }
 
-async fn render_creative(call: Call<'_>) -> Result<Answer, ApiError> {
-    let body: RenderRequest = call.json()?;
+async fn render_creative(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let body: RenderRequest = context.json()?;
     let wanted_list = WantedList::of(body.list_id, &body.phone_number)?;
     wanted_list.check()?;
     let messages = check_all(body.messages.unwrap_or_default())?;
 
-    let id: CreativeId = call.path("creative_id", "creative")?;
-    let row = creative_find(call, id, "FOR SHARE").await?;
+    let id: CreativeId = context.path("creative_id", "creative")?;
+    let row = creative_find(context, id, "FOR SHARE").await?;
     let creative = CreativeFields::read(&row);
     if creative.status != "active" {
         return Err(ApiError::CreativeNotActive);
     }
-    let (list, domain) = list_find(call, &wanted_list).await?;
+    let (list, domain) = list_find(context, &wanted_list).await?;
     let framed = list.frame().wrap(&creative.message);
     let pieces = message::parse_pieces(&framed);
     let placeholders = message::link_placeholders(&framed);
     for (index, message) in messages.iter().enumerate() {
         require_variables(&pieces, message, &list, index)?;
     }
-    let entries = offer_links(call, &creative, &placeholders).await?;
+    let entries = offer_links(context, &creative, &placeholders).await?;
 
     let send = Send {
         creative_id: id,
         list: &list,
         domain: &domain,
     };
-    let (urls, new_links) = mint_messages(call, send, &messages, &entries).await?;
+    let (urls, new_links) = mint_messages(context, send, &messages, &entries).await?;
     let mut rendered = Vec::with_capacity(messages.len());
     for message in messages {
         let links = urls.get(&message.id).cloned().unwrap_or_default();
@@ -203,7 +203,7 @@ async fn render_creative(call: Call<'_>) -> Result<Answer, ApiError> {
         messages: rendered,
         findings: findings(&framed),
     };
-    Ok(Answer::created(&answer)?.minting(new_links))
+    Ok(Response::created(&answer)?.with_new_links(new_links))
 }
 
 fn check_all(sent: Vec<MessageRequest>) -> Result<Vec<Message>, ApiError> {
@@ -264,10 +264,10 @@ pub fn check(index: usize, sent: MessageRequest) -> Result<Message, ApiError> {
 /// The list that a request names, with a domain for its links. What is wanted
 /// must have been checked.
 pub async fn list_find(
-    call: Call<'_>,
+    context: RequestContext<'_>,
     wanted: &WantedList,
 ) -> Result<(SendingList, ShortDomain), ApiError> {
-    let list = list_find_active(call, wanted).await?;
+    let list = list_find_active(context, wanted).await?;
     let list = list.ok_or(ApiError::ListNotFound)?;
     let domain = list.short_domain()?.clone();
     Ok((list, domain))
@@ -333,7 +333,7 @@ struct Placeholder<'c> {
 
 /// The entries of the placeholders; their offers must be active.
 async fn offer_links<'c>(
-    call: Call<'_>,
+    context: RequestContext<'_>,
     creative: &'c CreativeFields,
     placeholders: &[&'c str],
 ) -> Result<Vec<Placeholder<'c>>, ApiError> {
@@ -352,7 +352,7 @@ async fn offer_links<'c>(
     }
     let ids: HashSet<String> = found.iter().map(|p| p.offer_id.to_string()).collect();
     let ids: Vec<String> = ids.into_iter().collect();
-    let statement = call
+    let statement = context
         .db
         .prepare_cached(
             "SELECT count(*) AS n_active
@@ -360,8 +360,11 @@ async fn offer_links<'c>(
              WHERE account_id = $1 AND id = ANY($2) AND status = 'active'",
         )
         .await?;
-    let account_id = call.caller.account_id.0;
-    let row = call.db.query_one(&statement, &[&account_id, &ids]).await?;
+    let account_id = context.caller.account_id.0;
+    let row = context
+        .db
+        .query_one(&statement, &[&account_id, &ids])
+        .await?;
     let n_active: i64 = row.get("n_active");
     if usize::try_from(n_active) != Ok(ids.len()) {
         return Err(ApiError::OfferNotFound("offer"));
@@ -383,18 +386,18 @@ type Urls = HashMap<String, BTreeMap<String, String>>;
 /// The links of all messages: those of messages that were sent before, and new
 /// ones, which are also given by themselves.
 async fn mint_messages(
-    call: Call<'_>,
+    context: RequestContext<'_>,
     send: Send<'_>,
     messages: &[Message],
     placeholders: &[Placeholder<'_>],
 ) -> Result<(Urls, Vec<LinkRecord>), ApiError> {
-    let new = message_insert_all(call, send, messages).await?;
+    let new = message_insert_all(context, send, messages).await?;
     let mut urls = if new.len() == messages.len() {
         Urls::new()
     } else {
         let old: Vec<_> = messages.iter().filter(|m| !new.contains(&m.id)).collect();
-        message_require_same(call, send, &old).await?;
-        link_find_of_messages(call, &old).await?
+        message_require_same(context, send, &old).await?;
+        link_find_of_messages(context, &old).await?
     };
     let mut new_links = Vec::with_capacity(new.len() * placeholders.len());
     let mut places = Vec::with_capacity(new_links.capacity());
@@ -410,14 +413,14 @@ async fn mint_messages(
         }
     }
     let mut records = Vec::with_capacity(new_links.len());
-    for ((message, name), minted) in places.into_iter().zip(mint(call, new_links).await?) {
+    for ((message, name), minted) in places.into_iter().zip(mint(context, new_links).await?) {
         let record = minted?.record;
         let url = crate::links::object::short_url(&record);
         let links = urls.entry(message.id.clone()).or_default();
         links.insert(name.to_owned(), url);
         records.push(record);
     }
-    count_sends(call, &new, &records).await?;
+    count_sends(context, &new, &records).await?;
     Ok((urls, records))
 }
 
@@ -446,11 +449,11 @@ fn new_link(send: Send<'_>, message: &Message, placeholder: &Placeholder<'_>) ->
 /// The ids of those that were not sent before. Waits for a render of the same
 /// message that is under way.
 async fn message_insert_all(
-    call: Call<'_>,
+    context: RequestContext<'_>,
     send: Send<'_>,
     messages: &[Message],
 ) -> Result<HashSet<String>, ApiError> {
-    let statement = call
+    let statement = context
         .db
         .prepare_cached(
             "INSERT INTO messages (account_id, creative_id, list_id, message_id, contact_phone)
@@ -464,8 +467,8 @@ async fn message_insert_all(
         .await?;
     let ids: Vec<&str> = messages.iter().map(|m| m.id.as_str()).collect();
     let phones: Vec<&str> = messages.iter().map(|m| m.contact_phone.as_str()).collect();
-    let account_id = call.caller.account_id.0;
-    let rows = call
+    let account_id = context.caller.account_id.0;
+    let rows = context
         .db
         .query(
             &statement,
@@ -484,11 +487,11 @@ async fn message_insert_all(
 /// A message id means one creative, list and contact. Others that render these
 /// messages wait: a placeholder is given its link once.
 async fn message_require_same(
-    call: Call<'_>,
+    context: RequestContext<'_>,
     send: Send<'_>,
     messages: &[&Message],
 ) -> Result<(), ApiError> {
-    let statement = call
+    let statement = context
         .db
         .prepare_cached(
             "SELECT message_id, creative_id, list_id, contact_phone
@@ -503,8 +506,8 @@ async fn message_require_same(
         .map(|m| (m.id.as_str(), m.contact_phone.as_str()))
         .collect();
     let ids: Vec<&str> = phones.keys().copied().collect();
-    let account_id = call.caller.account_id.0;
-    for row in call.db.query(&statement, &[&account_id, &ids]).await? {
+    let account_id = context.caller.account_id.0;
+    for row in context.db.query(&statement, &[&account_id, &ids]).await? {
         let id: &str = row.get("message_id");
         let is_same = row.get::<_, i64>("creative_id") == send.creative_id.0
             && row.get::<_, i64>("list_id") == send.list.id.0
@@ -516,8 +519,11 @@ async fn message_require_same(
     Ok(())
 }
 
-async fn link_find_of_messages(call: Call<'_>, messages: &[&Message]) -> Result<Urls, ApiError> {
-    let statement = call
+async fn link_find_of_messages(
+    context: RequestContext<'_>,
+    messages: &[&Message],
+) -> Result<Urls, ApiError> {
+    let statement = context
         .db
         .prepare_cached(
             "SELECT l.message_id, l.placeholder, d.host, l.short_id
@@ -529,8 +535,8 @@ async fn link_find_of_messages(call: Call<'_>, messages: &[&Message]) -> Result<
         )
         .await?;
     let ids: Vec<&str> = messages.iter().map(|m| m.id.as_str()).collect();
-    let account_id = call.caller.account_id.0;
-    let rows = call.db.query(&statement, &[&account_id, &ids]).await?;
+    let account_id = context.caller.account_id.0;
+    let rows = context.db.query(&statement, &[&account_id, &ids]).await?;
     let mut urls = Urls::new();
     for row in &rows {
         let text = |column: &str| -> String { row.get(column) };

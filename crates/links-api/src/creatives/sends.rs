@@ -9,13 +9,13 @@ use jiff::Timestamp;
 use ledger::totals::{Deltas, Sent};
 use postgres::pool::GenericClient as _;
 
-use crate::{api::Call, error::ApiError};
+use crate::{error::ApiError, http::RequestContext};
 
 /// Counts messages by their new links, in the order of their placeholders. `new`
 /// are the messages that were not sent before: a link that was added to an older
 /// one since is its link, and not another message.
 pub async fn count_sends(
-    call: Call<'_>,
+    context: RequestContext<'_>,
     new: &HashSet<String>,
     links: &[LinkRecord],
 ) -> Result<(), ApiError> {
@@ -29,9 +29,9 @@ pub async fn count_sends(
         .copied()
         .filter(|id| !new.contains(*id))
         .collect();
-    let older = message_find_sent(call, &older, links).await?;
+    let older = message_find_sent(context, &older, links).await?;
     let mut deltas = Deltas::default();
-    let now = transaction_time(call).await?;
+    let now = transaction_time(context).await?;
     for (message_id, links) in of_messages {
         let first = links.first();
         let sent_by = first.and_then(|first| first.list_id.zip(first.creative_id));
@@ -41,7 +41,7 @@ pub async fn count_sends(
         let offer = |link: &&LinkRecord| (link.link_key.0, link.offer_id.map(|id| id.to_string()));
         let older = older.get(message_id);
         let sent = Sent {
-            account_id: call.caller.account_id.0,
+            account_id: context.caller.account_id.0,
             list_id: list_id.0,
             creative_id: creative_id.0,
             links: links.iter().map(offer).collect(),
@@ -49,27 +49,27 @@ pub async fn count_sends(
         };
         deltas.add_send(&sent, older.map_or(now, |(sent_at, _)| *sent_at));
     }
-    deltas.write(call.db).await?;
+    deltas.write(context.db).await?;
     Ok(())
 }
 
 /// What a row's `sent_at` is that is inserted in this transaction.
-async fn transaction_time(call: Call<'_>) -> Result<Timestamp, ApiError> {
-    let statement = call.db.prepare_cached("SELECT now() AS sent_at").await?;
-    Ok(call.db.query_one(&statement, &[]).await?.get("sent_at"))
+async fn transaction_time(context: RequestContext<'_>) -> Result<Timestamp, ApiError> {
+    let statement = context.db.prepare_cached("SELECT now() AS sent_at").await?;
+    Ok(context.db.query_one(&statement, &[]).await?.get("sent_at"))
 }
 
 /// When messages were sent, and the offers of the links that they had before
 /// these.
 async fn message_find_sent(
-    call: Call<'_>,
+    context: RequestContext<'_>,
     ids: &[&str],
     new_links: &[LinkRecord],
 ) -> Result<HashMap<String, (Timestamp, Vec<Option<String>>)>, ApiError> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let statement = call
+    let statement = context
         .db
         .prepare_cached(
             "SELECT m.message_id, m.sent_at,
@@ -84,9 +84,9 @@ async fn message_find_sent(
              GROUP BY m.message_id, m.sent_at",
         )
         .await?;
-    let account_id = call.caller.account_id.0;
+    let account_id = context.caller.account_id.0;
     let new_keys: Vec<i64> = new_links.iter().map(|link| link.link_key.0).collect();
-    let rows = call
+    let rows = context
         .db
         .query(&statement, &[&account_id, &ids, &new_keys])
         .await?;

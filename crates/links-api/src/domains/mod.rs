@@ -20,10 +20,13 @@ use serde_json::{Value, json};
 use tokio_postgres::{Row, types::ToSql};
 
 use crate::{
-    api::{Answer, Call, Content, Listing, Operation, Page, Pagination, Parameter, Timestamp},
     auth::Scope,
     body::{Text, given},
     error::{ApiError, Field},
+    http::{
+        Content, ListQuery, Operation, PageRequest, Pagination, Parameter, RequestContext,
+        Response, Timestamp,
+    },
 };
 pub use ask::configure as configure_origin;
 pub use checks::DomainChecks;
@@ -46,10 +49,11 @@ pub fn operations() -> Vec<Operation> {
     let one = "/domains/{domain_id}";
     vec![
         Operation::platform(Method::GET, "/domains", "list_domains", list_domains)
-            .says("List domains", "By host.")
-            .paged(PER_PAGE)
-            .takes(Parameter::choice("kind", "Only these.", &KINDS))
-            .answers::<Domains>(
+            .summary("List domains")
+            .description("By host.")
+            .with_paging(PER_PAGE)
+            .parameter(Parameter::choice("kind", "Only these.", &KINDS))
+            .response::<Domains>(
                 200,
                 json!({
                     "domains": [example()],
@@ -57,8 +61,8 @@ pub fn operations() -> Vec<Operation> {
                 }),
             ),
         Operation::platform(Method::POST, "/domains", "create_domain", create_domain)
-            .says(
-                "Register a domain",
+            .summary("Register a domain")
+            .description(
                 "The domain is `pending` until the host shows the token of `proof`: in the TXT \
                  record `proof.dns`, or in the file `proof.http`, which is answered with status \
                  200 and the token alone. It is looked for within seconds, then every minute and \
@@ -68,10 +72,10 @@ pub fn operations() -> Vec<Operation> {
                  account. Its DNS must lead to the redirectors; a host that leads there already \
                  is proved by the record.",
             )
-            .reads::<NewDomain>([json!({ "host": "yourdomain.com", "kind": "short" })])
-            .requires(["host", "kind"])
-            .answers::<DomainObject>(201, example())
-            .fails([
+            .request_body::<NewDomain>([json!({ "host": "yourdomain.com", "kind": "short" })])
+            .required_fields(["host", "kind"])
+            .response::<DomainObject>(201, example())
+            .errors([
                 ApiError::Missing(Field::Host),
                 ApiError::InvalidHost,
                 ApiError::InvalidKind,
@@ -79,17 +83,17 @@ pub fn operations() -> Vec<Operation> {
                 ApiError::TooManyPendingDomains(MAX_PENDING),
             ]),
         Operation::platform(Method::GET, one, "get_domain", get_domain)
-            .says("Get a domain", "")
-            .answers::<DomainObject>(200, example())
-            .fails([not_found()]),
+            .summary("Get a domain")
+            .response::<DomainObject>(200, example())
+            .errors([not_found()]),
         Operation::platform(Method::PUT, one, "update_domain", update_domain)
-            .says(
-                "Change a domain",
+            .summary("Change a domain")
+            .description(
                 "A disabled domain makes no new links. Those that were sent go on working.",
             )
-            .reads::<DomainChange>([json!({ "status": "disabled" })])
-            .answers::<DomainObject>(200, example())
-            .fails([
+            .request_body::<DomainChange>([json!({ "status": "disabled" })])
+            .response::<DomainObject>(200, example())
+            .errors([
                 ApiError::InvalidStatus(STATUS_NAMES),
                 not_found(),
                 ApiError::DomainPending,
@@ -100,20 +104,21 @@ pub fn operations() -> Vec<Operation> {
             "check_domain",
             check_domain,
         )
-        .says(
-            "Check a domain now",
+        .summary("Check a domain now")
+        .description(
             "The proof is looked for within seconds: `proof.checked_at` and `proof.error` say \
                  what was found.",
         )
-        .answers::<DomainObject>(200, example())
-        .fails([not_found()]),
+        .response::<DomainObject>(200, example())
+        .errors([not_found()]),
         Operation::platform(Method::DELETE, one, "delete_domain", delete_domain)
-            .says("Delete a domain", "As long as no list and no link uses it.")
-            .answers_with(204, "Deleted.", Content::Empty)
-            .fails([not_found(), ApiError::DomainInUse]),
+            .summary("Delete a domain")
+            .description("As long as no list and no link uses it.")
+            .response_with_content(204, "Deleted.", Content::Empty)
+            .errors([not_found(), ApiError::DomainInUse]),
     ]
     .into_iter()
-    .map(|operation| operation.needs(Scope::Lists, "lists"))
+    .map(|operation| operation.scope(Scope::Lists).tag("lists"))
     .chain([ownership::operation()])
     .collect()
 }
@@ -243,44 +248,44 @@ fn example() -> Value {
     })
 }
 
-async fn list_domains(call: Call<'_>) -> Result<Answer, ApiError> {
-    let page = Page::read(&call, PER_PAGE)?;
-    let kind = call.choice("kind", &KINDS)?;
-    let listing = Listing {
+async fn list_domains(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let page = PageRequest::from_request(&context, PER_PAGE)?;
+    let kind = context.choice("kind", &KINDS)?;
+    let listing = ListQuery {
         columns: COLUMNS,
         from: "FROM domains WHERE account_id = $1 AND ($2::text IS NULL OR kind = $2)",
         order_by: "host",
     };
-    let parameters: [&(dyn ToSql + Sync); 2] = [&call.caller.account_id.0, &kind];
-    let (rows, total) = page.fetch(call, listing, &parameters).await?;
-    Answer::ok(&Domains {
+    let parameters: [&(dyn ToSql + Sync); 2] = [&context.caller.account_id.0, &kind];
+    let (rows, total) = page.fetch(context, listing, &parameters).await?;
+    Response::ok(&Domains {
         domains: rows.iter().map(DomainObject::read).collect(),
         pagination: page.pagination(total),
     })
 }
 
-async fn create_domain(call: Call<'_>) -> Result<Answer, ApiError> {
-    let body: NewDomain = call.json()?;
+async fn create_domain(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let body: NewDomain = context.json()?;
     let host = given(&body.host).ok_or(ApiError::Missing(Field::Host))?;
     let host = public_host(host).ok_or(ApiError::InvalidHost)?;
     let kind = given(&body.kind).filter(|kind| KINDS.contains(kind));
     let kind = kind.ok_or(ApiError::InvalidKind)?;
-    if host == call.state.platform_click_host {
+    if host == context.state.platform_click_host {
         return Err(ApiError::HostTaken);
     }
-    let account_id = call.caller.account_id.0;
-    let row = match call.state.domain_ownership {
+    let account_id = context.caller.account_id.0;
+    let row = match context.state.domain_ownership {
         Ownership::Proved => {
-            require_room(call, account_id).await?;
-            domain_insert(call, &host, kind, "pending", "checked").await?
+            require_room(context, account_id).await?;
+            domain_insert(context, &host, kind, "pending", "checked").await?
         }
-        Ownership::Assumed => domain_insert(call, &host, kind, "active", "approved").await?,
+        Ownership::Assumed => domain_insert(context, &host, kind, "active", "approved").await?,
     };
-    Answer::created(&DomainObject::read(&row))
+    Response::created(&DomainObject::read(&row))
 }
 
-async fn require_room(call: Call<'_>, account_id: i64) -> Result<(), ApiError> {
-    let statement = call
+async fn require_room(context: RequestContext<'_>, account_id: i64) -> Result<(), ApiError> {
+    let statement = context
         .db
         .prepare_cached(
             "SELECT count(*) AS n_pending
@@ -288,7 +293,7 @@ async fn require_room(call: Call<'_>, account_id: i64) -> Result<(), ApiError> {
              WHERE account_id = $1 AND status = 'pending'",
         )
         .await?;
-    let row = call.db.query_one(&statement, &[&account_id]).await?;
+    let row = context.db.query_one(&statement, &[&account_id]).await?;
     match row.get::<_, i64>("n_pending") < MAX_PENDING {
         true => Ok(()),
         false => Err(ApiError::TooManyPendingDomains(MAX_PENDING)),
@@ -296,7 +301,7 @@ async fn require_room(call: Call<'_>, account_id: i64) -> Result<(), ApiError> {
 }
 
 async fn domain_insert(
-    call: Call<'_>,
+    context: RequestContext<'_>,
     host: &str,
     kind: &str,
     status: &'static str,
@@ -307,9 +312,9 @@ async fn domain_insert(
          VALUES ($1, $2, $3, $4, $5::text, CASE $5::text WHEN 'checked' THEN now() END)
          RETURNING {COLUMNS}"
     );
-    let statement = call.db.prepare_cached(&sql).await?;
-    let account_id = call.caller.account_id.0;
-    let row = call
+    let statement = context.db.prepare_cached(&sql).await?;
+    let account_id = context.caller.account_id.0;
+    let row = context
         .db
         .query_one(
             &statement,
@@ -347,28 +352,29 @@ fn public_host(text: &str) -> Option<String> {
     (name.contains('.') && !name.ends_with('-')).then_some(name)
 }
 
-async fn domain_find(call: Call<'_>) -> Result<Row, ApiError> {
-    let id: i64 = call.path("domain_id", "domain")?;
+async fn domain_find(context: RequestContext<'_>) -> Result<Row, ApiError> {
+    let id: i64 = context.path("domain_id", "domain")?;
     let sql = format!("SELECT {COLUMNS} FROM domains WHERE account_id = $1 AND id = $2");
-    let statement = call.db.prepare_cached(&sql).await?;
-    let account_id = call.caller.account_id.0;
-    call.db
+    let statement = context.db.prepare_cached(&sql).await?;
+    let account_id = context.caller.account_id.0;
+    context
+        .db
         .query_opt(&statement, &[&account_id, &id])
         .await?
         .ok_or(ApiError::NotFound("domain"))
 }
 
-async fn get_domain(call: Call<'_>) -> Result<Answer, ApiError> {
-    Answer::ok(&DomainObject::read(&domain_find(call).await?))
+async fn get_domain(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    Response::ok(&DomainObject::read(&domain_find(context).await?))
 }
 
-async fn update_domain(call: Call<'_>) -> Result<Answer, ApiError> {
-    let body: DomainChange = call.json()?;
+async fn update_domain(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let body: DomainChange = context.json()?;
     let status = given(&body.status);
     if status.is_some_and(|status| !STATUS.contains(&status)) {
         return Err(ApiError::InvalidStatus(STATUS_NAMES));
     }
-    let found = domain_find(call).await?;
+    let found = domain_find(context).await?;
     let id: i64 = found.get("id");
     // In the statement as well: a check may end between the two.
     let sql = format!(
@@ -377,32 +383,32 @@ async fn update_domain(call: Call<'_>) -> Result<Answer, ApiError> {
          WHERE id = $1 AND ($2::text IS NULL OR status <> 'pending')
          RETURNING {COLUMNS}"
     );
-    let statement = call.db.prepare_cached(&sql).await?;
-    let row = call.db.query_opt(&statement, &[&id, &status]).await?;
-    Answer::ok(&DomainObject::read(&row.ok_or(ApiError::DomainPending)?))
+    let statement = context.db.prepare_cached(&sql).await?;
+    let row = context.db.query_opt(&statement, &[&id, &status]).await?;
+    Response::ok(&DomainObject::read(&row.ok_or(ApiError::DomainPending)?))
 }
 
-async fn check_domain(call: Call<'_>) -> Result<Answer, ApiError> {
-    let id: i64 = domain_find(call).await?.get("id");
+async fn check_domain(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let id: i64 = domain_find(context).await?.get("id");
     let sql = format!(
         "UPDATE domains
          SET check_at = CASE ownership WHEN 'checked' THEN now() END
          WHERE id = $1
          RETURNING {COLUMNS}"
     );
-    let statement = call.db.prepare_cached(&sql).await?;
-    let row = call.db.query_one(&statement, &[&id]).await?;
-    Answer::ok(&DomainObject::read(&row))
+    let statement = context.db.prepare_cached(&sql).await?;
+    let row = context.db.query_one(&statement, &[&id]).await?;
+    Response::ok(&DomainObject::read(&row))
 }
 
-async fn delete_domain(call: Call<'_>) -> Result<Answer, ApiError> {
-    let id: i64 = domain_find(call).await?.get("id");
-    let statement = call
+async fn delete_domain(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let id: i64 = domain_find(context).await?.get("id");
+    let statement = context
         .db
         .prepare_cached("DELETE FROM domains WHERE id = $1")
         .await?;
-    call.db.execute(&statement, &[&id]).await?;
-    Ok(Answer::empty())
+    context.db.execute(&statement, &[&id]).await?;
+    Ok(Response::no_content())
 }
 
 #[cfg(test)]

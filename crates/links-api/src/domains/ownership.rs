@@ -8,10 +8,10 @@ use serde_json::json;
 
 use super::{COLUMNS, DomainObject, example, links_changed};
 use crate::{
-    api::{Answer, Call, Operation},
     auth::Scope,
     body::{Text, given},
     error::ApiError,
+    http::{Operation, RequestContext, Response},
 };
 
 const OWNERSHIP: [&str; 3] = ["checked", "approved", "refused"];
@@ -23,18 +23,19 @@ pub fn operation() -> Operation {
         "set_domain_ownership",
         set_ownership,
     )
-    .needs(Scope::Admin, "accounts")
-    .says(
-        "Decide whose a host is",
+    .scope(Scope::Admin)
+    .tag("accounts")
+    .summary("Decide whose a host is")
+    .description(
         "Of any account's domain. `approved`: the host is the account's, whatever it shows. \
          `refused`: it is not; the domain is pending and its links lead nowhere. `checked`: the \
          host must show its token, as without a decision; a domain that is active stays so as \
          long as checks do not fail for 7 days.",
     )
-    .reads::<OwnershipChange>([json!({ "ownership": "approved" })])
-    .requires(["ownership"])
-    .answers::<DomainObject>(200, example())
-    .fails([
+    .request_body::<OwnershipChange>([json!({ "ownership": "approved" })])
+    .required_fields(["ownership"])
+    .response::<DomainObject>(200, example())
+    .errors([
         ApiError::field("ownership", "it is not one of checked, approved, refused"),
         ApiError::NotFound("domain"),
         ApiError::HostTaken,
@@ -49,12 +50,12 @@ struct OwnershipChange {
     ownership: Option<Text>,
 }
 
-async fn set_ownership(call: Call<'_>) -> Result<Answer, ApiError> {
-    let body: OwnershipChange = call.json()?;
+async fn set_ownership(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let body: OwnershipChange = context.json()?;
     let ownership = given(&body.ownership).filter(|ownership| OWNERSHIP.contains(ownership));
     let problem = || format!("it is not one of {}", OWNERSHIP.join(", "));
     let ownership = ownership.ok_or_else(|| ApiError::field("ownership", problem()))?;
-    let id: i64 = call.path("domain_id", "domain")?;
+    let id: i64 = context.path("domain_id", "domain")?;
     let sql = format!(
         "UPDATE domains
          SET ownership = $2::text,
@@ -69,9 +70,9 @@ async fn set_ownership(call: Call<'_>) -> Result<Answer, ApiError> {
          WHERE id = $1
          RETURNING {COLUMNS}"
     );
-    let statement = call.db.prepare_cached(&sql).await?;
-    let row = call.db.query_opt(&statement, &[&id, &ownership]).await?;
+    let statement = context.db.prepare_cached(&sql).await?;
+    let row = context.db.query_opt(&statement, &[&id, &ownership]).await?;
     let row = row.ok_or(ApiError::NotFound("domain"))?;
-    links_changed(call.db, row.get("host")).await?;
-    Answer::ok(&DomainObject::read(&row))
+    links_changed(context.db, row.get("host")).await?;
+    Response::ok(&DomainObject::read(&row))
 }

@@ -11,31 +11,28 @@ use super::{
     request::{Kind, LinkRequest, Lookup, Offer, Wanted},
 };
 use crate::{
-    api::{Answer, Call, Operation},
     auth::Scope,
     body,
     error::{ApiError, FieldError},
+    http::{Operation, RequestContext, Response},
 };
 
 const MAX_LINKS: usize = 1_000;
 
 pub fn operation() -> Operation {
     Operation::platform(Method::POST, "/links/bulk", "create_links", create_links)
-        .needs(Scope::LinksWrite, "links")
-        .says(
-            "Create up to 1,000 links",
-            "Each entry is what `POST /links` or `POST /links/shorten` takes, and by itself: one \
+        .scope(Scope::LinksWrite).tag("links")
+        .summary("Create up to 1,000 links").description("Each entry is what `POST /links` or `POST /links/shorten` takes, and by itself: one \
              that fails is told in `errors` with the code that those answer, and the others are \
-             made. Answers 201, or 200 if no link was made.",
-        )
-        .reads::<BulkRequest>([json!({
+             made. Answers 201, or 200 if no link was made.")
+        .request_body::<BulkRequest>([json!({
             "links": [
                 { "offerId": "6789abcd1234ef5678901234", "listId": 42, "contactPhone": "+18005550100" },
                 { "url": "https://example.com/page", "phoneNumber": "+18005551234" },
             ],
-        })]).requires(["links"])
-        .answers::<BulkAnswer>(201, example())
-        .answers::<BulkAnswer>(
+        })]).required_fields(["links"])
+        .response::<BulkAnswer>(201, example())
+        .response::<BulkAnswer>(
             200,
             json!({ "created": 0, "links": [], "errors": [{
                 "index": 0,
@@ -43,7 +40,7 @@ pub fn operation() -> Operation {
                 "error": "Neither url nor offerId was provided.",
             }]}),
         )
-        .fails([ApiError::MissingLinks, ApiError::TooManyLinks(MAX_LINKS)])
+        .errors([ApiError::MissingLinks, ApiError::TooManyLinks(MAX_LINKS)])
 }
 
 fn example() -> serde_json::Value {
@@ -113,8 +110,8 @@ impl BulkError {
     }
 }
 
-async fn create_links(call: Call<'_>) -> Result<Answer, ApiError> {
-    let entries = call.json::<BulkRequest>()?.links.unwrap_or_default();
+async fn create_links(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let entries = context.json::<BulkRequest>()?.links.unwrap_or_default();
     match entries.len() {
         0 => return Err(ApiError::MissingLinks),
         1..=MAX_LINKS => {}
@@ -125,7 +122,7 @@ async fn create_links(call: Call<'_>) -> Result<Answer, ApiError> {
     let mut new_links = Vec::with_capacity(entries.len());
     let mut lookup = Lookup::default();
     for (index, entry) in entries.iter().enumerate() {
-        match resolve(call, &mut lookup, index, entry).await {
+        match resolve(context, &mut lookup, index, entry).await {
             Ok((link, offer)) => {
                 new_links.push(link);
                 resolved.push((index, offer));
@@ -136,7 +133,7 @@ async fn create_links(call: Call<'_>) -> Result<Answer, ApiError> {
     }
     let mut links = Vec::with_capacity(new_links.len());
     let mut records = Vec::with_capacity(new_links.len());
-    for ((index, offer), minted) in resolved.into_iter().zip(mint(call, new_links).await?) {
+    for ((index, offer), minted) in resolved.into_iter().zip(mint(context, new_links).await?) {
         let link = match minted {
             Ok(minted) => minted.record,
             Err(reason) => {
@@ -154,7 +151,7 @@ async fn create_links(call: Call<'_>) -> Result<Answer, ApiError> {
             destination_url: destination_url(&link, facts),
             domain: link.short_host.clone(),
             offer_id: link.offer_id.map(|id| id.to_string()),
-            filter_bots: own.unwrap_or(call.caller.filters_bots),
+            filter_bots: own.unwrap_or(context.caller.filters_bots),
         });
         records.push(link);
     }
@@ -165,15 +162,15 @@ async fn create_links(call: Call<'_>) -> Result<Answer, ApiError> {
         errors,
     };
     let answer = if records.is_empty() {
-        Answer::ok(&answer)?
+        Response::ok(&answer)?
     } else {
-        Answer::created(&answer)?
+        Response::created(&answer)?
     };
-    Ok(answer.minting(records))
+    Ok(answer.with_new_links(records))
 }
 
 async fn resolve(
-    call: Call<'_>,
+    context: RequestContext<'_>,
     lookup: &mut Lookup,
     index: usize,
     entry: &RawValue,
@@ -189,7 +186,7 @@ async fn resolve(
         other => other,
     })?;
     lookup
-        .resolve(call, Wanted::check(body, Kind::Any)?, Kind::Any)
+        .resolve(context, Wanted::check(body, Kind::Any)?, Kind::Any)
         .await
 }
 

@@ -13,25 +13,26 @@ use super::{
     request::{Kind, LinkRequest, Lookup, Wanted},
 };
 use crate::{
-    api::{Answer, Call, Operation},
     auth::{Product, Scope},
     error::ApiError,
+    http::{Operation, RequestContext, Response},
 };
 
 pub fn operation() -> Operation {
     Operation::platform(Method::POST, "/links", "create_link", create_link)
-        .needs(Scope::LinksWrite, "links")
-        .says(
-            "Create a link for a partnership offer",
+        .scope(Scope::LinksWrite)
+        .tag("links")
+        .summary("Create a link for a partnership offer")
+        .description(
             "The short link goes to the list's click tracker, which records the click and goes \
-             to the offer's destination. Needs the Offer Management product. Each call makes a \
+             to the offer's destination. Needs the Offer Management product. Each context makes a \
              new link.",
         )
-        .reads::<LinkRequest>([
+        .request_body::<LinkRequest>([
             json!({ "offerId": "6789abcd1234ef5678901234", "listId": 42 }),
             json!({ "externalOfferId": "12345", "phoneNumber": "+18005551234" }),
         ])
-        .answers::<CreatedLink>(
+        .response::<CreatedLink>(
             201,
             json!({
                 "shortUrl": "https://yourdomain.com/Ab3kX9",
@@ -43,7 +44,7 @@ pub fn operation() -> Operation {
                 "offerId": "6789abcd1234ef5678901234",
             }),
         )
-        .fails([
+        .errors([
             ApiError::MissingOfferId,
             ApiError::MissingListIdentifier,
             ApiError::InvalidPhone("phoneNumber"),
@@ -69,12 +70,12 @@ struct CreatedLink {
     offer_id: OfferId,
 }
 
-async fn create_link(call: Call<'_>) -> Result<Answer, ApiError> {
-    let wanted = Wanted::check(call.json::<LinkRequest>()?, Kind::Partnership)?;
+async fn create_link(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let wanted = Wanted::check(context.json::<LinkRequest>()?, Kind::Partnership)?;
     let mut lookup = Lookup::default();
-    let (link, offer) = lookup.resolve(call, wanted, Kind::Partnership).await?;
+    let (link, offer) = lookup.resolve(context, wanted, Kind::Partnership).await?;
     let offer = offer.ok_or(ApiError::OfferNotFound("partnership offer"))?;
-    let link = mint_one(call, link).await?.record;
+    let link = mint_one(context, link).await?.record;
     let tracker = link.tracker.as_ref().map(ToString::to_string);
     let answer = CreatedLink {
         short_url: short_url(&link),
@@ -84,5 +85,5 @@ async fn create_link(call: Call<'_>) -> Result<Answer, ApiError> {
         domain: format!("https://{}", link.short_host),
         offer_id: offer.id,
     };
-    Ok(Answer::created(&answer)?.minting(vec![link]))
+    Ok(Response::created(&answer)?.with_new_links(vec![link]))
 }

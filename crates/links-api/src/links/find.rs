@@ -3,19 +3,23 @@
 use domain::id::LinkCode;
 use postgres::pool::GenericClient as _;
 
-use crate::{api::Call, error::ApiError};
+use crate::{error::ApiError, http::RequestContext};
 
 /// The account's links of a short id, on whichever domain, or of `lnk_...`.
-pub async fn link_find_keys(call: Call<'_>, link_id: &str) -> Result<Vec<i64>, ApiError> {
-    let account_id = call.caller.account_id.0;
+pub async fn link_find_keys(
+    context: RequestContext<'_>,
+    link_id: &str,
+) -> Result<Vec<i64>, ApiError> {
+    let account_id = context.caller.account_id.0;
     let rows = if let Ok(code) = LinkCode::parse_link_id(link_id) {
         let sql = "SELECT id FROM links WHERE account_id = $1 AND code = $2";
-        let statement = call.db.prepare_cached(sql).await?;
-        call.db
+        let statement = context.db.prepare_cached(sql).await?;
+        context
+            .db
             .query(&statement, &[&account_id, &code.as_str()])
             .await?
     } else {
-        let statement = call
+        let statement = context
             .db
             .prepare_cached(
                 "SELECT l.id
@@ -24,7 +28,10 @@ pub async fn link_find_keys(call: Call<'_>, link_id: &str) -> Result<Vec<i64>, A
                  WHERE d.account_id = $1",
             )
             .await?;
-        call.db.query(&statement, &[&account_id, &link_id]).await?
+        context
+            .db
+            .query(&statement, &[&account_id, &link_id])
+            .await?
     };
     Ok(rows.iter().map(|row| row.get("id")).collect())
 }

@@ -6,36 +6,37 @@ use tokio_postgres::Row;
 
 use super::object::{FROM, LinkObject, columns};
 use crate::{
-    api::{Answer, Call, Operation, Parameter},
     auth::Scope,
     error::ApiError,
+    http::{Operation, Parameter, RequestContext, Response},
 };
 
 pub fn operation() -> Operation {
     Operation::platform(Method::GET, "/links/{link_id}", "get_link", get_link)
-        .needs(Scope::LinksRead, "links")
-        .says(
-            "Get a link",
+        .scope(Scope::LinksRead)
+        .tag("links")
+        .summary("Get a link")
+        .description(
             "A short id is unique per domain only: name the domain where it is on several.",
         )
-        .takes(domain_parameter())
-        .answers::<LinkObject>(200, LinkObject::example())
-        .fails([ApiError::NotFound("link"), ApiError::AmbiguousLinkId])
+        .parameter(domain_parameter())
+        .response::<LinkObject>(200, LinkObject::example())
+        .errors([ApiError::NotFound("link"), ApiError::AmbiguousLinkId])
 }
 
 pub fn domain_parameter() -> Parameter {
     Parameter::text("domain", "The host of the link's short domain.")
 }
 
-async fn get_link(call: Call<'_>) -> Result<Answer, ApiError> {
-    let row = link_find(call).await?;
-    Answer::ok(&LinkObject::read(call, &row)?)
+async fn get_link(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let row = link_find(context).await?;
+    Response::ok(&LinkObject::read(context, &row)?)
 }
 
 /// The row that a path's `link_id` names, for [`LinkObject::read`].
-pub async fn link_find(call: Call<'_>) -> Result<Row, ApiError> {
-    let link_id: ShortId = call.path("link_id", "link")?;
-    let domain = call.text("domain")?;
+pub async fn link_find(context: RequestContext<'_>) -> Result<Row, ApiError> {
+    let link_id: ShortId = context.path("link_id", "link")?;
+    let domain = context.text("domain")?;
     let domain = domain.map(|host| domain::host::normalise(&host).unwrap_or(host));
     let columns = columns();
     let sql = format!(
@@ -47,9 +48,9 @@ pub async fn link_find(call: Call<'_>) -> Result<Row, ApiError> {
            AND ($3::text IS NULL OR d.host = $3)
          LIMIT 2"
     );
-    let statement = call.db.prepare_cached(&sql).await?;
-    let account_id = call.caller.account_id.0;
-    let mut rows = call
+    let statement = context.db.prepare_cached(&sql).await?;
+    let account_id = context.caller.account_id.0;
+    let mut rows = context
         .db
         .query(&statement, &[&account_id, &link_id.as_str(), &domain])
         .await?;

@@ -9,31 +9,30 @@ use tokio_postgres::types::ToSql;
 
 use super::object::{FROM, LinkObject, columns};
 use crate::{
-    api::{Answer, Call, Listing, Operation, Page, Pagination, Parameter},
     auth::Scope,
     error::ApiError,
+    http::{ListQuery, Operation, PageRequest, Pagination, Parameter, RequestContext, Response},
 };
 
 const PER_PAGE: u32 = 50;
 
 pub fn operation() -> Operation {
     Operation::platform(Method::GET, "/links", "list_links", list_links)
-        .needs(Scope::LinksRead, "links")
-        .says(
-            "List links",
-            "The links of surface A, the newest first. Filters are joined by and.",
-        )
-        .paged(PER_PAGE)
-        .takes(Parameter::choice("status", "Only these.", &STATUS))
-        .takes(Parameter::text("offerId", "Only links of this offer."))
-        .takes(Parameter::integer("listId", "Only links of this list."))
-        .takes(Parameter::text("messageId", "Only links of this message."))
-        .takes(Parameter::text(
+        .scope(Scope::LinksRead)
+        .tag("links")
+        .summary("List links")
+        .description("The links of surface A, the newest first. Filters are joined by and.")
+        .with_paging(PER_PAGE)
+        .parameter(Parameter::choice("status", "Only these.", &STATUS))
+        .parameter(Parameter::text("offerId", "Only links of this offer."))
+        .parameter(Parameter::integer("listId", "Only links of this list."))
+        .parameter(Parameter::text("messageId", "Only links of this message."))
+        .parameter(Parameter::text(
             "contactPhone",
             "Only links of this contact.",
         ))
-        .takes(Parameter::text("domain", "Only links on this host."))
-        .answers::<Links>(
+        .parameter(Parameter::text("domain", "Only links on this host."))
+        .response::<Links>(
             200,
             json!({
                 "links": [LinkObject::example()],
@@ -61,18 +60,18 @@ const WHERE: &str = "
       AND ($7::text IS NULL OR d.host = $7)
 ";
 
-async fn list_links(call: Call<'_>) -> Result<Answer, ApiError> {
-    let page = Page::read(&call, PER_PAGE)?;
-    let status = call.choice("status", &STATUS)?;
-    let offer_id = call.text("offerId")?.map(|text| {
+async fn list_links(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let page = PageRequest::from_request(&context, PER_PAGE)?;
+    let status = context.choice("status", &STATUS)?;
+    let offer_id = context.text("offerId")?.map(|text| {
         let id = OfferId::parse(&text);
         id.map_or(text, |id| id.to_string())
     });
-    let list_id = call.integer("listId", i64::MIN..=i64::MAX)?;
-    let message_id = call.text("messageId")?;
-    let contact_phone = call.text("contactPhone")?;
-    let domain = call.text("domain")?;
-    let account_id = call.caller.account_id.0;
+    let list_id = context.integer("listId", i64::MIN..=i64::MAX)?;
+    let message_id = context.text("messageId")?;
+    let contact_phone = context.text("contactPhone")?;
+    let domain = context.text("domain")?;
+    let account_id = context.caller.account_id.0;
     let filters: [&(dyn ToSql + Sync); 7] = [
         &account_id,
         &status,
@@ -83,14 +82,14 @@ async fn list_links(call: Call<'_>) -> Result<Answer, ApiError> {
         &domain,
     ];
     let (columns, from) = (columns(), format!("{FROM} {WHERE}"));
-    let listing = Listing {
+    let listing = ListQuery {
         columns: &columns,
         from: &from,
         order_by: "l.id DESC",
     };
-    let (rows, total) = page.fetch(call, listing, &filters).await?;
-    let links = rows.iter().map(|row| LinkObject::read(call, row));
-    Answer::ok(&Links {
+    let (rows, total) = page.fetch(context, listing, &filters).await?;
+    let links = rows.iter().map(|row| LinkObject::read(context, row));
+    Response::ok(&Links {
         links: links.collect::<Result<_, _>>()?,
         pagination: page.pagination(total),
     })

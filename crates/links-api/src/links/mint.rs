@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio_postgres::types::Json;
 
-use crate::{api::Call, body::Object, error::ApiError};
+use crate::{body::Object, error::ApiError, http::RequestContext};
 
 /// The short domain of a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,15 +84,15 @@ impl From<NotMinted> for ApiError {
     }
 }
 
-pub async fn mint_one(call: Call<'_>, link: NewLink) -> Result<Minted, ApiError> {
-    let mut minted = mint(call, vec![link]).await?;
+pub async fn mint_one(context: RequestContext<'_>, link: NewLink) -> Result<Minted, ApiError> {
+    let mut minted = mint(context, vec![link]).await?;
     let one = minted.pop().expect("an answer for each link");
     Ok(one?)
 }
 
 /// The links in their order, each or why it is not.
 pub async fn mint(
-    call: Call<'_>,
+    context: RequestContext<'_>,
     links: Vec<NewLink>,
 ) -> Result<Vec<Result<Minted, NotMinted>>, ApiError> {
     let mut minted: Vec<_> = links.iter().map(|_| Err(NotMinted::IdCollision)).collect();
@@ -104,12 +104,12 @@ pub async fn mint(
     for _ in 0..ID_TRIES {
         let candidates: Vec<_> = waiting
             .drain(..)
-            .map(|(index, link)| (index, candidate(call, &link), link))
+            .map(|(index, link)| (index, candidate(context, &link), link))
             .collect();
         if candidates.is_empty() {
             break;
         }
-        let mut inserted = link_insert_all(call, &candidates).await?;
+        let mut inserted = link_insert_all(context, &candidates).await?;
         for (index, record, link) in candidates {
             let name = (link.domain.id, record.link_id.as_str().to_owned());
             match inserted.remove(&name) {
@@ -126,7 +126,7 @@ pub async fn mint(
         }
     }
     // Somebody may have asked for a slug before it was there.
-    call.changed(new_slugs).await?;
+    context.outbox.record_changed(new_slugs).await?;
     Ok(minted)
 }
 
@@ -143,7 +143,7 @@ fn short_key(record: &LinkRecord) -> RecordKey {
 }
 
 /// The link with ids that are, most likely, free. Its key comes later.
-fn candidate(call: Call<'_>, link: &NewLink) -> LinkRecord {
+fn candidate(context: RequestContext<'_>, link: &NewLink) -> LinkRecord {
     let mut rng = rand::rng();
     let slug = link.slug.clone();
     let code = link.campaign.as_ref().map(|(host, _)| CodeUrl {
@@ -156,7 +156,7 @@ fn candidate(call: Call<'_>, link: &NewLink) -> LinkRecord {
     });
     LinkRecord {
         link_key: LinkKey(0),
-        account_id: call.caller.account_id,
+        account_id: context.caller.account_id,
         short_host: link.domain.host.clone(),
         link_id: slug.unwrap_or_else(|| ShortId::generate(&mut rng)),
         tracker,
@@ -181,7 +181,7 @@ type Inserted = HashMap<(i64, String), (LinkKey, Timestamp)>;
 /// Inserts those whose ids are free; gives what was inserted by short domain
 /// and short id.
 async fn link_insert_all(
-    call: Call<'_>,
+    context: RequestContext<'_>,
     candidates: &[(usize, LinkRecord, NewLink)],
 ) -> Result<Inserted, ApiError> {
     fn column<'c, T>(
@@ -194,7 +194,7 @@ async fn link_insert_all(
         values.collect()
     }
     let of = candidates;
-    let statement = call.db.prepare_cached(LINK_INSERT).await?;
+    let statement = context.db.prepare_cached(LINK_INSERT).await?;
     let default_parameters = |r: &LinkRecord| {
         (r.default_parameters != DefaultParameters::default())
             .then(|| Json(r.default_parameters.clone()))
@@ -203,12 +203,12 @@ async fn link_insert_all(
         let metadata = l.extras.metadata.clone();
         metadata.map(|Object(map)| Json(Value::Object(map)))
     };
-    let rows = call
+    let rows = context
         .db
         .query(
             &statement,
             &[
-                &call.caller.account_id.0,
+                &context.caller.account_id.0,
                 &column(of, |_, l| l.domain.id),
                 &column(of, |r, _| r.link_id.as_str()),
                 &column(of, |r, _| r.tracker.as_ref().map(|t| t.host.as_str())),

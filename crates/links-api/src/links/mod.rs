@@ -14,7 +14,7 @@ pub mod update;
 
 pub use find::link_find_keys;
 
-use crate::api::Operation;
+use crate::http::Operation;
 
 pub fn operations() -> Vec<Operation> {
     let mut operations = vec![

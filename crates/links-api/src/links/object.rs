@@ -13,8 +13,8 @@ use tokio_postgres::{Row, types::Json};
 
 use super::request::OfferFacts;
 use crate::{
-    api::{Call, Timestamp},
     error::ApiError,
+    http::{RequestContext, Timestamp},
     records::{self, LINK_COLUMNS},
 };
 
@@ -69,7 +69,7 @@ pub struct Times {
 
 impl LinkObject {
     pub fn new(
-        call: Call<'_>,
+        context: RequestContext<'_>,
         link: &LinkRecord,
         offer: Option<&OfferFacts>,
         metadata: Option<Value>,
@@ -88,7 +88,7 @@ impl LinkObject {
             contact_phone: link.contact_phone.clone(),
             metadata,
             forward_query: link.forward_query,
-            filter_bots: own.unwrap_or(call.caller.filters_bots),
+            filter_bots: own.unwrap_or(context.caller.filters_bots),
             status: link.status.into(),
             expires_at: link.expires_at.map(Timestamp),
             created_at: Timestamp(times.created_at),
@@ -97,7 +97,7 @@ impl LinkObject {
     }
 
     /// Of a row with [`columns`].
-    pub fn read(call: Call<'_>, row: &Row) -> Result<Self, ApiError> {
+    pub fn read(context: RequestContext<'_>, row: &Row) -> Result<Self, ApiError> {
         let link = records::link(row)?;
         let offer = link.offer_id.map(|_| OfferFacts::read(row));
         let metadata: Option<Json<Value>> = row.get("metadata");
@@ -106,7 +106,7 @@ impl LinkObject {
             updated_at: row.get("updated_at"),
         };
         let metadata = metadata.map(|Json(metadata)| metadata);
-        Ok(Self::new(call, &link, offer.as_ref(), metadata, times))
+        Ok(Self::new(context, &link, offer.as_ref(), metadata, times))
     }
 
     pub fn example() -> Value {

@@ -9,9 +9,9 @@ use super::{
     object::short_url,
 };
 use crate::{
-    api::{Answer, Call, Operation, Parameter},
     auth::Scope,
     error::ApiError,
+    http::{Operation, Parameter, RequestContext, Response},
     records,
 };
 
@@ -35,24 +35,23 @@ pub fn operations() -> [Operation; 2] {
         get_png,
     );
     [
-        documented(svg.takes(domain_parameter()), "image/svg+xml"),
-        documented(png.takes(domain_parameter()), "image/png"),
+        documented(svg.parameter(domain_parameter()), "image/svg+xml"),
+        documented(png.parameter(domain_parameter()), "image/png"),
     ]
     .map(|operation| {
         operation
-            .needs(Scope::LinksRead, "links")
-            .fails([ApiError::NotFound("link"), ApiError::AmbiguousLinkId])
+            .scope(Scope::LinksRead)
+            .tag("links")
+            .errors([ApiError::NotFound("link"), ApiError::AmbiguousLinkId])
     })
 }
 
 /// What the operations of both surfaces have in common.
 pub fn documented(operation: Operation, content_type: &'static str) -> Operation {
     operation
-        .says(
-            "Get a link's QR code",
-            "Black on white, with the quiet zone that scanners need.",
-        )
-        .takes(Parameter::of(
+        .summary("Get a link's QR code")
+        .description("Black on white, with the quiet zone that scanners need.")
+        .parameter(Parameter::with_schema(
             "size",
             "Pixels of a side; modules are whole pixels, so it can be a little less.",
             serde_json::json!({
@@ -60,43 +59,43 @@ pub fn documented(operation: Operation, content_type: &'static str) -> Operation
                 "default": DEFAULT_SIZE,
             }),
         ))
-        .takes(Parameter::choice(
+        .parameter(Parameter::choice(
             "level",
             "Error correction, M by default.",
             &LEVELS,
         ))
-        .answers_with(200, "The image.", crate::api::Content::Bytes(content_type))
+        .response_with_content(200, "The image.", crate::http::Content::Bytes(content_type))
 }
 
-async fn get_svg(call: Call<'_>) -> Result<Answer, ApiError> {
-    answer_svg(call, &records::link(&link_find(call).await?)?)
+async fn get_svg(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    answer_svg(context, &records::link(&link_find(context).await?)?)
 }
 
-async fn get_png(call: Call<'_>) -> Result<Answer, ApiError> {
-    answer_png(call, &records::link(&link_find(call).await?)?)
+async fn get_png(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    answer_png(context, &records::link(&link_find(context).await?)?)
 }
 
-pub fn answer_svg(call: Call<'_>, link: &LinkRecord) -> Result<Answer, ApiError> {
-    let (code, size) = code(call, link)?;
+pub fn answer_svg(context: RequestContext<'_>, link: &LinkRecord) -> Result<Response, ApiError> {
+    let (code, size) = code(context, link)?;
     let image = code
         .render::<svg::Color<'_>>()
         .quiet_zone(true)
         .min_dimensions(size, size)
         .build();
-    Ok(Answer::bytes("image/svg+xml", image.into_bytes()))
+    Ok(Response::bytes("image/svg+xml", image.into_bytes()))
 }
 
-pub fn answer_png(call: Call<'_>, link: &LinkRecord) -> Result<Answer, ApiError> {
-    let (code, size) = code(call, link)?;
-    Ok(Answer::bytes("image/png", png(&code, size)?))
+pub fn answer_png(context: RequestContext<'_>, link: &LinkRecord) -> Result<Response, ApiError> {
+    let (code, size) = code(context, link)?;
+    Ok(Response::bytes("image/png", png(&code, size)?))
 }
 
-fn code(call: Call<'_>, link: &LinkRecord) -> Result<(QrCode, u32), ApiError> {
-    let size = call.integer("size", SIZES)?;
+fn code(context: RequestContext<'_>, link: &LinkRecord) -> Result<(QrCode, u32), ApiError> {
+    let size = context.integer("size", SIZES)?;
     let size = size
         .and_then(|size| size.try_into().ok())
         .unwrap_or(DEFAULT_SIZE);
-    let level = match call.choice("level", &LEVELS)? {
+    let level = match context.choice("level", &LEVELS)? {
         Some("L") => EcLevel::L,
         Some("Q") => EcLevel::Q,
         Some("H") => EcLevel::H,

@@ -13,10 +13,10 @@ use serde::Deserialize;
 
 use super::mint::{Extras, NewLink};
 use crate::{
-    api::{Call, Timestamp},
     auth::Product,
     body::{Object, Text, change, given},
     error::ApiError,
+    http::{RequestContext, Timestamp},
     lists::sending::{SendingList, WantedList, list_find_active},
     phone::PhoneNumber,
     records,
@@ -207,15 +207,15 @@ impl Lookup {
     /// The link that is wanted, and its offer.
     pub async fn resolve(
         &mut self,
-        call: Call<'_>,
+        context: RequestContext<'_>,
         wanted: Wanted,
         kind: Kind,
     ) -> Result<(NewLink, Option<Offer>), ApiError> {
-        require_product(call, &wanted.target, kind)?;
+        require_product(context, &wanted.target, kind)?;
         // Both at once: the two answers come in one round trip.
         let (offer, list) = tokio::join!(
-            find_offer(&mut self.offers, call, &wanted.target, kind),
-            find_list(&mut self.lists, call, &wanted.list),
+            find_offer(&mut self.offers, context, &wanted.target, kind),
+            find_list(&mut self.lists, context, &wanted.list),
         );
         let (offer, list) = (offer?, list?);
         let list = list.as_ref().ok_or(ApiError::ListNotFound)?;
@@ -223,7 +223,7 @@ impl Lookup {
         let is_partnership = offer.as_ref().is_some_and(|offer| offer.is_partnership);
         let tracker_host = is_partnership.then(|| {
             let own = list.click_host.as_ref();
-            own.unwrap_or(&call.state.platform_click_host).clone()
+            own.unwrap_or(&context.state.platform_click_host).clone()
         });
         let link = NewLink {
             domain,
@@ -246,19 +246,23 @@ impl Lookup {
 
 /// The account must have the product that the target belongs to, as far as
 /// that can be told before the offer is known.
-fn require_product(call: Call<'_>, target: &Target, kind: Kind) -> Result<(), ApiError> {
+fn require_product(
+    context: RequestContext<'_>,
+    target: &Target,
+    kind: Kind,
+) -> Result<(), ApiError> {
     match (target, kind) {
         (_, Kind::Partnership) | (Target::Offer(WantedOffer::External(_)), _) => {
-            call.caller.require_product(Product::OfferManagement)
+            context.caller.require_product(Product::OfferManagement)
         }
-        (_, Kind::Short) | (Target::Url(_), _) => call.caller.require_product(Product::Sms),
+        (_, Kind::Short) | (Target::Url(_), _) => context.caller.require_product(Product::Sms),
         (Target::Offer(WantedOffer::Internal(_)), Kind::Any) => Ok(()),
     }
 }
 
 async fn find_offer(
     known: &mut HashMap<WantedOffer, Option<Offer>>,
-    call: Call<'_>,
+    context: RequestContext<'_>,
     target: &Target,
     kind: Kind,
 ) -> Result<Option<Offer>, ApiError> {
@@ -266,7 +270,7 @@ async fn find_offer(
         return Ok(None);
     };
     if !known.contains_key(wanted) {
-        let found = offer_find_active(call, wanted, kind).await?;
+        let found = offer_find_active(context, wanted, kind).await?;
         known.insert(wanted.clone(), found);
     }
     let offer = known[wanted].clone();
@@ -275,7 +279,7 @@ async fn find_offer(
         Kind::Short | Kind::Any => "offer",
     }))?;
     if kind == Kind::Any {
-        call.caller.require_product(if offer.is_partnership {
+        context.caller.require_product(if offer.is_partnership {
             Product::OfferManagement
         } else {
             Product::Sms
@@ -286,11 +290,11 @@ async fn find_offer(
 
 async fn find_list<'k>(
     known: &'k mut HashMap<WantedList, Option<SendingList>>,
-    call: Call<'_>,
+    context: RequestContext<'_>,
     wanted: &WantedList,
 ) -> Result<&'k Option<SendingList>, ApiError> {
     if !known.contains_key(wanted) {
-        let found = list_find_active(call, wanted).await?;
+        let found = list_find_active(context, wanted).await?;
         known.insert(wanted.clone(), found);
     }
     Ok(&known[wanted])
@@ -298,13 +302,13 @@ async fn find_list<'k>(
 
 /// An external id that several offers have means the newest of them.
 async fn offer_find_active(
-    call: Call<'_>,
+    context: RequestContext<'_>,
     wanted: &WantedOffer,
     kind: Kind,
 ) -> Result<Option<Offer>, ApiError> {
     let columns = "id, kind AS offer_kind, url_template, external_platform, external_id,
                    affiliate_id, filter_bots";
-    let account_id = call.caller.account_id.0;
+    let account_id = context.caller.account_id.0;
     let row = match wanted {
         WantedOffer::Internal(id) => {
             let Ok(id) = OfferId::parse(id) else {
@@ -320,8 +324,9 @@ async fn offer_find_active(
                  FROM offers
                  WHERE id = $2 AND account_id = $1 AND kind = ANY($3) AND status = 'active'"
             );
-            let statement = call.db.prepare_cached(&sql).await?;
-            call.db
+            let statement = context.db.prepare_cached(&sql).await?;
+            context
+                .db
                 .query_opt(&statement, &[&account_id, &id.to_string(), &kinds])
                 .await?
         }
@@ -336,8 +341,8 @@ async fn offer_find_active(
                  ORDER BY created_at DESC, id DESC
                  LIMIT 1"
             );
-            let statement = call.db.prepare_cached(&sql).await?;
-            call.db.query_opt(&statement, &[&account_id, id]).await?
+            let statement = context.db.prepare_cached(&sql).await?;
+            context.db.query_opt(&statement, &[&account_id, id]).await?
         }
     };
     row.map(|row| {

@@ -10,21 +10,22 @@ use super::{
     request::{Kind, LinkRequest, Lookup, Wanted},
 };
 use crate::{
-    api::{Answer, Call, Operation},
     auth::{Product, Scope},
     error::ApiError,
+    http::{Operation, RequestContext, Response},
 };
 
 pub fn operation() -> Operation {
     Operation::platform(Method::POST, "/links/shorten", "shorten_link", shorten_link)
-        .needs(Scope::LinksWrite, "links")
-        .says(
-            "Shorten a URL or an SMS offer",
+        .scope(Scope::LinksWrite)
+        .tag("links")
+        .summary("Shorten a URL or an SMS offer")
+        .description(
             "With `url` the link points directly at it. With `offerId` it goes to the offer's \
              tracking URL, with the TUNE or Everflow parameters by which the platform's postback \
              returns the link id. The offer's `filter_bots` is inherited. Needs the SMS product.",
         )
-        .reads::<LinkRequest>([
+        .request_body::<LinkRequest>([
             json!({
                 "url": "https://example.com/page",
                 "listId": 42,
@@ -33,8 +34,8 @@ pub fn operation() -> Operation {
             }),
             json!({ "offerId": "6789abcd1234ef5678901234", "phoneNumber": "+18005551234" }),
         ])
-        .answers::<LinkObject>(201, LinkObject::example())
-        .fails([
+        .response::<LinkObject>(201, LinkObject::example())
+        .errors([
             ApiError::MissingUrlOrOffer,
             ApiError::MissingListIdentifier,
             ApiError::InvalidUrl(domain::macros::InvalidTemplate::NotHttp),
@@ -49,18 +50,18 @@ pub fn operation() -> Operation {
         ])
 }
 
-async fn shorten_link(call: Call<'_>) -> Result<Answer, ApiError> {
-    let wanted = Wanted::check(call.json::<LinkRequest>()?, Kind::Short)?;
+async fn shorten_link(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let wanted = Wanted::check(context.json::<LinkRequest>()?, Kind::Short)?;
     let mut lookup = Lookup::default();
-    let (link, offer) = lookup.resolve(call, wanted, Kind::Short).await?;
+    let (link, offer) = lookup.resolve(context, wanted, Kind::Short).await?;
     let metadata = link.extras.metadata.clone();
-    let minted = mint_one(call, link).await?;
+    let minted = mint_one(context, link).await?;
     let times = Times {
         created_at: minted.created_at,
         updated_at: minted.created_at,
     };
     let metadata = metadata.map(|metadata| Value::Object(metadata.0));
     let facts = offer.as_ref().map(|offer| &offer.facts);
-    let answer = LinkObject::new(call, &minted.record, facts, metadata, times);
-    Ok(Answer::created(&answer)?.minting(vec![minted.record]))
+    let answer = LinkObject::new(context, &minted.record, facts, metadata, times);
+    Ok(Response::created(&answer)?.with_new_links(vec![minted.record]))
 }

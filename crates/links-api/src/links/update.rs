@@ -13,10 +13,10 @@ use super::{
     object::LinkObject,
 };
 use crate::{
-    api::{Answer, Call, Operation, Timestamp},
     auth::Scope,
     body::{Object, Text, given},
     error::ApiError,
+    http::{Operation, RequestContext, Response, Timestamp},
     records,
 };
 
@@ -27,19 +27,20 @@ pub fn operations() -> [Operation; 2] {
         "update_link",
         update_link,
     )
-    .needs(Scope::LinksWrite, "links")
-    .says(
-        "Change a link",
+    .scope(Scope::LinksWrite)
+    .tag("links")
+    .summary("Change a link")
+    .description(
         "Changes what is sent; redirectors have it within a second. `url` is for links \
              without an offer. An empty `expiresAt` takes the end away.",
     )
-    .takes(domain_parameter())
-    .reads::<LinkChange>([
+    .parameter(domain_parameter())
+    .request_body::<LinkChange>([
         json!({ "status": "deactivated" }),
         json!({ "url": "https://example.com/other", "expiresAt": "2030-01-31T00:00:00Z" }),
     ])
-    .answers::<LinkObject>(200, LinkObject::example())
-    .fails([
+    .response::<LinkObject>(200, LinkObject::example())
+    .errors([
         ApiError::InvalidStatus("active, deactivated"),
         ApiError::InvalidUrl(domain::macros::InvalidTemplate::NotHttp),
         ApiError::NotFound("link"),
@@ -51,15 +52,16 @@ pub fn operations() -> [Operation; 2] {
         "deactivate_link",
         deactivate_link,
     )
-    .needs(Scope::LinksWrite, "links")
-    .says(
-        "Deactivate a link",
+    .scope(Scope::LinksWrite)
+    .tag("links")
+    .summary("Deactivate a link")
+    .description(
         "It answers the 404 page, or the list's fallback, within a second. PATCH can \
                  revive it.",
     )
-    .takes(domain_parameter())
-    .answers::<Deactivated>(200, json!({ "success": true, "deactivated": true }))
-    .fails([ApiError::NotFound("link"), ApiError::AmbiguousLinkId]);
+    .parameter(domain_parameter())
+    .response::<Deactivated>(200, json!({ "success": true, "deactivated": true }))
+    .errors([ApiError::NotFound("link"), ApiError::AmbiguousLinkId]);
     [update, deactivate]
 }
 
@@ -84,8 +86,8 @@ struct Deactivated {
     deactivated: bool,
 }
 
-async fn update_link(call: Call<'_>) -> Result<Answer, ApiError> {
-    let body: LinkChange = call.json()?;
+async fn update_link(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let body: LinkChange = context.json()?;
     let status = given(&body.status);
     if status.is_some_and(|status| !STATUS.contains(&status)) {
         return Err(ApiError::InvalidStatus("active, deactivated"));
@@ -99,14 +101,14 @@ async fn update_link(call: Call<'_>) -> Result<Answer, ApiError> {
     let expires_at = expires_at.map(|text| Timestamp::ahead("expiresAt", text, now));
     let expires_at = expires_at.transpose()?;
 
-    let row = link_find(call).await?;
+    let row = link_find(context).await?;
     if url.is_some() && row.get::<_, Option<&str>>("offer_id").is_some() {
         return Err(ApiError::field(
             "url",
             "the link goes to its offer's destination",
         ));
     }
-    let statement = call
+    let statement = context
         .db
         .prepare_cached(
             "UPDATE links
@@ -122,7 +124,8 @@ async fn update_link(call: Call<'_>) -> Result<Answer, ApiError> {
         .await?;
     let key: i64 = row.get("id");
     let metadata = body.metadata.map(|Object(map)| Json(Value::Object(map)));
-    call.db
+    context
+        .db
         .execute(
             &statement,
             &[
@@ -136,13 +139,13 @@ async fn update_link(call: Call<'_>) -> Result<Answer, ApiError> {
             ],
         )
         .await?;
-    link_changed(call, &[key]).await?;
-    Answer::ok(&LinkObject::read(call, &link_find(call).await?)?)
+    link_changed(context, &[key]).await?;
+    Response::ok(&LinkObject::read(context, &link_find(context).await?)?)
 }
 
-async fn deactivate_link(call: Call<'_>) -> Result<Answer, ApiError> {
-    let key: i64 = link_find(call).await?.get("id");
-    let statement = call
+async fn deactivate_link(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let key: i64 = link_find(context).await?.get("id");
+    let statement = context
         .db
         .prepare_cached(
             "UPDATE links
@@ -150,17 +153,19 @@ async fn deactivate_link(call: Call<'_>) -> Result<Answer, ApiError> {
              WHERE id = $1",
         )
         .await?;
-    call.db.execute(&statement, &[&key]).await?;
-    link_changed(call, &[key]).await?;
-    Answer::ok(&Deactivated {
+    context.db.execute(&statement, &[&key]).await?;
+    link_changed(context, &[key]).await?;
+    Response::ok(&Deactivated {
         success: true,
         deactivated: true,
     })
 }
 
 /// Puts links into the outbox, under all of their names.
-pub async fn link_changed(call: Call<'_>, keys: &[i64]) -> Result<(), ApiError> {
-    let links = records::link_find_all(call.db, keys).await?;
-    call.changed(links.iter().flat_map(|link| link.record_keys()))
+pub async fn link_changed(context: RequestContext<'_>, keys: &[i64]) -> Result<(), ApiError> {
+    let links = records::link_find_all(context.db, keys).await?;
+    context
+        .outbox
+        .record_changed(links.iter().flat_map(|link| link.record_keys()))
         .await
 }

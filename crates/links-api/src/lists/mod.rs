@@ -16,9 +16,12 @@ use tokio_postgres::{
 };
 
 use crate::{
-    api::{Answer, Call, Listing, Operation, Page, Pagination, Parameter, Timestamp},
     auth::Scope,
     error::{ApiError, Field},
+    http::{
+        ListQuery, Operation, PageRequest, Pagination, Parameter, RequestContext, Response,
+        Timestamp,
+    },
 };
 use fields::{ListFields, ListRequest};
 
@@ -31,13 +34,11 @@ pub fn operations() -> Vec<Operation> {
     let one = "/lists/{list_id}";
     vec![
         Operation::platform(Method::GET, "/lists", "list_lists", list_lists)
-            .says(
-                "List sending lists",
-                "The newest first; without `status`, all but deleted ones.",
-            )
-            .paged(PER_PAGE)
-            .takes(Parameter::choice("status", "Only these.", &STATUS))
-            .answers::<Lists>(
+            .summary("List sending lists")
+            .description("The newest first; without `status`, all but deleted ones.")
+            .with_paging(PER_PAGE)
+            .parameter(Parameter::choice("status", "Only these.", &STATUS))
+            .response::<Lists>(
                 200,
                 json!({
                     "lists": [example()],
@@ -45,46 +46,44 @@ pub fn operations() -> Vec<Operation> {
                 }),
             ),
         Operation::platform(Method::POST, "/lists", "create_list", create_list)
-            .says(
-                "Create a sending list",
+            .summary("Create a sending list")
+            .description(
                 "Its links are on `short_domain`, its click tracker on `click_domain` or else on \
                  the platform's host.",
             )
-            .reads::<ListRequest>([json!({
+            .request_body::<ListRequest>([json!({
                 "phone_number": "+18005551234",
                 "list_name": "Spring",
                 "short_domain": "yourdomain.com",
                 "click_domain": "ct.yourdomain.click",
             })])
-            .requires(["phone_number", "list_name"])
-            .answers::<ListObject>(201, example())
-            .fails(invalid_fields()),
+            .required_fields(["phone_number", "list_name"])
+            .response::<ListObject>(201, example())
+            .errors(invalid_fields()),
         Operation::platform(Method::GET, one, "get_list", get_list)
-            .says("Get a sending list", "")
-            .answers::<ListObject>(200, example())
-            .fails([not_found()]),
+            .summary("Get a sending list")
+            .response::<ListObject>(200, example())
+            .errors([not_found()]),
         Operation::platform(Method::PUT, one, "update_list", update_list)
-            .says(
-                "Change a sending list",
+            .summary("Change a sending list")
+            .description(
                 "Changes what is sent; an empty text takes a value away. Only an active list \
                  makes links.",
             )
-            .reads::<ListRequest>([
+            .request_body::<ListRequest>([
                 json!({ "collapse_hops": true, "append_text": "Reply STOP to opt out." }),
             ])
-            .answers::<ListObject>(200, example())
-            .fails(invalid_fields())
-            .fails([not_found()]),
+            .response::<ListObject>(200, example())
+            .errors(invalid_fields())
+            .errors([not_found()]),
         Operation::platform(Method::DELETE, one, "delete_list", delete_list)
-            .says(
-                "Delete a sending list",
-                "Its links go on working; its number is free again.",
-            )
-            .answers::<Deleted>(200, json!({ "success": true, "deleted": true }))
-            .fails([not_found()]),
+            .summary("Delete a sending list")
+            .description("Its links go on working; its number is free again.")
+            .response::<Deleted>(200, json!({ "success": true, "deleted": true }))
+            .errors([not_found()]),
     ]
     .into_iter()
-    .map(|operation| operation.needs(Scope::Lists, "lists"))
+    .map(|operation| operation.scope(Scope::Lists).tag("lists"))
     .collect()
 }
 
@@ -172,32 +171,32 @@ fn example() -> Value {
     })
 }
 
-async fn list_lists(call: Call<'_>) -> Result<Answer, ApiError> {
-    let page = Page::read(&call, PER_PAGE)?;
-    let status = call.choice("status", &STATUS)?;
+async fn list_lists(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let page = PageRequest::from_request(&context, PER_PAGE)?;
+    let status = context.choice("status", &STATUS)?;
     let from = format!(
         "{LIST_FROM}
          WHERE l.account_id = $1
            AND CASE WHEN $2::text IS NULL THEN l.status <> 'deleted' ELSE l.status = $2 END"
     );
-    let listing = Listing {
+    let listing = ListQuery {
         columns: LIST_COLUMNS,
         from: &from,
         order_by: "l.id DESC",
     };
-    let parameters: [&(dyn ToSql + Sync); 2] = [&call.caller.account_id.0, &status];
-    let (rows, total) = page.fetch(call, listing, &parameters).await?;
-    Answer::ok(&Lists {
+    let parameters: [&(dyn ToSql + Sync); 2] = [&context.caller.account_id.0, &status];
+    let (rows, total) = page.fetch(context, listing, &parameters).await?;
+    Response::ok(&Lists {
         lists: rows.iter().map(ListObject::read).collect(),
         pagination: page.pagination(total),
     })
 }
 
-async fn create_list(call: Call<'_>) -> Result<Answer, ApiError> {
+async fn create_list(context: RequestContext<'_>) -> Result<Response, ApiError> {
     let mut fields = ListFields::new();
-    fields.apply(call.json::<ListRequest>()?)?;
-    let (short, click) = domain_ids(call, &fields).await?;
-    let statement = call
+    fields.apply(context.json::<ListRequest>()?)?;
+    let (short, click) = domain_ids(context, &fields).await?;
+    let statement = context
         .db
         .prepare_cached(
             "INSERT INTO lists
@@ -208,12 +207,12 @@ async fn create_list(call: Call<'_>) -> Result<Answer, ApiError> {
              RETURNING id",
         )
         .await?;
-    let row = call
+    let row = context
         .db
         .query_one(
             &statement,
             &[
-                &call.caller.account_id.0,
+                &context.caller.account_id.0,
                 &fields.phone_number,
                 &fields.list_name,
                 &fields.brand_name,
@@ -228,23 +227,23 @@ async fn create_list(call: Call<'_>) -> Result<Answer, ApiError> {
             ],
         )
         .await?;
-    let row = list_find(call, ListId(row.get("id")), "").await?;
-    Answer::created(&ListObject::read(&row))
+    let row = list_find(context, ListId(row.get("id")), "").await?;
+    Response::created(&ListObject::read(&row))
 }
 
-async fn get_list(call: Call<'_>) -> Result<Answer, ApiError> {
-    let row = list_find(call, call.path("list_id", "list")?, "").await?;
-    Answer::ok(&ListObject::read(&row))
+async fn get_list(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let row = list_find(context, context.path("list_id", "list")?, "").await?;
+    Response::ok(&ListObject::read(&row))
 }
 
-async fn update_list(call: Call<'_>) -> Result<Answer, ApiError> {
-    let body: ListRequest = call.json()?;
-    let id: ListId = call.path("list_id", "list")?;
-    let row = list_find(call, id, "FOR UPDATE OF l").await?;
+async fn update_list(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let body: ListRequest = context.json()?;
+    let id: ListId = context.path("list_id", "list")?;
+    let row = list_find(context, id, "FOR UPDATE OF l").await?;
     let mut fields = ListFields::read(&row);
     fields.apply(body)?;
-    let (short, click) = domain_ids(call, &fields).await?;
-    let statement = call
+    let (short, click) = domain_ids(context, &fields).await?;
+    let statement = context
         .db
         .prepare_cached(
             "UPDATE lists
@@ -264,7 +263,8 @@ async fn update_list(call: Call<'_>) -> Result<Answer, ApiError> {
              WHERE id = $1",
         )
         .await?;
-    call.db
+    context
+        .db
         .execute(
             &statement,
             &[
@@ -283,13 +283,13 @@ async fn update_list(call: Call<'_>) -> Result<Answer, ApiError> {
             ],
         )
         .await?;
-    call.changed([RecordKey::List(id)]).await?;
-    Answer::ok(&ListObject::read(&list_find(call, id, "").await?))
+    context.outbox.record_changed([RecordKey::List(id)]).await?;
+    Response::ok(&ListObject::read(&list_find(context, id, "").await?))
 }
 
-async fn delete_list(call: Call<'_>) -> Result<Answer, ApiError> {
-    let id: ListId = call.path("list_id", "list")?;
-    let statement = call
+async fn delete_list(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let id: ListId = context.path("list_id", "list")?;
+    let statement = context
         .db
         .prepare_cached(
             "UPDATE lists
@@ -297,12 +297,17 @@ async fn delete_list(call: Call<'_>) -> Result<Answer, ApiError> {
              WHERE account_id = $1 AND id = $2",
         )
         .await?;
-    let account_id = call.caller.account_id.0;
-    if call.db.execute(&statement, &[&account_id, &id.0]).await? == 0 {
+    let account_id = context.caller.account_id.0;
+    if context
+        .db
+        .execute(&statement, &[&account_id, &id.0])
+        .await?
+        == 0
+    {
         return Err(ApiError::NotFound("list"));
     }
-    call.changed([RecordKey::List(id)]).await?;
-    Answer::ok(&Deleted {
+    context.outbox.record_changed([RecordKey::List(id)]).await?;
+    Response::ok(&Deleted {
         success: true,
         deleted: true,
     })
@@ -320,12 +325,13 @@ const LIST_FROM: &str = "
 ";
 
 /// `lock` is empty or a locking clause.
-async fn list_find(call: Call<'_>, id: ListId, lock: &str) -> Result<Row, ApiError> {
+async fn list_find(context: RequestContext<'_>, id: ListId, lock: &str) -> Result<Row, ApiError> {
     let sql =
         format!("SELECT {LIST_COLUMNS} {LIST_FROM} WHERE l.account_id = $1 AND l.id = $2 {lock}");
-    let statement = call.db.prepare_cached(&sql).await?;
-    let account_id = call.caller.account_id.0;
-    call.db
+    let statement = context.db.prepare_cached(&sql).await?;
+    let account_id = context.caller.account_id.0;
+    context
+        .db
         .query_opt(&statement, &[&account_id, &id.0])
         .await?
         .ok_or(ApiError::NotFound("list"))
@@ -333,28 +339,28 @@ async fn list_find(call: Call<'_>, id: ListId, lock: &str) -> Result<Row, ApiErr
 
 /// The account's domains that the list names.
 async fn domain_ids(
-    call: Call<'_>,
+    context: RequestContext<'_>,
     fields: &ListFields,
 ) -> Result<(Option<i64>, Option<i64>), ApiError> {
-    let short = domain_id(call, "short", &fields.short_domain).await?;
-    let click = domain_id(call, "click", &fields.click_domain).await?;
+    let short = domain_id(context, "short", &fields.short_domain).await?;
+    let click = domain_id(context, "click", &fields.click_domain).await?;
     Ok((short, click))
 }
 
 async fn domain_id(
-    call: Call<'_>,
+    context: RequestContext<'_>,
     kind: &'static str,
     host: &Option<String>,
 ) -> Result<Option<i64>, ApiError> {
     let Some(host) = host else {
         return Ok(None);
     };
-    let statement = call
+    let statement = context
         .db
         .prepare_cached("SELECT id FROM domains WHERE account_id = $1 AND kind = $2 AND host = $3")
         .await?;
-    let account_id = call.caller.account_id.0;
-    let row = call
+    let account_id = context.caller.account_id.0;
+    let row = context
         .db
         .query_opt(&statement, &[&account_id, &kind, host])
         .await?

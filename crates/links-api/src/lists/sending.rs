@@ -3,9 +3,9 @@
 use domain::{id::ListId, message::MessageFrame};
 
 use crate::{
-    api::Call,
     body::{Text, given},
     error::ApiError,
+    http::RequestContext,
     links::mint::ShortDomain,
     phone::PhoneNumber,
 };
@@ -66,14 +66,14 @@ impl SendingList {
 }
 
 pub async fn list_find_active(
-    call: Call<'_>,
+    context: RequestContext<'_>,
     wanted: &WantedList,
 ) -> Result<Option<SendingList>, ApiError> {
     let (by_id, by_phone) = match wanted {
         WantedList::Id(id) => (Some(id), None),
         WantedList::Phone(phone) => (None, Some(phone)),
     };
-    let statement = call
+    let statement = context
         .db
         .prepare_cached(
             "SELECT l.id, s.id AS short_domain_id, s.host AS short_host, c.host AS click_host,
@@ -89,8 +89,8 @@ pub async fn list_find_active(
                AND (l.id = $2 OR l.phone_number = $3)",
         )
         .await?;
-    let account_id = call.caller.account_id.0;
-    let row = call
+    let account_id = context.caller.account_id.0;
+    let row = context
         .db
         .query_opt(&statement, &[&account_id, &by_id, &by_phone])
         .await?;

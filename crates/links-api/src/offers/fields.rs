@@ -15,9 +15,9 @@ use tokio_postgres::{Row, types::Json};
 
 use super::{Kind, STATUS, STATUS_NAMES};
 use crate::{
-    api::DecimalText,
     body::{Choice, Text, change, change_url, given},
     error::{ApiError, Field},
+    http::DecimalText,
     interstitial,
     links::request::slug,
     postbacks,

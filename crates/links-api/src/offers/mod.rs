@@ -16,9 +16,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    api::{Answer, Call, Operation, Page, Pagination, Parameter},
     auth::Scope,
     error::{ApiError, Field},
+    http::{Operation, PageRequest, Pagination, Parameter, RequestContext, Response},
     macros_preview::FindingObject,
 };
 use fields::{OfferFields, OfferRequest};
@@ -95,65 +95,76 @@ fn operations_of(
     let mut saved = example.clone();
     saved["findings"] = json!([]);
     vec![
-        Operation::platform(Method::GET, all, list, async move |call: Call<'_>| {
-            list_offers(call, kind).await
-        })
-        .says(
-            "List offers",
-            "The newest first; without `status`, all but archived ones.",
+        Operation::platform(
+            Method::GET,
+            all,
+            list,
+            async move |context: RequestContext<'_>| list_offers(context, kind).await,
         )
-        .paged(PER_PAGE)
-        .takes(Parameter::choice("status", "Only these.", &STATUS))
-        .answers::<Offers>(
+        .summary("List offers")
+        .description("The newest first; without `status`, all but archived ones.")
+        .with_paging(PER_PAGE)
+        .parameter(Parameter::choice("status", "Only these.", &STATUS))
+        .response::<Offers>(
             200,
             json!({
                 "offers": [example],
                 "pagination": { "page": 1, "per_page": 50, "total": 1, "total_pages": 1 },
             }),
         ),
-        Operation::platform(Method::POST, all, create, async move |call: Call<'_>| {
-            create_offer(call, kind).await
-        })
-        .says(
-            "Create an offer",
+        Operation::platform(
+            Method::POST,
+            all,
+            create,
+            async move |context: RequestContext<'_>| create_offer(context, kind).await,
+        )
+        .summary("Create an offer")
+        .description(
             "The template is checked as by `/macros/preview`: an error refuses it, and what else \
              was found is told in `findings`. Without a `postback_secret` one is made.",
         )
-        .reads::<OfferRequest>([object::request_example(kind)])
-        .requires(["name", kind.template_field().name()])
-        .answers::<SavedOffer>(201, saved.clone())
-        .fails(invalid_fields(kind)),
-        Operation::platform(Method::GET, one, get, async move |call: Call<'_>| {
-            get_offer(call, kind).await
-        })
-        .says("Get an offer", "")
-        .answers::<OfferObject>(200, object::example(kind))
-        .fails([ApiError::NotFound(kind.resource())]),
-        Operation::platform(Method::PUT, one, update, async move |call: Call<'_>| {
-            update_offer(call, kind).await
-        })
-        .says(
-            "Change an offer",
+        .request_body::<OfferRequest>([object::request_example(kind)])
+        .required_fields(["name", kind.template_field().name()])
+        .response::<SavedOffer>(201, saved.clone())
+        .errors(invalid_fields(kind)),
+        Operation::platform(
+            Method::GET,
+            one,
+            get,
+            async move |context: RequestContext<'_>| get_offer(context, kind).await,
+        )
+        .summary("Get an offer")
+        .response::<OfferObject>(200, object::example(kind))
+        .errors([ApiError::NotFound(kind.resource())]),
+        Operation::platform(
+            Method::PUT,
+            one,
+            update,
+            async move |context: RequestContext<'_>| update_offer(context, kind).await,
+        )
+        .summary("Change an offer")
+        .description(
             "Changes what is sent and merges `metadata`, where an empty text removes an entry. \
              An archived offer comes back by its `status`. Redirectors have the change within a \
              second.",
         )
-        .reads::<OfferRequest>([json!({ "status": "paused", "metadata": { "team": "b" } })])
-        .answers::<SavedOffer>(200, saved)
-        .fails(invalid_fields(kind))
-        .fails([ApiError::NotFound(kind.resource())]),
-        Operation::platform(Method::DELETE, one, archive, async move |call: Call<'_>| {
-            archive_offer(call, kind).await
-        })
-        .says(
-            "Archive an offer",
-            "Its links lead to its fallback, the list's, or the 404 page.",
+        .request_body::<OfferRequest>([json!({ "status": "paused", "metadata": { "team": "b" } })])
+        .response::<SavedOffer>(200, saved)
+        .errors(invalid_fields(kind))
+        .errors([ApiError::NotFound(kind.resource())]),
+        Operation::platform(
+            Method::DELETE,
+            one,
+            archive,
+            async move |context: RequestContext<'_>| archive_offer(context, kind).await,
         )
-        .answers::<Archived>(200, json!({ "success": true, "archived": true }))
-        .fails([ApiError::NotFound(kind.resource())]),
+        .summary("Archive an offer")
+        .description("Its links lead to its fallback, the list's, or the 404 page.")
+        .response::<Archived>(200, json!({ "success": true, "archived": true }))
+        .errors([ApiError::NotFound(kind.resource())]),
     ]
     .into_iter()
-    .map(|operation| operation.needs(Scope::Offers, "offers"))
+    .map(|operation| operation.scope(Scope::Offers).tag("offers"))
     .collect()
 }
 
@@ -195,11 +206,11 @@ struct Archived {
     archived: bool,
 }
 
-async fn list_offers(call: Call<'_>, kind: Kind) -> Result<Answer, ApiError> {
-    let page = Page::read(&call, PER_PAGE)?;
-    let status = call.choice("status", &STATUS)?;
-    let (rows, total) = query::offer_list(call, kind, status, page).await?;
-    Answer::ok(&Offers {
+async fn list_offers(context: RequestContext<'_>, kind: Kind) -> Result<Response, ApiError> {
+    let page = PageRequest::from_request(&context, PER_PAGE)?;
+    let status = context.choice("status", &STATUS)?;
+    let (rows, total) = query::offer_list(context, kind, status, page).await?;
+    Response::ok(&Offers {
         offers: rows
             .iter()
             .map(|row| OfferObject::read(kind, row))
@@ -208,39 +219,45 @@ async fn list_offers(call: Call<'_>, kind: Kind) -> Result<Answer, ApiError> {
     })
 }
 
-async fn create_offer(call: Call<'_>, kind: Kind) -> Result<Answer, ApiError> {
+async fn create_offer(context: RequestContext<'_>, kind: Kind) -> Result<Response, ApiError> {
     let mut fields = OfferFields::new();
-    fields.apply(call.json()?, kind)?;
+    fields.apply(context.json()?, kind)?;
     let id = OfferId::generate(&mut rand::rng());
-    query::offer_insert(call, kind, id, &mut fields).await?;
+    query::offer_insert(context, kind, id, &mut fields).await?;
     // A link to it cannot have been asked for, but the answer shows the row.
-    let row = query::offer_find(call, kind, id, query::Lock::None).await?;
-    Answer::created(&saved(kind, &row, &fields.template))
+    let row = query::offer_find(context, kind, id, query::Lock::None).await?;
+    Response::created(&saved(kind, &row, &fields.template))
 }
 
-async fn get_offer(call: Call<'_>, kind: Kind) -> Result<Answer, ApiError> {
-    let id = call.path("offer_id", kind.resource())?;
-    let row = query::offer_find(call, kind, id, query::Lock::None).await?;
-    Answer::ok(&OfferObject::read(kind, &row))
+async fn get_offer(context: RequestContext<'_>, kind: Kind) -> Result<Response, ApiError> {
+    let id = context.path("offer_id", kind.resource())?;
+    let row = query::offer_find(context, kind, id, query::Lock::None).await?;
+    Response::ok(&OfferObject::read(kind, &row))
 }
 
-async fn update_offer(call: Call<'_>, kind: Kind) -> Result<Answer, ApiError> {
-    let body: OfferRequest = call.json()?;
-    let id = call.path("offer_id", kind.resource())?;
-    let row = query::offer_find(call, kind, id, query::Lock::ForUpdate).await?;
+async fn update_offer(context: RequestContext<'_>, kind: Kind) -> Result<Response, ApiError> {
+    let body: OfferRequest = context.json()?;
+    let id = context.path("offer_id", kind.resource())?;
+    let row = query::offer_find(context, kind, id, query::Lock::ForUpdate).await?;
     let mut fields = OfferFields::read(&row);
     fields.apply(body, kind)?;
-    query::offer_update(call, id, &fields).await?;
-    call.changed([RecordKey::Offer(id)]).await?;
-    let row = query::offer_find(call, kind, id, query::Lock::None).await?;
-    Answer::ok(&saved(kind, &row, &fields.template))
+    query::offer_update(context, id, &fields).await?;
+    context
+        .outbox
+        .record_changed([RecordKey::Offer(id)])
+        .await?;
+    let row = query::offer_find(context, kind, id, query::Lock::None).await?;
+    Response::ok(&saved(kind, &row, &fields.template))
 }
 
-async fn archive_offer(call: Call<'_>, kind: Kind) -> Result<Answer, ApiError> {
-    let id = call.path("offer_id", kind.resource())?;
-    query::offer_archive(call, kind, id).await?;
-    call.changed([RecordKey::Offer(id)]).await?;
-    Answer::ok(&Archived {
+async fn archive_offer(context: RequestContext<'_>, kind: Kind) -> Result<Response, ApiError> {
+    let id = context.path("offer_id", kind.resource())?;
+    query::offer_archive(context, kind, id).await?;
+    context
+        .outbox
+        .record_changed([RecordKey::Offer(id)])
+        .await?;
+    Response::ok(&Archived {
         success: true,
         archived: true,
     })

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio_postgres::Row;
 
 use super::{Kind, fields::OfferFields, with_names};
-use crate::api::Timestamp;
+use crate::http::Timestamp;
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct OfferObject {

@@ -11,8 +11,8 @@ use super::{
     fields::{OfferFields, slug_of},
 };
 use crate::{
-    api::{Call, Listing, Page},
     error::ApiError,
+    http::{ListQuery, PageRequest, RequestContext},
 };
 
 const COLUMNS: &str = "
@@ -22,12 +22,12 @@ const COLUMNS: &str = "
 ";
 
 pub async fn offer_list(
-    call: Call<'_>,
+    context: RequestContext<'_>,
     kind: Kind,
     status: Option<&str>,
-    page: Page,
+    page: PageRequest,
 ) -> Result<(Vec<Row>, i64), ApiError> {
-    let listing = Listing {
+    let listing = ListQuery {
         columns: COLUMNS,
         from: "
             FROM offers
@@ -37,9 +37,9 @@ pub async fn offer_list(
         ",
         order_by: "created_at DESC, id DESC",
     };
-    let account_id = call.caller.account_id.0;
+    let account_id = context.caller.account_id.0;
     let parameters: [&(dyn ToSql + Sync); 3] = [&account_id, &kind.name(), &status];
-    page.fetch(call, listing, &parameters).await
+    page.fetch(context, listing, &parameters).await
 }
 
 /// Whether others wait with changing the row.
@@ -50,7 +50,7 @@ pub enum Lock {
 }
 
 pub async fn offer_find(
-    call: Call<'_>,
+    context: RequestContext<'_>,
     kind: Kind,
     id: OfferId,
     lock: Lock,
@@ -62,9 +62,10 @@ pub async fn offer_find(
     let sql = format!(
         "SELECT {COLUMNS} FROM offers WHERE account_id = $1 AND kind = $2 AND id = $3 {lock}"
     );
-    let statement = call.db.prepare_cached(&sql).await?;
-    let account_id = call.caller.account_id.0;
-    call.db
+    let statement = context.db.prepare_cached(&sql).await?;
+    let account_id = context.caller.account_id.0;
+    context
+        .db
         .query_opt(&statement, &[&account_id, &kind.name(), &id.to_string()])
         .await?
         .ok_or(ApiError::NotFound(kind.resource()))
@@ -75,13 +76,13 @@ const SLUG_TRIES: usize = 5;
 
 /// Inserts the offer, with a slug made of its name if it has none.
 pub async fn offer_insert(
-    call: Call<'_>,
+    context: RequestContext<'_>,
     kind: Kind,
     id: OfferId,
     fields: &mut OfferFields,
 ) -> Result<(), ApiError> {
     if fields.slug.is_some() {
-        return match offer_try_insert(call, kind, id, fields).await? {
+        return match offer_try_insert(context, kind, id, fields).await? {
             true => Ok(()),
             false => Err(ApiError::SlugTaken),
         };
@@ -90,7 +91,7 @@ pub async fn offer_insert(
     let mut slug = base.clone();
     for _ in 0..SLUG_TRIES {
         fields.slug = Some(slug);
-        if offer_try_insert(call, kind, id, fields).await? {
+        if offer_try_insert(context, kind, id, fields).await? {
             return Ok(());
         }
         slug = format!("{base}-{}", random_base62(&mut rand::rng(), 4));
@@ -100,12 +101,12 @@ pub async fn offer_insert(
 
 /// False if the slug is taken.
 async fn offer_try_insert(
-    call: Call<'_>,
+    context: RequestContext<'_>,
     kind: Kind,
     id: OfferId,
     fields: &OfferFields,
 ) -> Result<bool, ApiError> {
-    let statement = call
+    let statement = context
         .db
         .prepare_cached(
             "INSERT INTO offers
@@ -118,13 +119,13 @@ async fn offer_try_insert(
              ON CONFLICT (account_id, kind, slug) DO NOTHING",
         )
         .await?;
-    let n_inserted = call
+    let n_inserted = context
         .db
         .execute(
             &statement,
             &[
                 &id.to_string(),
-                &call.caller.account_id.0,
+                &context.caller.account_id.0,
                 &kind.name(),
                 &fields.slug,
                 &fields.name,
@@ -151,11 +152,11 @@ async fn offer_try_insert(
 }
 
 pub async fn offer_update(
-    call: Call<'_>,
+    context: RequestContext<'_>,
     id: OfferId,
     fields: &OfferFields,
 ) -> Result<(), ApiError> {
-    let statement = call
+    let statement = context
         .db
         .prepare_cached(
             "UPDATE offers
@@ -182,7 +183,8 @@ pub async fn offer_update(
              WHERE id = $1",
         )
         .await?;
-    call.db
+    context
+        .db
         .execute(
             &statement,
             &[
@@ -211,8 +213,12 @@ pub async fn offer_update(
     Ok(())
 }
 
-pub async fn offer_archive(call: Call<'_>, kind: Kind, id: OfferId) -> Result<(), ApiError> {
-    let statement = call
+pub async fn offer_archive(
+    context: RequestContext<'_>,
+    kind: Kind,
+    id: OfferId,
+) -> Result<(), ApiError> {
+    let statement = context
         .db
         .prepare_cached(
             "UPDATE offers
@@ -220,8 +226,8 @@ pub async fn offer_archive(call: Call<'_>, kind: Kind, id: OfferId) -> Result<()
              WHERE account_id = $1 AND kind = $2 AND id = $3",
         )
         .await?;
-    let account_id = call.caller.account_id.0;
-    let n_archived = call
+    let account_id = context.caller.account_id.0;
+    let n_archived = context
         .db
         .execute(&statement, &[&account_id, &kind.name(), &id.to_string()])
         .await?;

@@ -1,7 +1,7 @@
 //! What a report is asked for.
 
 use super::period::Period;
-use crate::{api::Call, error::ApiError, links::link_find_keys};
+use crate::{error::ApiError, http::RequestContext, links::link_find_keys};
 
 pub const GROUPS: [&str; 10] = [
     "date", "hour", "message", "creative", "offer", "list", "link", "campaign", "country", "device",
@@ -95,34 +95,34 @@ pub struct Asked {
 }
 
 impl Asked {
-    pub async fn read(call: Call<'_>, now: jiff::Timestamp) -> Result<Self, ApiError> {
-        let group = call.choice("group_by", &GROUPS)?.unwrap_or("date");
+    pub async fn read(context: RequestContext<'_>, now: jiff::Timestamp) -> Result<Self, ApiError> {
+        let group = context.choice("group_by", &GROUPS)?.unwrap_or("date");
         let group = GROUPS.iter().position(|name| *name == group).unwrap_or(0);
-        let currency = match call.text("currency")? {
+        let currency = match context.text("currency")? {
             None => domain::conversion::DEFAULT_CURRENCY.to_owned(),
             Some(text) => domain::conversion::parse_currency(&text)
                 .ok_or_else(|| ApiError::field("currency", "it is not a code as in USD"))?,
         };
-        let link_keys = match call.text("link_id")? {
+        let link_keys = match context.text("link_id")? {
             None => None,
-            Some(link_id) => Some(link_find_keys(call, &link_id).await?),
+            Some(link_id) => Some(link_find_keys(context, &link_id).await?),
         };
         Ok(Self {
             group: Group::ALL[group],
-            period: Period::read(call, now)?,
+            period: Period::read(context, now)?,
             filters: Filters {
-                offer_id: call.text("offer_id")?,
-                list_id: call.integer("list_id", 1..=i64::MAX)?,
-                creative_id: call.integer("creative_id", 1..=i64::MAX)?,
-                campaign_id: call.text("campaign_id")?,
-                country: call.text("country")?,
-                device: call.text("device")?,
+                offer_id: context.text("offer_id")?,
+                list_id: context.integer("list_id", 1..=i64::MAX)?,
+                creative_id: context.integer("creative_id", 1..=i64::MAX)?,
+                campaign_id: context.text("campaign_id")?,
+                country: context.text("country")?,
+                device: context.text("device")?,
                 link_keys,
-                message_id: call.text("message_id")?,
+                message_id: context.text("message_id")?,
             },
             currency,
-            limit: call.integer("limit", 1..=1_000)?.unwrap_or(100),
-            cursor: call.text("cursor")?,
+            limit: context.integer("limit", 1..=1_000)?.unwrap_or(100),
+            cursor: context.text("cursor")?,
         })
     }
 

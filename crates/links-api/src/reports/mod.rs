@@ -13,10 +13,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    api::{Answer, Call, Content, Operation, Parameter, Timestamp},
     auth::Scope,
     csv::{self, Csv},
     error::ApiError,
+    http::{Content, Operation, Parameter, RequestContext, Response, Timestamp},
     state::PoolKind,
 };
 use asked::{Asked, GROUPS};
@@ -31,11 +31,9 @@ pub fn operations() -> Vec<Operation> {
         "get_performance_report",
         get_report,
     )
-    .needs(Scope::ReportsRead, "reports")
-    .with_pool(PoolKind::Reports)
-    .says(
-        "Performance",
-        "By what `group_by` says. `clicks` is every click, `unique_clicks` the first click of each \
+    .scope(Scope::ReportsRead).tag("reports")
+    .pool(PoolKind::Reports)
+    .summary("Performance").description("By what `group_by` says. `clicks` is every click, `unique_clicks` the first click of each \
          contact and message that is not a bot's, `confirmed_clicks` those behind the Continue \
          button. Rates are of unique clicks: `click_rate` per send, `conversion_rate` and `epc` per \
          unique click, `epc_total` per click; a division by zero is 0. Conversions are those \
@@ -43,43 +41,42 @@ pub fn operations() -> Vec<Operation> {
          subtract from the revenue. A message is a send of each of its offers and links, and one \
          send in `totals`. What has no offer (list, creative, campaign, country, device) stands in \
          a row whose key is null. Links and messages come in pages, by key; of messages and links \
-         only those of the range. Times that are not full quarters of an hour are widened to them.",
-    )
-    .takes(Parameter::choice("group_by", "date by default.", &GROUPS));
+         only those of the range. Times that are not full quarters of an hour are widened to them.")
+    .parameter(Parameter::choice("group_by", "date by default.", &GROUPS));
     for parameter in time_parameters() {
-        operation = operation.takes(parameter);
+        operation = operation.parameter(parameter);
     }
     let operation = operation
-        .takes(Parameter::text("offer_id", "Only this offer."))
-        .takes(integer("list_id", "Only this list."))
-        .takes(integer("creative_id", "Only this creative."))
-        .takes(Parameter::text("campaign_id", "Only this campaign."))
-        .takes(Parameter::text(
+        .parameter(Parameter::text("offer_id", "Only this offer."))
+        .parameter(integer("list_id", "Only this list."))
+        .parameter(integer("creative_id", "Only this creative."))
+        .parameter(Parameter::text("campaign_id", "Only this campaign."))
+        .parameter(Parameter::text(
             "country",
             "Only this country (ISO 3166-1 alpha-2).",
         ))
-        .takes(Parameter::text("device", "Only this class of device."))
-        .takes(Parameter::text(
+        .parameter(Parameter::text("device", "Only this class of device."))
+        .parameter(Parameter::text(
             "link_id",
             "Only this link, by its short id or as lnk_...",
         ))
-        .takes(Parameter::text("message_id", "Only this message."))
-        .takes(Parameter::text(
+        .parameter(Parameter::text("message_id", "Only this message."))
+        .parameter(Parameter::text(
             "currency",
             "The currency of the revenue (ISO 4217), USD by default. Amounts are not converted; \
              `currencies` says which there are.",
         ))
-        .takes(integer(
+        .parameter(integer(
             "limit",
             "Rows of a page of links or messages, 100 by default, at most 1,000.",
         ))
-        .takes(Parameter::text(
+        .parameter(Parameter::text(
             "cursor",
             "`next_cursor` of the page before.",
         ))
-        .takes_all(csv::parameters())
-        .answers::<Report>(200, example())
-        .answers_with(200, "As asked.", Content::Bytes("text/csv"));
+        .parameters(csv::parameters())
+        .response::<Report>(200, example())
+        .response_with_content(200, "Success", Content::Bytes("text/csv"));
     vec![operation]
 }
 
@@ -100,19 +97,19 @@ struct Report {
     next_cursor: Option<String>,
 }
 
-async fn get_report(call: Call<'_>) -> Result<Answer, ApiError> {
-    let asked = Asked::read(call, jiff::Timestamp::now()).await?;
-    let csv = Csv::read(call)?;
-    call.plan_by_values().await?;
-    let found = query::rows(call, &asked).await?;
+async fn get_report(context: RequestContext<'_>) -> Result<Response, ApiError> {
+    let asked = Asked::read(context, jiff::Timestamp::now()).await?;
+    let csv = Csv::read(context)?;
+    context.plan_by_values().await?;
+    let found = query::rows(context, &asked).await?;
     if let Some(csv) = csv {
-        return Ok(Answer::csv(
+        return Ok(Response::csv(
             row::write_csv(csv, asked.group, &found.rows)?,
             found.next_cursor,
         ));
     }
-    let (totals, currencies) = query::totals(call, &asked).await?;
-    Answer::ok(&Report {
+    let (totals, currencies) = query::totals(context, &asked).await?;
+    Response::ok(&Report {
         group_by: asked.group.name(),
         from: Timestamp(asked.period.from),
         to: Timestamp(asked.period.to),

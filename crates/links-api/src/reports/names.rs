@@ -6,11 +6,11 @@ use domain::id::LinkCode;
 use postgres::pool::GenericClient as _;
 
 use super::asked::Group;
-use crate::{api::Call, error::ApiError};
+use crate::{error::ApiError, http::RequestContext};
 
 /// By key: the id as the API has it, and the name, or a link's short URL.
 pub async fn names(
-    call: Call<'_>,
+    context: RequestContext<'_>,
     group: Group,
     keys: &[String],
 ) -> Result<HashMap<String, (String, String)>, ApiError> {
@@ -42,9 +42,9 @@ pub async fn names(
             return Ok(HashMap::new());
         }
     };
-    let statement = call.db.prepare_cached(sql).await?;
-    let account_id = call.caller.account_id.0;
-    let rows = call.db.query(&statement, &[&account_id, &keys]).await?;
+    let statement = context.db.prepare_cached(sql).await?;
+    let account_id = context.caller.account_id.0;
+    let rows = context.db.query(&statement, &[&account_id, &keys]).await?;
     let named = |row: &tokio_postgres::Row| {
         let key: String = row.get("key");
         let id = match group {

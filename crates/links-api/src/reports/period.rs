@@ -10,8 +10,8 @@ use jiff::{
 use ledger::totals::{BUCKET_S, bucket};
 
 use crate::{
-    api::{Call, Parameter, time},
     error::ApiError,
+    http::{Parameter, RequestContext, time},
 };
 
 /// Days that a report shows where nothing is said, today among them.
@@ -52,8 +52,8 @@ pub fn time_parameters() -> [Parameter; 3] {
 }
 
 /// The zone that a request asks for, and its name.
-fn zone(call: Call<'_>) -> Result<(TimeZone, String), ApiError> {
-    let Some(name) = call.text("tz")? else {
+fn zone(context: RequestContext<'_>) -> Result<(TimeZone, String), ApiError> {
+    let Some(name) = context.text("tz")? else {
         return Ok((TimeZone::UTC, "UTC".to_owned()));
     };
     let zone = db()
@@ -63,14 +63,14 @@ fn zone(call: Call<'_>) -> Result<(TimeZone, String), ApiError> {
 }
 
 impl Period {
-    pub fn read(call: Call<'_>, now: Timestamp) -> Result<Self, ApiError> {
-        let (zone, zone_name) = zone(call)?;
+    pub fn read(context: RequestContext<'_>, now: Timestamp) -> Result<Self, ApiError> {
+        let (zone, zone_name) = zone(context)?;
         let today = now.to_zoned(zone.clone()).date();
-        let to = match call.text("to")? {
+        let to = match context.text("to")? {
             None => start(today.saturating_add(1.day()), &zone),
             Some(text) => moment("to", &text, &zone, Bound::End)?,
         };
-        let from = match call.text("from")? {
+        let from = match context.text("from")? {
             None => {
                 let last = (to - SignedDuration::from_millis(1))
                     .to_zoned(zone.clone())

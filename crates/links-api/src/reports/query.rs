@@ -18,7 +18,7 @@ use super::{
     period::Period,
     row::{Counts, Metrics, Row, key_column, key_columns},
 };
-use crate::{api::Call, error::ApiError};
+use crate::{error::ApiError, http::RequestContext};
 
 pub struct Found {
     pub rows: Vec<Row>,
@@ -106,14 +106,14 @@ fn measures(asked: &Asked, source: Source, group: Option<Group>) -> String {
 
 /// Runs a query with the parameters of its source, and more.
 async fn fetch(
-    call: Call<'_>,
+    context: RequestContext<'_>,
     asked: &Asked,
     source: Source,
     days: Days,
     sql: &str,
     more: &[&(dyn ToSql + Sync)],
 ) -> Result<Vec<tokio_postgres::Row>, ApiError> {
-    let account_id = call.caller.account_id.0;
+    let account_id = context.caller.account_id.0;
     let filters = &asked.filters;
     let (first_day, last_day) = days.of(asked);
     let (key, key_start) = match source {
@@ -148,8 +148,8 @@ async fn fetch(
         ]),
     }
     parameters.extend(more);
-    let statement = call.db.prepare_cached(sql).await?;
-    Ok(call.db.query(&statement, &parameters).await?)
+    let statement = context.db.prepare_cached(sql).await?;
+    Ok(context.db.query(&statement, &parameters).await?)
 }
 
 /// Whether whole days can be read as such.
@@ -180,7 +180,10 @@ fn from(source: Source) -> (&'static str, usize) {
     }
 }
 
-pub async fn totals(call: Call<'_>, asked: &Asked) -> Result<(Metrics, Vec<String>), ApiError> {
+pub async fn totals(
+    context: RequestContext<'_>,
+    asked: &Asked,
+) -> Result<(Metrics, Vec<String>), ApiError> {
     let source = asked.source(None);
     let (from, _) = from(source);
     let sql = format!(
@@ -189,25 +192,25 @@ pub async fn totals(call: Call<'_>, asked: &Asked) -> Result<(Metrics, Vec<Strin
          {from}",
         measures(asked, source, None)
     );
-    let rows = fetch(call, asked, source, Days::Whole, &sql, &[]).await?;
+    let rows = fetch(context, asked, source, Days::Whole, &sql, &[]).await?;
     let row = rows.first().context("sums without groups are one row");
     let row = row.map_err(ApiError::internal)?;
     let currencies: Option<Vec<String>> = row.get("currencies");
     Ok((counts(row).into(), currencies.unwrap_or_default()))
 }
 
-pub async fn rows(call: Call<'_>, asked: &Asked) -> Result<Found, ApiError> {
+pub async fn rows(context: RequestContext<'_>, asked: &Asked) -> Result<Found, ApiError> {
     match asked.group {
-        Group::Date => in_time(call, asked, &asked.period.days()?).await,
-        Group::Hour => in_time(call, asked, &asked.period.hours()?).await,
-        Group::Link | Group::Message => page(call, asked).await,
-        _ => by_dimension(call, asked).await,
+        Group::Date => in_time(context, asked, &asked.period.days()?).await,
+        Group::Hour => in_time(context, asked, &asked.period.hours()?).await,
+        Group::Link | Group::Message => page(context, asked).await,
+        _ => by_dimension(context, asked).await,
     }
 }
 
 /// Every day or hour, also those in which nothing happened.
 async fn in_time(
-    call: Call<'_>,
+    context: RequestContext<'_>,
     asked: &Asked,
     starts: &[(Timestamp, String)],
 ) -> Result<Found, ApiError> {
@@ -227,7 +230,7 @@ async fn in_time(
         Group::Date if starts.iter().skip(1).all(is_midnight) => Days::Whole,
         _ => Days::InQuarters,
     };
-    let found = fetch(call, asked, source, days, &sql, &[&times]).await?;
+    let found = fetch(context, asked, source, days, &sql, &[&times]).await?;
     let mut all = vec![Counts::default(); starts.len()];
     for row in &found {
         let place: i32 = row.get("place");
@@ -246,7 +249,7 @@ async fn in_time(
     })
 }
 
-async fn by_dimension(call: Call<'_>, asked: &Asked) -> Result<Found, ApiError> {
+async fn by_dimension(context: RequestContext<'_>, asked: &Asked) -> Result<Found, ApiError> {
     let source = asked.source(Some(asked.group));
     let (from, _) = from(source);
     let table = match (source, asked.group) {
@@ -261,20 +264,20 @@ async fn by_dimension(call: Call<'_>, asked: &Asked) -> Result<Found, ApiError> 
          ORDER BY clicks DESC, row_key",
         measures(asked, source, Some(asked.group))
     );
-    let found = fetch(call, asked, source, Days::Whole, &sql, &[]).await?;
+    let found = fetch(context, asked, source, Days::Whole, &sql, &[]).await?;
     let keyed = found.iter().map(|row| (row.get("row_key"), counts(row)));
     // What was there and is not any more counts as nothing.
     let keyed = keyed.filter(|(_, counts)| *counts != Counts::default());
     Ok(Found {
-        rows: named(call, asked.group, keyed.collect()).await?,
+        rows: named(context, asked.group, keyed.collect()).await?,
         next_cursor: None,
     })
 }
 
 /// Links or messages, in the order of their keys: first the keys of the page, then
 /// what is added up of them.
-async fn page(call: Call<'_>, asked: &Asked) -> Result<Found, ApiError> {
-    let mut keys = page_keys(call, asked).await?;
+async fn page(context: RequestContext<'_>, asked: &Asked) -> Result<Found, ApiError> {
+    let mut keys = page_keys(context, asked).await?;
     let limit = usize::try_from(asked.limit).unwrap_or(usize::MAX);
     let next_cursor = match keys.len() > limit {
         true => {
@@ -305,7 +308,7 @@ async fn page(call: Call<'_>, asked: &Asked) -> Result<Found, ApiError> {
         _ => &keys,
     };
     let found = fetch(
-        call,
+        context,
         asked,
         Source::Links,
         Days::InQuarters,
@@ -322,13 +325,13 @@ async fn page(call: Call<'_>, asked: &Asked) -> Result<Found, ApiError> {
         (Some(key), counts)
     });
     Ok(Found {
-        rows: named(call, asked.group, keyed.collect()).await?,
+        rows: named(context, asked.group, keyed.collect()).await?,
         next_cursor,
     })
 }
 
 /// The keys of a page, and one more if there are more.
-async fn page_keys(call: Call<'_>, asked: &Asked) -> Result<Vec<String>, ApiError> {
+async fn page_keys(context: RequestContext<'_>, asked: &Asked) -> Result<Vec<String>, ApiError> {
     let problem = || ApiError::field("cursor", "it is not one that was answered");
     let after_link: i64 = match (asked.group, &asked.cursor) {
         (Group::Link, Some(text)) => text.parse().map_err(|_| problem())?,
@@ -345,7 +348,7 @@ async fn page_keys(call: Call<'_>, asked: &Asked) -> Result<Vec<String>, ApiErro
         "message_id"
     };
     let (from, n) = from(Source::Links);
-    let sql = if is_sparse(call, asked).await? {
+    let sql = if is_sparse(context, asked).await? {
         // The few rows of the range, put in order.
         format!(
             "SELECT DISTINCT l.{column} AS row_key
@@ -380,14 +383,14 @@ async fn page_keys(call: Call<'_>, asked: &Asked) -> Result<Vec<String>, ApiErro
     let sql = format!("SELECT row_key::text FROM ({sql}) AS keys WHERE $4::text IS NOT NULL");
     let limit = asked.limit + 1;
     let more: [&(dyn ToSql + Sync); 2] = [after, &limit];
-    let rows = fetch(call, asked, Source::Links, Days::InQuarters, &sql, &more).await?;
+    let rows = fetch(context, asked, Source::Links, Days::InQuarters, &sql, &more).await?;
     Ok(rows.iter().map(|row| row.get("row_key")).collect())
 }
 
 /// Whether so little of what happened to the account lies in the range that it is
 /// less to read all of that than to ask one link after the other.
-async fn is_sparse(call: Call<'_>, asked: &Asked) -> Result<bool, ApiError> {
-    let statement = call
+async fn is_sparse(context: RequestContext<'_>, asked: &Asked) -> Result<bool, ApiError> {
+    let statement = context
         .db
         .prepare_cached(
             "SELECT coalesce(sum(clicks + sends), 0)::bigint AS n_all,
@@ -397,9 +400,9 @@ async fn is_sparse(call: Call<'_>, asked: &Asked) -> Result<bool, ApiError> {
              WHERE account_id = $1 AND span = 'day' AND dimension = 'all'",
         )
         .await?;
-    let account_id = call.caller.account_id.0;
+    let account_id = context.caller.account_id.0;
     let (from, to) = (day(asked.period.from), asked.period.to);
-    let row = call
+    let row = context
         .db
         .query_one(&statement, &[&account_id, &from, &to])
         .await?;
@@ -410,12 +413,12 @@ async fn is_sparse(call: Call<'_>, asked: &Asked) -> Result<bool, ApiError> {
 }
 
 async fn named(
-    call: Call<'_>,
+    context: RequestContext<'_>,
     group: Group,
     keyed: Vec<(Option<String>, Counts)>,
 ) -> Result<Vec<Row>, ApiError> {
     let keys: Vec<String> = keyed.iter().filter_map(|(key, _)| key.clone()).collect();
-    let names = names(call, group, &keys).await?;
+    let names = names(context, group, &keys).await?;
     let columns = key_columns(group);
     let row = |(key, counts): (Option<String>, Counts)| {
         let named = key.as_ref().and_then(|key| names.get(key));

@@ -7,7 +7,7 @@ use postgres::pool::PoolError;
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::operation::{Body, Content, Documented, Operation, path_parameter};
+use super::operation::{Body, Content, Operation, ResponseSpec, path_parameter};
 use crate::error::{ApiError, FieldError, Surface};
 
 const DESCRIPTION: &str = "\
@@ -179,11 +179,11 @@ fn parameters(operation: &Operation) -> Vec<Value> {
 
 fn responses(operation: &Operation, answers: &mut SchemaGenerator) -> Map<String, Value> {
     let mut responses = Map::new();
-    for Documented {
+    for ResponseSpec {
         status,
         description,
         content,
-    } in &operation.answers
+    } in &operation.responses
     {
         let mut response = json!({ "description": description });
         match content {

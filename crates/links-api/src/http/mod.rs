@@ -2,20 +2,23 @@
 //! its path, scope, form and errors, and the server, the checks before its
 //! handler and the OpenAPI document are all made of that declaration.
 
-mod call;
+mod context;
+pub mod docs_ui;
 mod export;
 mod idempotency;
 mod openapi;
 mod operation;
-mod page;
+mod paging;
 mod path;
-mod serve;
+mod pipeline;
+mod response;
 pub mod time;
 
-pub use call::{Answer, Call, DecimalText, Timestamp};
+pub use context::{DecimalText, RequestContext, Timestamp};
 pub use export::Export;
-pub use idempotency::forget_old as forget_old_idempotency_keys;
+pub use idempotency::delete_expired as delete_expired_idempotency_keys;
 pub use openapi::document;
 pub use operation::{Content, Operation, Parameter};
-pub use page::{Listing, Page, Pagination};
-pub use serve::{configure, default_service};
+pub use paging::{AffiliatePageMeta, ListQuery, PageRequest, Pagination};
+pub use pipeline::{configure, default_service};
+pub use response::Response;

@@ -1,31 +1,32 @@
-//! `Idempotency-Key`: the same key and request within 24 hours is answered
-//! with the first answer. The answer is stored in the transaction of the
-//! request, so that there is never one without the other, and a second
-//! request with the key waits for the first one's end.
+//! `Idempotency-Key`: a POST that is repeated with the same key within 24 hours gets the first
+//! response again. The response is stored in the transaction of the request, so that there is
+//! never one without the other, and a second request with the key waits until the first one
+//! ends.
 //!
-//! A request that was refused did nothing: its key stays free.
+//! A request that failed did nothing, so its key stays free.
 
 use actix_web::{HttpRequest, http::StatusCode};
 use domain::id::AccountId;
 use postgres::pool::{GenericClient, Pool};
 use sha2::{Digest, Sha256};
 
-use super::call::Answer;
+use super::response::Response;
 use crate::error::ApiError;
 
 const HEADER: &str = "idempotency-key";
 const MAX_LEN: usize = 255;
 
-/// A key, and what it was sent with.
-pub struct Claim {
+/// A request with an `Idempotency-Key`.
+pub struct IdempotentRequest {
     account_id: AccountId,
     key: String,
-    digest: Vec<u8>,
+    /// SHA-256 of path, query and body, by which another request with the key is told apart.
+    request_digest: Vec<u8>,
 }
 
-impl Claim {
+impl IdempotentRequest {
     /// `None` without the header.
-    pub fn read(
+    pub fn from_request(
         request: &HttpRequest,
         account_id: AccountId,
         body: &[u8],
@@ -34,13 +35,13 @@ impl Claim {
             return Ok(None);
         };
         let key = value.to_str().unwrap_or_default();
-        let visible = key.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
-        if key.is_empty() || key.len() > MAX_LEN || !visible {
+        let is_allowed = key.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+        if key.is_empty() || key.len() > MAX_LEN || !is_allowed {
             return Err(ApiError::InvalidIdempotencyKey);
         }
         let path = request.path();
         let mut digest = Sha256::new();
-        // Both bases of surface A are the same request.
+        // `/api/v2/...` and `/v2/...` are the same request.
         digest.update(path.strip_prefix("/api").unwrap_or(path));
         digest.update([0]);
         digest.update(request.query_string());
@@ -49,13 +50,13 @@ impl Claim {
         Ok(Some(Self {
             account_id,
             key: key.to_owned(),
-            digest: digest.finalize().to_vec(),
+            request_digest: digest.finalize().to_vec(),
         }))
     }
 
-    /// Takes the key for this transaction; or gives the answer it has. Waits
-    /// while another transaction holds it.
-    pub async fn take(&self, txn: &impl GenericClient) -> Result<Option<Answer>, ApiError> {
+    /// Reserves the key for this transaction, or gives the response that is stored with it.
+    /// Waits while another transaction has the key.
+    pub async fn begin(&self, txn: &impl GenericClient) -> Result<Option<Response>, ApiError> {
         let statement = txn
             .prepare_cached(
                 "INSERT INTO idempotency_keys (account_id, key, request_digest)
@@ -69,10 +70,13 @@ impl Claim {
                  RETURNING 1",
             )
             .await?;
-        let taken = txn
-            .query_opt(&statement, &[&self.account_id.0, &self.key, &self.digest])
+        let reserved = txn
+            .query_opt(
+                &statement,
+                &[&self.account_id.0, &self.key, &self.request_digest],
+            )
             .await?;
-        if taken.is_some() {
+        if reserved.is_some() {
             return Ok(None);
         }
         let statement = txn
@@ -85,16 +89,21 @@ impl Claim {
         let row = txn
             .query_one(&statement, &[&self.account_id.0, &self.key])
             .await?;
-        if row.get::<_, &[u8]>("request_digest") != self.digest {
+        if row.get::<_, &[u8]>("request_digest") != self.request_digest {
             return Err(ApiError::IdempotencyMismatch);
         }
         let status: i16 = row.get("status");
         let status = u16::try_from(status).map_err(ApiError::internal)?;
         let status = StatusCode::from_u16(status).map_err(ApiError::internal)?;
-        Ok(Some(Answer::replayed(status, row.get("body"))))
+        Ok(Some(Response::replay(status, row.get("body"))))
     }
 
-    pub async fn keep(&self, txn: &impl GenericClient, answer: &Answer) -> Result<(), ApiError> {
+    /// Stores the response for requests with the same key.
+    pub async fn store_response(
+        &self,
+        txn: &impl GenericClient,
+        response: &Response,
+    ) -> Result<(), ApiError> {
         let statement = txn
             .prepare_cached(
                 "UPDATE idempotency_keys
@@ -102,19 +111,19 @@ impl Claim {
                  WHERE account_id = $1 AND key = $2",
             )
             .await?;
-        let status = i16::try_from(answer.status().as_u16()).map_err(ApiError::internal)?;
-        let body = answer.body_to_keep();
+        let status = i16::try_from(response.status().as_u16()).map_err(ApiError::internal)?;
+        let body = response.replay_body();
         txn.execute(&statement, &[&self.account_id.0, &self.key, &status, &body])
             .await?;
         Ok(())
     }
 }
 
-/// Removes what is older than 24 hours; gives the number.
-pub async fn forget_old(pool: &Pool) -> Result<u64, ApiError> {
-    const AT_ONCE: i64 = 10_000;
+/// Deletes up to 10,000 keys that are older than 24 hours; gives the number deleted.
+pub async fn delete_expired(pool: &Pool) -> Result<u64, ApiError> {
+    const BATCH_SIZE: i64 = 10_000;
     let client = pool.get().await?;
-    let removed = client
+    let n_deleted = client
         .execute(
             "DELETE FROM idempotency_keys
              WHERE (account_id, key) IN (
@@ -123,8 +132,8 @@ pub async fn forget_old(pool: &Pool) -> Result<u64, ApiError> {
                  WHERE created_at < now() - interval '24 hours'
                  LIMIT $1
              )",
-            &[&AT_ONCE],
+            &[&BATCH_SIZE],
         )
         .await?;
-    Ok(removed)
+    Ok(n_deleted)
 }

@@ -1,11 +1,10 @@
-//! A request on its way through a handler, and its answer.
+//! What a handler gets of its request: the caller, the transaction and the outbox.
 
 #![warn(clippy::indexing_slicing)]
 
-use std::{cell::Cell, ops::RangeInclusive, str::FromStr};
+use std::{ops::RangeInclusive, str::FromStr};
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Query};
-use domain::record::{LinkRecord, RecordKey};
+use actix_web::{HttpRequest, web::Query};
 use postgres::pool::Transaction;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de};
@@ -15,22 +14,24 @@ use crate::{
     auth::Caller,
     body::{self, Text},
     error::ApiError,
+    outbox::Outbox,
     state::AppState,
 };
 
-/// An authenticated request with its transaction.
+/// An authenticated request with its transaction, which the pipeline commits if the handler
+/// succeeds.
 #[derive(Clone, Copy)]
-pub struct Call<'a> {
+pub struct RequestContext<'a> {
     pub db: &'a Transaction<'a>,
     pub caller: &'a Caller,
     pub state: &'a AppState,
+    /// Record changes of this transaction.
+    pub outbox: &'a Outbox<'a>,
     pub(super) request: &'a HttpRequest,
     pub(super) body: &'a [u8],
-    /// Whether there is something for the relay.
-    pub(super) has_changes: &'a Cell<bool>,
 }
 
-impl Call<'_> {
+impl RequestContext<'_> {
     pub fn json<T: de::DeserializeOwned>(&self) -> Result<T, ApiError> {
         body::parse(self.body)
     }
@@ -95,127 +96,6 @@ impl Call<'_> {
         let sql = "SET LOCAL plan_cache_mode = force_custom_plan";
         self.db.batch_execute(sql).await?;
         Ok(())
-    }
-
-    /// Puts changed records into the outbox: redirectors have the change
-    /// within a second of the commit.
-    pub async fn changed(&self, keys: impl IntoIterator<Item = RecordKey>) -> Result<(), ApiError> {
-        let keys: Vec<String> = keys.into_iter().map(|key| key.to_string()).collect();
-        if keys.is_empty() {
-            return Ok(());
-        }
-        let statement = self
-            .db
-            .prepare_cached(
-                // Not when the transaction began: see records::list_changes.
-                "INSERT INTO changes (record_key, created_at)
-                 SELECT record_key, clock_timestamp()
-                 FROM unnest($1::text[]) AS changed (record_key)",
-            )
-            .await?;
-        self.db.execute(&statement, &[&keys]).await?;
-        self.has_changes.set(true);
-        Ok(())
-    }
-}
-
-/// What a handler answers.
-#[derive(Debug)]
-pub struct Answer {
-    status: StatusCode,
-    content_type: &'static str,
-    body: Vec<u8>,
-    /// The body that a replay gets, where it must differ.
-    kept: Option<Vec<u8>>,
-    is_replay: bool,
-    /// Where the next page begins, for answers without room for it.
-    next_cursor: Option<String>,
-    /// New links, to be written through after the commit.
-    pub(super) minted: Vec<LinkRecord>,
-}
-
-impl Answer {
-    pub fn ok(body: &impl Serialize) -> Result<Self, ApiError> {
-        Self::json(StatusCode::OK, body)
-    }
-
-    pub fn created(body: &impl Serialize) -> Result<Self, ApiError> {
-        Self::json(StatusCode::CREATED, body)
-    }
-
-    pub fn empty() -> Self {
-        Self::bytes("application/json", Vec::new()).with_status(StatusCode::NO_CONTENT)
-    }
-
-    fn json(status: StatusCode, body: &impl Serialize) -> Result<Self, ApiError> {
-        let body = serde_json::to_vec(body).map_err(ApiError::internal)?;
-        Ok(Self::bytes("application/json", body).with_status(status))
-    }
-
-    pub fn bytes(content_type: &'static str, body: Vec<u8>) -> Self {
-        Self {
-            status: StatusCode::OK,
-            content_type,
-            body,
-            kept: None,
-            is_replay: false,
-            next_cursor: None,
-            minted: Vec::new(),
-        }
-    }
-
-    /// Rows as CSV; the cursor of the next page is a header.
-    pub fn csv(body: Vec<u8>, next_cursor: Option<String>) -> Self {
-        Self {
-            next_cursor,
-            ..Self::bytes("text/csv; charset=utf-8", body)
-        }
-    }
-
-    pub(super) fn replayed(status: StatusCode, body: Vec<u8>) -> Self {
-        Self {
-            is_replay: true,
-            ..Self::bytes("application/json", body).with_status(status)
-        }
-    }
-
-    fn with_status(self, status: StatusCode) -> Self {
-        Self { status, ..self }
-    }
-
-    pub fn minting(self, minted: Vec<LinkRecord>) -> Self {
-        Self { minted, ..self }
-    }
-
-    /// What a replay is answered with, instead of a secret that is shown once.
-    pub fn replayed_as(self, body: &impl Serialize) -> Result<Self, ApiError> {
-        let kept = serde_json::to_vec(body).map_err(ApiError::internal)?;
-        Ok(Self {
-            kept: Some(kept),
-            ..self
-        })
-    }
-
-    pub(super) fn status(&self) -> StatusCode {
-        self.status
-    }
-
-    pub(super) fn body_to_keep(&self) -> &[u8] {
-        self.kept.as_deref().unwrap_or(&self.body)
-    }
-
-    pub(super) fn into_response(self) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status);
-        if self.is_replay {
-            response.insert_header(("Idempotent-Replayed", "true"));
-        }
-        if let Some(cursor) = self.next_cursor {
-            response.insert_header(("X-Next-Cursor", cursor));
-        }
-        if self.status == StatusCode::NO_CONTENT {
-            return response.finish();
-        }
-        response.content_type(self.content_type).body(self.body)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::Call;
+use super::RequestContext;
 use crate::{csv::Csv, error::ApiError};
 
 pub const DEFAULT_ROWS: i64 = 1_000;
@@ -19,15 +19,17 @@ pub struct Export<I> {
 }
 
 impl<I: FromStr> Export<I> {
-    pub fn read(call: Call<'_>) -> Result<Self, ApiError> {
-        let cursor = call.text("cursor")?.map(|text| {
+    pub fn read(context: RequestContext<'_>) -> Result<Self, ApiError> {
+        let cursor = context.text("cursor")?.map(|text| {
             let problem = "it is not one that was answered";
             text.parse().map_err(|_| ApiError::field("cursor", problem))
         });
         Ok(Self {
             cursor: cursor.transpose()?,
-            limit: call.integer("limit", 1..=MAX_ROWS)?.unwrap_or(DEFAULT_ROWS),
-            csv: Csv::read(call)?,
+            limit: context
+                .integer("limit", 1..=MAX_ROWS)?
+                .unwrap_or(DEFAULT_ROWS),
+            csv: Csv::read(context)?,
         })
     }
 

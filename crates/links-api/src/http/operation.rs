@@ -7,10 +7,7 @@ use futures_util::future::LocalBoxFuture;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
-use super::{
-    call::{Answer, Call},
-    export,
-};
+use super::{context::RequestContext, export, response::Response};
 use crate::{
     auth::Scope,
     csv,
@@ -19,10 +16,11 @@ use crate::{
 };
 
 /// A handler: it runs in a transaction that is committed if it succeeds.
-pub type Handler = Rc<dyn for<'a> Fn(Call<'a>) -> LocalBoxFuture<'a, Result<Answer, ApiError>>>;
+pub type Handler =
+    Rc<dyn for<'a> Fn(RequestContext<'a>) -> LocalBoxFuture<'a, Result<Response, ApiError>>>;
 
 /// Where the schema of a type comes from.
-pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+pub type SchemaFn = fn(&mut SchemaGenerator) -> Schema;
 
 /// One method of one path.
 pub struct Operation {
@@ -38,19 +36,19 @@ pub struct Operation {
     pub scope: Scope,
     pub parameters: Vec<Parameter>,
     pub body: Option<Body>,
-    pub answers: Vec<Documented>,
+    pub responses: Vec<ResponseSpec>,
     /// Beside those that every operation of its kind has.
     pub errors: Vec<ApiError>,
     pub handler: Handler,
     pub pool: PoolKind,
     /// A GET that changes something, for callers that know no other method; their
     /// key may stand in the query.
-    pub is_writing_get: bool,
+    pub has_side_effects: bool,
 }
 
 /// A JSON body as it is documented.
 pub struct Body {
-    pub schema: SchemaOf,
+    pub schema: SchemaFn,
     pub examples: Vec<Value>,
     /// Fields that may not be absent: what can be changed field by field has
     /// one type for both.
@@ -58,14 +56,14 @@ pub struct Body {
 }
 
 /// An answer as it is documented.
-pub struct Documented {
+pub struct ResponseSpec {
     pub status: StatusCode,
     pub description: &'static str,
     pub content: Content,
 }
 
 pub enum Content {
-    Json(SchemaOf, Value),
+    Json(SchemaFn, Value),
     /// A content type of its own.
     Bytes(&'static str),
     Empty,
@@ -81,18 +79,18 @@ pub struct Parameter {
 
 impl Parameter {
     pub fn text(name: &'static str, description: &'static str) -> Self {
-        Self::of(name, description, json!({ "type": "string" }))
+        Self::with_schema(name, description, json!({ "type": "string" }))
     }
 
     pub fn integer(name: &'static str, description: &'static str) -> Self {
-        Self::of(name, description, json!({ "type": "integer" }))
+        Self::with_schema(name, description, json!({ "type": "integer" }))
     }
 
     pub fn choice(name: &'static str, description: &'static str, of: &[&str]) -> Self {
-        Self::of(name, description, json!({ "type": "string", "enum": of }))
+        Self::with_schema(name, description, json!({ "type": "string", "enum": of }))
     }
 
-    pub fn of(name: &'static str, description: &'static str, schema: Value) -> Self {
+    pub fn with_schema(name: &'static str, description: &'static str, schema: Value) -> Self {
         Self {
             name,
             description,
@@ -149,7 +147,7 @@ impl Operation {
     /// An operation of surface A.
     pub fn platform<F>(method: Method, path: &'static str, id: &'static str, handler: F) -> Self
     where
-        F: for<'a> AsyncFn(Call<'a>) -> Result<Answer, ApiError> + Copy + 'static,
+        F: for<'a> AsyncFn(RequestContext<'a>) -> Result<Response, ApiError> + Copy + 'static,
     {
         Self::new(Surface::Platform, method, path, id, handler)
     }
@@ -157,7 +155,7 @@ impl Operation {
     /// An operation of surface B.
     pub fn affiliate<F>(method: Method, path: &'static str, id: &'static str, handler: F) -> Self
     where
-        F: for<'a> AsyncFn(Call<'a>) -> Result<Answer, ApiError> + Copy + 'static,
+        F: for<'a> AsyncFn(RequestContext<'a>) -> Result<Response, ApiError> + Copy + 'static,
     {
         Self::new(Surface::Affiliate, method, path, id, handler)
     }
@@ -170,7 +168,7 @@ impl Operation {
         handler: F,
     ) -> Self
     where
-        F: for<'a> AsyncFn(Call<'a>) -> Result<Answer, ApiError> + Copy + 'static,
+        F: for<'a> AsyncFn(RequestContext<'a>) -> Result<Response, ApiError> + Copy + 'static,
     {
         Self {
             method,
@@ -183,85 +181,97 @@ impl Operation {
             scope: Scope::Admin,
             parameters: Vec::new(),
             body: None,
-            answers: Vec::new(),
+            responses: Vec::new(),
             errors: Vec::new(),
-            is_writing_get: false,
+            has_side_effects: false,
             pool: PoolKind::Requests,
-            handler: Rc::new(move |call| Box::pin(async move { handler(call).await })),
+            handler: Rc::new(move |context| Box::pin(async move { handler(context).await })),
         }
     }
 
-    /// The scope that a key needs, and the section of the document.
-    pub fn needs(mut self, scope: Scope, tag: &'static str) -> Self {
+    /// The scope that the API key needs.
+    pub fn scope(mut self, scope: Scope) -> Self {
         self.scope = scope;
+        self
+    }
+
+    /// The section of the document.
+    pub fn tag(mut self, tag: &'static str) -> Self {
         self.tag = tag;
         self
     }
 
     /// Works with connections of another pool than most requests.
-    pub fn with_pool(mut self, pool: PoolKind) -> Self {
+    pub fn pool(mut self, pool: PoolKind) -> Self {
         self.pool = pool;
         self
     }
 
     /// A GET that changes something.
-    pub fn writes(mut self) -> Self {
-        self.is_writing_get = true;
+    pub fn get_with_side_effects(mut self) -> Self {
+        self.has_side_effects = true;
         self
     }
 
-    pub fn says(mut self, summary: &'static str, description: &'static str) -> Self {
+    pub fn summary(mut self, summary: &'static str) -> Self {
         self.summary = summary;
+        self
+    }
+
+    pub fn description(mut self, description: &'static str) -> Self {
         self.description = description;
         self
     }
 
-    pub fn takes(mut self, parameter: Parameter) -> Self {
+    pub fn parameter(mut self, parameter: Parameter) -> Self {
         self.parameters.push(parameter);
         self
     }
 
-    pub fn takes_all(mut self, parameters: impl IntoIterator<Item = Parameter>) -> Self {
+    pub fn parameters(mut self, parameters: impl IntoIterator<Item = Parameter>) -> Self {
         self.parameters.extend(parameters);
         self
     }
 
     /// `page` and `per_page`.
-    pub fn paged(self, default_per_page: u32) -> Self {
+    pub fn with_paging(self, default_per_page: u32) -> Self {
         let of = |max: u32, default: u32| json!({ "type": "integer", "minimum": 1, "maximum": max, "default": default });
-        self.takes(Parameter::of(
+        self.parameter(Parameter::with_schema(
             "page",
             "Which page, from 1.",
-            of(super::page::MAX_PAGE, 1),
+            of(super::paging::MAX_PAGE, 1),
         ))
-        .takes(Parameter::of(
+        .parameter(Parameter::with_schema(
             "per_page",
             "Entries on a page.",
-            of(super::page::MAX_PER_PAGE, default_per_page),
+            of(super::paging::MAX_PER_PAGE, default_per_page),
         ))
     }
 
     /// `cursor`, `limit` and `format`.
-    pub fn exported(self) -> Self {
+    pub fn with_export_parameters(self) -> Self {
         let limit = json!({
             "type": "integer",
             "minimum": 1,
             "maximum": export::MAX_ROWS,
             "default": export::DEFAULT_ROWS,
         });
-        self.with_pool(PoolKind::Exports)
-            .takes(Parameter::of("limit", "Rows of a page.", limit))
-            .takes(Parameter::text(
+        self.pool(PoolKind::Exports)
+            .parameter(Parameter::with_schema("limit", "Rows of a page.", limit))
+            .parameter(Parameter::text(
                 "cursor",
                 "`next_cursor` of the page before; of CSV the header `X-Next-Cursor`.",
             ))
-            .takes_all(csv::parameters())
+            .parameters(csv::parameters())
     }
 
     /// A JSON body, with examples of it.
-    pub fn reads<T: JsonSchema>(mut self, examples: impl IntoIterator<Item = Value>) -> Self {
+    pub fn request_body<T: JsonSchema>(
+        mut self,
+        examples: impl IntoIterator<Item = Value>,
+    ) -> Self {
         self.body = Some(Body {
-            schema: schema_of::<T>,
+            schema: schema_for::<T>,
             examples: examples.into_iter().collect(),
             required: Vec::new(),
         });
@@ -269,24 +279,24 @@ impl Operation {
     }
 
     /// Fields of the body that may not be absent, null or empty.
-    pub fn requires(mut self, fields: impl IntoIterator<Item = &'static str>) -> Self {
+    pub fn required_fields(mut self, fields: impl IntoIterator<Item = &'static str>) -> Self {
         let body = self.body.as_mut().expect("there is a body");
         body.required.extend(fields);
         self
     }
 
     /// A JSON answer, with an example of it.
-    pub fn answers<T: JsonSchema>(self, status: u16, example: Value) -> Self {
-        self.answers_with(status, "As asked.", Content::Json(schema_of::<T>, example))
+    pub fn response<T: JsonSchema>(self, status: u16, example: Value) -> Self {
+        self.response_with_content(status, "Success", Content::Json(schema_for::<T>, example))
     }
 
-    pub fn answers_with(
+    pub fn response_with_content(
         mut self,
         status: u16,
         description: &'static str,
         content: Content,
     ) -> Self {
-        self.answers.push(Documented {
+        self.responses.push(ResponseSpec {
             status: StatusCode::from_u16(status).expect("a status"),
             description,
             content,
@@ -294,7 +304,7 @@ impl Operation {
         self
     }
 
-    pub fn fails(mut self, errors: impl IntoIterator<Item = ApiError>) -> Self {
+    pub fn errors(mut self, errors: impl IntoIterator<Item = ApiError>) -> Self {
         self.errors.extend(errors);
         self
     }
@@ -329,6 +339,6 @@ impl Operation {
     }
 }
 
-fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+fn schema_for<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
 }

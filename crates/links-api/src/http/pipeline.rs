@@ -1,0 +1,225 @@
+//! From a declared operation to a running one. For each request, in this order:
+//! authentication, rate limit, scope, body, transaction, idempotency, handler, commit,
+//! response.
+
+use std::{collections::BTreeMap, rc::Rc};
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{Method, header::HeaderName},
+    web,
+};
+
+use postgres::pool::Object;
+
+use super::{
+    context::RequestContext, idempotency::IdempotentRequest, operation::Operation,
+    response::Response,
+};
+use crate::{
+    auth::{Caller, authenticate},
+    body,
+    error::{ApiError, Refused, Surface},
+    observe,
+    outbox::Outbox,
+    rate_limit::Allowance,
+    state::AppState,
+};
+
+/// Registers operations at all of their paths; other methods of these paths are 405.
+pub fn configure(operations: Vec<Operation>, config: &mut web::ServiceConfig) {
+    let mut resources: BTreeMap<(bool, String), Vec<Rc<Operation>>> = BTreeMap::new();
+    for operation in operations.into_iter().map(Rc::new) {
+        for path in operation.paths() {
+            // Fixed paths before those with parameters: the first match wins.
+            let key = (path.contains('{'), path);
+            resources.entry(key).or_default().push(operation.clone());
+        }
+    }
+    for ((_, path), operations) in resources {
+        let mut resource = web::resource(path);
+        let methods: Vec<_> = operations.iter().map(|o| o.method.to_string()).collect();
+        let allowed = methods.join(", ");
+        for operation in operations {
+            let method = operation.method.clone();
+            resource = resource.route(web::method(method).to(
+                move |request: HttpRequest, payload: web::Payload| {
+                    let operation = operation.clone();
+                    async move { handle(&operation, request, payload).await }
+                },
+            ));
+        }
+        config.service(
+            resource.default_service(web::to(move |request: HttpRequest| {
+                let error = ApiError::MethodNotAllowed(allowed.clone());
+                async move { error_response(&request, error) }
+            })),
+        );
+    }
+}
+
+/// 404 for paths that no operation has.
+pub async fn default_service(request: HttpRequest) -> Result<HttpResponse, Refused> {
+    error_response(&request, ApiError::NoRoute)
+}
+
+fn error_response(request: &HttpRequest, error: ApiError) -> Result<HttpResponse, Refused> {
+    let surface = Surface::of_path(request.path());
+    Err(Refused { surface, error })
+}
+
+async fn handle(
+    operation: &Operation,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> HttpResponse {
+    observe::set_operation(&request, operation.id);
+    let mut rate_limit = None;
+    let state = request.app_data::<web::Data<AppState>>();
+    let state = state.expect("every app is given it").clone();
+    let result = execute(operation, &state, &request, payload, &mut rate_limit).await;
+    let mut response = match result {
+        Ok(response) => response.into_http(),
+        Err(error) => HttpResponse::from_error(Refused {
+            surface: operation.surface,
+            error,
+        }),
+    };
+    if let Some(allowance) = rate_limit {
+        insert_rate_limit_headers(&mut response, &allowance);
+    }
+    response
+}
+
+fn insert_rate_limit_headers(response: &mut HttpResponse, allowance: &Allowance) {
+    let headers = [
+        ("x-ratelimit-limit", allowance.limit),
+        ("x-ratelimit-remaining", allowance.remaining),
+        ("x-ratelimit-reset", allowance.reset_unix_s),
+    ];
+    for (name, value) in headers {
+        let name = HeaderName::from_static(name);
+        response.headers_mut().insert(name, value.into());
+    }
+}
+
+/// Everything from authentication to the commit. `rate_limit` is set as soon as it is known,
+/// since responses to failed requests have its headers too.
+async fn execute(
+    operation: &Operation,
+    state: &AppState,
+    request: &HttpRequest,
+    payload: web::Payload,
+    rate_limit: &mut Option<Allowance>,
+) -> Result<Response, ApiError> {
+    let pool = state.pools.select(operation.pool);
+    let mut client = pool.get().await?;
+    let caller = authenticate(&client, request, operation.has_side_effects).await?;
+    let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0);
+    *rate_limit = state.rate_limits.count(&caller, now).await;
+    if let Some(allowance) = rate_limit.filter(|allowance| allowance.is_exceeded) {
+        let retry_after_s = allowance.retry_after_s;
+        return Err(ApiError::RateLimited { retry_after_s });
+    }
+    caller.require(operation.scope)?;
+    // A connection is not held while a slow client sends its body.
+    let body = if operation.reads_body() {
+        drop(client);
+        let body = body::read(payload).await?;
+        client = pool.get().await?;
+        body
+    } else {
+        Vec::new()
+    };
+    let idempotent = if operation.is_post() {
+        IdempotentRequest::from_request(request, caller.account_id, &body)?
+    } else {
+        None
+    };
+    let transaction = run_transaction(TransactionInput {
+        operation,
+        state,
+        request,
+        client: &mut client,
+        caller: &caller,
+        body: &body,
+        idempotent: idempotent.as_ref(),
+    });
+    let outcome = match tokio::time::timeout(state.pools.answer_limit, transaction).await {
+        Ok(outcome) => outcome?,
+        Err(_) => {
+            postgres::pool::close(client);
+            return Err(ApiError::unavailable(anyhow::anyhow!(
+                "Postgres does not answer"
+            )));
+        }
+    };
+    drop(client);
+    if outcome.has_record_changes {
+        state.relay.wake();
+    }
+    let mut response = outcome.response;
+    state.store_links(&response.take_new_links()).await;
+    Ok(response)
+}
+
+/// What the transaction of a request needs.
+struct TransactionInput<'a> {
+    operation: &'a Operation,
+    state: &'a AppState,
+    request: &'a HttpRequest,
+    client: &'a mut Object,
+    caller: &'a Caller,
+    body: &'a [u8],
+    idempotent: Option<&'a IdempotentRequest>,
+}
+
+/// What a committed transaction leaves to do.
+struct TransactionOutcome {
+    response: Response,
+    has_record_changes: bool,
+}
+
+/// Runs the handler in a transaction, unless the `Idempotency-Key` has a response already.
+async fn run_transaction(input: TransactionInput<'_>) -> Result<TransactionOutcome, ApiError> {
+    let TransactionInput {
+        operation,
+        idempotent,
+        ..
+    } = input;
+    let is_read_only = operation.method == Method::GET && !operation.has_side_effects;
+    let txn = input
+        .client
+        .build_transaction()
+        .read_only(is_read_only)
+        .start()
+        .await?;
+    if let Some(idempotent) = idempotent
+        && let Some(response) = idempotent.begin(&txn).await?
+    {
+        return Ok(TransactionOutcome {
+            response,
+            has_record_changes: false,
+        });
+    }
+    let outbox = Outbox::new(&txn);
+    let context = RequestContext {
+        db: &txn,
+        caller: input.caller,
+        state: input.state,
+        outbox: &outbox,
+        request: input.request,
+        body: input.body,
+    };
+    let response = (operation.handler)(context).await?;
+    if let Some(idempotent) = idempotent {
+        idempotent.store_response(&txn, &response).await?;
+    }
+    let has_record_changes = outbox.has_changes();
+    // From here on the request has taken effect, whether or not the client gets the response.
+    txn.commit().await?;
+    Ok(TransactionOutcome {
+        response,
+        has_record_changes,
+    })
+}

@@ -1,0 +1,119 @@
+//! The response of a handler, before it is sent.
+
+use actix_web::{HttpResponse, http::StatusCode};
+use domain::record::LinkRecord;
+use serde::Serialize;
+
+use crate::error::ApiError;
+
+/// A response, and what the pipeline does beside sending it.
+#[derive(Debug)]
+pub struct Response {
+    status: StatusCode,
+    content_type: &'static str,
+    body: Vec<u8>,
+    /// The body that is stored for replays, where it differs.
+    replay_body: Option<Vec<u8>>,
+    is_replay: bool,
+    /// Cursor of the next page, for content types whose body has no room for it.
+    next_cursor: Option<String>,
+    /// New links, which are written to Redis after the commit.
+    new_links: Vec<LinkRecord>,
+}
+
+impl Response {
+    /// 200 with a JSON body.
+    pub fn ok(body: &impl Serialize) -> Result<Self, ApiError> {
+        Self::json(StatusCode::OK, body)
+    }
+
+    /// 201 with a JSON body.
+    pub fn created(body: &impl Serialize) -> Result<Self, ApiError> {
+        Self::json(StatusCode::CREATED, body)
+    }
+
+    /// 204 without a body.
+    pub fn no_content() -> Self {
+        Self::new(StatusCode::NO_CONTENT, "application/json", Vec::new())
+    }
+
+    /// 200 with a body of another content type.
+    pub fn bytes(content_type: &'static str, body: Vec<u8>) -> Self {
+        Self::new(StatusCode::OK, content_type, body)
+    }
+
+    /// 200 with rows as CSV. The cursor of the next page is the header `X-Next-Cursor`.
+    pub fn csv(body: Vec<u8>, next_cursor: Option<String>) -> Self {
+        Self {
+            next_cursor,
+            ..Self::bytes("text/csv; charset=utf-8", body)
+        }
+    }
+
+    /// The stored response to an earlier request with the same `Idempotency-Key`.
+    pub(super) fn replay(status: StatusCode, body: Vec<u8>) -> Self {
+        Self {
+            is_replay: true,
+            ..Self::new(status, "application/json", body)
+        }
+    }
+
+    fn json(status: StatusCode, body: &impl Serialize) -> Result<Self, ApiError> {
+        let body = serde_json::to_vec(body).map_err(ApiError::internal)?;
+        Ok(Self::new(status, "application/json", body))
+    }
+
+    fn new(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Self {
+        Self {
+            status,
+            content_type,
+            body,
+            replay_body: None,
+            is_replay: false,
+            next_cursor: None,
+            new_links: Vec::new(),
+        }
+    }
+
+    /// Has new links written to Redis once they are committed, so that redirectors need not
+    /// ask the origin for them.
+    pub fn with_new_links(self, new_links: Vec<LinkRecord>) -> Self {
+        Self { new_links, ..self }
+    }
+
+    /// Stores another body for replays: a secret is shown once only.
+    pub fn with_replay_body(self, body: &impl Serialize) -> Result<Self, ApiError> {
+        let replay_body = serde_json::to_vec(body).map_err(ApiError::internal)?;
+        Ok(Self {
+            replay_body: Some(replay_body),
+            ..self
+        })
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The body that is stored with an `Idempotency-Key`.
+    pub(super) fn replay_body(&self) -> &[u8] {
+        self.replay_body.as_deref().unwrap_or(&self.body)
+    }
+
+    pub(super) fn take_new_links(&mut self) -> Vec<LinkRecord> {
+        std::mem::take(&mut self.new_links)
+    }
+
+    pub(super) fn into_http(self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status);
+        if self.is_replay {
+            response.insert_header(("Idempotent-Replayed", "true"));
+        }
+        if let Some(cursor) = self.next_cursor {
+            response.insert_header(("X-Next-Cursor", cursor));
+        }
+        if self.status == StatusCode::NO_CONTENT {
+            return response.finish();
+        }
+        response.content_type(self.content_type).body(self.body)
+    }
+}

@@ -1,0 +1,54 @@
+//! The outbox: changed records are named by rows of `changes` in the transaction that changes
+//! them, and the relay brings them to the redirectors after the commit.
+
+use std::cell::Cell;
+
+use domain::record::RecordKey;
+use postgres::pool::{GenericClient as _, Transaction};
+
+use crate::error::ApiError;
+
+/// The outbox of one transaction.
+pub struct Outbox<'a> {
+    txn: &'a Transaction<'a>,
+    has_changes: Cell<bool>,
+}
+
+impl<'a> Outbox<'a> {
+    pub fn new(txn: &'a Transaction<'a>) -> Self {
+        Self {
+            txn,
+            has_changes: Cell::new(false),
+        }
+    }
+
+    /// Announces changed records: redirectors have the change within a second of the commit.
+    pub async fn record_changed(
+        &self,
+        keys: impl IntoIterator<Item = RecordKey>,
+    ) -> Result<(), ApiError> {
+        let keys: Vec<String> = keys.into_iter().map(|key| key.to_string()).collect();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let statement = self
+            .txn
+            .prepare_cached(
+                // The time of this statement, since `now()` is when the transaction began:
+                // `records::list_changes` gives the changes of the last minute, and would
+                // miss those of a transaction that took longer.
+                "INSERT INTO changes (record_key, created_at)
+                 SELECT record_key, clock_timestamp()
+                 FROM unnest($1::text[]) AS changed (record_key)",
+            )
+            .await?;
+        self.txn.execute(&statement, &[&keys]).await?;
+        self.has_changes.set(true);
+        Ok(())
+    }
+
+    /// Whether the relay has something to deliver once the transaction is committed.
+    pub fn has_changes(&self) -> bool {
+        self.has_changes.get()
+    }
+}
