@@ -9,7 +9,7 @@ use lapin::{
     options::{BasicPublishOptions, ConfirmSelectOptions},
     types::{AMQPValue, FieldTable},
 };
-use platform::amqp::{self, Topology, Unconfirmed};
+use platform::amqp::{self, ConfirmError, Topology};
 
 use crate::decode::Poison;
 
@@ -32,7 +32,7 @@ impl DeadLetters {
         })
     }
 
-    pub async fn publish(&self, poison: &Poison) -> Result<(), Unconfirmed> {
+    pub async fn publish(&self, poison: &Poison) -> Result<(), ConfirmError> {
         let mut headers = FieldTable::default();
         let mut insert = |key: &str, value: &str| {
             headers.insert(key.into(), AMQPValue::LongString(value.into()));
@@ -51,18 +51,18 @@ impl DeadLetters {
             let confirm = self
                 .channel
                 .basic_publish(
-                    self.topology.dead_exchange.clone(),
-                    Topology::CLICKS_KEY.into(),
+                    self.topology.dead_letter_exchange.clone(),
+                    Topology::CLICKS_ROUTING_KEY.into(),
                     options,
                     &poison.body,
                     properties,
                 )
                 .await?;
-            amqp::confirmed(confirm.await)
+            amqp::check_confirmation(confirm.await)
         };
         match tokio::time::timeout(CONFIRM_TIMEOUT, publishing).await {
             Ok(result) => result,
-            Err(_) => Err(Unconfirmed::TimedOut(CONFIRM_TIMEOUT)),
+            Err(_) => Err(ConfirmError::TimedOut(CONFIRM_TIMEOUT)),
         }
     }
 }

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use ledger::planner_parameters;
 use platform::{
     admin,
-    health::{Health, Need},
+    health::{Criticality, Health},
     service::Shutdown,
 };
 use postgres::{migrations, pool::Pool};
@@ -41,14 +41,14 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     let storing_pool = pool("click-worker", settings.pool.database_pool_size)?;
     // A transaction stands idle while a look-up runs, which must not take that long.
     let lookup_ms = settings.pool.idle_in_transaction_timeout().as_millis() * 3 / 4;
-    let lookup_pool = postgres::pool::build_with(
+    let lookup_pool = postgres::pool::build_with_parameters(
         &settings.pool,
         "click-worker lookups",
         &format!("{} -c statement_timeout={lookup_ms}", planner_parameters()),
     )?;
     let lease_pool = pool("click-worker leases", LEASE_CONNECTIONS)?;
     // Tasks look for work every second: by index, however small a table was at first.
-    let chore_pool = postgres::pool::build_with(
+    let chore_pool = postgres::pool::build_with_parameters(
         &settings.pool.with_size(CHORE_CONNECTIONS),
         "click-worker chores",
         &planner_parameters(),
@@ -59,8 +59,8 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     drop(client);
 
     let health = Health::default();
-    let postgres = health.dependency("postgres", Need::Required);
-    shutdown.watch(postgres, lease_pool.clone(), postgres::pool::ping);
+    let postgres = health.add_dependency("postgres", Criticality::Required);
+    shutdown.spawn_health_check(postgres, lease_pool.clone(), postgres::pool::ping);
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let topology = settings.amqp.topology();
@@ -110,13 +110,13 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
         receipts,
         progress,
         metrics: metrics.clone(),
-        amqp_health: health.dependency("rabbitmq", Need::Required),
+        amqp_health: health.add_dependency("rabbitmq", Criticality::Required),
         stopping: shutdown.stopping().clone(),
         drain_timeout: Duration::from_secs(settings.drain_timeout_s),
     };
     let sender = tokio::spawn(sender.run());
     let admin = admin::serve(settings.admin_bind, health.clone(), registry)?;
-    shutdown.drains(&health, Duration::ZERO);
+    shutdown.spawn_drain(&health, Duration::ZERO);
     tracing::info!(admin.address = %admin, "listening");
     worker.run().await?;
     // Receipts may be lost: a broker that takes none holds nobody up.

@@ -13,7 +13,7 @@ use std::{
 
 use lapin::Connection;
 use platform::{
-    amqp::{self, ConnectError, Topology, Unconfirmed},
+    amqp::{self, ConfirmError, ConnectError, Topology},
     backoff::Backoff,
     health::DependencyHealth,
     service::Deadline,
@@ -67,7 +67,7 @@ pub enum SessionEnd {
     #[error("RabbitMQ ended the consumer of {0}: the queue is gone")]
     Cancelled(String),
     #[error("a dead letter was not confirmed: {0}")]
-    DeadLetter(#[from] Unconfirmed),
+    DeadLetter(#[from] ConfirmError),
     #[error("a consumer panicked: {0}")]
     Panicked(#[from] JoinError),
     #[error("stopping")]
@@ -80,12 +80,12 @@ impl Worker {
     /// again.
     pub async fn run(self) -> anyhow::Result<()> {
         let mut backoff = Backoff::default();
-        let deadline = Deadline::after(&self.stopping, self.drain_timeout);
+        let deadline = Deadline::after_cancellation(&self.stopping, self.drain_timeout);
         loop {
             let started = Instant::now();
             let end = tokio::select! {
                 Err(end) = self.session() => end,
-                () = deadline.passed() => {
+                () = deadline.reached() => {
                     tracing::warn!("stopping with a batch under way: it comes again");
                     return Ok(());
                 }
@@ -98,7 +98,7 @@ impl Worker {
                 return Ok(());
             }
             self.metrics.session_failures.inc();
-            self.amqp_health.down(&end);
+            self.amqp_health.mark_down(&end);
             if started.elapsed() > Duration::from_secs(10) {
                 backoff.reset();
             }
@@ -158,7 +158,7 @@ impl Worker {
                     consumers.tasks.spawn(consumer.run());
                 }
             }
-            self.amqp_health.up();
+            self.amqp_health.mark_up();
             let n_queues = i64::try_from(consumers.running.len()).unwrap_or(i64::MAX);
             self.metrics.queues.set(n_queues);
             let renewal = tokio::time::sleep(RENEWAL_INTERVAL);
@@ -250,7 +250,10 @@ impl Queues {
         let is_due = |at: Instant| at.elapsed() >= FURTHER_QUEUES_INTERVAL;
         if self.looked_at.is_none_or(is_due) {
             let own = self.topology.event_queues();
-            let further = self.topology.find_further_queues(connection).await?;
+            let further = self
+                .topology
+                .find_extra_partition_queues(connection)
+                .await?;
             let queues = own.into_iter().chain(further);
             self.names = queues.map(|queue| queue.to_string()).collect();
             self.looked_at = Some(Instant::now());

@@ -20,7 +20,7 @@ use lapin::{
     options::{BasicPublishOptions, ConfirmSelectOptions},
     types::{AMQPValue, FieldTable},
 };
-use platform::amqp::{Topology, confirmed};
+use platform::amqp::{Topology, check_confirmation};
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
@@ -156,12 +156,12 @@ impl Publisher {
         let partition = partition_of_account(AccountId(account_id), self.topology.n_partitions);
         let published = self.channel.basic_publish(
             self.topology.clicks_exchange.clone(),
-            Topology::partition_key(partition),
+            Topology::partition_routing_key(partition),
             BasicPublishOptions::default(),
             line.as_bytes(),
             properties,
         );
-        confirmed(published.await.expect("a channel").await).expect("a confirm");
+        check_confirmation(published.await.expect("a channel").await).expect("a confirm");
         id
     }
 }

@@ -12,7 +12,7 @@ use lapin::{
     options::{BasicPublishOptions, ConfirmSelectOptions},
     types::{AMQPValue, FieldTable, ShortString},
 };
-use platform::amqp::{Topology, confirmed};
+use platform::amqp::{Topology, check_confirmation};
 
 use crate::{test_environment::TestEnvironment, wait::wait_for};
 
@@ -50,16 +50,16 @@ impl Producer {
         let key = self.n_published.fetch_add(1, Ordering::Relaxed) % n_keys;
         match u16::try_from(key) {
             Ok(partition) if partition < self.topology.n_partitions => {
-                Topology::partition_key(partition)
+                Topology::partition_routing_key(partition)
             }
-            _ => Topology::CLICKS_KEY.into(),
+            _ => Topology::CLICKS_ROUTING_KEY.into(),
         }
     }
 
     /// As [`publish`](Self::publish), to the queue of an account.
     pub async fn publish_of(&self, account_id: i64, lines: &[String]) {
         let partition = partition_of_account(AccountId(account_id), self.topology.n_partitions);
-        let key = Topology::partition_key(partition);
+        let key = Topology::partition_routing_key(partition);
         let body = lines.join("\n");
         self.publish_to(key, CONTENT_TYPE, SCHEMA_VERSION, body.as_bytes())
             .await;
@@ -96,7 +96,7 @@ impl Producer {
                 body,
                 properties.clone(),
             );
-            confirmed(publishing.await.expect("a channel").await).is_ok()
+            check_confirmation(publishing.await.expect("a channel").await).is_ok()
         })
         .await;
     }

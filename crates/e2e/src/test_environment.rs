@@ -238,7 +238,7 @@ impl TestEnvironment {
     /// Takes a message off the dead-letter queue: its body and its reason.
     pub async fn take_dead_letter(&self) -> Option<(Vec<u8>, String)> {
         let (_connection, channel) = self.amqp().await;
-        let queue = self.topology().dead_queue;
+        let queue = self.topology().dead_letter_queue;
         let options = BasicGetOptions { no_ack: true };
         let message = channel
             .basic_get(queue, options)
@@ -285,10 +285,10 @@ async fn remove(servers: &Servers, name: &str) {
         let topology = Topology::new(name, N_PARTITIONS);
         if let Ok(channel) = connection.create_channel().await {
             let queues = topology.event_queues();
-            for queue in queues.into_iter().chain([topology.dead_queue]) {
+            for queue in queues.into_iter().chain([topology.dead_letter_queue]) {
                 drop(channel.queue_delete(queue, Default::default()).await);
             }
-            for exchange in [topology.clicks_exchange, topology.dead_exchange] {
+            for exchange in [topology.clicks_exchange, topology.dead_letter_exchange] {
                 drop(channel.exchange_delete(exchange, Default::default()).await);
             }
         }

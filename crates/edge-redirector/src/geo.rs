@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context as _;
 use jiff::Timestamp;
 use maxminddb::{Reader, WithinOptions};
-use platform::{service::Shutdown, watched::Watched};
+use platform::{reloading_file::ReloadingFile, service::Shutdown};
 use serde::Deserialize;
 
 use crate::metrics::{GeoDatabase, GeoLookup, Metrics};
@@ -18,8 +18,8 @@ type Database = Reader<Vec<u8>>;
 
 /// Either may be absent; then what it knows is unknown.
 pub struct Geo {
-    country: Option<Arc<Watched<Database>>>,
-    asn: Option<Arc<Watched<Database>>>,
+    country: Option<Arc<ReloadingFile<Database>>>,
+    asn: Option<Arc<ReloadingFile<Database>>>,
     metrics: Metrics,
 }
 
@@ -63,7 +63,7 @@ impl Geo {
         let open = |kind: Kind, path: Option<PathBuf>| -> anyhow::Result<_> {
             let metrics = metrics.clone();
             let load = move |path: &Path| load(kind, path, &metrics);
-            path.map(|path| Watched::open(kind.setting(), path, load, interval, shutdown))
+            path.map(|path| ReloadingFile::open(kind.setting(), path, load, interval, shutdown))
                 .transpose()
         };
         Ok(Self {

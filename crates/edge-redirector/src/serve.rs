@@ -9,10 +9,10 @@ use anyhow::Context as _;
 use domain::bot::BotRules;
 use platform::{
     admin,
-    cache::Cache,
-    health::{Health, Need},
+    health::{Criticality, Health},
+    redis_cache::RedisCache,
+    reloading_file::ReloadingFile,
     service::Shutdown,
-    watched::Watched,
 };
 use prometheus_client::registry::Registry;
 use tokio::net::TcpStream;
@@ -56,7 +56,7 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
         ),
         guard: Guard::new(settings.edge_max_misses_per_minute),
         client_timeout: Duration::from_millis(settings.edge_client_timeout_ms),
-        leaving: shutdown.signalled().clone(),
+        leaving: shutdown.signal_received().clone(),
         metrics: metrics.clone(),
     });
     let admin = admin::serve(settings.admin_bind, health.clone(), registry)?;
@@ -69,11 +69,11 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
         settings: publisher_settings,
         spool: spool.clone(),
         metrics,
-        health: health.dependency("rabbitmq", Need::Optional),
+        health: health.add_dependency("rabbitmq", Criticality::Optional),
         stopping: spool_is_closed.clone(),
     };
     shutdown.spawn("publisher", publisher.run());
-    shutdown.drains(&health, Duration::from_millis(settings.shutdown_delay_ms));
+    shutdown.spawn_drain(&health, Duration::from_millis(settings.shutdown_delay_ms));
     tracing::info!(edge.address = %address, admin.address = %admin, "listening");
     let served = server.await.context("the server failed");
     spool.stop();
@@ -156,8 +156,10 @@ fn visitors(
         shutdown,
     )?;
     let rules = match &settings.bot_rules_file {
-        None => Watched::fixed(BotRules::built_in()),
-        Some(path) => Watched::open("BOT_RULES_FILE", path.clone(), rules, interval, shutdown)?,
+        None => ReloadingFile::constant(BotRules::built_in()),
+        Some(path) => {
+            ReloadingFile::open("BOT_RULES_FILE", path.clone(), rules, interval, shutdown)?
+        }
     };
     Ok(Visitors {
         trusted_proxies: settings.trusted_proxies.clone(),
@@ -181,13 +183,13 @@ fn resolver(
     health: &Health,
     metrics: Metrics,
 ) -> anyhow::Result<Arc<Resolver>> {
-    let cache = Cache::new(&settings.cache).context("REDIS_URL is not a Redis URL")?;
+    let cache = RedisCache::new(&settings.cache).context("REDIS_URL is not a Redis URL")?;
     let timeout = Duration::from_millis(settings.origin_timeout_ms);
     let origin = Origin::new(&settings.origin_url, settings.origin_token.clone(), timeout)?;
-    let redis = health.dependency("redis", Need::Optional);
-    shutdown.watch(redis, cache.clone(), Cache::ping);
-    let origin_health = health.dependency("origin", Need::Optional);
-    shutdown.watch(origin_health, origin.clone(), Origin::ping);
+    let redis = health.add_dependency("redis", Criticality::Optional);
+    shutdown.spawn_health_check(redis, cache.clone(), RedisCache::ping);
+    let origin_health = health.add_dependency("origin", Criticality::Optional);
+    shutdown.spawn_health_check(origin_health, origin.clone(), Origin::ping);
     let limits = Limits {
         bytes: settings.local_cache_bytes,
         ttl: Duration::from_millis(settings.local_cache_ttl_ms),
@@ -195,10 +197,10 @@ fn resolver(
         max_lookups: settings.origin_max_lookups as usize,
     };
     let resolver = Arc::new(Resolver::new(cache.clone(), origin, &limits, metrics));
-    let records = health.dependency("records", Need::Required);
-    shutdown.watch(records, resolver.clone(), resolve::can_answer);
+    let records = health.add_dependency("records", Criticality::Required);
+    shutdown.spawn_health_check(records, resolver.clone(), resolve::can_answer);
     let stopping = shutdown.stopping().clone();
-    let changes = health.dependency("changes", Need::Optional);
+    let changes = health.add_dependency("changes", Criticality::Optional);
     let heartbeat_timeout = Duration::from_millis(settings.changes_timeout_ms);
     let following = resolve::follow(
         resolver.clone(),

@@ -7,8 +7,8 @@ use domain::client_ip::ProxyHeader;
 use ipnet::IpNet;
 use platform::{
     amqp::AmqpSettings,
-    cache::CacheSettings,
-    settings::{Secret, http_base_url, long_secret},
+    redis_cache::RedisSettings,
+    settings::{Secret, parse_http_base_url, parse_long_secret},
     telemetry::TelemetrySettings,
 };
 
@@ -68,7 +68,7 @@ pub struct Settings {
     pub proxy_protocol: ProxyProtocolSetting,
     /// The secret that the button of the preview page is signed with, at least
     /// 16 characters, the same for all redirectors.
-    #[arg(long, env = "CONTINUE_SECRET", hide_env_values = true, value_parser = long_secret)]
+    #[arg(long, env = "CONTINUE_SECRET", hide_env_values = true, value_parser = parse_long_secret)]
     pub continue_secret: Secret,
     /// A file of rules that tell bots, beside those that are built in; their
     /// form is in crates/domain/src/bot/rules.toml.
@@ -119,10 +119,10 @@ pub struct Settings {
 
     /// The origin: links-api's ORIGIN_BIND, as in http://127.0.0.1:8081. TLS (https://) is
     /// not spoken.
-    #[arg(long, env = "ORIGIN_URL", value_parser = http_base_url)]
+    #[arg(long, env = "ORIGIN_URL", value_parser = parse_http_base_url)]
     pub origin_url: String,
     /// The secret shared with links-api, at least 16 characters.
-    #[arg(long, env = "ORIGIN_TOKEN", hide_env_values = true, value_parser = long_secret)]
+    #[arg(long, env = "ORIGIN_TOKEN", hide_env_values = true, value_parser = parse_long_secret)]
     pub origin_token: Secret,
     /// How long the origin may take, in milliseconds. Too low: a busy origin
     /// looks like an outage. Too high: people wait before they see an error.
@@ -135,7 +135,7 @@ pub struct Settings {
           value_parser = clap::value_parser!(u32).range(1..))]
     pub origin_max_lookups: u32,
     #[command(flatten)]
-    pub cache: CacheSettings,
+    pub cache: RedisSettings,
     /// How long links-api's heartbeat, which comes through Redis every second, may be
     /// missing until the origin is asked for changes, in milliseconds. Too low: the origin
     /// is asked for nothing. Too high: a deactivated link leads on for so long when Redis

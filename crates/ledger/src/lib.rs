@@ -70,7 +70,7 @@ fn planner_set() -> String {
 }
 
 /// The planner's parameters for a session that only looks things up for the ledger, as those of
-/// [`postgres::pool::build_with`].
+/// [`postgres::pool::build_with_parameters`].
 pub fn planner_parameters() -> String {
     let parameters = PLANNER.map(|(name, value)| format!("-c {name}={value}"));
     parameters.join(" ")

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use platform::cache::Cache;
+use platform::redis_cache::RedisCache;
 use prometheus_client::metrics::counter::Counter;
 
 use crate::auth::Caller;
@@ -20,7 +20,7 @@ pub struct Allowance {
 }
 
 pub struct RateLimits {
-    cache: Cache,
+    cache: RedisCache,
     /// Of keys without a limit of their own; `None` is no limit.
     default_per_minute: Option<u32>,
     uncounted: Counter,
@@ -29,7 +29,7 @@ pub struct RateLimits {
 const WINDOW_S: u64 = 60;
 
 impl RateLimits {
-    pub fn new(cache: Cache, default_per_minute: u32, uncounted: Counter) -> Self {
+    pub fn new(cache: RedisCache, default_per_minute: u32, uncounted: Counter) -> Self {
         Self {
             cache,
             default_per_minute: (default_per_minute > 0).then_some(default_per_minute),
@@ -44,7 +44,7 @@ impl RateLimits {
         let key = format!("rate/{}/{window}", caller.key_id);
         let n_requests = match self
             .cache
-            .count(&key, Duration::from_secs(2 * WINDOW_S))
+            .increment(&key, Duration::from_secs(2 * WINDOW_S))
             .await
         {
             Ok(n_requests) => n_requests,

@@ -11,8 +11,8 @@ use actix_web::{
 use anyhow::Context as _;
 use platform::{
     admin,
-    cache::Cache,
-    health::{Health, Need},
+    health::{Criticality, Health},
+    redis_cache::RedisCache,
     service::Shutdown,
 };
 use postgres::{migrations, pool::Pool};
@@ -61,19 +61,19 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
     migrations::check(&client).await?;
     drop(client);
 
-    let cache = Cache::new(&settings.cache).context("REDIS_URL is not a Redis URL")?;
+    let cache = RedisCache::new(&settings.cache).context("REDIS_URL is not a Redis URL")?;
     let health = Health::default();
-    let postgres = health.dependency("postgres", Need::Required);
-    shutdown.watch(postgres, maintenance_pool.clone(), postgres::pool::ping);
-    let redis = health.dependency("redis", Need::Optional);
-    shutdown.watch(redis, cache.clone(), Cache::ping);
+    let postgres = health.add_dependency("postgres", Criticality::Required);
+    shutdown.spawn_health_check(postgres, maintenance_pool.clone(), postgres::pool::ping);
+    let redis = health.add_dependency("redis", Criticality::Optional);
+    shutdown.spawn_health_check(redis, cache.clone(), RedisCache::ping);
 
     let mut registry = Registry::default();
     let metrics = observe::Metrics::register(&mut registry);
     let redis_ttl = Duration::from_secs(settings.redis_ttl_s);
     let relay = Arc::new(records::Relay::new(
         metrics.relay.clone(),
-        health.dependency("changes", Need::Optional),
+        health.add_dependency("changes", Criticality::Optional),
     ));
     let relay_task = relay.clone().run(
         pool("relay", 1)?,
@@ -150,7 +150,7 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
         admin.address = %admin,
         "listening"
     );
-    shutdown.drains(&health, Duration::from_millis(settings.shutdown_delay_ms));
+    shutdown.spawn_drain(&health, Duration::from_millis(settings.shutdown_delay_ms));
     tokio::try_join!(api.run(), origin.run()).context("a server failed")?;
     Ok(())
 }

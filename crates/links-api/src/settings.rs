@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::{Args, Parser, Subcommand};
-use platform::{cache::CacheSettings, settings::Secret, telemetry::TelemetrySettings};
+use platform::{redis_cache::RedisSettings, settings::Secret, telemetry::TelemetrySettings};
 use postgres::pool::PoolSettings;
 
 use crate::{admin::AdminSettings, domains::settings::DomainSettings};
@@ -52,13 +52,13 @@ pub struct ServeSettings {
     #[arg(long, env = "ADMIN_BIND", default_value = "127.0.0.1:9080")]
     pub admin_bind: SocketAddr,
     /// The secret shared with the redirectors, at least 16 characters.
-    #[arg(long, env = "ORIGIN_TOKEN", hide_env_values = true, value_parser = platform::settings::long_secret)]
+    #[arg(long, env = "ORIGIN_TOKEN", hide_env_values = true, value_parser = platform::settings::parse_long_secret)]
     pub origin_token: Secret,
     /// Host of the click tracker for lists that have no click domain.
     #[arg(long, env = "PLATFORM_CLICK_HOST", value_parser = host)]
     pub platform_click_host: String,
     #[command(flatten)]
-    pub cache: CacheSettings,
+    pub cache: RedisSettings,
     /// How long a record stays in Redis, in seconds. Too low: more misses go
     /// to Postgres. Too high: links that nobody clicks fill the memory.
     #[arg(long, env = "REDIS_TTL_S", default_value = "604800",

@@ -64,15 +64,15 @@ async fn metrics_text(metrics: web::Data<Registry>) -> HttpResponse {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::Need;
+    use crate::health::Criticality;
 
     #[actix_web::test]
     async fn a_service_that_is_not_ready_says_when_to_ask_again() {
         let health = Health::default();
-        let postgres = health.dependency("postgres", Need::Required);
-        postgres.up();
+        let postgres = health.add_dependency("postgres", Criticality::Required);
+        postgres.mark_up();
         assert_eq!(ready(web::Data::new(health.clone())).await.status(), 200);
-        postgres.down("it is away".to_owned());
+        postgres.mark_down("it is away".to_owned());
         let response = ready(web::Data::new(health)).await;
         assert_eq!(response.status(), 503);
         let after = response.headers().get(header::RETRY_AFTER);

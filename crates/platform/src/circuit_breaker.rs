@@ -1,5 +1,5 @@
-//! A dependency that has just failed is left alone for a moment: who asks it meanwhile is
-//! answered at once that it is away, instead of waiting until that is found out once more.
+//! A circuit breaker: after a failure, calls to a dependency are refused for a moment, so
+//! that callers get their error at once instead of each waiting for a timeout.
 
 use std::{
     sync::{
@@ -9,56 +9,60 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Clones share what they know.
+/// Clones share one state.
 #[derive(Debug, Clone)]
 pub struct CircuitBreaker {
-    pause: Duration,
-    started: Instant,
-    /// Milliseconds after `started` until which the dependency is left alone; 0 if its last
-    /// answer was good.
+    open_for: Duration,
+    created: Instant,
+    /// The circuit is open until so many milliseconds after `created`; 0 if it is closed,
+    /// that is, if the last call succeeded.
     open_until_ms: Arc<AtomicU64>,
 }
 
 impl CircuitBreaker {
-    /// `pause` is how long the dependency is left alone after a failure.
-    pub fn new(pause: Duration) -> Self {
+    /// `open_for` is how long calls are refused after a failure.
+    pub fn new(open_for: Duration) -> Self {
         Self {
-            pause,
-            started: Instant::now(),
+            open_for,
+            created: Instant::now(),
             open_until_ms: Arc::default(),
         }
     }
 
-    /// Whether the dependency may be asked. After a failure and a pause one caller may, to
-    /// find out how it is, and the others may not: they would all wait for a frozen one.
-    pub fn may_ask(&self) -> bool {
-        self.may_ask_at(self.started.elapsed())
+    /// Whether a call may be made now. Once the circuit has been open for its time, one
+    /// caller may try the dependency, and the circuit stays open for the others: if the
+    /// dependency is still frozen, only that one waits for it.
+    pub fn allow_call(&self) -> bool {
+        self.allow_call_at(self.created.elapsed())
     }
 
-    pub fn succeeded(&self) {
+    /// Closes the circuit.
+    pub fn record_success(&self) {
         self.open_until_ms.store(0, Ordering::Relaxed);
     }
 
-    pub fn failed(&self) {
-        self.failed_at(self.started.elapsed());
+    /// Opens the circuit, or keeps it open for longer.
+    pub fn record_failure(&self) {
+        self.record_failure_at(self.created.elapsed());
     }
 
-    fn may_ask_at(&self, now: Duration) -> bool {
-        let until_ms = self.open_until_ms.load(Ordering::Relaxed);
-        if until_ms == 0 {
+    fn allow_call_at(&self, now: Duration) -> bool {
+        let open_until_ms = self.open_until_ms.load(Ordering::Relaxed);
+        if open_until_ms == 0 {
             return true;
         }
         let order = Ordering::Relaxed;
-        until_ms <= milliseconds(now)
+        let next_ms = milliseconds(now + self.open_for);
+        open_until_ms <= milliseconds(now)
             && self
                 .open_until_ms
-                .compare_exchange(until_ms, milliseconds(now + self.pause), order, order)
+                .compare_exchange(open_until_ms, next_ms, order, order)
                 .is_ok()
     }
 
-    fn failed_at(&self, now: Duration) {
-        let until_ms = milliseconds(now + self.pause);
-        self.open_until_ms.store(until_ms, Ordering::Relaxed);
+    fn record_failure_at(&self, now: Duration) {
+        let open_until_ms = milliseconds(now + self.open_for);
+        self.open_until_ms.store(open_until_ms, Ordering::Relaxed);
     }
 }
 
@@ -71,26 +75,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn after_a_failure_one_caller_asks_in_each_pause() {
+    fn after_a_failure_one_caller_in_each_interval_may_try() {
         let breaker = CircuitBreaker::new(Duration::from_millis(500));
-        let may_ask = |ms| breaker.may_ask_at(Duration::from_millis(ms));
-        assert!(may_ask(0) && may_ask(0));
-        breaker.failed_at(Duration::from_millis(100));
-        assert!(!may_ask(100) && !may_ask(599));
-        assert!(may_ask(600));
-        // It is under way, and has not been answered.
-        assert!(!may_ask(600) && !may_ask(1_099));
-        assert!(may_ask(1_100));
-        breaker.succeeded();
-        assert!(may_ask(1_100) && may_ask(1_100));
+        let allow_call = |ms| breaker.allow_call_at(Duration::from_millis(ms));
+        assert!(allow_call(0) && allow_call(0));
+        breaker.record_failure_at(Duration::from_millis(100));
+        assert!(!allow_call(100) && !allow_call(599));
+        assert!(allow_call(600));
+        // The call of 600 ms has not ended, so the others wait another interval.
+        assert!(!allow_call(600) && !allow_call(1_099));
+        assert!(allow_call(1_100));
+        breaker.record_success();
+        assert!(allow_call(1_100) && allow_call(1_100));
     }
 
     #[test]
-    fn clones_know_of_each_others_failures() {
+    fn clones_share_their_failures() {
         let breaker = CircuitBreaker::new(Duration::from_secs(60));
-        breaker.clone().failed();
-        assert!(!breaker.may_ask());
-        breaker.clone().succeeded();
-        assert!(breaker.may_ask());
+        breaker.clone().record_failure();
+        assert!(!breaker.allow_call());
+        breaker.clone().record_success();
+        assert!(breaker.allow_call());
     }
 }

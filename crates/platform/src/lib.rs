@@ -3,11 +3,11 @@
 pub mod admin;
 pub mod amqp;
 pub mod backoff;
-pub mod cache;
 pub mod circuit_breaker;
 pub mod health;
-pub mod occasional;
+pub mod log_rate_limit;
+pub mod redis_cache;
+pub mod reloading_file;
 pub mod service;
 pub mod settings;
 pub mod telemetry;
-pub mod watched;

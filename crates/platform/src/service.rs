@@ -1,6 +1,6 @@
-//! The life of a process: it runs, drains on the first signal, aborts on the
-//! second, flushes its telemetry whatever happened, and exits 0 only if all
-//! of it went well.
+//! The life of a service's process: it runs, drains on the first signal, aborts on the
+//! second, flushes its telemetry whatever happened, and exits with 0 only if no part of it
+//! failed. What is drained, and in which order, is the service's own.
 
 use std::{fmt::Display, future::Future, process::ExitCode, time::Duration};
 
@@ -13,31 +13,36 @@ use crate::{
     telemetry::{self, TelemetrySettings},
 };
 
-/// How often dependencies are looked at: `/ready` is as old as that at most.
-const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+/// How often each dependency is checked, and so how old the answer of `/ready` is at most.
+const HEALTH_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What ends a service, and what must end with it.
+/// The two stages in which a service stops, and the tasks that must have ended before its
+/// process does. Clones share them.
+///
+/// The first signal cancels [`Shutdown::signal_received`]. After a delay, in which load
+/// balancers turn away, [`Shutdown::stopping`] follows: from then on the service accepts no
+/// work and finishes what it has.
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
-    signalled: CancellationToken,
+    signal_received: CancellationToken,
     stopping: CancellationToken,
     tasks: TaskTracker,
-    failed: CancellationToken,
+    task_failed: CancellationToken,
 }
 
 impl Shutdown {
-    /// Cancelled by the first signal: `stopping` comes after it.
-    pub fn signalled(&self) -> &CancellationToken {
-        &self.signalled
+    /// Cancelled by the first signal, before [`Shutdown::stopping`].
+    pub fn signal_received(&self) -> &CancellationToken {
+        &self.signal_received
     }
 
-    /// Cancelled after the first signal, or by the failure of a task.
+    /// Cancelled some time after the first signal, or at once when a task fails.
     pub fn stopping(&self) -> &CancellationToken {
         &self.stopping
     }
 
-    /// Spawns a task the service cannot do without: when it fails or panics,
-    /// the process drains and exits with a failing code.
+    /// Spawns a task that the service cannot work without: when it fails or panics, the
+    /// process drains and exits with a failure code.
     pub fn spawn(
         &self,
         name: &'static str,
@@ -51,15 +56,20 @@ impl Shutdown {
                 Ok(Err(error)) => format!("{error:#}"),
                 Err(panic) => panic.to_string(),
             };
-            tracing::error!(task = name, error = failure, "a task of the service failed");
-            shutdown.failed.cancel();
+            tracing::error!(
+                task = name,
+                error = failure,
+                "a task of the service failed, stopping"
+            );
+            shutdown.task_failed.cancel();
             shutdown.stopping.cancel();
         });
     }
 
-    /// Looks at a dependency every second and keeps its state for `/ready`.
-    /// `handle` is what `ping` looks at, say a pool.
-    pub fn watch<H, F, E>(
+    /// Spawns a task that checks a dependency every second and marks it as up or down.
+    /// `ping` gets a clone of `handle`, for example of a pool, and fails if the dependency
+    /// does not answer.
+    pub fn spawn_health_check<H, F, E>(
         &self,
         health: DependencyHealth,
         handle: H,
@@ -70,69 +80,72 @@ impl Shutdown {
         E: Display,
     {
         let stopping = self.stopping.clone();
-        self.spawn("dependency watch", async move {
+        self.spawn("health check", async move {
             loop {
                 match ping(handle.clone()).await {
-                    Ok(()) => health.up(),
-                    Err(reason) => health.down(reason.to_string()),
+                    Ok(()) => health.mark_up(),
+                    Err(reason) => health.mark_down(reason.to_string()),
                 }
                 tokio::select! {
-                    () = tokio::time::sleep(WATCH_INTERVAL) => {}
+                    () = tokio::time::sleep(HEALTH_CHECK_INTERVAL) => {}
                     () = stopping.cancelled() => return Ok(()),
                 }
             }
         });
     }
 
-    /// Not ready any more from the first signal on, and stopping after a delay,
-    /// in which balancers can look elsewhere.
-    pub fn drains(&self, health: &Health, delay: Duration) {
+    /// Spawns a task that makes the service not ready at the first signal, and cancels
+    /// [`Shutdown::stopping`] after `delay`, in which load balancers turn to others.
+    pub fn spawn_drain(&self, health: &Health, delay: Duration) {
         let (shutdown, health) = (self.clone(), health.clone());
         tokio::spawn(async move {
             tokio::select! {
-                () = shutdown.signalled.cancelled() => {
-                    health.drain();
+                () = shutdown.signal_received.cancelled() => {
+                    health.start_draining();
                     tokio::select! {
                         () = tokio::time::sleep(delay) => {}
                         () = shutdown.stopping.cancelled() => {}
                     }
                     shutdown.stopping.cancel();
                 }
-                () = shutdown.stopping.cancelled() => health.drain(),
+                () = shutdown.stopping.cancelled() => health.start_draining(),
             }
         });
     }
 
-    /// Waits for every task; they end by themselves once stopping.
-    pub async fn finished(&self) {
+    /// Waits until every task has ended. They end by themselves after
+    /// [`Shutdown::stopping`].
+    pub async fn join_tasks(&self) {
         self.tasks.close();
         self.tasks.wait().await;
     }
 }
 
-/// When a drain has taken too long.
+/// A point in time after which a drain must give up what is left.
 #[derive(Debug, Clone)]
 pub struct Deadline(CancellationToken);
 
 impl Deadline {
-    /// `timeout` after `stopping`.
-    pub fn after(stopping: &CancellationToken, timeout: Duration) -> Self {
-        let passed = CancellationToken::new();
-        let (stopping, token) = (stopping.clone(), passed.clone());
+    /// Lies `timeout` after the moment when `stopping` is cancelled.
+    pub fn after_cancellation(stopping: &CancellationToken, timeout: Duration) -> Self {
+        let reached = CancellationToken::new();
+        let (stopping, token) = (stopping.clone(), reached.clone());
         tokio::spawn(async move {
             stopping.cancelled().await;
             tokio::time::sleep(timeout).await;
             token.cancel();
         });
-        Self(passed)
+        Self(reached)
     }
 
-    pub async fn passed(&self) {
+    /// Waits for it.
+    pub async fn reached(&self) {
         self.0.cancelled().await;
     }
 }
 
-/// Runs a service in a runtime of its own. `run` returns when all is flushed.
+/// Runs a service in an async runtime and returns the exit code of its process. `run`
+/// returns when the service has stopped and written what it has accepted.
 pub fn main<F>(
     name: &'static str,
     telemetry: &TelemetrySettings,
@@ -143,16 +156,12 @@ where
 {
     let guard = match telemetry::start(name, telemetry) {
         Ok(guard) => guard,
-        Err(error) => return stopped_early(name, &error),
+        Err(error) => return print_start_failure(name, &error),
     };
-    let result = block_on(run);
-    let code = match result {
+    let code = match block_on(run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(
-                error = format!("{error:#}"),
-                "the service stops with a failure"
-            );
+            tracing::error!(error = format!("{error:#}"), "the service failed");
             ExitCode::FAILURE
         }
     };
@@ -160,8 +169,8 @@ where
     code
 }
 
-#[expect(clippy::print_stderr, reason = "there is no log yet")]
-fn stopped_early(name: &str, error: &anyhow::Error) -> ExitCode {
+#[expect(clippy::print_stderr, reason = "the log has not started")]
+fn print_start_failure(name: &str, error: &anyhow::Error) -> ExitCode {
     eprintln!("{name}: {error:#}");
     ExitCode::FAILURE
 }
@@ -176,31 +185,34 @@ where
         .context("cannot start the async runtime")?;
     runtime.block_on(async {
         let shutdown = Shutdown::default();
-        watch_signals(shutdown.signalled.clone())?;
+        handle_signals(shutdown.signal_received.clone())?;
         run(shutdown.clone()).await?;
         shutdown.stopping.cancel();
-        shutdown.finished().await;
-        anyhow::ensure!(!shutdown.failed.is_cancelled(), "a task failed");
+        shutdown.join_tasks().await;
+        anyhow::ensure!(!shutdown.task_failed.is_cancelled(), "a task failed");
         tracing::info!("stopped");
         Ok(())
     })
 }
 
-fn watch_signals(signalled: CancellationToken) -> anyhow::Result<()> {
+fn handle_signals(signal_received: CancellationToken) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot handle SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot handle SIGINT")?;
     tokio::spawn(async move {
-        for first in [true, false] {
+        for is_first in [true, false] {
             let name = tokio::select! {
                 _ = terminate.recv() => "SIGTERM",
                 _ = interrupt.recv() => "SIGINT",
             };
-            if first {
-                tracing::info!(signal = name, "draining: a second signal aborts");
-                signalled.cancel();
+            if is_first {
+                tracing::info!(
+                    signal = name,
+                    "a signal was received, draining; a second signal aborts"
+                );
+                signal_received.cancel();
             }
         }
-        tracing::warn!("aborted by a second signal");
+        tracing::warn!("a second signal was received, aborting");
         std::process::exit(130);
     });
     Ok(())

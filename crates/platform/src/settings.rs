@@ -58,7 +58,7 @@ pub fn sentence(error: &clap::Error, command: &Command) -> Option<String> {
             let why = std::error::Error::source(error).map_or_else(
                 || possible_values(error),
                 // A parser's own words may quote a secret.
-                |why| match secret && !why.is::<Explained>() {
+                |why| match secret && !why.is::<SettingError>() {
                     true => String::new(),
                     false => format!(": {why}"),
                 },
@@ -124,17 +124,21 @@ impl std::fmt::Debug for Secret {
 /// shown though the value is a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Explained(pub String);
+pub struct SettingError(pub String);
 
 /// A URL that names one server by a scheme that is spoken in clear. What stands behind the
 /// host is not looked at, but for a fragment, which means nothing to any server.
 /// `encrypted` are the schemes of the same protocol over TLS.
-pub fn server_url(text: &str, scheme: &str, encrypted: &[&str]) -> Result<url::Url, Explained> {
-    let explained = |why: &str| Err(Explained(why.to_owned()));
+pub fn parse_server_url(
+    text: &str,
+    scheme: &str,
+    encrypted: &[&str],
+) -> Result<url::Url, SettingError> {
+    let explained = |why: &str| Err(SettingError(why.to_owned()));
     let given = text.split_once("://").map(|(given, _)| given);
     let given = given.unwrap_or_default().to_ascii_lowercase();
     if encrypted.contains(&given.as_str()) {
-        return Err(Explained(format!(
+        return Err(SettingError(format!(
             "{given}:// needs TLS, which is not spoken: use {scheme}:// over a private network"
         )));
     }
@@ -142,7 +146,7 @@ pub fn server_url(text: &str, scheme: &str, encrypted: &[&str]) -> Result<url::U
         .strip_prefix(scheme)
         .and_then(|rest| rest.strip_prefix("://"))
     else {
-        return Err(Explained(format!("it must begin with {scheme}://")));
+        return Err(SettingError(format!("it must begin with {scheme}://")));
     };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, tail) = rest.split_at(end);
@@ -187,17 +191,17 @@ pub fn server_url(text: &str, scheme: &str, encrypted: &[&str]) -> Result<url::U
 }
 
 /// A parser for a URL that paths are put behind; without the slash at its end.
-pub fn http_base_url(text: &str) -> Result<String, Explained> {
-    let url = server_url(text, "http", &["https"])?;
+pub fn parse_http_base_url(text: &str) -> Result<String, SettingError> {
+    let url = parse_server_url(text, "http", &["https"])?;
     if url.query().is_some() || !url.username().is_empty() || url.password().is_some() {
         let wrong = "it must have no user, password or query";
-        return Err(Explained(wrong.to_owned()));
+        return Err(SettingError(wrong.to_owned()));
     }
     Ok(text.trim_end_matches('/').to_owned())
 }
 
 /// A parser for a secret that somebody might otherwise leave at "secret".
-pub fn long_secret(text: &str) -> Result<Secret, String> {
+pub fn parse_long_secret(text: &str) -> Result<Secret, String> {
     if text.len() < 16 {
         return Err("it must have at least 16 characters".to_owned());
     }
@@ -224,8 +228,8 @@ mod tests {
         letter: String,
     }
 
-    fn broker(text: &str) -> Result<Secret, Explained> {
-        server_url(text, "amqp", &["amqps"]).map(|_| Secret(text.to_owned()))
+    fn broker(text: &str) -> Result<Secret, SettingError> {
+        parse_server_url(text, "amqp", &["amqps"]).map(|_| Secret(text.to_owned()))
     }
 
     fn refuse(value: &str) -> Result<Secret, String> {
@@ -279,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_base_url_is_plain_http_to_one_host() {
-        let base = |text| http_base_url(text).map_err(|error| error.to_string());
+        let base = |text| parse_http_base_url(text).map_err(|error| error.to_string());
         assert_eq!(base("http://h:1/"), Ok("http://h:1".to_owned()));
         assert_eq!(base("http://[::1]:1/a"), Ok("http://[::1]:1/a".to_owned()));
         let table = [

@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use crate::settings::http_base_url;
+use crate::settings::parse_http_base_url;
 use anyhow::Context as _;
 use opentelemetry::{
     global,
@@ -34,7 +34,7 @@ pub struct TelemetrySettings {
     pub log: String,
     /// Base URL of an OTLP/HTTP collector, such as http://localhost:4318. Without it
     /// nothing is traced. TLS (https://) is not spoken.
-    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_parser = http_base_url)]
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_parser = parse_http_base_url)]
     pub otlp_endpoint: Option<String>,
     /// The share of requests that start a trace, 0 to 1. Too high: traced
     /// clicks cost the redirect path more than others.
@@ -90,7 +90,7 @@ pub fn start(service: &'static str, settings: &TelemetrySettings) -> anyhow::Res
     tracing_subscriber::registry()
         .with(filter)
         .with(filter_fn(|metadata| {
-            is_discreet(metadata.target(), metadata.level())
+            is_safe_to_log(metadata.target(), metadata.level())
         }))
         .with(traces)
         .with(logs)
@@ -115,14 +115,15 @@ fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
 /// Whether something may be logged at a level at all. What drivers say below INFO has
 /// the parameters of statements and the headers of requests in it: people's phone
 /// numbers, and secrets.
-fn is_discreet(target: &str, level: &Level) -> bool {
-    const OURS: [&str; 6] = [
+fn is_safe_to_log(target: &str, level: &Level) -> bool {
+    const OURS: [&str; 7] = [
         "click_worker",
         "domain",
         "edge_redirector",
+        "ledger",
         "links_api",
         "platform",
-        "store",
+        "postgres",
     ];
     let name = target.split("::").next().unwrap_or_default();
     *level <= Level::INFO || OURS.contains(&name)

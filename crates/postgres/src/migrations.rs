@@ -22,7 +22,7 @@ pub enum SchemaError {
     #[error("no connection to Postgres")]
     NoConnection(#[from] PoolError),
     #[error(transparent)]
-    PoolNotBuilt(#[from] pool::PoolNotBuilt),
+    BuildPoolError(#[from] pool::BuildPoolError),
     #[error("a migration failed")]
     Failed(#[from] refinery::Error),
     #[error("the schema cannot be read or changed")]
@@ -37,7 +37,7 @@ pub enum SchemaError {
 
 /// What a migration has done.
 #[derive(Debug)]
-pub struct Migrated {
+pub struct MigrationReport {
     /// The names of migrations and indexes.
     pub applied: Vec<String>,
     /// The version that the schema has now.
@@ -58,7 +58,7 @@ pub async fn run(
     settings: &PoolSettings,
     connect_limit: Duration,
     notify: impl Fn(&str),
-) -> Result<Migrated, SchemaError> {
+) -> Result<MigrationReport, SchemaError> {
     let pool = pool::build(&settings.with_size(1), "links-api migrate")?;
     let mut connection = connect(&pool, connect_limit, &notify).await?;
     let client: &mut Client = connection.deref_mut().deref_mut();
@@ -91,11 +91,14 @@ async fn connect(
     }
 }
 
-async fn migrate(client: &mut Client, notify: &impl Fn(&str)) -> Result<Migrated, SchemaError> {
+async fn migrate(
+    client: &mut Client,
+    notify: &impl Fn(&str),
+) -> Result<MigrationReport, SchemaError> {
     let known_version = known_version();
     let version = schema_version(client).await?;
     if version > known_version {
-        return Ok(Migrated {
+        return Ok(MigrationReport {
             applied: Vec::new(),
             version,
             known_version,
@@ -126,7 +129,7 @@ async fn migrate(client: &mut Client, notify: &impl Fn(&str)) -> Result<Migrated
         }
     }
     applied.extend(indexes::create_missing(client).await?);
-    Ok(Migrated {
+    Ok(MigrationReport {
         applied,
         version: known_version,
         known_version,

@@ -9,7 +9,7 @@ use std::{str::FromStr, time::Duration};
 
 pub use deadpool_postgres::{GenericClient, Object, Pool, PoolError, Transaction};
 use deadpool_postgres::{Manager, ManagerConfig, RecyclingMethod, Runtime, Timeouts};
-use platform::settings::Explained;
+use platform::settings::SettingError;
 use tokio_postgres::{
     Config, NoTls,
     config::{ChannelBinding, SslMode, SslNegotiation},
@@ -47,8 +47,8 @@ pub struct PoolSettings {
     pub database_idle_in_transaction_timeout_ms: u32,
 }
 
-fn database_url(text: &str) -> Result<Config, Explained> {
-    let explained = |why: &str| Err(Explained(why.to_owned()));
+fn database_url(text: &str) -> Result<Config, SettingError> {
+    let explained = |why: &str| Err(SettingError(why.to_owned()));
     if text.matches("://").count() > 1 {
         return explained("several hosts stand in one URL, with commas between them");
     }
@@ -95,7 +95,7 @@ const ANSWER_MARGIN: Duration = Duration::from_secs(5);
 /// Why there is no pool.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection pool cannot be built")]
-pub struct PoolNotBuilt(#[from] deadpool_postgres::BuildError);
+pub struct BuildPoolError(#[from] deadpool_postgres::BuildError);
 
 impl PoolSettings {
     /// How long a client waits for the answer to a transaction that has begun: until
@@ -149,16 +149,16 @@ impl PoolSettings {
 
 /// A pool, which connects when a connection is asked for. `application` is its name in
 /// `pg_stat_activity`.
-pub fn build(settings: &PoolSettings, application: &str) -> Result<Pool, PoolNotBuilt> {
-    build_with(settings, application, "")
+pub fn build(settings: &PoolSettings, application: &str) -> Result<Pool, BuildPoolError> {
+    build_with_parameters(settings, application, "")
 }
 
 /// A pool whose sessions have further parameters, as in `-c jit=off`.
-pub fn build_with(
+pub fn build_with_parameters(
     settings: &PoolSettings,
     application: &str,
     parameters: &str,
-) -> Result<Pool, PoolNotBuilt> {
+) -> Result<Pool, BuildPoolError> {
     let mut config = settings.database_url.clone();
     let given = config.get_options().unwrap_or_default();
     let limits = settings.session_options();

@@ -24,7 +24,7 @@ use lapin::{
     options::{BasicPublishOptions, ConfirmSelectOptions},
     types::{AMQPValue, FieldTable},
 };
-use platform::amqp::{Topology, confirmed};
+use platform::amqp::{Topology, check_confirmation};
 use rand::{Rng as _, RngExt as _, SeedableRng as _, rngs::StdRng};
 
 /// Messages under way at once.
@@ -114,7 +114,7 @@ impl Queues {
         };
         let published = self.channel.basic_publish(
             self.topology.clicks_exchange.clone(),
-            Topology::partition_key(partition),
+            Topology::partition_routing_key(partition),
             options,
             &lines,
             self.properties.clone(),
@@ -123,7 +123,7 @@ impl Queues {
             .push_back(published.await.expect("published"));
         if self.under_way.len() >= WINDOW {
             let oldest = self.under_way.pop_front().expect("there is one");
-            confirmed(oldest.await).expect("confirmed");
+            check_confirmation(oldest.await).expect("confirmed");
         }
     }
 
@@ -132,7 +132,7 @@ impl Queues {
             self.send(partition).await;
         }
         for message in self.under_way {
-            confirmed(message.await).expect("confirmed");
+            check_confirmation(message.await).expect("confirmed");
         }
     }
 }

@@ -78,7 +78,7 @@ pub async fn delivered_twice(testbed: &mut Testbed) -> ExpectedEffects {
             .queue_bind(
                 name.clone(),
                 topology.clicks_exchange.clone(),
-                Topology::partition_key(partition),
+                Topology::partition_routing_key(partition),
                 QueueBindOptions::default(),
                 FieldTable::default(),
             )

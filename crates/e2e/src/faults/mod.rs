@@ -400,7 +400,7 @@ impl Fault {
         )
         .await;
         audit.violations.extend(expected.violations);
-        let dead_queue = testbed.test_env.topology().dead_queue.to_string();
+        let dead_queue = testbed.test_env.topology().dead_letter_queue.to_string();
         let n_dead_letters = testbed.test_env.queue_len(&dead_queue).await;
         if n_dead_letters != expected.n_dead_letters {
             let n = expected.n_dead_letters;

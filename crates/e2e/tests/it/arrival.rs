@@ -604,9 +604,9 @@ async fn country_and_network_are_looked_up_and_follow_their_files() {
     .await;
     // A damaged one is said, and not used.
     let mut site = site;
-    site.edge.expect_in_log("a file cannot be used");
+    site.edge.expect_in_log("reloading a file failed");
     std::fs::write(&countries, b"half a fi").unwrap();
-    let warning = "a file cannot be used: what was read of it before stays";
+    let warning = "reloading a file failed, keeping the previous version";
     assert_eq!(site.edge.wait_for_log(warning)["file"], "GEOIP_COUNTRY_DB");
     let request = site.request(Method::GET, &link, BROWSER);
     let request = request.header("X-Forwarded-For", "203.0.113.9");
@@ -645,9 +645,9 @@ async fn an_operators_rules_are_used_and_follow_their_file() {
         302,
         "what was remembered is forgotten"
     );
-    site.edge.expect_in_log("a file cannot be used");
+    site.edge.expect_in_log("reloading a file failed");
     write("[[rule]]\nname = 'third'\n");
-    let warning = "a file cannot be used: what was read of it before stays";
+    let warning = "reloading a file failed, keeping the previous version";
     let error = site.edge.wait_for_log(warning)["error"].to_string();
     assert!(error.contains("missing field `reason`"), "{error}");
     assert_eq!(site.open(&link, y).await.status, 200);

@@ -96,7 +96,7 @@ fn the_asyncapi_document_names_what_the_code_uses() {
     let all = [
         (
             "clicks",
-            Topology::CLICKS_KEY,
+            Topology::CLICKS_ROUTING_KEY,
             &topology.clicks_exchange,
             topology.unpartitioned_queue.as_str(),
         ),
@@ -108,15 +108,15 @@ fn the_asyncapi_document_names_what_the_code_uses() {
         ),
         (
             "deadClicks",
-            Topology::CLICKS_KEY,
-            &topology.dead_exchange,
-            topology.dead_queue.as_str(),
+            Topology::CLICKS_ROUTING_KEY,
+            &topology.dead_letter_exchange,
+            topology.dead_letter_queue.as_str(),
         ),
     ];
     let numbered = |text: &str| text.replace("{partition}", "3");
     assert_eq!(
         numbered(all[1].1),
-        Topology::partition_key(3).as_str(),
+        Topology::partition_routing_key(3).as_str(),
         "as the code names them"
     );
     assert_eq!(numbered(all[1].3), topology.partition_queue(3).as_str());

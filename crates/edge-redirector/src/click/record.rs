@@ -13,7 +13,7 @@ use domain::{
     query::{self, ClickQuery},
 };
 use platform::{
-    occasional::Occasional,
+    log_rate_limit::LogRateLimiter,
     telemetry::{self, TRACEPARENT},
 };
 use tracing::{Instrument as _, Span};
@@ -128,9 +128,9 @@ impl Recorder {
             Err(reason) => {
                 edge.metrics.request(Outcome::Unrecorded);
                 edge.metrics.not_recorded(reason);
-                static SAID: Occasional = Occasional::new();
-                if let Some(left_out) = SAID.now() {
-                    tracing::error!(reason = %reason, left_out, "a click was redirected without a record");
+                static LOG_LIMIT: LogRateLimiter = LogRateLimiter::new();
+                if let Some(suppressed) = LOG_LIMIT.permit() {
+                    tracing::error!(reason = %reason, suppressed, "a click was redirected without a record");
                 }
             }
         }

@@ -13,7 +13,7 @@ use domain::{
     event::{MAX_REFERRER_BYTES, MAX_USER_AGENT_BYTES},
 };
 use ipnet::IpNet;
-use platform::{occasional::Occasional, watched::Watched};
+use platform::{log_rate_limit::LogRateLimiter, reloading_file::ReloadingFile};
 use prometheus_client::metrics::counter::Counter;
 
 use super::request;
@@ -47,7 +47,7 @@ pub struct Visitors {
     pub proxy_header: ProxyHeader,
     pub unreadable_addresses: Counter,
     pub geo: Geo,
-    pub rules: Arc<Watched<BotRules>>,
+    pub rules: Arc<ReloadingFile<BotRules>>,
 }
 
 /// A visitor at one request.
@@ -67,10 +67,10 @@ impl Visitors {
         let client = request::client_ip(request, self.proxy_header, &self.trusted_proxies);
         if client.has_unreadable_entry {
             self.unreadable_addresses.inc();
-            static SAID: Occasional = Occasional::new();
-            if let Some(left_out) = SAID.now() {
+            static LOG_LIMIT: LogRateLimiter = LogRateLimiter::new();
+            if let Some(suppressed) = LOG_LIMIT.permit() {
                 tracing::warn!(
-                    left_out,
+                    suppressed,
                     "a trusted proxy names a visitor's address in a form that cannot be read"
                 );
             }

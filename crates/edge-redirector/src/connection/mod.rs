@@ -14,7 +14,7 @@ use std::{
 };
 
 use ipnet::IpNet;
-use platform::occasional::Occasional;
+use platform::log_rate_limit::LogRateLimiter;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -41,11 +41,11 @@ pub async fn accept(
     if let Some(protocol) = proxy_protocol {
         let named = proxy_protocol::read(&mut stream, peer, protocol).await;
         let named = named.inspect_err(|error| {
-            static SAID: Occasional = Occasional::new();
+            static LOG_LIMIT: LogRateLimiter = LogRateLimiter::new();
             if error.kind() == io::ErrorKind::InvalidData
-                && let Some(left_out) = SAID.now()
+                && let Some(suppressed) = LOG_LIMIT.permit()
             {
-                tracing::warn!(error = %error, left_out, "a connection is closed: PROXY_PROTOCOL");
+                tracing::warn!(error = %error, suppressed, "a connection is closed: PROXY_PROTOCOL");
             }
         })?;
         peer = named.or(peer);

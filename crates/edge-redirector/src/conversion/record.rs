@@ -9,7 +9,7 @@ use domain::{
     id::ConversionId,
     postback::{ConversionDetails, PostbackError},
 };
-use platform::occasional::Occasional;
+use platform::log_rate_limit::LogRateLimiter;
 
 use super::{Sender, Subject};
 use crate::click::{Edge, request};
@@ -30,9 +30,9 @@ pub(super) async fn record(
     let recorded = edge.recorder.spool.record(&line).await;
     recorded.map_err(|reason| {
         edge.metrics.not_recorded(reason);
-        static SAID: Occasional = Occasional::new();
-        if let Some(left_out) = SAID.now() {
-            tracing::error!(reason = %reason, left_out, "a conversion was refused: it cannot be recorded");
+        static LOG_LIMIT: LogRateLimiter = LogRateLimiter::new();
+        if let Some(suppressed) = LOG_LIMIT.permit() {
+            tracing::error!(reason = %reason, suppressed, "a conversion was refused: it cannot be recorded");
         }
         PostbackError::Unavailable
     })?;

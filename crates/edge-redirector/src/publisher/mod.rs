@@ -30,7 +30,7 @@ use lapin::{
     types::{AMQPValue, FieldTable},
 };
 use platform::{
-    amqp::{self, ConnectError, Topology, Unconfirmed},
+    amqp::{self, ConfirmError, ConnectError, Topology},
     backoff::Backoff,
     health::DependencyHealth,
     service::Deadline,
@@ -91,7 +91,7 @@ enum SessionEnd {
     #[error(transparent)]
     NotConnected(#[from] ConnectError),
     #[error(transparent)]
-    Unconfirmed(#[from] Unconfirmed),
+    Unconfirmed(#[from] ConfirmError),
     #[error("a message could not be published: {0}")]
     NotPublished(#[from] lapin::Error),
     #[error("the spool cannot be read: {0}")]
@@ -102,11 +102,13 @@ impl SessionEnd {
     fn reason(&self) -> &'static str {
         match self {
             Self::NotConnected(_) => "not_connected",
-            Self::Unconfirmed(Unconfirmed::Returned { .. }) => "returned",
-            Self::Unconfirmed(Unconfirmed::Nacked) => "nacked",
-            Self::Unconfirmed(Unconfirmed::NotRequested) => "not_in_confirm_mode",
-            Self::Unconfirmed(Unconfirmed::Ended(_)) | Self::NotPublished(_) => "connection_lost",
-            Self::Unconfirmed(Unconfirmed::TimedOut(_)) => "confirm_timeout",
+            Self::Unconfirmed(ConfirmError::Returned { .. }) => "returned",
+            Self::Unconfirmed(ConfirmError::Nacked) => "nacked",
+            Self::Unconfirmed(ConfirmError::NotRequested) => "not_in_confirm_mode",
+            Self::Unconfirmed(ConfirmError::ConnectionLost(_)) | Self::NotPublished(_) => {
+                "connection_lost"
+            }
+            Self::Unconfirmed(ConfirmError::TimedOut(_)) => "confirm_timeout",
             Self::Spool(_) => "spool_unreadable",
         }
     }
@@ -127,14 +129,14 @@ impl Publisher {
             ),
         };
         let mut backoff = Backoff::default();
-        let deadline = Deadline::after(&self.stopping, self.settings.drain_timeout);
+        let deadline = Deadline::after_cancellation(&self.stopping, self.settings.drain_timeout);
         loop {
             reader.seek(progress.confirmed);
             let before = progress.confirmed;
             let session = self.session(&mut reader, &mut progress);
             let end = tokio::select! {
                 end = session => end,
-                () = deadline.passed() => {
+                () = deadline.reached() => {
                     tracing::warn!(spool.bytes = self.spool.bytes(), "stopping with clicks in the spool: they are published after the next start");
                     return Ok(());
                 }
@@ -154,13 +156,13 @@ impl Publisher {
                 backoff.reset();
             }
             self.metrics.publisher_failure(end.reason());
-            self.health.down(&end);
+            self.health.mark_down(&end);
             let wait = backoff.next_wait();
             let wait_ms = wait.as_millis();
             tracing::warn!(reason = end.reason(), error = %end, wait_ms, "publishing begins anew");
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
-                () = deadline.passed() => {}
+                () = deadline.reached() => {}
             }
         }
     }
@@ -203,7 +205,7 @@ impl Publisher {
             progress.process.clone(),
             self.metrics.clone(),
         );
-        self.health.up();
+        self.health.mark_up();
         tracing::info!("connected to RabbitMQ");
         let mut session = Session {
             publisher: self,
@@ -313,7 +315,7 @@ impl Session<'_> {
                 let more = self.durable.changed();
                 tokio::select! {
                     result = confirm => {
-                        amqp::confirmed(result)?;
+                        amqp::check_confirmation(result)?;
                         self.confirm_oldest(progress);
                     }
                     _ = more, if sent_all => tokio::time::sleep(LINGER).await,
@@ -498,7 +500,7 @@ impl Session<'_> {
         let since = Instant::now();
         let exchange = self.publisher.settings.topology.clicks_exchange.clone();
         let channel = self.channel.clone();
-        let key = Topology::partition_key(id.partition);
+        let key = Topology::partition_routing_key(id.partition);
         let publishing = channel
             .basic_publish(exchange, key, options, &part.lines, properties)
             .instrument(span);
@@ -567,7 +569,7 @@ impl Session<'_> {
     }
 
     fn check_broker(&mut self) -> Result<(), SessionEnd> {
-        amqp::ensure_connected(self.connection).map_err(Unconfirmed::Ended)?;
+        amqp::ensure_connected(self.connection).map_err(ConfirmError::ConnectionLost)?;
         match self.window.front().map(|oldest| oldest.since) {
             Some(since) => self.check_timeout(since),
             None => Ok(()),
@@ -586,10 +588,10 @@ impl Session<'_> {
             if is_blocked {
                 self.publisher
                     .health
-                    .down("RabbitMQ blocks publishers: its memory or disk is full");
+                    .mark_down("RabbitMQ blocks publishers: its memory or disk is full");
                 tracing::warn!("RabbitMQ blocks publishers: clicks wait in the spool");
             } else {
-                self.publisher.health.up();
+                self.publisher.health.mark_up();
                 tracing::info!("RabbitMQ takes messages again");
                 self.window
                     .iter_mut()
@@ -599,7 +601,7 @@ impl Session<'_> {
         }
         let timeout = self.publisher.settings.confirm_timeout;
         if !is_blocked && since.elapsed() > timeout {
-            return Err(Unconfirmed::TimedOut(timeout).into());
+            return Err(ConfirmError::TimedOut(timeout).into());
         }
         Ok(())
     }
@@ -640,17 +642,17 @@ mod tests {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
         let ended = || lapin::ErrorKind::MissingHeartbeatError.into();
-        let returned = Unconfirmed::Returned {
+        let returned = ConfirmError::Returned {
             reply_code: 312,
             reply_text: "NO_ROUTE".to_owned(),
         };
         let ends: [SessionEnd; 8] = [
             ConnectError::TimedOut(Duration::ZERO).into(),
             returned.into(),
-            Unconfirmed::Nacked.into(),
-            Unconfirmed::NotRequested.into(),
-            Unconfirmed::Ended(ended()).into(),
-            Unconfirmed::TimedOut(Duration::ZERO).into(),
+            ConfirmError::Nacked.into(),
+            ConfirmError::NotRequested.into(),
+            ConfirmError::ConnectionLost(ended()).into(),
+            ConfirmError::TimedOut(Duration::ZERO).into(),
             SessionEnd::NotPublished(ended()),
             SessionEnd::Spool(std::io::Error::other("broken")),
         ];

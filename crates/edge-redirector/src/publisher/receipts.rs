@@ -187,7 +187,7 @@ async fn open(
 ) -> Result<(Channel, Consumer), NotHeard> {
     let opening = async {
         let channel = connection.create_channel().await?;
-        Topology::declare_receipts(&channel, queue).await?;
+        Topology::declare_receipts_queue(&channel, queue).await?;
         let options = BasicConsumeOptions {
             no_ack: true,
             ..Default::default()

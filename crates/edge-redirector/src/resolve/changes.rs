@@ -17,8 +17,8 @@ use std::{
 
 use domain::record::{CHANGES_CHANNEL, ChannelMessage, RecordChange, RecordKey};
 use platform::{
-    cache::{Cache, CacheUnavailable, Subscription},
     health::DependencyHealth,
+    redis_cache::{CacheError, RedisCache, Subscription},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -33,7 +33,7 @@ const ORIGIN_REMEMBERS: Duration = Duration::from_secs(60);
 
 pub async fn follow(
     resolver: Arc<Resolver>,
-    cache: Cache,
+    cache: RedisCache,
     heartbeat_timeout: Duration,
     health: DependencyHealth,
     stopping: CancellationToken,
@@ -76,7 +76,7 @@ struct Follower<'r> {
 }
 
 impl Follower<'_> {
-    async fn run(&mut self, cache: &Cache) {
+    async fn run(&mut self, cache: &RedisCache) {
         loop {
             let lost = match cache.subscribe(CHANGES_CHANNEL).await {
                 Ok(subscription) => self.listen(subscription).await,
@@ -94,7 +94,7 @@ impl Follower<'_> {
     }
 
     /// Until the channel is lost. The origin is asked until the channel proves complete.
-    async fn listen(&mut self, mut subscription: Subscription) -> CacheUnavailable {
+    async fn listen(&mut self, mut subscription: Subscription) -> CacheError {
         // What was said before is not known: all that is kept may be old.
         self.resolver.forget_all();
         self.resolver.trust.set(true);
@@ -164,7 +164,7 @@ impl Follower<'_> {
         if std::mem::replace(&mut self.source, Source::Channel) != Source::Channel {
             self.resolver.trust.set_prefers_origin(false);
             self.is_said = false;
-            self.health.up();
+            self.health.mark_up();
             tracing::info!("changes are heard");
         }
     }
@@ -175,7 +175,8 @@ impl Follower<'_> {
             self.set_nobody();
         }
         if !std::mem::replace(&mut self.is_said, true) {
-            self.health.down(format!("changes are not heard: {why}"));
+            self.health
+                .mark_down(format!("changes are not heard: {why}"));
             tracing::warn!(
                 error = why,
                 "changes are not heard: asking the origin for them"

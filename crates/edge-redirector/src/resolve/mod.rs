@@ -18,8 +18,8 @@ use domain::{
     record::{AccountRecord, CampaignRecord, LinkRecord, ListRecord, OfferRecord, RecordKey},
 };
 use platform::{
-    cache::{Cache, CacheUnavailable},
-    occasional::Occasional,
+    log_rate_limit::LogRateLimiter,
+    redis_cache::{CacheError, RedisCache},
 };
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
@@ -74,7 +74,7 @@ pub struct Resolver {
 type Found<T> = Result<Option<Arc<T>>, Unresolved>;
 
 impl Resolver {
-    pub fn new(cache: Cache, origin: Origin, limits: &Limits, metrics: Metrics) -> Self {
+    pub fn new(cache: RedisCache, origin: Origin, limits: &Limits, metrics: Metrics) -> Self {
         let trust = Arc::<Trust>::default();
         Self {
             links: Tier::new(limits, 0.45, trust.clone()),
@@ -273,7 +273,7 @@ pub async fn can_answer(resolver: Arc<Resolver>) -> Result<(), &'static str> {
 /// What lies outside of the process.
 struct Remote {
     trust: Arc<Trust>,
-    cache: Cache,
+    cache: RedisCache,
     origin: Origin,
     /// A flood of unknown links must not become one of the origin.
     lookups: Semaphore,
@@ -349,11 +349,11 @@ impl Remote {
 
     fn failed(&self, error: &OriginUnavailable) -> Unresolved {
         self.metrics.miss(Source::Failed);
-        static SAID: Occasional = Occasional::new();
-        if !matches!(error, OriginUnavailable::LeftAlone)
-            && let Some(left_out) = SAID.now()
+        static LOG_LIMIT: LogRateLimiter = LogRateLimiter::new();
+        if !matches!(error, OriginUnavailable::CircuitOpen)
+            && let Some(suppressed) = LOG_LIMIT.permit()
         {
-            tracing::warn!(error = %error, left_out, "the origin does not answer");
+            tracing::warn!(error = %error, suppressed, "the origin does not answer");
         }
         Unresolved(error.to_string())
     }
@@ -364,17 +364,17 @@ impl Remote {
         match self.cache.get(&key.to_string()).await {
             Ok(json) => serde_json::from_slice(&json?)
                 .inspect_err(|error| {
-                    static SAID: Occasional = Occasional::new();
-                    if let Some(left_out) = SAID.now() {
-                        tracing::warn!(error = %error, left_out, "a record in Redis cannot be read");
+                    static LOG_LIMIT: LogRateLimiter = LogRateLimiter::new();
+                    if let Some(suppressed) = LOG_LIMIT.permit() {
+                        tracing::warn!(error = %error, suppressed, "a record in Redis cannot be read");
                     }
                 })
                 .ok(),
-            Err(CacheUnavailable::LeftAlone) => None,
+            Err(CacheError::CircuitOpen) => None,
             Err(error) => {
-                static SAID: Occasional = Occasional::new();
-                if let Some(left_out) = SAID.now() {
-                    tracing::warn!(error = %error, left_out, "Redis does not answer");
+                static LOG_LIMIT: LogRateLimiter = LogRateLimiter::new();
+                if let Some(suppressed) = LOG_LIMIT.permit() {
+                    tracing::warn!(error = %error, suppressed, "Redis does not answer");
                 }
                 None
             }

@@ -24,8 +24,8 @@ pub enum OriginUnavailable {
     Status(StatusCode),
     #[error("too many requests wait for the origin")]
     Busy,
-    #[error("the origin failed a moment ago and is left alone")]
-    LeftAlone,
+    #[error("the origin failed a moment ago and is not asked again yet")]
+    CircuitOpen,
 }
 
 #[derive(Clone)]
@@ -61,8 +61,8 @@ impl Origin {
 
     /// The record as JSON, `None` if there is none.
     pub async fn find(&self, key: &RecordKey) -> Result<Option<Vec<u8>>, OriginUnavailable> {
-        if !self.breaker.may_ask() {
-            return Err(OriginUnavailable::LeftAlone);
+        if !self.breaker.allow_call() {
+            return Err(OriginUnavailable::CircuitOpen);
         }
         self.find_now(key).await
     }
@@ -89,8 +89,8 @@ impl Origin {
             .bearer_auth(self.token.reveal());
         let response = request.send().await;
         match &response {
-            Ok(_) => self.breaker.succeeded(),
-            Err(_) => self.breaker.failed(),
+            Ok(_) => self.breaker.record_success(),
+            Err(_) => self.breaker.record_failure(),
         }
         Ok(response?)
     }
@@ -101,8 +101,8 @@ impl Origin {
         host: &str,
         id: &ShortId,
     ) -> Result<Vec<String>, OriginUnavailable> {
-        if !self.breaker.may_ask() {
-            return Err(OriginUnavailable::LeftAlone);
+        if !self.breaker.allow_call() {
+            return Err(OriginUnavailable::CircuitOpen);
         }
         self.list(&format!("hosts/{host}/{id}")).await
     }
@@ -110,8 +110,8 @@ impl Origin {
     /// The slugs of a host that are this id in upper or lower case, at most two. A links-api
     /// from before this question knows of none.
     pub async fn slugs(&self, host: &str, id: &ShortId) -> Result<Vec<ShortId>, OriginUnavailable> {
-        if !self.breaker.may_ask() {
-            return Err(OriginUnavailable::LeftAlone);
+        if !self.breaker.allow_call() {
+            return Err(OriginUnavailable::CircuitOpen);
         }
         match self.list(&format!("slugs/{host}/{id}")).await {
             Err(OriginUnavailable::Status(StatusCode::NOT_FOUND)) => Ok(Vec::new()),

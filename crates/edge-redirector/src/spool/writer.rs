@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use platform::occasional::Occasional;
+use platform::log_rate_limit::LogRateLimiter;
 
 use super::{
     NotRecorded, Position, Segment, Shared, SyncPolicy, append::Group, format::SEGMENT_MAGIC,
@@ -87,9 +87,9 @@ impl Writer {
                         .is_failing
                         .store(result.is_err(), Ordering::Relaxed);
                     group.complete(result.map_err(|error| {
-                        static SAID: Occasional = Occasional::new();
-                        if let Some(left_out) = SAID.now() {
-                            tracing::error!(error = %error, left_out, "the spool could not be written");
+                        static LOG_LIMIT: LogRateLimiter = LogRateLimiter::new();
+                        if let Some(suppressed) = LOG_LIMIT.permit() {
+                            tracing::error!(error = %error, suppressed, "the spool could not be written");
                         }
                         NotRecorded::Failed
                     }));

@@ -13,8 +13,8 @@ use std::{
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use domain::record::{LinkRecord, RecordChange, RecordKey};
 use platform::{
-    cache::{Cache, CacheUnavailable},
-    occasional::Occasional,
+    log_rate_limit::LogRateLimiter,
+    redis_cache::{CacheError, RedisCache},
 };
 use postgres::pool::{GenericClient, Object};
 use serde::Serialize;
@@ -30,12 +30,12 @@ pub use relay::{Relay, RelayMetrics, forget_old as forget_old_changes};
 
 /// Redis, as the place of records.
 pub struct RecordCache {
-    cache: Cache,
+    cache: RedisCache,
     ttl: Duration,
 }
 
 impl RecordCache {
-    pub fn new(cache: Cache, ttl: Duration) -> Self {
+    pub fn new(cache: RedisCache, ttl: Duration) -> Self {
         Self { cache, ttl }
     }
 }
@@ -54,19 +54,23 @@ impl AppState {
             );
         }
         for records in records.chunks(500) {
-            let stored = self.records.cache.put_new(records, self.records.ttl).await;
+            let stored = self
+                .records
+                .cache
+                .put_all_if_absent(records, self.records.ttl)
+                .await;
             if !self.was_written(stored) {
                 return;
             }
         }
     }
 
-    fn was_written(&self, stored: Result<(), CacheUnavailable>) -> bool {
+    fn was_written(&self, stored: Result<(), CacheError>) -> bool {
         if let Err(error) = &stored {
             self.metrics.cache_write_failures.inc();
-            static SAID: Occasional = Occasional::new();
-            if let Some(left_out) = SAID.now() {
-                tracing::warn!(error = %error, left_out, "records were not written to Redis");
+            static LOG_LIMIT: LogRateLimiter = LogRateLimiter::new();
+            if let Some(suppressed) = LOG_LIMIT.permit() {
+                tracing::warn!(error = %error, suppressed, "records were not written to Redis");
             }
         }
         stored.is_ok()
@@ -101,7 +105,9 @@ async fn get_record(
         let found = find(&client, &key).await?.ok_or(ApiError::NoRoute)?;
         drop(client);
         let RecordCache { cache, ttl } = &state.records;
-        let stored = cache.put(&path, &found.json, found.version, *ttl).await;
+        let stored = cache
+            .put_unless_older(&path, &found.json, found.version, *ttl)
+            .await;
         state.was_written(stored);
         Ok(HttpResponse::Ok()
             .content_type("application/json")

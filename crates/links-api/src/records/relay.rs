@@ -25,8 +25,8 @@ use std::{
 
 use domain::record::{CHANGES_CHANNEL, ChannelMessage, RecordKey};
 use platform::{
-    cache::{Cache, CacheUnavailable, Delivery, Versioned},
     health::DependencyHealth,
+    redis_cache::{CacheError, Delivery, RedisCache, VersionedRecord},
 };
 use postgres::pool::{Object, Pool};
 use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
@@ -71,7 +71,7 @@ pub struct Relay {
 #[derive(Debug, thiserror::Error)]
 enum NotDelivered {
     #[error("{0}")]
-    Redis(#[from] CacheUnavailable),
+    Redis(#[from] CacheError),
     #[error("{0}")]
     Postgres(#[from] ApiError),
     #[error("Postgres does not answer within {} s", STEP_TIMEOUT.as_secs())]
@@ -109,13 +109,13 @@ impl Relay {
     pub async fn run(
         self: Arc<Self>,
         pool: Pool,
-        cache: Cache,
+        cache: RedisCache,
         ttl: Duration,
         stopping: CancellationToken,
     ) -> anyhow::Result<()> {
         let mut route = Route {
             pool,
-            cache: cache.insistent(),
+            cache: cache.without_circuit_breaker(),
             ttl,
             metrics: self.metrics.clone(),
             heartbeat_at: None,
@@ -128,7 +128,7 @@ impl Relay {
                 Ok(Looked::Delivered(n_delivered)) => {
                     let n = u64::try_from(n_delivered).unwrap_or(u64::MAX);
                     self.metrics.delivered.inc_by(n);
-                    self.health.up();
+                    self.health.mark_up();
                     if std::mem::replace(&mut is_failing, false) {
                         tracing::info!("changes are delivered again");
                     }
@@ -143,7 +143,7 @@ impl Relay {
                 Err(error) => {
                     self.metrics.failures.inc();
                     self.health
-                        .down(format!("changes are not delivered: {error}"));
+                        .mark_down(format!("changes are not delivered: {error}"));
                     if !std::mem::replace(&mut is_failing, true) {
                         tracing::warn!(error = %error, "changes are not delivered: trying on");
                     }
@@ -164,7 +164,7 @@ impl Relay {
 /// From where to where changes are delivered.
 struct Route {
     pool: Pool,
-    cache: Cache,
+    cache: RedisCache,
     ttl: Duration,
     metrics: RelayMetrics,
     /// When this relay sent its last heartbeat.
@@ -232,7 +232,7 @@ impl Route {
     /// False if another relay has delivered since the number was read.
     async fn send(
         &mut self,
-        records: &[Versioned],
+        records: &[VersionedRecord],
         number: &RedisNumber,
         last: i64,
         heartbeats: bool,
@@ -250,9 +250,9 @@ impl Route {
             ttl: self.ttl,
             channel: CHANGES_CHANNEL,
             messages: &messages,
-            number_key: NUMBER_KEY,
-            expected: number.0.as_deref(),
-            number: last,
+            last_delivery_key: NUMBER_KEY,
+            expected_last_delivery: number.0.as_deref(),
+            delivery_id: last,
         };
         let is_sent = self.cache.deliver(&delivery).await?;
         if is_sent && heartbeats {
@@ -363,12 +363,15 @@ async fn mark_delivered(client: &Object, ids: &[i64], numbers: &[i64]) -> Result
 }
 
 /// The records of these keys as they stand, in a query for each kind of record.
-async fn load(client: &Object, keys: &BTreeSet<String>) -> Result<Vec<Versioned>, NotDelivered> {
+async fn load(
+    client: &Object,
+    keys: &BTreeSet<String>,
+) -> Result<Vec<VersionedRecord>, NotDelivered> {
     let parsed = keys.iter().filter_map(|key| RecordKey::parse(key));
     let found = find_all(client, parsed.collect()).await?;
     let versioned = |key: &String| {
         let found = RecordKey::parse(key).and_then(|key| found.get(&key));
-        Versioned {
+        VersionedRecord {
             key: key.clone(),
             record: found.map(|found| (found.json.clone(), found.version)),
         }

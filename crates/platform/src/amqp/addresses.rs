@@ -6,7 +6,7 @@ use lapin::uri::{AMQPUri, SASLMechanism};
 use rand::seq::SliceRandom as _;
 
 use super::{CONNECT_TIMEOUT, HEARTBEAT_S};
-use crate::settings::{Explained, server_url};
+use crate::settings::{SettingError, parse_server_url};
 
 /// What can stand behind the `?`.
 const OPTIONS: [&str; 5] = [
@@ -24,7 +24,7 @@ pub struct Addresses(Vec<AMQPUri>);
 impl Addresses {
     /// A parser for the setting: URLs separated by commas, or a URL with several hosts.
     /// What they leave open gets our values.
-    pub fn parse(text: &str) -> Result<Self, Explained> {
+    pub fn parse(text: &str) -> Result<Self, SettingError> {
         let mut addresses = Vec::new();
         for url in split_urls(text) {
             for url in split_hosts(url.trim()) {
@@ -99,30 +99,30 @@ fn split_hosts(url: &str) -> Vec<String> {
         .collect()
 }
 
-fn parse_url(text: &str) -> Result<AMQPUri, Explained> {
-    let url = server_url(text, "amqp", &["amqps"])?;
+fn parse_url(text: &str) -> Result<AMQPUri, SettingError> {
+    let url = parse_server_url(text, "amqp", &["amqps"])?;
     let mut seen = BTreeSet::new();
     for (option, _) in url.query_pairs() {
         let Some(known) = OPTIONS.into_iter().find(|known| *known == option) else {
             let options = OPTIONS.join(", ");
-            return Err(Explained(format!(
+            return Err(SettingError(format!(
                 "it has an option that is not known; there are {options}"
             )));
         };
         if !seen.insert(known) {
-            return Err(Explained(format!("it has the option {known} twice")));
+            return Err(SettingError(format!("it has the option {known} twice")));
         }
     }
     if url.path().matches('/').count() > 1 {
         let wrong = "a slash in the name of a virtual host is written %2F";
-        return Err(Explained(wrong.to_owned()));
+        return Err(SettingError(wrong.to_owned()));
     }
     let mut uri: AMQPUri = text.parse().map_err(|_| {
-        Explained("an option or the virtual host has a value that is not valid".to_owned())
+        SettingError("an option or the virtual host has a value that is not valid".to_owned())
     })?;
     if uri.query.auth_mechanism == Some(SASLMechanism::External) {
         let wrong = "auth_mechanism=external needs TLS, which is not spoken";
-        return Err(Explained(wrong.to_owned()));
+        return Err(SettingError(wrong.to_owned()));
     }
     // The library takes an IPv6 address for none, and then goes to localhost.
     if let Some(url::Host::Ipv6(address)) = url.host() {

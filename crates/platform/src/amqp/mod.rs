@@ -83,10 +83,10 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 #[derive(Debug, Clone)]
 pub struct Topology {
     pub clicks_exchange: ShortString,
-    /// For messages with the routing key [`Self::CLICKS_KEY`], of any accounts.
+    /// For messages with the routing key [`Self::CLICKS_ROUTING_KEY`], of any accounts.
     pub unpartitioned_queue: ShortString,
-    pub dead_exchange: ShortString,
-    pub dead_queue: ShortString,
+    pub dead_letter_exchange: ShortString,
+    pub dead_letter_queue: ShortString,
     pub n_partitions: u16,
     partition_prefix: String,
     receipts_prefix: String,
@@ -97,14 +97,14 @@ const RECEIPTS_EXPIRE_MS: i32 = 3_600_000;
 
 impl Topology {
     /// The routing key of events of any accounts, and of all dead letters.
-    pub const CLICKS_KEY: &'static str = "clicks";
+    pub const CLICKS_ROUTING_KEY: &'static str = "clicks";
 
     pub fn new(prefix: &str, n_partitions: u16) -> Self {
         Self {
             clicks_exchange: format!("{prefix}.clicks").into(),
             unpartitioned_queue: format!("{prefix}.clicks").into(),
-            dead_exchange: format!("{prefix}.dead").into(),
-            dead_queue: format!("{prefix}.clicks.dead").into(),
+            dead_letter_exchange: format!("{prefix}.dead").into(),
+            dead_letter_queue: format!("{prefix}.clicks.dead").into(),
             n_partitions,
             partition_prefix: format!("{prefix}.clicks."),
             receipts_prefix: format!("{prefix}.receipts."),
@@ -112,8 +112,8 @@ impl Topology {
     }
 
     /// The routing key of a partition's events.
-    pub fn partition_key(partition: u16) -> ShortString {
-        format!("{}.{partition}", Self::CLICKS_KEY).into()
+    pub fn partition_routing_key(partition: u16) -> ShortString {
+        format!("{}.{partition}", Self::CLICKS_ROUTING_KEY).into()
     }
 
     pub fn partition_queue(&self, partition: u16) -> ShortString {
@@ -131,7 +131,7 @@ impl Topology {
     /// Queues of partitions that this topology has not, and that are there: others are
     /// set to more partitions, or this one was. Each look that finds no queue ends its
     /// channel, so that this opens its own.
-    pub async fn find_further_queues(
+    pub async fn find_extra_partition_queues(
         &self,
         connection: &Connection,
     ) -> lapin::Result<Vec<ShortString>> {
@@ -157,7 +157,7 @@ impl Topology {
 
     /// Declares everything; what is there already stays as it is.
     pub async fn declare(&self, channel: &Channel) -> lapin::Result<()> {
-        for exchange in [&self.clicks_exchange, &self.dead_exchange] {
+        for exchange in [&self.clicks_exchange, &self.dead_letter_exchange] {
             let options = ExchangeDeclareOptions {
                 durable: true,
                 ..Default::default()
@@ -172,9 +172,9 @@ impl Topology {
                 .await?;
         }
         let dead_letters = Binding {
-            queue: &self.dead_queue,
-            exchange: &self.dead_exchange,
-            key: Self::CLICKS_KEY.into(),
+            queue: &self.dead_letter_queue,
+            exchange: &self.dead_letter_exchange,
+            key: Self::CLICKS_ROUTING_KEY.into(),
         };
         declare_queue(channel, dead_letters, FieldTable::default()).await?;
         let mut arguments = FieldTable::default();
@@ -183,7 +183,7 @@ impl Topology {
         insert(
             &mut arguments,
             "x-dead-letter-exchange",
-            &self.dead_exchange,
+            &self.dead_letter_exchange,
         );
         insert(
             &mut arguments,
@@ -195,20 +195,20 @@ impl Topology {
         let unpartitioned = Binding {
             queue: &self.unpartitioned_queue,
             exchange: &self.clicks_exchange,
-            key: Self::CLICKS_KEY.into(),
+            key: Self::CLICKS_ROUTING_KEY.into(),
         };
         declare_queue(channel, unpartitioned, arguments.clone()).await?;
         // A dead letter would keep the key of its partition, which nobody is bound to.
         insert(
             &mut arguments,
             "x-dead-letter-routing-key",
-            &Self::CLICKS_KEY.into(),
+            &Self::CLICKS_ROUTING_KEY.into(),
         );
         for partition in 0..self.n_partitions {
             let binding = Binding {
                 queue: &self.partition_queue(partition),
                 exchange: &self.clicks_exchange,
-                key: Self::partition_key(partition),
+                key: Self::partition_routing_key(partition),
             };
             declare_queue(channel, binding, arguments.clone()).await?;
         }
@@ -227,7 +227,10 @@ impl Topology {
 
     /// Declares a queue of receipts: they may be lost, and are then asked for by
     /// sending the message again.
-    pub async fn declare_receipts(channel: &Channel, queue: &ShortString) -> lapin::Result<()> {
+    pub async fn declare_receipts_queue(
+        channel: &Channel,
+        queue: &ShortString,
+    ) -> lapin::Result<()> {
         let mut arguments = FieldTable::default();
         arguments.insert("x-expires".into(), AMQPValue::LongInt(RECEIPTS_EXPIRE_MS));
         declare_durable(channel, queue, arguments).await
@@ -436,7 +439,7 @@ pub async fn close(connection: &Connection) {
 
 /// Why a published message is not known to be on a queue.
 #[derive(Debug, thiserror::Error)]
-pub enum Unconfirmed {
+pub enum ConfirmError {
     #[error("the broker returned a message: no queue is bound ({reply_code} {reply_text})")]
     Returned { reply_code: u16, reply_text: String },
     #[error("the broker refused a message (nack)")]
@@ -444,7 +447,7 @@ pub enum Unconfirmed {
     #[error("the channel is not in confirm mode")]
     NotRequested,
     #[error("the channel or connection ended before the broker confirmed: {0}")]
-    Ended(#[from] lapin::Error),
+    ConnectionLost(#[from] lapin::Error),
     #[error("the broker does not confirm within {} s", .0.as_secs())]
     TimedOut(Duration),
 }
@@ -453,18 +456,18 @@ pub enum Unconfirmed {
 /// that the message is on a queue. lapin hangs a returned message on whichever
 /// confirm it resolves next, so a return speaks of the channel, not of this
 /// message: the caller has to send everything unconfirmed again.
-pub fn confirmed(result: lapin::Result<Confirmation>) -> Result<(), Unconfirmed> {
+pub fn check_confirmation(result: lapin::Result<Confirmation>) -> Result<(), ConfirmError> {
     match result {
         Ok(Confirmation::Ack(None)) => Ok(()),
         Ok(Confirmation::Ack(Some(returned)) | Confirmation::Nack(Some(returned))) => {
-            Err(Unconfirmed::Returned {
+            Err(ConfirmError::Returned {
                 reply_code: returned.reply_code,
                 reply_text: returned.reply_text.to_string(),
             })
         }
-        Ok(Confirmation::Nack(None)) => Err(Unconfirmed::Nacked),
-        Ok(Confirmation::NotRequested) => Err(Unconfirmed::NotRequested),
-        Err(error) => Err(Unconfirmed::Ended(error)),
+        Ok(Confirmation::Nack(None)) => Err(ConfirmError::Nacked),
+        Ok(Confirmation::NotRequested) => Err(ConfirmError::NotRequested),
+        Err(error) => Err(ConfirmError::ConnectionLost(error)),
     }
 }
 
@@ -501,11 +504,11 @@ mod tests {
 
     #[test]
     fn only_a_plain_ack_is_a_confirm() {
-        assert!(confirmed(Ok(Confirmation::Ack(None))).is_ok());
+        assert!(check_confirmation(Ok(Confirmation::Ack(None))).is_ok());
         let refused = [
-            confirmed(Ok(Confirmation::Nack(None))),
-            confirmed(Ok(Confirmation::NotRequested)),
-            confirmed(Err(lapin::ErrorKind::MissingHeartbeatError.into())),
+            check_confirmation(Ok(Confirmation::Nack(None))),
+            check_confirmation(Ok(Confirmation::NotRequested)),
+            check_confirmation(Err(lapin::ErrorKind::MissingHeartbeatError.into())),
         ];
         assert!(refused.iter().all(Result::is_err), "{refused:?}");
     }

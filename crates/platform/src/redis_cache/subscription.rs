@@ -1,5 +1,6 @@
-//! A channel of Redis that is known to be alive: a lost connection, a server
-//! that no longer answers and a message that could not be kept all end it.
+//! A subscription to a channel of Redis that never misses a message silently: a lost
+//! connection, a server that no longer answers and a full buffer of messages all end it
+//! with an error.
 
 use std::time::Duration;
 
@@ -10,16 +11,17 @@ use redis::{
 };
 use tokio::sync::mpsc;
 
-use super::CacheUnavailable;
+use super::CacheError;
 
-/// How often the server is asked whether it is still there.
+/// How often a silent server is pinged, to notice that it is gone.
 const PING_INTERVAL: Duration = Duration::from_millis(200);
-/// Messages that may wait to be read.
-const MAX_WAITING: usize = 10_000;
+/// Messages that may wait to be read. One more ends the subscription.
+const MAX_BUFFERED: usize = 10_000;
 
+/// Messages of one channel, in order and without gaps.
 pub struct Subscription {
     connection: MultiplexedConnection,
-    pushed: mpsc::Receiver<PushInfo>,
+    messages: mpsc::Receiver<PushInfo>,
     timeout: Duration,
 }
 
@@ -28,10 +30,10 @@ impl Subscription {
         client: &Client,
         channel: &str,
         timeout: Duration,
-    ) -> Result<Self, CacheUnavailable> {
-        let (sender, pushed) = mpsc::channel(MAX_WAITING);
-        // The connection drops its half of the channel by an error here: the
-        // reader sees the end of it after the messages before.
+    ) -> Result<Self, CacheError> {
+        let (sender, messages) = mpsc::channel(MAX_BUFFERED);
+        // A full buffer drops the sender, so that the reader gets the messages before and
+        // then the end.
         let sender = std::sync::Mutex::new(Some(sender));
         let push = move |info| {
             let mut sender = sender.lock().map_err(|_| SendError)?;
@@ -45,7 +47,7 @@ impl Subscription {
             .set_connection_timeout(Some(timeout.max(Duration::from_millis(500))))
             .set_response_timeout(Some(timeout))
             .set_push_sender(push);
-        // Only RESP3 takes commands on a connection that is subscribed.
+        // The pings share the connection, which only RESP3 allows after SUBSCRIBE.
         let info = client.get_connection_info().clone();
         let redis = info
             .redis_settings()
@@ -57,17 +59,17 @@ impl Subscription {
         connection.subscribe(channel).await?;
         Ok(Self {
             connection,
-            pushed,
+            messages,
             timeout,
         })
     }
 
-    /// The next message. An error means that messages may have been missed.
-    pub async fn next(&mut self) -> Result<String, CacheUnavailable> {
+    /// Waits for the next message. After an error, messages may have been missed.
+    pub async fn next(&mut self) -> Result<String, CacheError> {
         loop {
-            let info = match tokio::time::timeout(PING_INTERVAL, self.pushed.recv()).await {
+            let info = match tokio::time::timeout(PING_INTERVAL, self.messages.recv()).await {
                 Ok(Some(info)) => info,
-                Ok(None) => return Err(CacheUnavailable::Overflowed),
+                Ok(None) => return Err(CacheError::Overflowed),
                 Err(_) => {
                     self.ping().await?;
                     continue;
@@ -81,20 +83,20 @@ impl Subscription {
                 }
                 PushKind::Disconnection => {
                     let lost = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-                    return Err(CacheUnavailable::Failed(lost.into()));
+                    return Err(CacheError::Failed(lost.into()));
                 }
-                // The answers to subscribing.
+                // Redis confirms the subscription in this way.
                 _ => {}
             }
         }
     }
 
-    async fn ping(&mut self) -> Result<(), CacheUnavailable> {
+    async fn ping(&mut self) -> Result<(), CacheError> {
         let ping = redis::cmd("PING");
         let answer = ping.query_async::<()>(&mut self.connection);
         match tokio::time::timeout(self.timeout, answer).await {
             Ok(answered) => Ok(answered?),
-            Err(_) => Err(CacheUnavailable::TimedOut),
+            Err(_) => Err(CacheError::TimedOut),
         }
     }
 }
