@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
-use domain::attribution::VisitorHashKey;
+use domain::visitor::VisitorHashKey;
 use platform::{amqp::AmqpSettings, telemetry::TelemetrySettings};
 use postgres::pool::PoolSettings;
 

@@ -1,130 +1,16 @@
-//! Which click becomes the message click: per message and contact the
-//! earliest one that is not a bot's.
+//! Which click becomes the message click of its key: the earliest that is not a bot's.
 //!
-//! The rule is a merge that does not depend on order: it takes the smaller
-//! click id, and a click id starts with its time. So it gives the same result
-//! whatever comes first, late or twice, and it can be rebuilt from the clicks
-//! at any time.
+//! The rule is a merge that does not depend on the order of arrival: of two clicks it takes
+//! the smaller click id, and a click id starts with its time. Clicks that arrive late or
+//! twice give the same result, and message clicks can be rebuilt from the stored clicks at
+//! any time.
 
-use std::{collections::BTreeMap, fmt, net::IpAddr};
+use std::collections::BTreeMap;
 
-use hmac::{Hmac, KeyInit, Mac};
-use jiff::{Timestamp, tz::TimeZone};
-use sha2::Sha256;
+use crate::{click::ClickEvent, id::ClickId, message_click_key::MessageClickKey};
 
-use crate::{
-    click::ClickEvent,
-    id::{AccountId, ClickId, LinkKey},
-};
-
-/// What has at most one message click.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct MessageClickKey {
-    pub account_id: AccountId,
-    /// `m:<message id>`; a link with no message is its own: `l:<link key>`.
-    pub message_key: String,
-    /// `c:<phone>`; with no contact it is the visitor: `v:<hash>`.
-    pub contact_key: String,
-}
-
-impl MessageClickKey {
-    /// Whose message click this click may become.
-    pub fn for_click(event: &ClickEvent<'_>, visitor: &VisitorHash) -> Self {
-        Self {
-            account_id: event.account_id,
-            message_key: message_key(event.message_id.as_deref(), event.link_key),
-            contact_key: match &event.contact_phone {
-                Some(phone) => phone_contact_key(phone),
-                None => visitor_contact_key(visitor),
-            },
-        }
-    }
-}
-
-impl MessageClickKey {
-    /// Whether the contact is a visitor, who is another one every day (UTC).
-    pub fn is_for_visitor(&self) -> bool {
-        self.contact_key.starts_with(VISITOR_PREFIX)
-    }
-}
-
-const VISITOR_PREFIX: &str = "v:";
-
-/// `m:<message id>`, or `l:<link key>`.
-pub fn message_key(message_id: Option<&str>, link_key: LinkKey) -> String {
-    match message_id {
-        Some(message_id) => format!("m:{message_id}"),
-        None => format!("l:{link_key}"),
-    }
-}
-
-/// `c:<phone>`
-pub fn phone_contact_key(phone: &str) -> String {
-    format!("c:{phone}")
-}
-
-/// `v:<hash>`
-pub fn visitor_contact_key(visitor: &impl fmt::Display) -> String {
-    format!("{VISITOR_PREFIX}{visitor}")
-}
-
-/// The secret behind every visitor hash: without it, addresses could be
-/// found from hashes by trying them all.
-#[derive(Clone)]
-pub struct VisitorHashKey(Vec<u8>);
-
-impl VisitorHashKey {
-    pub const MIN_BYTES: usize = 16;
-
-    /// `None` if the key is shorter than [`Self::MIN_BYTES`].
-    pub fn new(key: &[u8]) -> Option<Self> {
-        (key.len() >= Self::MIN_BYTES).then(|| Self(key.to_vec()))
-    }
-}
-
-impl fmt::Debug for VisitorHashKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("VisitorHashKey(secret)")
-    }
-}
-
-/// Who clicked, where no contact is known: a keyed hash of address and user
-/// agent that is another one every day (UTC).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct VisitorHash([u8; 16]);
-
-impl VisitorHash {
-    pub fn new(
-        key: &VisitorHashKey,
-        time: Timestamp,
-        ip: IpAddr,
-        user_agent: Option<&str>,
-    ) -> Self {
-        let day = time.to_zoned(TimeZone::UTC).date();
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(&key.0).expect("HMAC takes keys of any length");
-        mac.update(format!("{day}\n{}\n", ip.to_canonical()).as_bytes());
-        mac.update(user_agent.unwrap_or_default().as_bytes());
-        let digest = mac.finalize().into_bytes();
-        let mut hash = [0; 16];
-        hash.copy_from_slice(&digest[..16]);
-        Self(hash)
-    }
-}
-
-impl fmt::Display for VisitorHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-/// The earlier of two clicks, by time and then by the rest of the id.
-pub fn earlier_click(one: ClickId, other: ClickId) -> ClickId {
-    one.min(other)
-}
-
-/// The message clicks of some clicks, in the order of their keys; the index is
-/// the click's place in `clicks`. Bots have none.
+/// The message click of each key among these clicks. The value has the index at which the
+/// iterator returned the click. Clicks of bots are left out.
 pub fn earliest_click_per_key<'e>(
     clicks: impl Iterator<Item = (&'e ClickEvent<'static>, MessageClickKey)>,
 ) -> BTreeMap<MessageClickKey, (usize, ClickId)> {
@@ -137,7 +23,7 @@ pub fn earliest_click_per_key<'e>(
         earliest
             .entry(key)
             .and_modify(|current: &mut (usize, ClickId)| {
-                if earlier_click(candidate.1, current.1) != current.1 {
+                if candidate.1 < current.1 {
                     *current = candidate;
                 }
             })
@@ -147,4 +33,118 @@ pub fn earliest_click_per_key<'e>(
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use std::borrow::Cow;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        bot::BotReason,
+        visitor::{VisitorHash, tests::visitor_hash_key},
+    };
+
+    const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+    const NOON_MS: u64 = 1_795_000_000_000 / DAY_MS * DAY_MS + DAY_MS / 2;
+
+    /// A click id of `ms_after_noon`; `salt` makes ids of the same time differ.
+    fn click_id(ms_after_noon: u64, salt: u8) -> ClickId {
+        let unix_ms = NOON_MS + ms_after_noon;
+        let uuid = uuid::Builder::from_unix_timestamp_millis(unix_ms, &[salt; 10]);
+        ClickId::from_uuid(uuid.into_uuid()).unwrap()
+    }
+
+    fn event(
+        click_id: ClickId,
+        message: u8,
+        contact: Option<u8>,
+        is_bot: bool,
+    ) -> ClickEvent<'static> {
+        let json = serde_json::json!({
+            "click_id": click_id, "account_id": 1, "link_key": message, "link_id": "Ab3kX9q",
+            "ip": "203.0.113.9",
+        });
+        let mut event: ClickEvent<'static> = serde_json::from_value(json).unwrap();
+        let has_message_id = !message.is_multiple_of(3);
+        event.message_id = has_message_id.then(|| Cow::Owned(format!("msg-{message}")));
+        event.contact_phone = contact.map(|contact| Cow::Owned(format!("+1800555{contact:04}")));
+        event.bot_reasons = match is_bot {
+            true => vec![BotReason::UaBot],
+            false => vec![],
+        };
+        event
+    }
+
+    fn key(event: &ClickEvent<'_>) -> MessageClickKey {
+        let time = event.click_id.time();
+        let visitor = VisitorHash::new(&visitor_hash_key(), time, event.ip, None);
+        MessageClickKey::for_click(event, &visitor)
+    }
+
+    fn merged(events: &[ClickEvent<'static>]) -> BTreeMap<MessageClickKey, ClickId> {
+        let clicks = earliest_click_per_key(events.iter().map(|event| (event, key(event))));
+        let clicks = clicks.into_iter();
+        clicks.map(|(key, (_, click_id))| (key, click_id)).collect()
+    }
+
+    /// A model that is obviously right: it sorts the clicks by time and id, and takes the
+    /// first of each key.
+    fn model(events: &[ClickEvent<'static>]) -> BTreeMap<MessageClickKey, ClickId> {
+        let mut people: Vec<_> = events.iter().filter(|event| !event.is_bot()).collect();
+        people.sort_by_key(|event| (event.click_id.unix_ms(), event.click_id.as_uuid()));
+        let mut first = BTreeMap::new();
+        for event in people {
+            first.entry(key(event)).or_insert(event.click_id);
+        }
+        first
+    }
+
+    prop_compose! {
+        fn any_event()(
+            ms_after_noon in 0..40_u64,
+            salt in 0..3_u8,
+            message in 0..5_u8,
+            contact in proptest::option::of(0..4_u8),
+            is_bot in proptest::bool::weighted(0.3),
+        ) -> ClickEvent<'static> {
+            event(click_id(ms_after_noon, salt), message, contact, is_bot)
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn order_and_duplicates_do_not_matter(
+            (events, shuffled) in prop::collection::vec(any_event(), 0..60)
+                .prop_flat_map(|events| {
+                    let mut with_duplicates = events.clone();
+                    with_duplicates.extend(events.iter().take(events.len() / 2).cloned());
+                    (Just(events), Just(with_duplicates).prop_shuffle())
+                })
+        ) {
+            prop_assert_eq!(merged(&events), merged(&shuffled));
+        }
+
+        #[test]
+        fn the_merge_finds_what_the_model_finds(
+            events in prop::collection::vec(any_event(), 0..60),
+        ) {
+            prop_assert_eq!(merged(&events), model(&events));
+        }
+
+        #[test]
+        fn merging_two_parts_is_merging_all_at_once(
+            events in prop::collection::vec(any_event(), 0..60),
+            cut in 0..60_usize,
+        ) {
+            let (left, right) = events.split_at(cut.min(events.len()));
+            let mut parts = merged(left);
+            for (key, click_id) in merged(right) {
+                parts
+                    .entry(key)
+                    .and_modify(|current| *current = click_id.min(*current))
+                    .or_insert(click_id);
+            }
+            prop_assert_eq!(parts, merged(&events));
+        }
+    }
+}

@@ -117,7 +117,7 @@ pub async fn account_try_lock_all(
     Ok(locked.map(|row| row.get("account_id")).collect())
 }
 
-/// The keys of domain::attribution::MessageClickKey of a click `c`, in SQL.
+/// The keys of domain::message_click_key::MessageClickKey of a click `c`, in SQL.
 pub const CLICK_MESSAGE_KEY: &str =
     "CASE WHEN c.message_id IS NULL THEN 'l:' || c.link_key ELSE 'm:' || c.message_id END";
 /// As the indexes of `clicks` have it.

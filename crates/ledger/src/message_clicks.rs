@@ -4,8 +4,8 @@
 use std::{collections::BTreeMap, ops::Range};
 
 use domain::{
-    attribution::MessageClickKey,
     id::{AccountId, ClickId},
+    message_click_key::MessageClickKey,
 };
 use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::{Row, types::Type};

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    attribution::MessageClickKey,
     id::{AccountId, ClickId},
+    message_click_key::MessageClickKey,
 };
 
 use super::{

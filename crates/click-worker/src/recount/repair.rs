@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::ensure;
 use domain::{
-    attribution::MessageClickKey,
     id::{AccountId, ConversionId},
+    message_click_key::MessageClickKey,
 };
 use jiff::Timestamp;
 use ledger::{

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use domain::{
-    attribution::{VisitorHash, VisitorHashKey},
     conversion::Conversion,
+    visitor::{VisitorHash, VisitorHashKey},
 };
 use ledger::conversions::NewConversion;
 

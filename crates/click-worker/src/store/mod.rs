@@ -22,11 +22,13 @@ use std::{
 };
 
 use domain::{
-    attribution::{MessageClickKey, VisitorHash, VisitorHashKey, earliest_click_per_key},
+    attribution::earliest_click_per_key,
     click::ClickEvent,
     conversion::Conversion,
     device::Device,
     id::ClickId,
+    message_click_key::MessageClickKey,
+    visitor::{VisitorHash, VisitorHashKey},
 };
 use jiff::Timestamp;
 use ledger::{

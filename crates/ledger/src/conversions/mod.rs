@@ -9,9 +9,9 @@ mod waiting;
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    attribution::{message_key, phone_contact_key},
     conversion::{ConversionSource, DedupeFields, EventType},
     id::{ClickId, ConversionId, LinkKey},
+    message_click_key::{message_key, phone_contact_key},
 };
 use rust_decimal::Decimal;
 use tokio_postgres::Row;

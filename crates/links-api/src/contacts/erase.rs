@@ -2,7 +2,7 @@
 //! counts, and is nobody's.
 
 use actix_web::http::Method;
-use domain::attribution::phone_contact_key;
+use domain::message_click_key::phone_contact_key;
 use ledger::account_lock;
 use postgres::pool::GenericClient as _;
 use schemars::JsonSchema;

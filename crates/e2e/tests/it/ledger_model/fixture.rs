@@ -4,9 +4,9 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use domain::{
-    attribution::VisitorHashKey,
     conversion::{Conversion, ConversionSource, EventType},
     id::{AccountId, CampaignId, ClickId, ConversionId, LinkKey, OfferId, ShortId},
+    visitor::VisitorHashKey,
 };
 use e2e::{
     client::{Client, Tenant},

@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    attribution::{VisitorHash, VisitorHashKey},
     conversion::{Conversion, ConversionSource},
     device::Device,
     id::{ClickId, ConversionId},
+    visitor::{VisitorHash, VisitorHashKey},
 };
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
