@@ -61,7 +61,7 @@ impl EventType {
         Self::Trial,
     ];
 
-    /// What surface B may name.
+    /// What the affiliate API may name.
     pub const AFFILIATE_EVENTS: [Self; 4] = [Self::Sale, Self::Lead, Self::Signup, Self::Trial];
 
     pub const fn as_str(self) -> &'static str {

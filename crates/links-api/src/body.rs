@@ -8,7 +8,7 @@ use futures_util::StreamExt as _;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
-use crate::error::{ApiError, Field, FieldError};
+use crate::error::{ApiError, CodedField, FieldError};
 
 /// Bytes a body may have.
 pub const MAX_BODY_BYTES: usize = 5 * 1024 * 1024;
@@ -113,7 +113,7 @@ pub fn change(
         return Ok(());
     };
     if text.chars().count() > max {
-        return Err(ApiError::field(
+        return Err(ApiError::invalid_field(
             field,
             format!("it exceeds {max} characters"),
         ));
@@ -126,7 +126,7 @@ pub fn change(
 pub fn change_url(
     target: &mut Option<String>,
     sent: &Option<Text>,
-    field: Field,
+    field: CodedField,
 ) -> Result<(), ApiError> {
     if let Some(url) = given(sent) {
         Template::parse(url).map_err(|reason| ApiError::InvalidTemplate(field, reason))?;

@@ -13,7 +13,7 @@ const MAX_META_CONTENT: usize = 1_000;
 
 pub fn check(interstitial: &Interstitial) -> Result<(), ApiError> {
     match (interstitial.mode, &interstitial.page) {
-        (InterstitialMode::Custom, None) => Err(ApiError::field(
+        (InterstitialMode::Custom, None) => Err(ApiError::invalid_field(
             "interstitial.page",
             "the mode custom needs a page",
         )),
@@ -25,7 +25,10 @@ pub fn check(interstitial: &Interstitial) -> Result<(), ApiError> {
 /// `field` is where the page stands in the body.
 pub fn check_page(page: &InterstitialPage, field: &str) -> Result<(), ApiError> {
     if page.title.trim().is_empty() {
-        return Err(ApiError::field(format!("{field}.title"), "it is empty"));
+        return Err(ApiError::invalid_field(
+            format!("{field}.title"),
+            "it is empty",
+        ));
     }
     let texts = [
         ("title", Some(&page.title), MAX_TITLE),
@@ -40,7 +43,7 @@ pub fn check_page(page: &InterstitialPage, field: &str) -> Result<(), ApiError> 
     let field = format!("{field}.meta_tags");
     let tags = page.meta_tags.iter().flatten();
     if tags.clone().count() > MAX_META_TAGS {
-        return Err(ApiError::field(
+        return Err(ApiError::invalid_field(
             field,
             format!("there are more than {MAX_META_TAGS}"),
         ));
@@ -54,10 +57,10 @@ pub fn check_page(page: &InterstitialPage, field: &str) -> Result<(), ApiError> 
 
 fn check_text(field: &str, text: &str, max: usize) -> Result<(), ApiError> {
     if text.contains('\0') {
-        return Err(ApiError::field(field, "U+0000 is not allowed"));
+        return Err(ApiError::invalid_field(field, "U+0000 is not allowed"));
     }
     if text.chars().count() > max {
-        return Err(ApiError::field(
+        return Err(ApiError::invalid_field(
             field,
             format!("it exceeds {max} characters"),
         ));

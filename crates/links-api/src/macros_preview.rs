@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::{
     auth::Scope,
     body::{Text, given},
-    error::{ApiError, Field, FieldError},
+    error::{ApiError, CodedField, FieldError},
     http::{Operation, RequestContext, Response},
 };
 
@@ -39,7 +39,7 @@ pub fn operations() -> Vec<Operation> {
                     }],
                 }),
             )
-            .errors([ApiError::Missing(Field::Template)]),
+            .errors([ApiError::MissingField(CodedField::Template)]),
     ]
 }
 
@@ -90,7 +90,7 @@ impl From<Finding> for FindingObject {
 
 async fn preview_macros(context: RequestContext<'_>) -> Result<Response, ApiError> {
     let body: PreviewRequest = context.json()?;
-    let template = given(&body.template).ok_or(ApiError::Missing(Field::Template))?;
+    let template = given(&body.template).ok_or(ApiError::MissingField(CodedField::Template))?;
     let mut values = Vec::new();
     for (name, value) in body.values.unwrap_or_default() {
         let name = Macro::parse_double_braces(&name).ok_or_else(|| {

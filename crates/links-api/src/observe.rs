@@ -1,8 +1,8 @@
 //! An id, a span, a metric and, for failures, a log line for every request. Labels
 //! take the route's pattern, never the path, a query or an id.
 //!
-//! A handler that panics is answered for as any failure is: 500 in the form of its
-//! surface. The panic itself, with its place, is logged by `platform::telemetry`.
+//! A handler that panics is answered like any failure: 500 in the error format of its
+//! API. The panic itself, with its place, is logged by `platform::telemetry`.
 
 use std::{
     any::Any, cell::Cell, error::Error as _, panic::AssertUnwindSafe, rc::Rc, time::Instant,
@@ -33,7 +33,7 @@ use prometheus_client::{
 use tracing::Instrument as _;
 
 use crate::{
-    error::{ApiError, Refused, Surface},
+    error::{ApiError, ApiFamily, ErrorResponse},
     records::RelayMetrics,
 };
 
@@ -137,7 +137,7 @@ pub async fn request(
     let route = request.match_pattern().unwrap_or_else(|| "none".to_owned());
     let method = method_label(request.method());
     let metrics = request.app_data::<web::Data<Metrics>>().cloned();
-    let surface = Surface::of_path(request.path());
+    let family = ApiFamily::of_path(request.path());
     let facts = Rc::new(RequestFacts {
         id: uuid::Uuid::new_v4().to_string(),
         operation: Cell::new(None),
@@ -165,8 +165,8 @@ pub async fn request(
         if let Some(metrics) = &metrics {
             metrics.panics.inc();
         }
-        let refused = Refused {
-            surface,
+        let refused = ErrorResponse {
+            family,
             error: ApiError::internal(anyhow::anyhow!("it panicked: {}", message(&*panic))),
         };
         let request_id = facts.id.clone();
@@ -215,7 +215,7 @@ pub async fn request(
 #[derive(Debug, thiserror::Error)]
 #[error("{refused}")]
 struct Panicked {
-    refused: Refused,
+    refused: ErrorResponse,
     request_id: String,
 }
 
@@ -268,7 +268,7 @@ fn chain(error: &Error) -> String {
     let mut text = error.to_string();
     let panicked = error.as_error::<Panicked>();
     let refused = panicked.map(|panicked| &panicked.refused);
-    let refused = refused.or_else(|| error.as_error::<Refused>());
+    let refused = refused.or_else(|| error.as_error::<ErrorResponse>());
     let mut cause = refused.and_then(|refused| refused.error.source());
     while let Some(error) = cause {
         text.push_str(": ");

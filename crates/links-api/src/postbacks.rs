@@ -21,7 +21,7 @@ pub fn mode(sent: &Text) -> Result<Option<String>, ApiError> {
         true => Ok(Some(name.to_owned()).filter(|name| !name.is_empty())),
         false => {
             let problem = format!("it is none of {}", PostbackMode::NAMES.join(", "));
-            Err(ApiError::field("postbacks", problem))
+            Err(ApiError::invalid_field("postbacks", problem))
         }
     }
 }
@@ -45,7 +45,7 @@ pub fn secrets(field: &'static str, sent: &[Text], max: usize) -> Result<Vec<Str
         }
     }
     if secrets.len() > max {
-        return Err(ApiError::field(
+        return Err(ApiError::invalid_field(
             field,
             format!("it has more than {max} secrets"),
         ));
@@ -56,7 +56,7 @@ pub fn secrets(field: &'static str, sent: &[Text], max: usize) -> Result<Vec<Str
 fn is_secret(field: &'static str, secret: &str) -> Result<(), ApiError> {
     match SECRET_LENGTH.contains(&secret.chars().count()) {
         true => Ok(()),
-        false => Err(ApiError::field(
+        false => Err(ApiError::invalid_field(
             field,
             "a secret does not have 16 to 255 characters",
         )),

@@ -13,7 +13,7 @@ use super::account_find;
 use crate::{
     auth::{SCOPES, digest, generate, visible_prefix},
     body::Text,
-    error::{ApiError, Field},
+    error::{ApiError, CodedField},
     http::{ListQuery, Operation, PageRequest, Pagination, RequestContext, Response, Timestamp},
     offers::name,
 };
@@ -57,7 +57,7 @@ pub fn operations() -> Vec<Operation> {
             .required_fields(["name"])
             .response::<CreatedKey>(201, created)
             .errors([
-                ApiError::Missing(Field::Name),
+                ApiError::MissingField(CodedField::Name),
                 ApiError::NameTooLong,
                 no_account(),
             ]),
@@ -73,7 +73,7 @@ pub fn operations() -> Vec<Operation> {
             .request_body::<KeyRequest>([json!({ "rate_limit_per_minute": 1200 })])
             .response::<KeyObject>(200, example())
             .errors([
-                ApiError::Missing(Field::Name),
+                ApiError::MissingField(CodedField::Name),
                 ApiError::NameTooLong,
                 no_account(),
                 no_key(),
@@ -181,7 +181,7 @@ impl KeyFields {
         if let Some(scopes) = sent.scopes {
             let scopes: Vec<_> = scopes.iter().map(|s| s.as_str().to_owned()).collect();
             if let Some(unknown) = scopes.iter().find(|s| !SCOPES.contains(&s.as_str())) {
-                return Err(ApiError::field(
+                return Err(ApiError::invalid_field(
                     "scopes",
                     format!("there is no scope {unknown}"),
                 ));
@@ -195,7 +195,7 @@ impl KeyFields {
                 .ok()
                 .filter(|limit| (0..=1_000_000).contains(limit));
             let limit = limit.ok_or_else(|| {
-                ApiError::field("rate_limit_per_minute", "it is not from 0 to 1000000")
+                ApiError::invalid_field("rate_limit_per_minute", "it is not from 0 to 1000000")
             })?;
             self.rate_limit_per_minute = (limit > 0).then_some(limit);
         }

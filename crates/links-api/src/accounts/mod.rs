@@ -19,7 +19,7 @@ use tokio_postgres::Row;
 use crate::{
     auth::{Product, Scope},
     body::{Text, change, given},
-    error::{ApiError, Field},
+    error::{ApiError, CodedField},
     http::{
         DecimalText, ListQuery, Operation, PageRequest, Pagination, Parameter, RequestContext,
         Response, Timestamp,
@@ -84,7 +84,7 @@ pub fn operations() -> Vec<Operation> {
 
 fn invalid_fields() -> [ApiError; 3] {
     [
-        ApiError::Missing(Field::Name),
+        ApiError::MissingField(CodedField::Name),
         ApiError::NameTooLong,
         ApiError::InvalidStatus(STATUS_NAMES),
     ]
@@ -260,7 +260,7 @@ impl AccountFields {
                 .iter()
                 .all(|p| Product::NAMES.contains(&p.as_str()))
             {
-                return Err(ApiError::field(
+                return Err(ApiError::invalid_field(
                     "products",
                     "a product is neither sms nor offer_management",
                 ));
@@ -269,7 +269,7 @@ impl AccountFields {
         }
         if let Some(mode) = given(&sent.bot_filter_mode) {
             if !["no_filter", "filter"].contains(&mode) {
-                return Err(ApiError::field(
+                return Err(ApiError::invalid_field(
                     "bot_filter_mode",
                     "it is neither no_filter nor filter",
                 ));
@@ -281,12 +281,15 @@ impl AccountFields {
             Some(0) => self.retention_days = None,
             Some(days @ 1..=3650) => self.retention_days = Some(days),
             Some(_) => {
-                return Err(ApiError::field("retention_days", "it is not 0 to 3650"));
+                return Err(ApiError::invalid_field(
+                    "retention_days",
+                    "it is not 0 to 3650",
+                ));
             }
         }
         if let Some(storage) = given(&sent.ip_storage) {
             if !["full", "truncated", "none"].contains(&storage) {
-                return Err(ApiError::field(
+                return Err(ApiError::invalid_field(
                     "ip_storage",
                     "it is not full, truncated or none",
                 ));
@@ -324,7 +327,7 @@ impl AccountFields {
         }
         if self.postbacks != "open" && self.postback_secrets.is_empty() {
             let problem = "token and signed need a secret in postback_secrets";
-            return Err(ApiError::field("postbacks", problem));
+            return Err(ApiError::invalid_field("postbacks", problem));
         }
         if let Some(DecimalText(amount)) = &sent.postback_max_amount {
             self.postback_max_amount = match amount.as_str() {
@@ -333,7 +336,7 @@ impl AccountFields {
                     let amount = money::parse(amount, PAYOUT_DECIMALS);
                     let amount = amount.filter(|amount| !amount.is_zero());
                     let problem = "it is not a decimal number over 0 with at most 4 decimals";
-                    let wrong = || ApiError::field("postback_max_amount", problem);
+                    let wrong = || ApiError::invalid_field("postback_max_amount", problem);
                     Some(amount.ok_or_else(wrong)?)
                 }
             };
@@ -354,7 +357,7 @@ fn countries(
     let is_code = |code: &str| code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase());
     if let Some(code) = codes.iter().find(|code| !is_code(code)) {
         let problem = format!("{code:?} is not a country by ISO 3166-1 alpha-2, as in \"US\"");
-        return Err(ApiError::field(field, problem));
+        return Err(ApiError::invalid_field(field, problem));
     }
     codes.sort();
     codes.dedup();

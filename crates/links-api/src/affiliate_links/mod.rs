@@ -1,4 +1,4 @@
-//! Campaign links: surface B, by the letter of seed affiliate-links-api.
+//! Campaign links: the affiliate API, by the letter of seed affiliate-links-api.
 
 mod create;
 mod object;

@@ -1,4 +1,4 @@
-//! The link object of surface B.
+//! The link object of the affiliate API.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Campaigns of surface B: affiliate programs that links belong to.
+//! Campaigns of the affiliate API: affiliate programs that links belong to.
 
 use actix_web::http::Method;
 use domain::{id::CampaignId, macros::Template, record::RecordKey};

@@ -128,12 +128,14 @@ impl ClickFilter {
             let network = text.parse::<IpNet>().or(address);
             network
                 .map(|network| network.trunc().to_string())
-                .map_err(|_| ApiError::field(field("ip"), "it is neither an address nor a network"))
+                .map_err(|_| {
+                    ApiError::invalid_field(field("ip"), "it is neither an address nor a network")
+                })
         });
         let is_bot = given(&self.verdict).map(|verdict| match verdict {
             "bot" => Ok(true),
             "human" => Ok(false),
-            _ => Err(ApiError::field(
+            _ => Err(ApiError::invalid_field(
                 field("verdict"),
                 "it is neither bot nor human",
             )),
@@ -169,7 +171,7 @@ pub fn find_reason(name: &str, field: impl Fn() -> String) -> Result<BotReason, 
         .find(|reason| reason.as_str() == name);
     found.ok_or_else(|| {
         let names = BotReason::ALL.map(BotReason::as_str).join(", ");
-        ApiError::field(field(), format!("it is not one of {names}"))
+        ApiError::invalid_field(field(), format!("it is not one of {names}"))
     })
 }
 
@@ -182,7 +184,7 @@ fn read_time(
     };
     let time = time::parse(text);
     time.map(Some)
-        .ok_or_else(|| ApiError::field(field(), time::NOT_A_TIME))
+        .ok_or_else(|| ApiError::invalid_field(field(), time::NOT_A_TIME))
 }
 
 impl Checked {

@@ -95,7 +95,7 @@ async fn reclassify_clicks(context: RequestContext<'_>) -> Result<Response, ApiE
     let judgement = judgement(&body)?;
     let cursor = given(&body.cursor).map(|text| {
         ClickId::parse(text)
-            .map_err(|_| ApiError::field("cursor", "it is not one that was answered"))
+            .map_err(|_| ApiError::invalid_field("cursor", "it is not one that was answered"))
     });
     let cursor = cursor.transpose()?;
     let filter = body
@@ -104,7 +104,10 @@ async fn reclassify_clicks(context: RequestContext<'_>) -> Result<Response, ApiE
         .check(context, "filter.")
         .await?;
     if filter.is_empty() {
-        return Err(ApiError::field("filter", "it needs at least one condition"));
+        return Err(ApiError::invalid_field(
+            "filter",
+            "it needs at least one condition",
+        ));
     }
     // They are looked for without a lock, for as long as that takes, and read again under
     // it: somebody else may have judged or erased some meanwhile.
@@ -135,14 +138,17 @@ async fn reclassify_clicks(context: RequestContext<'_>) -> Result<Response, ApiE
 fn judgement(body: &ReclassifyRequest) -> Result<Judgement, ApiError> {
     let verdict = given(&body.verdict);
     match (verdict, &body.rule) {
-        (Some(_), Some(_)) => Err(ApiError::field("rule", "there is a verdict already")),
-        (None, None) => Err(ApiError::field(
+        (Some(_), Some(_)) => Err(ApiError::invalid_field(
+            "rule",
+            "there is a verdict already",
+        )),
+        (None, None) => Err(ApiError::invalid_field(
             "verdict",
             "neither verdict nor rule was provided",
         )),
         (None, Some(rule)) => {
             let rule = StoredClickRule::parse(rule.clone());
-            let rule = rule.map_err(|problem| ApiError::field("rule", problem.to_string()))?;
+            let rule = rule.map_err(|problem| ApiError::invalid_field("rule", problem.to_string()))?;
             Ok(Judgement::Rule(rule))
         }
         (Some("human"), None) => Ok(Judgement::Human),
@@ -163,7 +169,7 @@ fn judgement(body: &ReclassifyRequest) -> Result<Judgement, ApiError> {
         }
         (Some(_), None) => {
             let problem = format!("it is not one of {}", VERDICTS.join(", "));
-            Err(ApiError::field("verdict", problem))
+            Err(ApiError::invalid_field("verdict", problem))
         }
     }
 }

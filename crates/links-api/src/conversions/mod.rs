@@ -1,5 +1,5 @@
-//! Conversions: exported by cursor (surface A), and recorded by affiliates'
-//! clients (surface B).
+//! Conversions: exported by cursor (the v2 API), and recorded by affiliates'
+//! clients (the affiliate API).
 
 mod list;
 mod object;

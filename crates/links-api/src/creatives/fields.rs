@@ -10,7 +10,7 @@ use tokio_postgres::{Row, types::Json};
 use super::TYPES;
 use crate::{
     body::{Text, given},
-    error::{ApiError, Field},
+    error::{ApiError, CodedField},
     offers::required,
 };
 
@@ -111,9 +111,10 @@ impl CreativeFields {
 
     /// Takes what is sent; the checks run in the order of the seed's table.
     pub fn apply(&mut self, sent: CreativeRequest, statuses: &[&str]) -> Result<(), ApiError> {
-        let name = required(&sent.name, &self.name).ok_or(ApiError::Missing(Field::Name))?;
-        let message =
-            required(&sent.message, &self.message).ok_or(ApiError::Missing(Field::Message))?;
+        let name =
+            required(&sent.name, &self.name).ok_or(ApiError::MissingField(CodedField::Name))?;
+        let message = required(&sent.message, &self.message)
+            .ok_or(ApiError::MissingField(CodedField::Message))?;
         let is_empty = match &sent.offer_links {
             Some(links) => links.is_empty(),
             None => self.offer_links.is_empty(),
@@ -162,7 +163,7 @@ impl CreativeFields {
 
 fn offer_links(sent: Vec<OfferLinkRequest>) -> Result<Vec<OfferLink>, ApiError> {
     if sent.len() > MAX_OFFER_LINKS {
-        return Err(ApiError::field(
+        return Err(ApiError::invalid_field(
             "offer_links",
             "it has more than 100 entries",
         ));
@@ -180,7 +181,7 @@ fn offer_links(sent: Vec<OfferLinkRequest>) -> Result<Vec<OfferLink>, ApiError> 
             return Err(ApiError::DuplicateOfferLinkKey(key.to_owned()));
         }
         if key.chars().count() > MAX_VALUE {
-            return Err(ApiError::field(
+            return Err(ApiError::invalid_field(
                 format!("offer_links[{index}].key"),
                 "it exceeds 255 characters",
             ));
@@ -206,13 +207,13 @@ fn check_parameters(index: usize, parameters: &BTreeMap<String, String>) -> Resu
         let field = || format!("offer_links[{index}].url_params.{name}");
         if !PARAMETERS.contains(&name.as_str()) {
             let known = PARAMETERS.join(", ");
-            return Err(ApiError::field(
+            return Err(ApiError::invalid_field(
                 field(),
                 format!("it is not one of {known}"),
             ));
         }
         if value.contains('\0') || value.chars().count() > MAX_VALUE {
-            return Err(ApiError::field(
+            return Err(ApiError::invalid_field(
                 field(),
                 "it exceeds 255 characters or has U+0000",
             ));

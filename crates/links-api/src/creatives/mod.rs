@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::{
     auth::Scope,
-    error::{ApiError, Field},
+    error::{ApiError, CodedField},
     http::{Operation, PageRequest, Pagination, Parameter, RequestContext, Response},
     macros_preview::FindingObject,
 };
@@ -112,8 +112,8 @@ pub fn operations() -> Vec<Operation> {
 /// In the order of the seed's table.
 fn invalid_fields() -> [ApiError; 14] {
     [
-        ApiError::Missing(Field::Name),
-        ApiError::Missing(Field::Message),
+        ApiError::MissingField(CodedField::Name),
+        ApiError::MissingField(CodedField::Message),
         ApiError::MissingOfferLinks,
         ApiError::NameTooLong,
         ApiError::MessageTooLong,

@@ -14,7 +14,7 @@ use super::render::{
 use super::{findings, findings_example};
 use crate::{
     body::{Text, given},
-    error::{ApiError, Field},
+    error::{ApiError, CodedField},
     http::{Operation, RequestContext, Response},
     lists::sending::WantedList,
     macros_preview::FindingObject,
@@ -54,7 +54,7 @@ pub fn operation() -> Operation {
     .required_fields(["message"])
     .response::<PreviewAnswer>(200, answer)
     .errors([
-        ApiError::Missing(Field::Message),
+        ApiError::MissingField(CodedField::Message),
         ApiError::MessageTooLong,
         ApiError::MissingLinkPlaceholder,
         ApiError::TooManyMessages(MAX_MESSAGES),
@@ -92,7 +92,7 @@ struct PreviewAnswer {
 
 async fn preview_creative(context: RequestContext<'_>) -> Result<Response, ApiError> {
     let body: PreviewRequest = context.json()?;
-    let template = given(&body.message).ok_or(ApiError::Missing(Field::Message))?;
+    let template = given(&body.message).ok_or(ApiError::MissingField(CodedField::Message))?;
     if template.chars().count() > 1_600 {
         return Err(ApiError::MessageTooLong);
     }

@@ -228,27 +228,28 @@ fn check_all(sent: Vec<MessageRequest>) -> Result<Vec<Message>, ApiError> {
 pub fn check(index: usize, sent: MessageRequest) -> Result<Message, ApiError> {
     let place = |field: &str| format!("messages[{index}].{field}");
     let id = given(&sent.message_id);
-    let id = id.ok_or_else(|| ApiError::field(place("messageId"), "it is required"))?;
+    let id = id.ok_or_else(|| ApiError::invalid_field(place("messageId"), "it is required"))?;
     if id.chars().count() > 255 {
-        return Err(ApiError::field(
+        return Err(ApiError::invalid_field(
             place("messageId"),
             "it exceeds 255 characters",
         ));
     }
     let phone = given(&sent.contact_phone);
-    let phone = phone.ok_or_else(|| ApiError::field(place("contactPhone"), "it is required"))?;
+    let phone =
+        phone.ok_or_else(|| ApiError::invalid_field(place("contactPhone"), "it is required"))?;
     let phone =
         PhoneNumber::parse(phone).ok_or_else(|| ApiError::InvalidPhoneAt(place("contactPhone")))?;
     let variables = sent.variables.unwrap_or_default();
     if variables.len() > MAX_VARIABLES {
-        return Err(ApiError::field(
+        return Err(ApiError::invalid_field(
             place("variables"),
             "there are more than 100",
         ));
     }
     for (name, value) in &variables {
         if value.contains('\0') || value.chars().count() > 1_600 {
-            return Err(ApiError::field(
+            return Err(ApiError::invalid_field(
                 place(&format!("variables.{name}")),
                 "it exceeds 1,600 characters or has U+0000",
             ));

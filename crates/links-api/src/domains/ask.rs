@@ -10,7 +10,7 @@ use postgres::pool::GenericClient as _;
 use serde::Deserialize;
 
 use crate::{
-    error::{ApiError, Refused, Surface},
+    error::{ApiError, ApiFamily, ErrorResponse},
     state::AppState,
 };
 
@@ -23,19 +23,22 @@ pub fn configure(config: &mut web::ServiceConfig) {
     config.route("/ask", web::get().to(ask));
 }
 
-async fn ask(request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, Refused> {
+async fn ask(
+    request: HttpRequest,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, ErrorResponse> {
     let answer = answer(&request, &state).await;
-    answer.map_err(|error| Refused {
-        surface: Surface::Platform,
+    answer.map_err(|error| ErrorResponse {
+        family: ApiFamily::V2,
         error,
     })
 }
 
 async fn answer(request: &HttpRequest, state: &AppState) -> Result<HttpResponse, ApiError> {
     let asked = web::Query::<Asked>::from_query(request.query_string());
-    let asked = asked.map_err(|error| ApiError::field("query", error.to_string()))?;
+    let asked = asked.map_err(|error| ApiError::invalid_field("query", error.to_string()))?;
     let host = asked.domain.as_deref();
-    let host = host.ok_or_else(|| ApiError::field("domain", "it is required"))?;
+    let host = host.ok_or_else(|| ApiError::invalid_field("domain", "it is required"))?;
     let host = host::normalise(host).ok_or(ApiError::NotFound("domain"))?;
     if host != state.platform_click_host {
         let client = state.pools.origin.get().await?;

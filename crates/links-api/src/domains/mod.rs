@@ -22,7 +22,7 @@ use tokio_postgres::{Row, types::ToSql};
 use crate::{
     auth::Scope,
     body::{Text, given},
-    error::{ApiError, Field},
+    error::{ApiError, CodedField},
     http::{
         Content, ListQuery, Operation, PageRequest, Pagination, Parameter, RequestContext,
         Response, Timestamp,
@@ -76,7 +76,7 @@ pub fn operations() -> Vec<Operation> {
             .required_fields(["host", "kind"])
             .response::<DomainObject>(201, example())
             .errors([
-                ApiError::Missing(Field::Host),
+                ApiError::MissingField(CodedField::Host),
                 ApiError::InvalidHost,
                 ApiError::InvalidKind,
                 ApiError::HostTaken,
@@ -266,7 +266,7 @@ async fn list_domains(context: RequestContext<'_>) -> Result<Response, ApiError>
 
 async fn create_domain(context: RequestContext<'_>) -> Result<Response, ApiError> {
     let body: NewDomain = context.json()?;
-    let host = given(&body.host).ok_or(ApiError::Missing(Field::Host))?;
+    let host = given(&body.host).ok_or(ApiError::MissingField(CodedField::Host))?;
     let host = public_host(host).ok_or(ApiError::InvalidHost)?;
     let kind = given(&body.kind).filter(|kind| KINDS.contains(kind));
     let kind = kind.ok_or(ApiError::InvalidKind)?;

@@ -36,7 +36,7 @@ pub fn operation() -> Operation {
     .required_fields(["ownership"])
     .response::<DomainObject>(200, example())
     .errors([
-        ApiError::field("ownership", "it is not one of checked, approved, refused"),
+        ApiError::invalid_field("ownership", "it is not one of checked, approved, refused"),
         ApiError::NotFound("domain"),
         ApiError::HostTaken,
     ])
@@ -54,7 +54,7 @@ async fn set_ownership(context: RequestContext<'_>) -> Result<Response, ApiError
     let body: OwnershipChange = context.json()?;
     let ownership = given(&body.ownership).filter(|ownership| OWNERSHIP.contains(ownership));
     let problem = || format!("it is not one of {}", OWNERSHIP.join(", "));
-    let ownership = ownership.ok_or_else(|| ApiError::field("ownership", problem()))?;
+    let ownership = ownership.ok_or_else(|| ApiError::invalid_field("ownership", problem()))?;
     let id: i64 = context.path("domain_id", "domain")?;
     let sql = format!(
         "UPDATE domains

@@ -47,11 +47,11 @@ impl RequestContext<'_> {
     /// A parameter of the query, the first of its name. Empty is absent.
     pub fn text(&self, name: &str) -> Result<Option<String>, ApiError> {
         let pairs = Query::<Vec<(String, String)>>::from_query(self.request.query_string())
-            .map_err(|error| ApiError::field("query", error.to_string()))?;
+            .map_err(|error| ApiError::invalid_field("query", error.to_string()))?;
         let value = pairs.into_inner().into_iter().find(|(key, _)| key == name);
         let value = value.map(|(_, value)| value).filter(|v| !v.is_empty());
         if value.as_ref().is_some_and(|value| value.contains('\0')) {
-            return Err(ApiError::field(name, "U+0000 is not allowed"));
+            return Err(ApiError::invalid_field(name, "U+0000 is not allowed"));
         }
         Ok(value)
     }
@@ -63,13 +63,13 @@ impl RequestContext<'_> {
         let value = text.parse().ok().filter(|value| range.contains(value));
         let (min, max) = range.into_inner();
         value.map(Some).ok_or_else(|| {
-            ApiError::field(name, format!("it is not an integer from {min} to {max}"))
+            ApiError::invalid_field(name, format!("it is not an integer from {min} to {max}"))
         })
     }
 
     /// A time by RFC 3339.
     pub fn time(&self, name: &str) -> Result<Option<jiff::Timestamp>, ApiError> {
-        let problem = || ApiError::field(name, time::NOT_A_TIME);
+        let problem = || ApiError::invalid_field(name, time::NOT_A_TIME);
         let time = self
             .text(name)?
             .map(|text| time::parse(&text).ok_or_else(problem));
@@ -86,7 +86,7 @@ impl RequestContext<'_> {
         };
         let choice = choices.iter().find(|choice| **choice == text);
         choice.map(|choice| Some(*choice)).ok_or_else(|| {
-            ApiError::field(name, format!("it is not one of {}", choices.join(", ")))
+            ApiError::invalid_field(name, format!("it is not one of {}", choices.join(", ")))
         })
     }
 
@@ -117,9 +117,9 @@ impl Timestamp {
             return Ok(None);
         }
         let time = time::parse(text.as_str());
-        let time = time.ok_or_else(|| ApiError::field(field, time::NOT_A_TIME))?;
+        let time = time.ok_or_else(|| ApiError::invalid_field(field, time::NOT_A_TIME))?;
         if time <= now {
-            return Err(ApiError::field(field, "it has passed"));
+            return Err(ApiError::invalid_field(field, "it has passed"));
         }
         // What Postgres holds, and what is written back, are microseconds.
         let time = jiff::Timestamp::from_microsecond(time.as_microsecond());

@@ -22,7 +22,8 @@ impl<I: FromStr> Export<I> {
     pub fn read(context: RequestContext<'_>) -> Result<Self, ApiError> {
         let cursor = context.text("cursor")?.map(|text| {
             let problem = "it is not one that was answered";
-            text.parse().map_err(|_| ApiError::field("cursor", problem))
+            text.parse()
+                .map_err(|_| ApiError::invalid_field("cursor", problem))
         });
         Ok(Self {
             cursor: cursor.transpose()?,

@@ -8,7 +8,7 @@ use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::operation::{Body, Content, Operation, ResponseSpec, path_parameter};
-use crate::error::{ApiError, FieldError, Surface};
+use crate::error::{ApiError, FieldError, ApiFamily};
 
 const DESCRIPTION: &str = "\
 Mints and manages tracked links for SMS and affiliate offers.
@@ -16,9 +16,9 @@ Mints and manages tracked links for SMS and affiliate offers.
 **Authentication.** An API key, `trk_` and 32 alphanumerics, as `X-Api-Key` or as \
 `Authorization: Bearer`. It is checked before anything else.
 
-**Two surfaces.** Paths under `/api/v2` answer under `/v2` alike; their errors are \
-`{\"error\", \"code\"}`. Paths under `/api/links` and `/api/campaigns` answer errors as \
-`{\"detail\", \"error_code\", \"status\"}`, and what is wrong with a body as 422 with `fields`.
+**Two APIs.** Paths under `/api/v2` answer under `/v2` alike; their errors are \
+`{\"error\", \"code\"}`. Paths under `/api/links`, `/api/campaigns` and `/api/conversions` answer \
+errors as `{\"detail\", \"error_code\", \"status\"}`, and what is wrong with a body as 422 with `fields`.
 
 **Bodies** are JSON of at most 5 MB. Unknown fields are ignored and `null` is as good as \
 absent. Where something is changed, an empty text takes a value away.
@@ -34,7 +34,7 @@ did nothing and leaves its key free.
 
 /// Sections, in the order in which they are read.
 const TAGS: [(&str, &str); 12] = [
-    ("links", "Short links (surface A)"),
+    ("links", "Short links (v2 API)"),
     (
         "creatives",
         "Message templates, and rendering them at send time",
@@ -46,11 +46,11 @@ const TAGS: [(&str, &str); 12] = [
     ("clicks", "Raw clicks, and judging them again"),
     (
         "conversions",
-        "Raw conversions, and recording them (surface B)",
+        "Raw conversions, and recording them (affiliate API)",
     ),
     ("contacts", "What became of a message, and of a contact"),
-    ("affiliate links", "Campaign links (surface B)"),
-    ("campaigns", "Affiliate programs (surface B)"),
+    ("affiliate links", "Campaign links (affiliate API)"),
+    ("campaigns", "Affiliate programs (affiliate API)"),
     ("accounts", "Accounts and API keys (operators)"),
 ];
 
@@ -208,28 +208,28 @@ fn responses(operation: &Operation, answers: &mut SchemaGenerator) -> Map<String
     let mut by_status = BTreeMap::<u16, Vec<&ApiError>>::new();
     let common = common_errors(operation);
     for error in common.iter().chain(&operation.errors) {
-        let status = operation.surface.status(error).as_u16();
+        let status = operation.family.status(error).as_u16();
         by_status.entry(status).or_default().push(error);
     }
     for (status, errors) in by_status {
-        responses.insert(status.to_string(), refusal(operation.surface, &errors));
+        responses.insert(status.to_string(), refusal(operation.family, &errors));
     }
     responses
 }
 
 /// One response for all errors of a status, with an example for each code.
-fn refusal(surface: Surface, errors: &[&ApiError]) -> Value {
+fn refusal(family: ApiFamily, errors: &[&ApiError]) -> Value {
     let codes: BTreeMap<String, Value> = errors
         .iter()
         .map(|error| {
-            let example = json!({ "summary": error.to_string(), "value": surface.body(error) });
-            (surface.code(error), example)
+            let example = json!({ "summary": error.to_string(), "value": family.body(error) });
+            (family.code(error), example)
         })
         .collect();
     let names: Vec<_> = codes.keys().collect();
-    let (schema, field) = match surface {
-        Surface::Platform => ("Error", "code"),
-        Surface::Affiliate => ("AffiliateError", "error_code"),
+    let (schema, field) = match family {
+        ApiFamily::V2 => ("Error", "code"),
+        ApiFamily::Affiliate => ("AffiliateError", "error_code"),
     };
     let all: Vec<_> = codes.keys().map(|code| format!("`{code}`")).collect();
     json!({
@@ -267,7 +267,7 @@ fn common_errors(operation: &Operation) -> Vec<ApiError> {
         errors.extend([ApiError::PayloadTooLarge, ApiError::UnreadableBody]);
     }
     if !operation.parameters.is_empty() {
-        errors.push(ApiError::field(
+        errors.push(ApiError::invalid_field(
             "page",
             "it is not an integer from 1 to 1000000",
         ));

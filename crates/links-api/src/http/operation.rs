@@ -11,7 +11,7 @@ use super::{context::RequestContext, export, response::Response};
 use crate::{
     auth::Scope,
     csv,
-    error::{ApiError, Surface},
+    error::{ApiError, ApiFamily},
     state::PoolKind,
 };
 
@@ -25,9 +25,9 @@ pub type SchemaFn = fn(&mut SchemaGenerator) -> Schema;
 /// One method of one path.
 pub struct Operation {
     pub method: Method,
-    /// Behind its surface's base: `/links/{link_id}`.
+    /// Relative to the base paths of its API: `/links/{link_id}`.
     pub path: &'static str,
-    pub surface: Surface,
+    pub family: ApiFamily,
     /// `<verb>_<resource>`.
     pub id: &'static str,
     pub tag: &'static str,
@@ -144,24 +144,24 @@ pub fn path_parameter(name: &str) -> Option<(Value, Value, &'static str)> {
 }
 
 impl Operation {
-    /// An operation of surface A.
+    /// An operation of the v2 API.
     pub fn platform<F>(method: Method, path: &'static str, id: &'static str, handler: F) -> Self
     where
         F: for<'a> AsyncFn(RequestContext<'a>) -> Result<Response, ApiError> + Copy + 'static,
     {
-        Self::new(Surface::Platform, method, path, id, handler)
+        Self::new(ApiFamily::V2, method, path, id, handler)
     }
 
-    /// An operation of surface B.
+    /// An operation of the affiliate API.
     pub fn affiliate<F>(method: Method, path: &'static str, id: &'static str, handler: F) -> Self
     where
         F: for<'a> AsyncFn(RequestContext<'a>) -> Result<Response, ApiError> + Copy + 'static,
     {
-        Self::new(Surface::Affiliate, method, path, id, handler)
+        Self::new(ApiFamily::Affiliate, method, path, id, handler)
     }
 
     fn new<F>(
-        surface: Surface,
+        family: ApiFamily,
         method: Method,
         path: &'static str,
         id: &'static str,
@@ -173,7 +173,7 @@ impl Operation {
         Self {
             method,
             path,
-            surface,
+            family,
             id,
             tag: "",
             summary: "",
@@ -311,9 +311,9 @@ impl Operation {
 
     /// The paths it answers at, the documented one first.
     pub fn paths(&self) -> Vec<String> {
-        let bases: &[&str] = match self.surface {
-            Surface::Platform => &["/api/v2", "/v2"],
-            Surface::Affiliate => &["/api"],
+        let bases: &[&str] = match self.family {
+            ApiFamily::V2 => &["/api/v2", "/v2"],
+            ApiFamily::Affiliate => &["/api"],
         };
         bases
             .iter()

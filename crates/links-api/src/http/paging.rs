@@ -26,7 +26,7 @@ pub struct ListQuery<'a> {
     pub order_by: &'a str,
 }
 
-/// Surface A's form of what there is besides the page.
+/// The paging part of a list response of the v2 API.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Pagination {
     page: u32,

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     auth::{Caller, authenticate},
     body,
-    error::{ApiError, Refused, Surface},
+    error::{ApiError, ErrorResponse, ApiFamily},
     observe,
     outbox::Outbox,
     rate_limit::Allowance,
@@ -59,13 +59,13 @@ pub fn configure(operations: Vec<Operation>, config: &mut web::ServiceConfig) {
 }
 
 /// 404 for paths that no operation has.
-pub async fn default_service(request: HttpRequest) -> Result<HttpResponse, Refused> {
+pub async fn default_service(request: HttpRequest) -> Result<HttpResponse, ErrorResponse> {
     error_response(&request, ApiError::NoRoute)
 }
 
-fn error_response(request: &HttpRequest, error: ApiError) -> Result<HttpResponse, Refused> {
-    let surface = Surface::of_path(request.path());
-    Err(Refused { surface, error })
+fn error_response(request: &HttpRequest, error: ApiError) -> Result<HttpResponse, ErrorResponse> {
+    let family = ApiFamily::of_path(request.path());
+    Err(ErrorResponse { family, error })
 }
 
 async fn handle(
@@ -80,8 +80,8 @@ async fn handle(
     let result = execute(operation, &state, &request, payload, &mut rate_limit).await;
     let mut response = match result {
         Ok(response) => response.into_http(),
-        Err(error) => HttpResponse::from_error(Refused {
-            surface: operation.surface,
+        Err(error) => HttpResponse::from_error(ErrorResponse {
+            family: operation.family,
             error,
         }),
     };

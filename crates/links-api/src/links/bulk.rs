@@ -181,7 +181,7 @@ async fn resolve(
                 "body" => format!("links[{index}]"),
                 field => format!("links[{index}].{field}"),
             };
-            ApiError::field(field, message)
+            ApiError::invalid_field(field, message)
         }
         other => other,
     })?;

@@ -21,7 +21,7 @@ pub fn operation() -> Operation {
         .scope(Scope::LinksRead)
         .tag("links")
         .summary("List links")
-        .description("The links of surface A, the newest first. Filters are joined by and.")
+        .description("The links of the v2 API, the newest first. Filters are joined by and.")
         .with_paging(PER_PAGE)
         .parameter(Parameter::choice("status", "Only these.", &STATUS))
         .parameter(Parameter::text("offerId", "Only links of this offer."))

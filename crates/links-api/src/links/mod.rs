@@ -1,4 +1,4 @@
-//! Links of surface A, and what links of both surfaces share.
+//! Links of the v2 API, and what links of both APIs share.
 
 mod bulk;
 mod create;

@@ -1,4 +1,4 @@
-//! The link object of surface A.
+//! The link object of the v2 API.
 
 use std::borrow::Cow;
 

@@ -46,7 +46,7 @@ pub fn operations() -> [Operation; 2] {
     })
 }
 
-/// What the operations of both surfaces have in common.
+/// What the operations of both APIs have in common.
 pub fn documented(operation: Operation, content_type: &'static str) -> Operation {
     operation
         .summary("Get a link's QR code")

@@ -1,4 +1,4 @@
-//! What a create of surface A asks for: read, checked in the order of the
+//! What a create of the v2 API asks for: read, checked in the order of the
 //! seeds' tables, and resolved to an offer and a list.
 
 use std::collections::HashMap;
@@ -22,7 +22,7 @@ use crate::{
     records,
 };
 
-/// The body of every create of surface A. Which fields count depends on the
+/// The body of every create of the v2 API. Which fields count depends on the
 /// path.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

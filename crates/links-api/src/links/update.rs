@@ -103,7 +103,7 @@ async fn update_link(context: RequestContext<'_>) -> Result<Response, ApiError> 
 
     let row = link_find(context).await?;
     if url.is_some() && row.get::<_, Option<&str>>("offer_id").is_some() {
-        return Err(ApiError::field(
+        return Err(ApiError::invalid_field(
             "url",
             "the link goes to its offer's destination",
         ));

@@ -8,7 +8,7 @@ use tokio_postgres::{Row, types::Json};
 use super::{STATUS, STATUS_NAMES};
 use crate::{
     body::{Text, change, change_url, given},
-    error::{ApiError, Field},
+    error::{ApiError, CodedField},
     interstitial,
     offers::required,
     phone::PhoneNumber,
@@ -95,13 +95,16 @@ impl ListFields {
 
     pub fn apply(&mut self, sent: ListRequest) -> Result<(), ApiError> {
         let phone = required(&sent.phone_number, &self.phone_number)
-            .ok_or(ApiError::Missing(Field::PhoneNumber))?;
+            .ok_or(ApiError::MissingField(CodedField::PhoneNumber))?;
         let phone = PhoneNumber::parse(phone).ok_or(ApiError::InvalidPhone("phone_number"))?;
         self.phone_number = phone.as_str().to_owned();
-        let list_name =
-            required(&sent.list_name, &self.list_name).ok_or(ApiError::Missing(Field::ListName))?;
+        let list_name = required(&sent.list_name, &self.list_name)
+            .ok_or(ApiError::MissingField(CodedField::ListName))?;
         if list_name.chars().count() > 255 {
-            return Err(ApiError::field("list_name", "it exceeds 255 characters"));
+            return Err(ApiError::invalid_field(
+                "list_name",
+                "it exceeds 255 characters",
+            ));
         }
         self.list_name = list_name.to_owned();
         if let Some(status) = given(&sent.status) {
@@ -114,7 +117,7 @@ impl ListFields {
         change_url(
             &mut self.fallback_url,
             &sent.fallback_url,
-            Field::FallbackUrl,
+            CodedField::FallbackUrl,
         )?;
         change(
             &mut self.prepend_text,

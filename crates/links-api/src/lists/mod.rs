@@ -17,7 +17,7 @@ use tokio_postgres::{
 
 use crate::{
     auth::Scope,
-    error::{ApiError, Field},
+    error::{ApiError, CodedField},
     http::{
         ListQuery, Operation, PageRequest, Pagination, Parameter, RequestContext, Response,
         Timestamp,
@@ -89,11 +89,11 @@ pub fn operations() -> Vec<Operation> {
 
 fn invalid_fields() -> [ApiError; 8] {
     [
-        ApiError::Missing(Field::PhoneNumber),
+        ApiError::MissingField(CodedField::PhoneNumber),
         ApiError::InvalidPhone("phone_number"),
-        ApiError::Missing(Field::ListName),
+        ApiError::MissingField(CodedField::ListName),
         ApiError::InvalidStatus(STATUS_NAMES),
-        ApiError::InvalidTemplate(Field::FallbackUrl, InvalidTemplate::NotHttp),
+        ApiError::InvalidTemplate(CodedField::FallbackUrl, InvalidTemplate::NotHttp),
         ApiError::DomainNotFound("short"),
         ApiError::DomainNotFound("click"),
         ApiError::PhoneTaken,

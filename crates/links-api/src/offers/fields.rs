@@ -16,7 +16,7 @@ use tokio_postgres::{Row, types::Json};
 use super::{Kind, STATUS, STATUS_NAMES};
 use crate::{
     body::{Choice, Text, change, change_url, given},
-    error::{ApiError, Field},
+    error::{ApiError, CodedField},
     http::DecimalText,
     interstitial,
     links::request::slug,
@@ -163,7 +163,7 @@ impl OfferFields {
         };
         self.name = name(&sent.name, &self.name)?;
         self.template = required(template, &self.template)
-            .ok_or(ApiError::Missing(kind.template_field()))?
+            .ok_or(ApiError::MissingField(kind.template_field()))?
             .trim()
             .to_owned();
         Template::parse(&self.template)
@@ -196,7 +196,7 @@ impl OfferFields {
         change_url(
             &mut self.fallback_url,
             &sent.fallback_url,
-            Field::FallbackUrl,
+            CodedField::FallbackUrl,
         )?;
         change(&mut self.external_id, external_id, external_field, 255)?;
         change(
@@ -233,8 +233,9 @@ impl OfferFields {
             let days = i32::try_from(days)
                 .ok()
                 .filter(|days| (1..=3650).contains(days));
-            self.click_window_days = days
-                .ok_or_else(|| ApiError::field("click_window_days", "it is not from 1 to 3650"))?;
+            self.click_window_days = days.ok_or_else(|| {
+                ApiError::invalid_field("click_window_days", "it is not from 1 to 3650")
+            })?;
         }
         self.merge_metadata(sent.metadata.unwrap_or_default())
     }
@@ -242,10 +243,10 @@ impl OfferFields {
     fn merge_metadata(&mut self, sent: BTreeMap<String, String>) -> Result<(), ApiError> {
         for (name, value) in sent {
             if name.contains('\0') || value.contains('\0') {
-                return Err(ApiError::field("metadata", "U+0000 is not allowed"));
+                return Err(ApiError::invalid_field("metadata", "U+0000 is not allowed"));
             }
             if name.chars().count() > 255 || value.chars().count() > 1_000 {
-                return Err(ApiError::field(
+                return Err(ApiError::invalid_field(
                     "metadata",
                     "a name exceeds 255 characters or a value 1,000",
                 ));
@@ -257,7 +258,10 @@ impl OfferFields {
             }
         }
         if self.metadata.len() > MAX_METADATA {
-            return Err(ApiError::field("metadata", "it has more than 100 entries"));
+            return Err(ApiError::invalid_field(
+                "metadata",
+                "it has more than 100 entries",
+            ));
         }
         Ok(())
     }
@@ -265,7 +269,7 @@ impl OfferFields {
 
 /// A name that is sent or there, of at most 255 characters.
 pub fn name(sent: &Option<Text>, there: &str) -> Result<String, ApiError> {
-    let name = required(sent, there).ok_or(ApiError::Missing(Field::Name))?;
+    let name = required(sent, there).ok_or(ApiError::MissingField(CodedField::Name))?;
     if name.chars().count() > 255 {
         return Err(ApiError::NameTooLong);
     }

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::{
     auth::Scope,
-    error::{ApiError, Field},
+    error::{ApiError, CodedField},
     http::{Operation, PageRequest, Pagination, Parameter, RequestContext, Response},
     macros_preview::FindingObject,
 };
@@ -41,10 +41,10 @@ impl Kind {
     }
 
     /// The field that holds the template.
-    fn template_field(self) -> Field {
+    fn template_field(self) -> CodedField {
         match self {
-            Self::Sms => Field::TrackingUrl,
-            Self::Partnership => Field::DestinationUrlTemplate,
+            Self::Sms => CodedField::TrackingUrl,
+            Self::Partnership => CodedField::DestinationUrlTemplate,
         }
     }
 
@@ -172,16 +172,16 @@ fn operations_of(
 fn invalid_fields(kind: Kind) -> [ApiError; 11] {
     let template = kind.template_field();
     [
-        ApiError::Missing(Field::Name),
+        ApiError::MissingField(CodedField::Name),
         ApiError::NameTooLong,
-        ApiError::Missing(template),
+        ApiError::MissingField(template),
         ApiError::InvalidTemplate(template, InvalidTemplate::NotHttp),
         ApiError::InvalidExternalPlatform,
         ApiError::InvalidPayout,
         ApiError::InvalidPayoutType,
         ApiError::InvalidStatus(STATUS_NAMES),
         ApiError::InvalidSlug,
-        ApiError::InvalidTemplate(Field::FallbackUrl, InvalidTemplate::NotHttp),
+        ApiError::InvalidTemplate(CodedField::FallbackUrl, InvalidTemplate::NotHttp),
         ApiError::SlugTaken,
     ]
 }

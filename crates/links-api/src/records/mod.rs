@@ -21,7 +21,7 @@ use serde::Serialize;
 use subtle::ConstantTimeEq as _;
 
 use crate::{
-    error::{ApiError, Refused, Surface},
+    error::{ApiError, ApiFamily, ErrorResponse},
     state::AppState,
 };
 use query::LinkNames;
@@ -97,7 +97,7 @@ async fn get_record(
     request: HttpRequest,
     path: web::Path<String>,
     state: web::Data<AppState>,
-) -> Result<HttpResponse, Refused> {
+) -> Result<HttpResponse, ErrorResponse> {
     let answer = async {
         require_token(&request, &state)?;
         let key = RecordKey::parse(&path).ok_or(ApiError::NoRoute)?;
@@ -122,7 +122,7 @@ async fn get_record(
 async fn list_changes(
     request: HttpRequest,
     state: web::Data<AppState>,
-) -> Result<HttpResponse, Refused> {
+) -> Result<HttpResponse, ErrorResponse> {
     let answer = async {
         require_token(&request, &state)?;
         let client = state.pools.origin.get().await?;
@@ -147,7 +147,7 @@ async fn list_hosts(
     request: HttpRequest,
     path: web::Path<(String, String)>,
     state: web::Data<AppState>,
-) -> Result<HttpResponse, Refused> {
+) -> Result<HttpResponse, ErrorResponse> {
     list_names(&request, path, &state, query::host_find_all).await
 }
 
@@ -155,7 +155,7 @@ async fn list_slugs(
     request: HttpRequest,
     path: web::Path<(String, String)>,
     state: web::Data<AppState>,
-) -> Result<HttpResponse, Refused> {
+) -> Result<HttpResponse, ErrorResponse> {
     list_names(&request, path, &state, query::slug_find_all).await
 }
 
@@ -165,7 +165,7 @@ async fn list_names(
     path: web::Path<(String, String)>,
     state: &AppState,
     find: impl AsyncFnOnce(&Object, &str, &str) -> Result<Vec<String>, ApiError>,
-) -> Result<HttpResponse, Refused> {
+) -> Result<HttpResponse, ErrorResponse> {
     let answer = async {
         require_token(request, state)?;
         let (host, id) = path.into_inner();
@@ -175,9 +175,9 @@ async fn list_names(
     answer.await.map_err(refused)
 }
 
-fn refused(error: ApiError) -> Refused {
-    Refused {
-        surface: Surface::Platform,
+fn refused(error: ApiError) -> ErrorResponse {
+    ErrorResponse {
+        family: ApiFamily::V2,
         error,
     }
 }

@@ -101,7 +101,7 @@ impl Asked {
         let currency = match context.text("currency")? {
             None => domain::conversion::DEFAULT_CURRENCY.to_owned(),
             Some(text) => domain::conversion::parse_currency(&text)
-                .ok_or_else(|| ApiError::field("currency", "it is not a code as in USD"))?,
+                .ok_or_else(|| ApiError::invalid_field("currency", "it is not a code as in USD"))?,
         };
         let link_keys = match context.text("link_id")? {
             None => None,

@@ -56,9 +56,9 @@ fn zone(context: RequestContext<'_>) -> Result<(TimeZone, String), ApiError> {
     let Some(name) = context.text("tz")? else {
         return Ok((TimeZone::UTC, "UTC".to_owned()));
     };
-    let zone = db()
-        .get(&name)
-        .map_err(|_| ApiError::field("tz", "it is not a time zone as in America/New_York"))?;
+    let zone = db().get(&name).map_err(|_| {
+        ApiError::invalid_field("tz", "it is not a time zone as in America/New_York")
+    })?;
     Ok((zone, name))
 }
 
@@ -80,7 +80,7 @@ impl Period {
             Some(text) => moment("from", &text, &zone, Bound::Start)?,
         };
         if from >= to {
-            return Err(ApiError::field("from", "it is not before to"));
+            return Err(ApiError::invalid_field("from", "it is not before to"));
         }
         let rest = SignedDuration::from_secs(BUCKET_S) - SignedDuration::from_millis(1);
         Ok(Self {
@@ -100,7 +100,10 @@ impl Period {
         while at < self.to {
             days.push((at, day.to_string()));
             if days.len() > MAX_DAYS {
-                return Err(ApiError::field("from", "there are more than 3,660 days"));
+                return Err(ApiError::invalid_field(
+                    "from",
+                    "there are more than 3,660 days",
+                ));
             }
             day = day.saturating_add(1.day());
             at = start(day, &self.zone);
@@ -126,7 +129,7 @@ impl Period {
                 hours.push((at, name));
             }
             if hours.len() > MAX_HOURS {
-                return Err(ApiError::field(
+                return Err(ApiError::invalid_field(
                     "from",
                     "there are more than 92 days of hours",
                 ));
@@ -157,7 +160,7 @@ fn moment(
                    of the years 1 to 9999";
     let day = Date::strptime("%Y-%m-%d", text).ok();
     let day = day.filter(|day| (1..=9999).contains(&day.year()));
-    let day = day.ok_or_else(|| ApiError::field(field, problem))?;
+    let day = day.ok_or_else(|| ApiError::invalid_field(field, problem))?;
     Ok(match bound {
         Bound::Start => start(day, zone),
         Bound::End => start(day.saturating_add(1.day()), zone),

@@ -332,7 +332,7 @@ async fn page(context: RequestContext<'_>, asked: &Asked) -> Result<Found, ApiEr
 
 /// The keys of a page, and one more if there are more.
 async fn page_keys(context: RequestContext<'_>, asked: &Asked) -> Result<Vec<String>, ApiError> {
-    let problem = || ApiError::field("cursor", "it is not one that was answered");
+    let problem = || ApiError::invalid_field("cursor", "it is not one that was answered");
     let after_link: i64 = match (asked.group, &asked.cursor) {
         (Group::Link, Some(text)) => text.parse().map_err(|_| problem())?,
         _ => 0,

@@ -1,4 +1,4 @@
-//! Surface B, by the letter of seed affiliate-links-api.
+//! The affiliate API, by the letter of seed affiliate-links-api.
 
 use e2e::{
     client::{BOT, BROWSER, Client, parameter},

@@ -230,7 +230,7 @@ async fn a_key_has_so_many_requests_in_a_minute() {
         assert_eq!(response.status(), 200);
     }
     assert!(remaining.ends_with(&[2, 1, 0, 0]), "{remaining:?}");
-    // In surface B's form, and of this key only.
+    // In the affiliate API's form, and of this key only.
     let answer = api.get("/api/campaigns").await;
     if answer.0 == 429 {
         assert_eq!(refusal(answer), "429 RATE_LIMIT_EXCEEDED");

@@ -1,4 +1,4 @@
-//! Getting, listing, changing and deactivating links of surface A, and their
+//! Getting, listing, changing and deactivating links of the v2 API, and their
 //! QR codes.
 
 use e2e::{

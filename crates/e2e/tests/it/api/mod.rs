@@ -97,7 +97,7 @@ impl Api {
     }
 }
 
-/// `status code` of an answer in either surface's form, for tables of errors.
+/// `status code` of an answer in the error format of either API, for tables of errors.
 fn refusal((status, body): (u16, Value)) -> String {
     let (sentence, code) = match body.get("code") {
         Some(code) => (&body["error"], code),

@@ -1,4 +1,4 @@
-//! Surface B's conversions.
+//! The affiliate API's conversions.
 
 use domain::id::ClickId;
 use e2e::{

@@ -1,0 +1,238 @@
+//! What can go wrong in a request, and nothing about how it looks to a client:
+//! [`table`] decides status and code, [`render`] the JSON of either API, and
+//! [`postgres`] which database errors are the client's.
+
+mod postgres;
+mod render;
+mod table;
+
+use std::fmt;
+
+use domain::macros::InvalidTemplate;
+
+pub use render::{ApiFamily, ErrorResponse};
+
+/// A field of a request and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldError {
+    pub field: String,
+    /// Completes "The field ... is not valid: ".
+    pub message: String,
+}
+
+impl FieldError {
+    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            field: field.into(),
+            message: message.into(),
+        }
+    }
+}
+
+/// Every failure that the API reports. `Display` is the sentence for the client; the
+/// source of a variant goes to the log only.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    #[error("API key is missing or invalid.")]
+    Unauthorized,
+    #[error("This account is suspended.")]
+    AccountSuspended,
+    #[error("This API key lacks the scope {0}.")]
+    InsufficientScope(&'static str),
+    #[error("Your account does not have the {0} product enabled.")]
+    ProductNotEnabled(&'static str),
+    #[error("This API key has exceeded its rate limit. Retry in {retry_after_s} s.")]
+    RateLimited { retry_after_s: u64 },
+
+    #[error("The body is not valid JSON: {0}.")]
+    InvalidJson(String),
+    #[error("The field {} is not valid: {}.", .0.field, .0.message)]
+    InvalidField(FieldError),
+    /// Only the affiliate API reports every invalid field of a body at once; the v2 API
+    /// stops at the first.
+    #[error("{}", validation_sentence(.0))]
+    Validation(Vec<FieldError>),
+    #[error("The body is larger than 5 MB.")]
+    PayloadTooLarge,
+    #[error("The body could not be read.")]
+    UnreadableBody,
+    #[error("The Idempotency-Key header is not 1 to 255 visible ASCII characters.")]
+    InvalidIdempotencyKey,
+    #[error("This Idempotency-Key was used for another request.")]
+    IdempotencyMismatch,
+
+    #[error("Neither offerId nor externalOfferId was provided.")]
+    MissingOfferId,
+    #[error("Neither url nor offerId was provided.")]
+    MissingUrlOrOffer,
+    #[error("Neither listId nor phoneNumber was provided.")]
+    MissingListIdentifier,
+    #[error("The url field cannot be used: {0}.")]
+    InvalidUrl(InvalidTemplate),
+    #[error("The {0} field is not a valid E.164 phone number.")]
+    InvalidPhone(&'static str),
+    #[error("The field {0} is not a valid E.164 phone number.")]
+    InvalidPhoneAt(String),
+    #[error("The slug is not 3 to 64 characters of A-Z, a-z, 0-9, _ and -, or it is reserved.")]
+    InvalidSlug,
+    #[error("No active {0} found matching the provided ID.")]
+    OfferNotFound(&'static str),
+    #[error("The sending list was not found or does not belong to your account.")]
+    ListNotFound,
+    #[error(
+        "The sending list does not have a link shortener domain configured. \
+         Assign a domain in your list settings first."
+    )]
+    NoDomainConfigured,
+    #[error("Your account has no active domain for short links. Register one first.")]
+    NoShortDomain,
+    #[error("A link with this slug exists on this domain.")]
+    SlugTaken,
+    #[error("Failed to generate a unique link ID after multiple attempts. Retry the request.")]
+    IdCollision,
+    #[error("Several domains have a link with this ID. Name one by the domain parameter.")]
+    AmbiguousLinkId,
+    #[error("The links array is required and must not be empty.")]
+    MissingLinks,
+    #[error("The links array has more than {0} entries.")]
+    TooManyLinks(usize),
+
+    #[error("The {0} field is required.")]
+    MissingField(CodedField),
+    #[error("The name exceeds 255 characters.")]
+    NameTooLong,
+    #[error("The {0} cannot be used: {1}.")]
+    InvalidTemplate(CodedField, InvalidTemplate),
+    #[error("The external_platform is not tune or everflow.")]
+    InvalidExternalPlatform,
+    #[error("The message exceeds 1600 characters.")]
+    MessageTooLong,
+    #[error("The offer_links array is required and must not be empty.")]
+    MissingOfferLinks,
+    #[error("The creative_type is not one of automated, one_time, welcome.")]
+    InvalidCreativeType,
+    #[error("The message must contain at least one {{{{linkN}}}} placeholder.")]
+    MissingLinkPlaceholder,
+    #[error("The placeholder {{{{{0}}}}} in the message has no entry in offer_links.")]
+    MissingOfferLinksForPlaceholders(String),
+    #[error("The entry offer_links[{0}] is missing the required key field.")]
+    MissingOfferLinkKey(usize),
+    #[error("The entry offer_links[{0}] is missing the required offer_id field.")]
+    MissingOfferLinkOfferId(usize),
+    #[error("The key {0} occurs more than once in offer_links.")]
+    DuplicateOfferLinkKey(String),
+    #[error("The offer of {0} in offer_links does not exist or does not belong to your account.")]
+    OfferLinkOfferNotFound(String),
+    #[error("The creative is not active.")]
+    CreativeNotActive,
+    #[error("The messages array is required and must not be empty.")]
+    MissingMessages,
+    #[error("The messages array has more than {0} entries.")]
+    TooManyMessages(usize),
+    #[error("The messageId {0} occurs more than once in the request.")]
+    DuplicateMessageId(String),
+    #[error("The message {0} was rendered with another creative, list or contact.")]
+    MessageMismatch(String),
+    #[error("The variable {{{{{name}}}}} has no value in messages[{index}].")]
+    UnknownVariable { name: String, index: usize },
+    #[error("The payout is not a decimal number of 0 or more with at most 4 decimals.")]
+    InvalidPayout,
+    #[error("The payout_type is not cpa or cpc.")]
+    InvalidPayoutType,
+    #[error("The status is not one of {0}.")]
+    InvalidStatus(&'static str),
+    #[error("The kind is not short or click.")]
+    InvalidKind,
+    #[error("The host is not the name of a public host.")]
+    InvalidHost,
+    #[error("The {0} domain was not found or does not belong to your account.")]
+    DomainNotFound(&'static str),
+    #[error("This host is registered already. A host belongs to one account.")]
+    HostTaken,
+    #[error("Lists or links use this domain.")]
+    DomainInUse,
+    #[error("This domain is pending: its host does not serve the token of `proof` yet.")]
+    DomainPending,
+    #[error(
+        "The account has {0} pending domains, which is the maximum. Prove or delete some first."
+    )]
+    TooManyPendingDomains(i64),
+    #[error("The account has a list with this phone number already.")]
+    PhoneTaken,
+    #[error("The campaign is not active.")]
+    CampaignNotActive,
+    #[error("Links use this campaign.")]
+    CampaignInUse,
+    #[error("There is no such {0}.")]
+    NotFound(&'static str),
+
+    #[error("There is nothing at this path.")]
+    NoRoute,
+    #[error("This path does not support this method.")]
+    MethodNotAllowed(String),
+    #[error("The service is busy or its database is unavailable. Retry the request.")]
+    Unavailable(#[source] anyhow::Error),
+    #[error("Something failed on our side. Retry the request.")]
+    Internal(#[source] anyhow::Error),
+}
+
+/// Fields whose absence or invalid value has an error code of its own, such as
+/// `missing_name`, instead of the general `invalid_field`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CodedField {
+    Name,
+    Message,
+    TrackingUrl,
+    DestinationUrlTemplate,
+    Host,
+    PhoneNumber,
+    ListName,
+    Template,
+    FallbackUrl,
+}
+
+impl CodedField {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Message => "message",
+            Self::TrackingUrl => "tracking_url",
+            Self::DestinationUrlTemplate => "destination_url_template",
+            Self::Host => "host",
+            Self::PhoneNumber => "phone_number",
+            Self::ListName => "list_name",
+            Self::Template => "template",
+            Self::FallbackUrl => "fallback_url",
+        }
+    }
+}
+
+impl fmt::Display for CodedField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+fn validation_sentence(fields: &[FieldError]) -> String {
+    let problems: Vec<_> = fields
+        .iter()
+        .map(|error| format!("{}: {}", error.field, error.message))
+        .collect();
+    format!("The request is not valid: {}.", problems.join("; "))
+}
+
+impl ApiError {
+    /// A field with a value that it must not have. `problem` completes
+    /// "The field ... is not valid: ".
+    pub fn invalid_field(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::InvalidField(FieldError::new(field, problem))
+    }
+
+    pub fn unavailable(error: impl Into<anyhow::Error>) -> Self {
+        Self::Unavailable(error.into())
+    }
+
+    pub fn internal(error: impl Into<anyhow::Error>) -> Self {
+        Self::Internal(error.into())
+    }
+}
