@@ -148,7 +148,8 @@ fn judgement(body: &ReclassifyRequest) -> Result<Judgement, ApiError> {
         )),
         (None, Some(rule)) => {
             let rule = StoredClickRule::parse(rule.clone());
-            let rule = rule.map_err(|problem| ApiError::invalid_field("rule", problem.to_string()))?;
+            let rule =
+                rule.map_err(|problem| ApiError::invalid_field("rule", problem.to_string()))?;
             Ok(Judgement::Rule(rule))
         }
         (Some("human"), None) => Ok(Judgement::Human),
