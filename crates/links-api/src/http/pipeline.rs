@@ -19,7 +19,7 @@ use super::{
 use crate::{
     auth::{Caller, authenticate},
     body,
-    error::{ApiError, ErrorResponse, ApiFamily},
+    error::{ApiError, ApiFamily, ErrorResponse},
     observe,
     outbox::Outbox,
     rate_limit::Allowance,
