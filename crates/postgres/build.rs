@@ -1,4 +1,5 @@
-//! The migrations are embedded by a macro, which does not see a new file.
+//! Rebuilds the crate when a migration is added: the macro that embeds them does not notice
+//! new files.
 
 fn main() {
     println!("cargo::rerun-if-changed=migrations");

@@ -359,7 +359,7 @@ impl Intake {
             });
         for context in traces
             .chain(clicks)
-            .filter_map(|text| telemetry::remote_span(&text))
+            .filter_map(|text| telemetry::parse_traceparent(&text))
         {
             span.add_link(context);
         }

@@ -40,7 +40,7 @@ impl DeadLetters {
         insert("reason", poison.reason);
         insert("detail", &poison.detail);
         let properties = BasicProperties::default()
-            .with_delivery_mode(2)
+            .with_delivery_mode(amqp::DELIVERY_MODE_PERSISTENT)
             .with_headers(headers);
         let options = BasicPublishOptions {
             // Without its queue the line must not count as delivered.

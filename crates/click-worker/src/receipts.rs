@@ -11,7 +11,7 @@ use lapin::{
     types::ShortString,
 };
 use platform::{
-    amqp::{self, Addresses, Topology},
+    amqp::{self, BrokerAddresses, Topology},
     backoff::Backoff,
 };
 use tokio::sync::mpsc;
@@ -37,12 +37,12 @@ pub struct Receipts {
 }
 
 pub struct Sender {
-    addresses: Addresses,
+    addresses: BrokerAddresses,
     topology: Topology,
     waiting: mpsc::Receiver<Receipt>,
 }
 
-pub fn channel(addresses: Addresses, topology: Topology) -> (Receipts, Sender) {
+pub fn channel(addresses: BrokerAddresses, topology: Topology) -> (Receipts, Sender) {
     let (sender, waiting) = mpsc::channel(MAX_WAITING);
     let receipts = Receipts {
         topology: topology.clone(),

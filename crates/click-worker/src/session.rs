@@ -40,7 +40,7 @@ const FURTHER_QUEUES_INTERVAL: Duration = Duration::from_secs(60);
 const QUEUE_LEASE_PREFIX: &str = "queue:";
 
 pub struct Worker {
-    pub addresses: amqp::Addresses,
+    pub addresses: amqp::BrokerAddresses,
     pub heartbeat_s: u16,
     pub topology: Topology,
     pub leases: Leases,

@@ -20,7 +20,7 @@ use lapin::{
     options::{BasicPublishOptions, ConfirmSelectOptions},
     types::{AMQPValue, FieldTable},
 };
-use platform::amqp::{Topology, check_confirmation};
+use platform::amqp::{DELIVERY_MODE_PERSISTENT, Topology, check_confirmation};
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
@@ -151,7 +151,7 @@ impl Publisher {
         headers.insert("schema-version".into(), AMQPValue::LongInt(SCHEMA_VERSION));
         let properties = BasicProperties::default()
             .with_content_type(CONTENT_TYPE.into())
-            .with_delivery_mode(2)
+            .with_delivery_mode(DELIVERY_MODE_PERSISTENT)
             .with_headers(headers);
         let partition = partition_of_account(AccountId(account_id), self.topology.n_partitions);
         let published = self.channel.basic_publish(

@@ -118,7 +118,7 @@ pub struct Settings {
     pub edge_max_misses_per_minute: u32,
 
     /// The origin: links-api's ORIGIN_BIND, as in http://127.0.0.1:8081. TLS (https://) is
-    /// not spoken.
+    /// not supported.
     #[arg(long, env = "ORIGIN_URL", value_parser = parse_http_base_url)]
     pub origin_url: String,
     /// The secret shared with links-api, at least 16 characters.

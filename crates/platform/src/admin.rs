@@ -1,5 +1,5 @@
-//! The admin port: `/live`, `/ready` and `/metrics`, apart from the port that
-//! strangers reach.
+//! The admin port with `/live`, `/ready` and `/metrics`. It is apart from the service's
+//! own port, which the public can reach.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -9,8 +9,8 @@ use prometheus_client::registry::Registry;
 
 use crate::health::Health;
 
-/// Serves the admin port until the process ends, so that a drain can be
-/// watched. Returns the address it listens on.
+/// Serves the admin port until the process ends, so that the metrics of a drain can be
+/// read. Returns the address that it listens on.
 pub fn serve(bind: SocketAddr, health: Health, metrics: Registry) -> anyhow::Result<SocketAddr> {
     let metrics = Arc::new(metrics);
     let server = HttpServer::new(move || {
@@ -31,12 +31,12 @@ pub fn serve(bind: SocketAddr, health: Health, metrics: Registry) -> anyhow::Res
     Ok(address)
 }
 
-/// The process runs and its runtime turns.
+/// Answers 200 as long as the async runtime works.
 async fn live() -> HttpResponse {
     HttpResponse::Ok().body("live\n")
 }
 
-/// 200 when the service can do its work, else 503; why is in the body.
+/// Answers 200 if the service is ready, else 503. The body shows each dependency.
 async fn ready(health: web::Data<Health>) -> HttpResponse {
     let mut response = if health.is_ready() {
         HttpResponse::Ok()
@@ -67,15 +67,15 @@ mod tests {
     use crate::health::Criticality;
 
     #[actix_web::test]
-    async fn a_service_that_is_not_ready_says_when_to_ask_again() {
+    async fn a_service_that_is_not_ready_answers_503_with_retry_after() {
         let health = Health::default();
         let postgres = health.add_dependency("postgres", Criticality::Required);
         postgres.mark_up();
         assert_eq!(ready(web::Data::new(health.clone())).await.status(), 200);
-        postgres.mark_down("it is away".to_owned());
+        postgres.mark_down("connection refused");
         let response = ready(web::Data::new(health)).await;
         assert_eq!(response.status(), 503);
-        let after = response.headers().get(header::RETRY_AFTER);
-        assert_eq!(after.map(|value| value.as_bytes()), Some(&b"1"[..]));
+        let retry_after = response.headers().get(header::RETRY_AFTER);
+        assert_eq!(retry_after.map(|value| value.as_bytes()), Some(&b"1"[..]));
     }
 }

@@ -1,20 +1,22 @@
-//! Settings come from the environment, each with a flag of the same name, a
-//! default and a line of help. A missing or wrong one stops the start, before
-//! a port opens, with one sentence that names it.
+//! Reading settings. Each comes from an environment variable or from the flag of the same
+//! name, and has a default and a line of help. A missing or invalid setting ends the process
+//! before it opens a port, with one sentence that names it. The settings themselves are
+//! declared where they are used.
 
 use clap::{
     Arg, Command, Parser,
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-/// The settings, or the end of the process with exit code 2.
+/// Reads the settings of a program. If one is missing or invalid, prints a sentence and
+/// ends the process with exit code 2.
 pub fn parse<S: Parser>() -> S {
-    S::try_parse().unwrap_or_else(|error| stop(&error, &S::command()))
+    S::try_parse().unwrap_or_else(|error| exit_with(&error, &S::command()))
 }
 
-#[expect(clippy::print_stderr, reason = "there is no log yet")]
-fn stop(error: &clap::Error, command: &Command) -> ! {
-    match sentence(error, command) {
+#[expect(clippy::print_stderr, reason = "the log has not started")]
+fn exit_with(error: &clap::Error, command: &Command) -> ! {
+    match describe_error(error, command) {
         Some(sentence) => {
             eprintln!("{}: {sentence}", command.get_name());
             std::process::exit(2)
@@ -23,10 +25,10 @@ fn stop(error: &clap::Error, command: &Command) -> ! {
     }
 }
 
-/// What is wrong, in one sentence that names the variable, and its value
-/// unless that is a secret. `None` for what is no matter of a setting's value
-/// (help, an unknown flag), which clap says well itself.
-pub fn sentence(error: &clap::Error, command: &Command) -> Option<String> {
+/// One sentence that names the variable with its value, unless that is a secret, and says
+/// what is wrong with it. `None` for errors that do not concern the value of a setting
+/// (help, an unknown flag): clap describes them well.
+pub fn describe_error(error: &clap::Error, command: &Command) -> Option<String> {
     let names = match error.get(ContextKind::InvalidArg)? {
         ContextValue::String(name) => vec![name.clone()],
         ContextValue::Strings(names) => names.clone(),
@@ -36,10 +38,12 @@ pub fn sentence(error: &clap::Error, command: &Command) -> Option<String> {
         ErrorKind::MissingRequiredArgument => {
             let described: Vec<_> = names
                 .iter()
-                .map(|name| match find(command, name).and_then(variable) {
-                    Some(variable) => format!("{variable} (or {name})"),
-                    None => name.clone(),
-                })
+                .map(
+                    |name| match find_argument(command, name).and_then(variable_name) {
+                        Some(variable) => format!("{variable} (or {name})"),
+                        None => name.clone(),
+                    },
+                )
                 .collect();
             Some(format!(
                 "{} must be set; see --help",
@@ -48,17 +52,17 @@ pub fn sentence(error: &clap::Error, command: &Command) -> Option<String> {
         }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             let name = names.first()?;
-            let arg = find(command, name);
-            let label = arg.and_then(variable).unwrap_or_else(|| name.clone());
-            let secret = arg.is_some_and(Arg::is_hide_env_values_set);
+            let arg = find_argument(command, name);
+            let label = arg.and_then(variable_name).unwrap_or_else(|| name.clone());
+            let is_secret = arg.is_some_and(Arg::is_hide_env_values_set);
             let value = match error.get(ContextKind::InvalidValue) {
-                Some(ContextValue::String(value)) if !secret => format!(" {value:?}"),
+                Some(ContextValue::String(value)) if !is_secret => format!(" {value:?}"),
                 _ => String::new(),
             };
             let why = std::error::Error::source(error).map_or_else(
                 || possible_values(error),
-                // A parser's own words may quote a secret.
-                |why| match secret && !why.is::<SettingError>() {
+                // The error of a parser may quote a secret, unless it promises not to.
+                |why| match is_secret && !why.is::<SettingError>() {
                     true => String::new(),
                     false => format!(": {why}"),
                 },
@@ -78,22 +82,24 @@ fn possible_values(error: &clap::Error) -> String {
     }
 }
 
-fn variable(arg: &Arg) -> Option<String> {
+fn variable_name(arg: &Arg) -> Option<String> {
     arg.get_env()
         .map(|name| name.to_string_lossy().into_owned())
 }
 
-/// The argument that clap shows as, say, `--redis-url <REDIS_URL>`.
-fn find<'c>(command: &'c Command, shown: &str) -> Option<&'c Arg> {
+/// Finds the argument that clap shows as, for example, `--redis-url <REDIS_URL>`.
+fn find_argument<'c>(command: &'c Command, shown: &str) -> Option<&'c Arg> {
     let long = shown.split([' ', '=']).next()?.strip_prefix("--")?;
-    let of_subcommands = command.get_subcommands().find_map(|sub| find(sub, shown));
-    let own = command
+    let in_subcommands = command
+        .get_subcommands()
+        .find_map(|subcommand| find_argument(subcommand, shown));
+    let in_command = command
         .get_arguments()
         .find(|arg| arg.get_long() == Some(long));
-    own.or(of_subcommands)
+    in_command.or(in_subcommands)
 }
 
-/// A secret setting: it can be read where it is used, and is shown nowhere.
+/// The value of a secret setting. Its debug form hides it.
 #[derive(Clone)]
 pub struct Secret(String);
 
@@ -120,26 +126,26 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// What is wrong with a setting's value, in words that quote nothing of it: they may be
-/// shown though the value is a secret.
+/// What is wrong with the value of a setting. The text quotes no part of the value, so it
+/// may be shown even if the value is a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SettingError(pub String);
 
-/// A URL that names one server by a scheme that is spoken in clear. What stands behind the
-/// host is not looked at, but for a fragment, which means nothing to any server.
-/// `encrypted` are the schemes of the same protocol over TLS.
+/// Parses the URL of one server with a protocol without TLS. `tls_schemes` are the schemes
+/// of the same protocol over TLS, for a better error. Path and query are left to the
+/// caller; a fragment is refused, because no server gets it.
 pub fn parse_server_url(
     text: &str,
     scheme: &str,
-    encrypted: &[&str],
+    tls_schemes: &[&str],
 ) -> Result<url::Url, SettingError> {
-    let explained = |why: &str| Err(SettingError(why.to_owned()));
-    let given = text.split_once("://").map(|(given, _)| given);
-    let given = given.unwrap_or_default().to_ascii_lowercase();
-    if encrypted.contains(&given.as_str()) {
+    let invalid = |why: &str| Err(SettingError(why.to_owned()));
+    let text_scheme = text.split_once("://").map(|(text_scheme, _)| text_scheme);
+    let text_scheme = text_scheme.unwrap_or_default().to_ascii_lowercase();
+    if tls_schemes.contains(&text_scheme.as_str()) {
         return Err(SettingError(format!(
-            "{given}:// needs TLS, which is not spoken: use {scheme}:// over a private network"
+            "{text_scheme}:// needs TLS, which is not supported: use {scheme}:// over a private network"
         )));
     }
     let Some(rest) = text
@@ -151,19 +157,19 @@ pub fn parse_server_url(
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, tail) = rest.split_at(end);
     if tail.contains('@') {
-        return explained("/, ?, # and @ in a user or password must be percent-encoded");
+        return invalid("/, ?, # and @ in a user or password must be percent-encoded");
     }
     if tail.contains('#') {
-        return explained("it must not have a part behind #");
+        return invalid("it must not have a part behind #");
     }
     let host = authority
         .rsplit_once('@')
         .map_or(authority, |(_, host)| host);
     if host.is_empty() || host.starts_with(':') {
-        return explained("it names no host");
+        return invalid("it names no host");
     }
     if host.contains(',') {
-        return explained("it must name one host");
+        return invalid("it must name one host");
     }
     let (name, port) = match host.strip_prefix('[') {
         Some(_) => host.rsplit_once(']').map_or((host, ""), |(name, port)| {
@@ -178,19 +184,19 @@ pub fn parse_server_url(
                 .all(|char| char.is_ascii_alphanumeric() || "-._".contains(char))
     };
     if !is_name(name) {
-        return explained("its host is no host name or address");
+        return invalid("its host is no host name or address");
     }
     let has_port = host.len() > name.len() && !host.ends_with(']');
     if has_port && !port.parse::<u16>().is_ok_and(|port| port > 0) {
-        return explained("its port is no number from 1 to 65535");
+        return invalid("its port is no number from 1 to 65535");
     }
     match url::Url::parse(text) {
         Ok(url) if url.has_host() => Ok(url),
-        _ => explained("its host is no host name or address"),
+        _ => invalid("its host is no host name or address"),
     }
 }
 
-/// A parser for a URL that paths are put behind; without the slash at its end.
+/// Parses a URL to which paths are appended. Returns it without its trailing slash.
 pub fn parse_http_base_url(text: &str) -> Result<String, SettingError> {
     let url = parse_server_url(text, "http", &["https"])?;
     if url.query().is_some() || !url.username().is_empty() || url.password().is_some() {
@@ -200,7 +206,7 @@ pub fn parse_http_base_url(text: &str) -> Result<String, SettingError> {
     Ok(text.trim_end_matches('/').to_owned())
 }
 
-/// A parser for a secret that somebody might otherwise leave at "secret".
+/// Parses a secret of at least 16 characters, so that nobody leaves it at "secret".
 pub fn parse_long_secret(text: &str) -> Result<Secret, String> {
     if text.len() < 16 {
         return Err("it must have at least 16 characters".to_owned());
@@ -220,72 +226,72 @@ mod tests {
         url: String,
         #[arg(long, env = "EXAMPLE_PORT", default_value = "80")]
         port: u16,
-        #[arg(long, env = "EXAMPLE_TOKEN", hide_env_values = true, value_parser = refuse)]
+        #[arg(long, env = "EXAMPLE_TOKEN", hide_env_values = true, value_parser = reject)]
         token: Option<Secret>,
-        #[arg(long, env = "EXAMPLE_BROKER", hide_env_values = true, value_parser = broker)]
+        #[arg(long, env = "EXAMPLE_BROKER", hide_env_values = true, value_parser = parse_broker)]
         broker: Option<Secret>,
         #[arg(long, default_value = "a", value_parser = ["a", "b"])]
         letter: String,
     }
 
-    fn broker(text: &str) -> Result<Secret, SettingError> {
+    fn parse_broker(text: &str) -> Result<Secret, SettingError> {
         parse_server_url(text, "amqp", &["amqps"]).map(|_| Secret(text.to_owned()))
     }
 
-    fn refuse(value: &str) -> Result<Secret, String> {
+    fn reject(value: &str) -> Result<Secret, String> {
         Err(format!("no good: {value}"))
     }
 
-    fn said(args: &[&str]) -> String {
+    fn error_for(args: &[&str]) -> String {
         let args = std::iter::once(&"example").chain(args);
-        let error = Example::try_parse_from(args).expect_err("these are wrong");
-        sentence(&error, &Example::command()).expect("and it can be said in a sentence")
+        let error = Example::try_parse_from(args).expect_err("the arguments are invalid");
+        describe_error(&error, &Example::command()).expect("the error concerns a value")
     }
 
     #[test]
     fn a_missing_setting_is_named() {
         assert_eq!(
-            said(&[]),
+            error_for(&[]),
             "EXAMPLE_URL (or --url <URL>) must be set; see --help"
         );
     }
 
     #[test]
-    fn a_wrong_setting_is_named_with_its_value() {
+    fn an_invalid_setting_is_named_with_its_value() {
         assert_eq!(
-            said(&["--url", "x", "--port", "70000"]),
+            error_for(&["--url", "x", "--port", "70000"]),
             "EXAMPLE_PORT has a value \"70000\" that is not valid: 70000 is not in 0..=65535; see --help",
         );
         assert_eq!(
-            said(&["--url", "x", "--letter", "c"]),
+            error_for(&["--url", "x", "--letter", "c"]),
             "--letter <LETTER> has a value \"c\" that is not valid, it can be a, b; see --help",
         );
     }
 
     #[test]
     fn a_secret_is_named_without_its_value() {
-        let said = said(&["--url", "x", "--token", "hunter2"]);
+        let error = error_for(&["--url", "x", "--token", "hunter2"]);
         assert_eq!(
-            said,
+            error,
             "EXAMPLE_TOKEN has a value that is not valid; see --help"
         );
     }
 
     #[test]
-    fn what_is_wrong_with_a_secret_is_explained_where_that_quotes_nothing() {
+    fn the_error_of_a_secret_is_shown_if_it_quotes_nothing() {
         let error = Example::try_parse_from(["example", "--url", "x", "--broker", "hunter2"]);
-        let error = error.expect_err("it is no URL");
+        let error = error.expect_err("it is not a URL");
         assert_eq!(
-            sentence(&error, &Example::command()).unwrap(),
+            describe_error(&error, &Example::command()).unwrap(),
             "EXAMPLE_BROKER has a value that is not valid: it must begin with amqp://; see --help"
         );
     }
 
     #[test]
-    fn a_base_url_is_plain_http_to_one_host() {
-        let base = |text| parse_http_base_url(text).map_err(|error| error.to_string());
-        assert_eq!(base("http://h:1/"), Ok("http://h:1".to_owned()));
-        assert_eq!(base("http://[::1]:1/a"), Ok("http://[::1]:1/a".to_owned()));
+    fn a_base_url_is_http_to_one_host() {
+        let parse = |text| parse_http_base_url(text).map_err(|error| error.to_string());
+        assert_eq!(parse("http://h:1/"), Ok("http://h:1".to_owned()));
+        assert_eq!(parse("http://[::1]:1/a"), Ok("http://[::1]:1/a".to_owned()));
         let table = [
             ("https://h", "TLS"),
             ("h:1", "http://"),
@@ -298,13 +304,13 @@ mod tests {
             ("http://h:99999", "port"),
         ];
         for (text, expected) in table {
-            let refused = base(text).expect_err(text);
-            assert!(refused.contains(expected), "{text}: {refused}");
+            let error = parse(text).expect_err(text);
+            assert!(error.contains(expected), "{text}: {error}");
         }
     }
 
     #[test]
-    fn a_secret_has_no_debug_form() {
+    fn the_debug_form_of_a_secret_hides_it() {
         let secret: Secret = "hunter2".parse().unwrap();
         assert_eq!(format!("{secret:?}"), "(secret)");
     }

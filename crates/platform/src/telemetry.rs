@@ -1,5 +1,5 @@
-//! Logs as JSON on standard output, and traces by OTLP when an endpoint is
-//! set.
+//! Logs as JSON on standard output, and traces over OTLP if an endpoint is set. Metrics are
+//! the services' own, and `admin` serves them.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -26,18 +26,18 @@ use tracing_subscriber::{
 #[derive(Debug, Clone, clap::Args)]
 pub struct TelemetrySettings {
     /// What is logged: a level (error, warn, info, debug, trace), or levels by
-    /// module as in `info,edge_redirector=debug`. Of the drivers' failures we log
-    /// what they mean to us, once, and nothing of theirs below info; what strangers
-    /// send that is no HTTP, not at all.
+    /// module as in `info,edge_redirector=debug`. Failures of the libraries for Postgres,
+    /// Redis and RabbitMQ are logged once, by the code that handles them; messages of these
+    /// libraries below info are never logged. Requests that are not HTTP are not logged.
     #[arg(long, env = "LOG", default_value = "info,actix_server=warn,actix_http=off,lapin=off,deadpool=off",
           value_parser = log_filter)]
     pub log: String,
     /// Base URL of an OTLP/HTTP collector, such as http://localhost:4318. Without it
-    /// nothing is traced. TLS (https://) is not spoken.
+    /// nothing is traced. TLS (https://) is not supported.
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_parser = parse_http_base_url)]
     pub otlp_endpoint: Option<String>,
-    /// The share of requests that start a trace, 0 to 1. Too high: traced
-    /// clicks cost the redirect path more than others.
+    /// The share of requests that are traced, from 0 to 1. Too high: the redirector
+    /// becomes slower, because a traced click costs more than another.
     #[arg(long, env = "TRACE_RATIO", default_value = "0.01", value_parser = ratio)]
     pub trace_ratio: f64,
 }
@@ -54,25 +54,29 @@ fn ratio(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Holds what has to be flushed before the process ends.
-pub struct Telemetry {
+/// What must be flushed before the process ends.
+pub struct TelemetryGuard {
     provider: Option<SdkTracerProvider>,
 }
 
-impl Telemetry {
+impl TelemetryGuard {
+    /// Sends the traces that have not been sent, for five seconds at most.
     pub fn flush(self) {
         if let Some(provider) = self.provider
             && let Err(error) = provider.shutdown_with_timeout(Duration::from_secs(5))
         {
-            tracing::warn!(error = %error, "the last traces could not be sent");
+            tracing::warn!(error = %error, "sending the last traces failed, losing them");
         }
     }
 }
 
-/// Starts logs and traces. Must be called outside of an async runtime: the
-/// exporter brings its own.
-pub fn start(service: &'static str, settings: &TelemetrySettings) -> anyhow::Result<Telemetry> {
-    let filter = EnvFilter::try_new(&settings.log).context("LOG is not a filter")?;
+/// Starts logs and traces. Must be called outside of an async runtime, because the
+/// exporter starts its own.
+pub fn start(
+    service: &'static str,
+    settings: &TelemetrySettings,
+) -> anyhow::Result<TelemetryGuard> {
+    let filter = EnvFilter::try_new(&settings.log).context("LOG is not a valid filter")?;
     let logs = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
@@ -97,26 +101,25 @@ pub fn start(service: &'static str, settings: &TelemetrySettings) -> anyhow::Res
         .try_init()
         .context("the log was started twice")?;
     std::panic::set_hook(Box::new(log_panic));
-    Ok(Telemetry { provider })
+    Ok(TelemetryGuard { provider })
 }
 
-/// A panic is a line of the log as any other failure, with its place in the code.
+/// Logs a panic as any other failure, with its location in the code.
 fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
-    let place = panic.location().map(ToString::to_string);
+    let location = panic.location().map(ToString::to_string);
     let thread = std::thread::current();
     tracing::error!(
         panic.message = panic.payload_as_str().unwrap_or("no message"),
-        panic.location = place,
+        panic.location = location,
         thread = thread.name(),
         "a thread panicked"
     );
 }
 
-/// Whether something may be logged at a level at all. What drivers say below INFO has
-/// the parameters of statements and the headers of requests in it: people's phone
-/// numbers, and secrets.
+/// Whether an event may be logged at all. Debug events of libraries contain the parameters
+/// of statements and the headers of requests, and so phone numbers and secrets.
 fn is_safe_to_log(target: &str, level: &Level) -> bool {
-    const OURS: [&str; 7] = [
+    const OUR_CRATES: [&str; 7] = [
         "click_worker",
         "domain",
         "edge_redirector",
@@ -125,8 +128,8 @@ fn is_safe_to_log(target: &str, level: &Level) -> bool {
         "platform",
         "postgres",
     ];
-    let name = target.split("::").next().unwrap_or_default();
-    *level <= Level::INFO || OURS.contains(&name)
+    let crate_name = target.split("::").next().unwrap_or_default();
+    *level <= Level::INFO || OUR_CRATES.contains(&crate_name)
 }
 
 fn tracer_provider(
@@ -149,10 +152,10 @@ fn tracer_provider(
         .build())
 }
 
-/// The header of W3C trace context.
+/// The header of the W3C trace context.
 pub const TRACEPARENT: &str = "traceparent";
 
-/// The `traceparent` of a span, `None` where it is not traced.
+/// The `traceparent` of a span; `None` if the span is not traced.
 pub fn traceparent(span: &tracing::Span) -> Option<String> {
     if span.is_disabled() {
         return None;
@@ -166,8 +169,8 @@ pub fn traceparent(span: &tracing::Span) -> Option<String> {
     carrier.0.remove(TRACEPARENT)
 }
 
-/// The span that a `traceparent` names; `None` if it is malformed.
-pub fn remote_span(traceparent: &str) -> Option<SpanContext> {
+/// The span that a `traceparent` refers to; `None` if it is malformed.
+pub fn parse_traceparent(traceparent: &str) -> Option<SpanContext> {
     let carrier = Carrier(HashMap::from([(
         TRACEPARENT.to_owned(),
         traceparent.to_owned(),
@@ -177,15 +180,17 @@ pub fn remote_span(traceparent: &str) -> Option<SpanContext> {
     span.is_valid().then_some(span)
 }
 
-/// Makes the span that a `traceparent` names the parent of this one.
+/// Makes the span that a `traceparent` refers to the parent of this one. Does nothing if it
+/// is malformed.
 pub fn continue_trace(span: &tracing::Span, traceparent: &str) {
-    if let Some(parent) = remote_span(traceparent) {
+    if let Some(parent) = parse_traceparent(traceparent) {
         let context = opentelemetry::Context::new().with_remote_span_context(parent);
-        // It fails only where nothing is traced.
-        let _untraced = span.set_parent(context);
+        // This fails only if nothing is traced.
+        let _ignored = span.set_parent(context);
     }
 }
 
+/// The header, for the traits of the propagator.
 struct Carrier(HashMap<String, String>);
 
 impl Injector for Carrier {
@@ -208,15 +213,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_traceparent_is_read_and_a_malformed_one_is_none() {
-        let span = remote_span("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01").unwrap();
+    fn a_traceparent_is_parsed_and_a_malformed_one_is_none() {
+        let span =
+            parse_traceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01").unwrap();
         assert_eq!(
             span.trace_id().to_string(),
             "0af7651916cd43dd8448eb211c80319c"
         );
         assert!(span.is_sampled());
         for malformed in ["", "00-0-0-01", "garbage"] {
-            assert!(remote_span(malformed).is_none(), "{malformed}");
+            assert!(parse_traceparent(malformed).is_none(), "{malformed}");
         }
     }
 }

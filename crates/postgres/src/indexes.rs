@@ -1,8 +1,8 @@
-//! Indexes that were added to tables that may be large: created without blocking those
-//! who write, which cannot be done in a transaction, and so not in a migration.
+//! Indexes on tables that may be large. They are built without blocking writers, which
+//! Postgres cannot do in a transaction, and so not in a migration.
 //!
-//! `links-api migrate` calls [`create_missing`] after the migrations. A creation that was
-//! interrupted leaves an invalid index, which is dropped and begun anew.
+//! `links-api migrate` calls [`create_missing`] after the migrations. A build that was
+//! interrupted leaves an invalid index, which the next run drops and builds again.
 
 use std::time::Duration;
 
@@ -16,24 +16,26 @@ struct Index {
     name: &'static str,
     table: &'static str,
     is_partitioned: bool,
-    /// The columns in parentheses, and the condition of a partial index, as SQL has them.
+    /// The SQL after the table: the columns in parentheses, and the condition of a partial
+    /// index.
     definition: &'static str,
 }
 
-/// Several of them begin with the same columns. What the planner knows of a table that has
-/// just grown does not tell which is the right one for a query, and the wrong one reads all
-/// of a link's history. So they are over expressions that say the same in different ways
-/// (`message_key || ''`, `'' || message_key`, `link_key + 0`): a query can use only the
-/// index whose expression it has.
+/// Several indexes begin with the same columns. The planner's statistics of a table that has
+/// just grown do not tell which of them suits a query, and the wrong one makes the query
+/// read the whole history of a link. So these indexes are on equivalent expressions that are
+/// written differently (`message_key || ''`, `'' || message_key`, `link_key + 0`): a query
+/// can use only the index whose expression it contains.
 const INDEXES: [Index; 13] = [
-    // The earliest message click of a link or of a message.
+    // Finds the earliest message click of a link or of a message.
     Index {
         name: "message_clicks_time_idx",
         table: "message_clicks",
         is_partitioned: false,
         definition: "((message_key || ''), account_id, clicked_at, click_id)",
     },
-    // The clicks of a message's or link's contact or visitor in their order, bots left out.
+    // Finds the clicks of a contact or visitor of a message (or of a link) by time, without
+    // bots.
     Index {
         name: "clicks_of_messages_idx",
         table: "clicks",
@@ -48,7 +50,7 @@ const INDEXES: [Index; 13] = [
         definition: "((link_key + 0), (coalesce('c:' || contact_phone, 'v:' || visitor)), (account_id + 0), clicked_at, click_id)
              WHERE message_id IS NULL AND NOT is_bot",
     },
-    // What conversion_find_affected looks for, in its order.
+    // These four are for conversion_find_affected, in the order of its conditions.
     Index {
         name: "conversions_credited_click_id_idx",
         table: "conversions",
@@ -76,42 +78,44 @@ const INDEXES: [Index; 13] = [
         definition: "(('' || message_key), account_id, credited_click_id, converted_at)
              WHERE message_key IS NOT NULL AND contact_key IS NULL AND NOT credited_to_own_contact",
     },
-    // Not unique: a writer that does not know whether a row is there appends one.
+    // It is not unique: a writer appends a row if it does not know that there is one.
     Index {
         name: "link_totals_slot_idx",
         table: "link_totals",
         is_partitioned: false,
         definition: "(account_id, link_key, bucket)",
     },
-    // The links of an id on whichever domain.
+    // Finds the links with a short id on any domain.
     Index {
         name: "links_short_id_idx",
         table: "links",
         is_partitioned: false,
         definition: "(short_id, account_id)",
     },
-    // Those that wait for a click of an unknown account.
+    // Finds the pending conversions: those whose account is unknown until their click is
+    // stored.
     Index {
         name: "conversions_check_at_idx",
         table: "conversions",
         is_partitioned: false,
         definition: "(check_at) WHERE account_id IS NULL",
     },
-    // Slugs of a domain, in any case. Short ids are ASCII: no language's rules for case.
+    // Finds the slugs of a domain in upper or lower case. Short ids are ASCII, so no
+    // language's rules for case apply.
     Index {
         name: "links_slugs_idx",
         table: "links",
         is_partitioned: false,
         definition: "(domain_id, (lower(short_id COLLATE \"C\"))) WHERE is_slug",
     },
-    // The same, by whose request they came with.
+    // Finds the pending conversions by the address that sent them.
     Index {
         name: "conversions_waiting_address_idx",
         table: "conversions",
         is_partitioned: false,
         definition: "(address_key, converted_at) WHERE account_id IS NULL",
     },
-    // Refunds and chargebacks that came without a secret, by their transaction.
+    // Finds refunds and chargebacks that came without a secret, by their transaction.
     Index {
         name: "conversions_limited_reversals_idx",
         table: "conversions",
@@ -121,18 +125,21 @@ const INDEXES: [Index; 13] = [
     },
 ];
 
-/// Indexes of earlier versions that the ones above replace.
+/// Indexes of earlier versions, which the ones above replace.
 const REPLACED: [&str; 2] = ["message_clicks_of_links_idx", "conversions_message_key_idx"];
 
-/// A constraint of earlier versions, on `link_totals`, which writers now contradict.
+/// A constraint of earlier versions on `link_totals`, which would refuse the rows that
+/// writers append now.
 const REPLACED_CONSTRAINT: &str = "link_totals_pkey";
 
-/// How long a change of a table's definition may wait for those who use the table, and
-/// hold up those who come after it; and how long it lets them pass before it tries again.
+/// How long a change of a table's definition waits for the transactions that use the table.
+/// Everything that comes later queues behind it for that time. Then it lets them pass for
+/// the pause before it tries again.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(100);
 const RETRY_PAUSE: Duration = Duration::from_millis(400);
 
-/// Creates what is missing; returns the names of what was created.
+/// Builds the indexes that are missing and drops those that are replaced. Returns the names
+/// of those that were built.
 pub(crate) async fn create_missing(client: &Client) -> Result<Vec<String>, SchemaError> {
     let mut created = Vec::new();
     for index in &INDEXES {
@@ -166,8 +173,8 @@ async fn has_replaced_constraint(client: &Client) -> Result<bool, tokio_postgres
     Ok(client.query_one(sql, &[&REPLACED_CONSTRAINT]).await?.get(0))
 }
 
-/// What a complete schema has and this one lacks first: an index, or the removal of a
-/// constraint.
+/// The first thing that this schema lacks: the name of an index, or the removal of a
+/// constraint. `None` if it is complete.
 pub(crate) async fn find_missing(
     client: &Client,
 ) -> Result<Option<&'static str>, tokio_postgres::Error> {
@@ -180,7 +187,7 @@ pub(crate) async fn find_missing(
                  AND i.indisvalid";
     let rows = client.query(sql, &[&names]).await?;
     let valid: Vec<String> = rows.iter().map(|row| row.get("name")).collect();
-    let is_missing = |name: &&&str| !valid.iter().any(|found| found == **name);
+    let is_missing = |name: &&&str| !valid.iter().any(|valid_name| valid_name == **name);
     if let Some(name) = names.iter().find(is_missing) {
         return Ok(Some(name));
     }
@@ -210,8 +217,9 @@ async fn create_concurrently(
     client.batch_execute(&create).await
 }
 
-/// The parent's index comes first, so that new partitions get theirs by themselves; then
-/// one partition after the other. The parent's is valid once all of them have one.
+/// Builds the index of a partitioned table. The index of the parent comes first, so that
+/// every partition that is created from now on gets one; then that of each partition in
+/// turn. Postgres makes the parent's index valid once every partition has one.
 async fn create_on_partitions(client: &Client, index: &Index) -> Result<(), tokio_postgres::Error> {
     let Index {
         name,
@@ -235,15 +243,16 @@ async fn create_on_partitions(client: &Client, index: &Index) -> Result<(), toki
                ORDER BY 1";
     for row in client.query(sql, &[table, name]).await? {
         let partition: String = row.get("name");
-        let of_partition = format!("{partition}_{name}");
-        create_concurrently(client, &of_partition, &partition, index).await?;
-        let attach = format!("ALTER INDEX {name} ATTACH PARTITION {of_partition}");
+        let partition_index = format!("{partition}_{name}");
+        create_concurrently(client, &partition_index, &partition, index).await?;
+        let attach = format!("ALTER INDEX {name} ATTACH PARTITION {partition_index}");
         execute_with_short_lock(client, &attach).await?;
     }
     Ok(())
 }
 
-/// Runs a statement that needs a strong lock for a moment, and again until it gets it.
+/// Runs a statement that needs a strong lock for a moment, and repeats it until it gets the
+/// lock.
 pub(crate) async fn execute_with_short_lock(
     client: &Client,
     sql: &str,

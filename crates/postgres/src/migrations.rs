@@ -1,6 +1,7 @@
-//! The schema. Migrations are small and only go forward. They do not hold up those who
-//! use the database: what needs a strong lock waits for it for a tenth of a second at a
-//! time, and indexes on large tables are created afterwards, without one (`indexes`).
+//! Bringing the schema up to date, and checking at start that it is. Migrations are small
+//! and only go forward. They do not block the services that use the database: a statement
+//! that needs a strong lock waits for it for a tenth of a second at a time, and `indexes`
+//! builds indexes on large tables afterwards, without such a lock.
 
 use std::{ops::DerefMut as _, time::Duration};
 
@@ -16,7 +17,7 @@ mod embedded {
     refinery::embed_migrations!("migrations");
 }
 
-/// Why the schema is not what this program needs.
+/// Why the schema is not the one that this program needs.
 #[derive(Debug, thiserror::Error)]
 pub enum SchemaError {
     #[error("no connection to Postgres")]
@@ -35,25 +36,24 @@ pub enum SchemaError {
     IndexMissing(&'static str),
 }
 
-/// What a migration has done.
+/// What [`run`] has done.
 #[derive(Debug)]
 pub struct MigrationReport {
-    /// The names of migrations and indexes.
+    /// The names of the migrations that were applied and the indexes that were built.
     pub applied: Vec<String>,
     /// The version that the schema has now.
     pub version: i32,
-    /// The version that this program brings: an older program leaves a newer schema
-    /// as it is.
+    /// The newest version that this program contains. It leaves a newer schema as it is.
     pub known_version: i32,
 }
 
-/// How long to wait between two attempts, and how often to say that it still waits.
+/// How long to wait between two attempts, and after how many of them to notify again.
 const RETRY_PAUSE: Duration = Duration::from_millis(400);
 const ATTEMPTS_PER_NOTICE: u32 = 25;
 
-/// Brings the schema up to date. Waits up to `connect_limit` for the database to be
-/// there, and as long as it takes for those who use what is to be changed; `notify`
-/// is told of waiting.
+/// Brings the schema up to date. Waits up to `connect_limit` for the database to accept
+/// connections, and without limit for transactions that use the tables to be changed.
+/// Calls `notify` with a sentence now and then while it waits.
 pub async fn run(
     settings: &PoolSettings,
     connect_limit: Duration,
@@ -62,7 +62,7 @@ pub async fn run(
     let pool = pool::build(&settings.with_size(1), "links-api migrate")?;
     let mut connection = connect(&pool, connect_limit, &notify).await?;
     let client: &mut Client = connection.deref_mut().deref_mut();
-    // However long an index takes, it is not this session that holds others up.
+    // Building an index may take long, and blocks nobody.
     let no_limits = "SET statement_timeout = 0; SET lock_timeout = 0;
                      SET idle_in_transaction_session_timeout = 0";
     client.batch_execute(no_limits).await?;
@@ -115,8 +115,8 @@ async fn migrate(
                 applied.extend(report.applied_migrations().iter().map(ToString::to_string));
                 break;
             }
-            Err(error) if is_about_locks(&error) => {
-                // Those before it have been applied, and are found so by the next run.
+            Err(error) if is_lock_conflict(&error) => {
+                // The migrations before it are committed; the next run starts after them.
                 let report = error.report().map(refinery::Report::applied_migrations);
                 applied.extend(report.into_iter().flatten().map(ToString::to_string));
                 if attempts.is_multiple_of(ATTEMPTS_PER_NOTICE) {
@@ -136,8 +136,8 @@ async fn migrate(
     })
 }
 
-/// Whether a migration did not get a lock in time, or was chosen to end a deadlock.
-fn is_about_locks(error: &refinery::Error) -> bool {
+/// Whether a migration did not get a lock in time, or was aborted to resolve a deadlock.
+fn is_lock_conflict(error: &refinery::Error) -> bool {
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(error) = cause {
         let postgres = error.downcast_ref::<tokio_postgres::Error>();
@@ -162,15 +162,15 @@ fn known_version() -> i32 {
         .unwrap_or(0)
 }
 
-/// The last migration that was applied; 0 for an empty database.
+/// The version of the last migration that was applied; 0 for an empty database.
 async fn schema_version(client: &Client) -> Result<i32, tokio_postgres::Error> {
     let exists: bool = client
         .query_one(
-            "SELECT to_regclass('refinery_schema_history') IS NOT NULL AS found",
+            "SELECT to_regclass('refinery_schema_history') IS NOT NULL AS exists",
             &[],
         )
         .await?
-        .get("found");
+        .get("exists");
     if !exists {
         return Ok(0);
     }
@@ -178,8 +178,8 @@ async fn schema_version(client: &Client) -> Result<i32, tokio_postgres::Error> {
     Ok(client.query_one(sql, &[]).await?.get("version"))
 }
 
-/// Fails unless the schema is at least as new as this program, with all of its indexes.
-/// A newer one is fine: the version before works on it, as far as the changelog says.
+/// Fails unless the schema is at least as new as this program and has all indexes. A newer
+/// schema is fine: the previous version works with it, as far as the changelog says.
 pub async fn check(client: &Client) -> Result<(), SchemaError> {
     let needed = known_version();
     let found = schema_version(client).await?;

@@ -137,7 +137,7 @@ impl Store {
         match tokio::time::timeout(self.answer_limit, found).await {
             Ok(found) => Ok(found?),
             Err(_) => {
-                pool::close(client);
+                pool::discard(client);
                 Err(StoreError::NoAnswer)
             }
         }
@@ -160,8 +160,8 @@ impl Store {
         let result = match tokio::time::timeout(limit, storing).await {
             Ok(result) => result,
             Err(_) => {
-                pool::close(client);
-                pool::close(lookup);
+                pool::discard(client);
+                pool::discard(lookup);
                 Err(StoreError::NoAnswer)
             }
         };

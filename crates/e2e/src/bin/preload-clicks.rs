@@ -24,7 +24,7 @@ use lapin::{
     options::{BasicPublishOptions, ConfirmSelectOptions},
     types::{AMQPValue, FieldTable},
 };
-use platform::amqp::{Topology, check_confirmation};
+use platform::amqp::{DELIVERY_MODE_PERSISTENT, Topology, check_confirmation};
 use rand::{Rng as _, RngExt as _, SeedableRng as _, rngs::StdRng};
 
 /// Messages under way at once.
@@ -84,7 +84,7 @@ impl Queues {
             _connection: connection,
             channel,
             properties: BasicProperties::default()
-                .with_delivery_mode(2)
+                .with_delivery_mode(DELIVERY_MODE_PERSISTENT)
                 .with_content_type(CONTENT_TYPE.into())
                 .with_headers(headers),
             messages: vec![(Vec::new(), 0); topology.n_partitions.into()],

@@ -58,14 +58,12 @@ const WINDOW: usize = 64;
 const IDLE: Duration = Duration::from_secs(1);
 /// How often a waiting session looks at the time and the broker's state.
 const TICK: Duration = Duration::from_millis(250);
-/// Persistent, as queues are.
-const PERSISTENT: u8 = 2;
 /// How long a stop waits for receipts. What none came for stays in the spool, and is sent
 /// again after the next start.
 const RECEIPTS_AT_STOP: Duration = Duration::from_secs(1);
 
 pub struct PublisherSettings {
-    pub addresses: amqp::Addresses,
+    pub addresses: amqp::BrokerAddresses,
     pub topology: Topology,
     pub confirm_timeout: Duration,
     pub drain_timeout: Duration,
@@ -488,7 +486,7 @@ impl Session<'_> {
         }
         let properties = BasicProperties::default()
             .with_content_type(CONTENT_TYPE.into())
-            .with_delivery_mode(PERSISTENT)
+            .with_delivery_mode(amqp::DELIVERY_MODE_PERSISTENT)
             .with_reply_to(self.receipts.queue())
             .with_correlation_id(receipts::correlation_id(&progress.process, id))
             .with_headers(headers);

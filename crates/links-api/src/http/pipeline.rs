@@ -148,7 +148,7 @@ async fn execute(
     let outcome = match tokio::time::timeout(state.pools.answer_limit, transaction).await {
         Ok(outcome) => outcome?,
         Err(_) => {
-            postgres::pool::close(client);
+            postgres::pool::discard(client);
             return Err(ApiError::unavailable(anyhow::anyhow!(
                 "Postgres does not answer"
             )));

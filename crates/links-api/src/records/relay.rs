@@ -270,7 +270,7 @@ impl Route {
         match tokio::time::timeout(STEP_TIMEOUT, step(&client)).await {
             Ok(result) => result,
             Err(_) => {
-                postgres::pool::close(client);
+                postgres::pool::discard(client);
                 Err(NotDelivered::TimedOut)
             }
         }

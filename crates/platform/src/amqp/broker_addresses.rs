@@ -1,14 +1,14 @@
-//! `AMQP_URL`: the brokers of a cluster, of which any will do.
+//! The setting `AMQP_URL`: the brokers of a cluster, any of which a client may use.
 
 use std::collections::BTreeSet;
 
 use lapin::uri::{AMQPUri, SASLMechanism};
 use rand::seq::SliceRandom as _;
 
-use super::{CONNECT_TIMEOUT, HEARTBEAT_S};
+use super::connect::{CONNECT_TIMEOUT, HEARTBEAT_S};
 use crate::settings::{SettingError, parse_server_url};
 
-/// What can stand behind the `?`.
+/// The options that a URL may have in its query.
 const OPTIONS: [&str; 5] = [
     "heartbeat",
     "connection_timeout",
@@ -17,13 +17,13 @@ const OPTIONS: [&str; 5] = [
     "auth_mechanism",
 ];
 
-/// At least one.
+/// One or more brokers.
 #[derive(Clone)]
-pub struct Addresses(Vec<AMQPUri>);
+pub struct BrokerAddresses(Vec<AMQPUri>);
 
-impl Addresses {
-    /// A parser for the setting: URLs separated by commas, or a URL with several hosts.
-    /// What they leave open gets our values.
+impl BrokerAddresses {
+    /// Parses URLs separated by commas, or one URL with several hosts separated by commas.
+    /// Heartbeat and connection timeout get our defaults where a URL does not set them.
     pub fn parse(text: &str) -> Result<Self, SettingError> {
         let mut addresses = Vec::new();
         for url in split_urls(text) {
@@ -34,14 +34,14 @@ impl Addresses {
         Ok(Self(addresses))
     }
 
-    /// As they are tried: at random, so that clients are spread over the brokers.
+    /// The brokers in random order, which spreads the clients over them.
     pub fn shuffled(&self) -> Vec<AMQPUri> {
         let mut addresses = self.0.clone();
         addresses.shuffle(&mut rand::rng());
         addresses
     }
 
-    /// The same with another heartbeat, in seconds.
+    /// The same brokers with another heartbeat, in seconds.
     pub fn with_heartbeat(&self, seconds: u16) -> Self {
         let mut addresses = self.clone();
         for uri in &mut addresses.0 {
@@ -51,8 +51,8 @@ impl Addresses {
     }
 }
 
-/// Without user and password.
-impl std::fmt::Debug for Addresses {
+/// Shows hosts and ports, without user and password.
+impl std::fmt::Debug for BrokerAddresses {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let hosts = self.0.iter().map(|uri| &uri.authority);
         let hosts = hosts.map(|authority| (authority.host.as_str(), authority.port));
@@ -60,7 +60,7 @@ impl std::fmt::Debug for Addresses {
     }
 }
 
-/// A comma behind which another URL begins separates URLs.
+/// Splits at the commas that are followed by another URL.
 fn split_urls(text: &str) -> Vec<String> {
     let mut urls: Vec<String> = Vec::new();
     for part in text.split(',') {
@@ -82,7 +82,7 @@ fn split_urls(text: &str) -> Vec<String> {
     urls
 }
 
-/// A URL for each of the hosts that stand in one, separated by commas.
+/// Splits a URL with several hosts into one URL for each host.
 fn split_hosts(url: &str) -> Vec<String> {
     let Some((scheme, rest)) = url.split_once("://") else {
         return vec![url.to_owned()];
@@ -121,10 +121,10 @@ fn parse_url(text: &str) -> Result<AMQPUri, SettingError> {
         SettingError("an option or the virtual host has a value that is not valid".to_owned())
     })?;
     if uri.query.auth_mechanism == Some(SASLMechanism::External) {
-        let wrong = "auth_mechanism=external needs TLS, which is not spoken";
+        let wrong = "auth_mechanism=external needs TLS, which is not supported";
         return Err(SettingError(wrong.to_owned()));
     }
-    // The library takes an IPv6 address for none, and then goes to localhost.
+    // lapin does not parse IPv6 addresses, and would connect to localhost.
     if let Some(url::Host::Ipv6(address)) = url.host() {
         uri.authority.host = address.to_string();
     }
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     fn hosts(text: &str) -> Result<Vec<String>, String> {
-        let addresses = Addresses::parse(text).map_err(|error| error.to_string())?;
+        let addresses = BrokerAddresses::parse(text).map_err(|error| error.to_string())?;
         let hosts = addresses.0.iter().map(|uri| {
             let authority = &uri.authority;
             format!(
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn one_or_several_addresses_are_read() {
+    fn one_or_several_addresses_are_parsed() {
         let table: [(&str, &[&str]); 11] = [
             ("amqp://localhost", &["guest@localhost:5672//"]),
             ("amqp://u:p@h:1/%2f", &["u@h:1//"]),
@@ -168,7 +168,7 @@ mod tests {
                 "amqp://u:p@a:1/v, amqp://w:q@b,c/x?heartbeat=3",
                 &["u@a:1/v", "w@b:5672/x", "w@c:5672/x"],
             ),
-            // A comma in a password is one.
+            // A comma in a password separates nothing.
             ("amqp://u:p,q@a,b/v", &["u@a:5672/v", "u@b:5672/v"]),
             (
                 "amqp://h?heartbeat=3&connection_timeout=1&frame_max=8192&channel_max=9&auth_mechanism=plain",
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_used_is_refused_without_a_word_of_the_password() {
+    fn an_unusable_url_is_refused_without_its_password() {
         let table = [
             ("", "amqp://"),
             ("localhost", "amqp://"),
@@ -217,24 +217,24 @@ mod tests {
             ("amqp://h?auth_mechanism=other", "not valid"),
         ];
         for (text, expected) in table {
-            let refused = hosts(text).expect_err(text);
-            assert!(refused.contains(expected), "{text}: {refused}");
+            let error = hosts(text).expect_err(text);
+            assert!(error.contains(expected), "{text}: {error}");
             for part in ["secret", "cret"] {
-                assert!(!refused.contains(part), "{text}: {refused}");
+                assert!(!error.contains(part), "{text}: {error}");
             }
         }
     }
 
     #[test]
-    fn what_a_url_leaves_open_gets_our_values() {
-        let heartbeat = |text| Addresses::parse(text).unwrap().0[0].query.heartbeat;
+    fn options_that_a_url_does_not_set_get_our_defaults() {
+        let heartbeat = |text| BrokerAddresses::parse(text).unwrap().0[0].query.heartbeat;
         assert_eq!(heartbeat("amqp://localhost"), Some(HEARTBEAT_S));
         assert_eq!(heartbeat("amqp://localhost?heartbeat=3"), Some(3));
     }
 
     #[test]
     fn clients_are_spread_over_the_addresses() {
-        let addresses = Addresses::parse("amqp://a,b,c").unwrap();
+        let addresses = BrokerAddresses::parse("amqp://a,b,c").unwrap();
         let first = |_| addresses.shuffled()[0].authority.host.clone();
         let first: BTreeSet<_> = (0..200).map(first).collect();
         assert_eq!(first.len(), 3);
@@ -242,8 +242,8 @@ mod tests {
     }
 
     #[test]
-    fn addresses_have_no_password_in_their_debug_form() {
-        let addresses = Addresses::parse("amqp://u:secret@h:1").unwrap();
+    fn the_debug_form_has_no_password() {
+        let addresses = BrokerAddresses::parse("amqp://u:secret@h:1").unwrap();
         assert_eq!(format!("{addresses:?}"), "[(\"h\", 1)]");
     }
 }
