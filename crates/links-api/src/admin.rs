@@ -4,7 +4,7 @@
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use domain::id::AccountId;
 use postgres::{
     migrations,
@@ -17,7 +17,8 @@ use crate::{
         account_create,
         keys::{KeyFields, key_insert},
     },
-    auth::SCOPES,
+    auth::{Product, Scope},
+    enumeration::Enumeration as _,
     settings::MigrateSettings,
 };
 
@@ -42,15 +43,8 @@ struct CreateAccount {
     #[arg(long)]
     name: String,
     /// A product the account has; may be given several times.
-    #[arg(long = "product")]
-    products: Vec<Product>,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-#[value(rename_all = "snake_case")]
-enum Product {
-    Sms,
-    OfferManagement,
+    #[arg(long = "product", value_parser = PossibleValuesParser::new(Product::NAMES))]
+    products: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -62,7 +56,7 @@ struct CreateKey {
     name: String,
     /// What the key may do; may be given several times.
     #[arg(long = "scope", default_values = ["links:read", "links:write"],
-          value_parser = clap::builder::PossibleValuesParser::new(SCOPES))]
+          value_parser = PossibleValuesParser::new(Scope::NAMES))]
     scopes: Vec<String>,
     /// When it ends, as in 2027-01-31T00:00:00Z. Never, if not given.
     #[arg(long)]
@@ -71,13 +65,8 @@ struct CreateKey {
 
 impl CreateAccount {
     async fn run(self, client: &Object) -> anyhow::Result<Value> {
-        let names = self.products.iter().map(|product| match product {
-            Product::Sms => "sms".to_owned(),
-            Product::OfferManagement => "offer_management".to_owned(),
-        });
-        let products: Vec<_> = names.collect();
-        let id = account_create(client, &self.name, products.clone()).await?;
-        Ok(json!({ "id": id, "name": self.name, "products": products }))
+        let id = account_create(client, &self.name, self.products.clone()).await?;
+        Ok(json!({ "id": id, "name": self.name, "products": self.products }))
     }
 }
 
@@ -99,7 +88,7 @@ impl CreateKey {
             "id": id,
             "account_id": self.account,
             "name": fields.name,
-            "key": key,
+            "key": key.reveal(),
             "scopes": fields.scopes,
             "expires_at": fields.expires_at,
         }))

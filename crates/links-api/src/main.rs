@@ -12,6 +12,7 @@ mod conversions;
 mod creatives;
 mod csv;
 mod domains;
+mod enumeration;
 mod error;
 mod http;
 mod interstitial;

@@ -19,6 +19,7 @@ const LAYERS: [(&str, Layers); 3] = [
         "links-api",
         Layers {
             order: &[
+                &["enumeration"],
                 &["error"],
                 &["auth"],
                 &["metrics"],

@@ -11,8 +11,9 @@ use tokio_postgres::Row;
 
 use super::account_find;
 use crate::{
-    auth::{SCOPES, digest, generate, visible_prefix},
+    auth::{ApiKey, Scope},
     body::Text,
+    enumeration::Enumeration as _,
     error::{ApiError, CodedField},
     http::{ListQuery, Operation, PageRequest, Pagination, RequestContext, Response, Timestamp},
     offers::name,
@@ -180,7 +181,7 @@ impl KeyFields {
         self.name = name(&sent.name, &self.name)?;
         if let Some(scopes) = sent.scopes {
             let scopes: Vec<_> = scopes.iter().map(|s| s.as_str().to_owned()).collect();
-            if let Some(unknown) = scopes.iter().find(|s| !SCOPES.contains(&s.as_str())) {
+            if let Some(unknown) = scopes.iter().find(|s| Scope::parse(s.as_str()).is_none()) {
                 return Err(ApiError::invalid_field(
                     "scopes",
                     format!("there is no scope {unknown}"),
@@ -239,7 +240,7 @@ async fn create_key(context: RequestContext<'_>) -> Result<Response, ApiError> {
     let (key, row) = key_insert(context.db, account_id, &fields).await?;
     let mut answer = CreatedKey {
         object: KeyObject::read(&row),
-        key: Some(key),
+        key: Some(key.reveal().to_owned()),
     };
     let shown = Response::created(&answer)?;
     answer.key = None;
@@ -251,8 +252,8 @@ pub async fn key_insert(
     client: &impl GenericClient,
     account_id: AccountId,
     fields: &KeyFields,
-) -> Result<(String, Row), ApiError> {
-    let key = generate(&mut rand::rng());
+) -> Result<(ApiKey, Row), ApiError> {
+    let key = ApiKey::generate(&mut rand::rng());
     let sql = format!(
         "INSERT INTO api_keys
              (account_id, name, digest, prefix, scopes, rate_limit_per_minute, expires_at)
@@ -266,8 +267,8 @@ pub async fn key_insert(
             &[
                 &account_id.0,
                 &fields.name,
-                &digest(&key),
-                &visible_prefix(&key),
+                &key.digest(),
+                &key.visible_prefix(),
                 &fields.scopes,
                 &fields.rate_limit_per_minute,
                 &fields.expires_at,

@@ -19,6 +19,7 @@ use tokio_postgres::Row;
 use crate::{
     auth::{Product, Scope},
     body::{Text, change, given},
+    enumeration::Enumeration as _,
     error::{ApiError, CodedField},
     http::{
         DecimalText, ListQuery, Operation, PageRequest, Pagination, Parameter, RequestContext,
@@ -256,10 +257,7 @@ impl AccountFields {
             let mut products: Vec<_> = products.iter().map(|p| p.as_str().to_owned()).collect();
             products.sort();
             products.dedup();
-            if !products
-                .iter()
-                .all(|p| Product::NAMES.contains(&p.as_str()))
-            {
+            if !products.iter().all(|p| Product::parse(p).is_some()) {
                 return Err(ApiError::invalid_field(
                     "products",
                     "a product is neither sms nor offer_management",

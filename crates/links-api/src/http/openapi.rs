@@ -8,7 +8,10 @@ use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::operation::{Body, Content, Operation, ResponseSpec, path_parameter};
-use crate::error::{ApiError, ApiFamily, FieldError};
+use crate::{
+    enumeration::Enumeration as _,
+    error::{ApiError, ApiFamily, FieldError},
+};
 
 const DESCRIPTION: &str = "\
 Mints and manages tracked links for SMS and affiliate offers.
