@@ -1,5 +1,7 @@
-//! The click event: what edge-redirector spools and publishes, and click-worker
-//! stores. One event is one line of JSON; a message carries many lines.
+//! The click event: edge-redirector spools and publishes it, click-worker stores it.
+//!
+//! [`crate::event`] has what it shares with conversions. The doc comments of the fields are
+//! also the descriptions in the published JSON schema.
 
 use std::{borrow::Cow, net::IpAddr};
 
@@ -14,13 +16,13 @@ use crate::{
     link_path::PathCorrection,
 };
 
-/// One click. Absent is `null`: fields without a value are left out.
+/// One click. A field without a value is left out; `null` means the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ClickEvent<'a> {
-    /// UUIDv7. Its time is the click's time, and it is the idempotency key.
+    /// UUIDv7: the click's time is part of it. It is the click's idempotency key.
     pub click_id: ClickId,
     pub account_id: AccountId,
-    /// The link's row.
+    /// The number of the link's database row.
     pub link_key: LinkKey,
     /// The link's short id.
     pub link_id: Cow<'a, ShortId>,
@@ -34,7 +36,7 @@ pub struct ClickEvent<'a> {
     pub campaign_id: Option<Cow<'a, CampaignId>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message_id: Option<Cow<'a, str>>,
-    /// E.164.
+    /// The contact's phone number in E.164.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contact_phone: Option<Cow<'a, str>>,
     pub ip: IpAddr,
@@ -42,10 +44,10 @@ pub struct ClickEvent<'a> {
     pub user_agent: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub referrer: Option<Cow<'a, str>>,
-    /// ISO 3166-1 alpha-2.
+    /// The visitor's country, ISO 3166-1 alpha-2.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<Cow<'a, str>>,
-    /// The autonomous system that the address belongs to.
+    /// The number of the autonomous system that announces the visitor's address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asn: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -64,20 +66,20 @@ pub struct ClickEvent<'a> {
     pub creative: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost: Option<Cow<'a, str>>,
-    /// Empty for a person's click.
+    /// Why the click is taken for a bot's. Empty for a person's click.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bot_reasons: Vec<BotReason>,
-    /// The rules that hit, for each reason at least one.
+    /// The names of the rules that matched: at least one for each reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bot_rules: Vec<Cow<'a, str>>,
-    /// Somebody pressed Continue on the preview page: a person's click.
+    /// Whether the visitor pressed *Continue* on the preview page: then it is a person's click.
     #[serde(default, skip_serializing_if = "is_false")]
     pub confirmed: bool,
-    /// How the path that was asked for differs from the link's own; empty where it does
-    /// not.
+    /// How the requested path differs from the link's own path. Empty where they are the
+    /// same.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub path_corrections: Vec<PathCorrection>,
-    /// W3C trace context of the request, where it was traced.
+    /// The W3C trace context of the request, if the request was traced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<Cow<'a, str>>,
 }
@@ -87,14 +89,14 @@ impl ClickEvent<'_> {
         !self.bot_reasons.is_empty()
     }
 
-    /// Appends the event as one line, with its newline.
+    /// Appends the event as one line of JSON, with its newline.
     pub fn write_line(&self, out: &mut Vec<u8>) {
         write_json_line(self, out);
     }
 }
 
 impl ClickEvent<'static> {
-    /// Reads a line. What passes can be stored: parsing is the only check.
+    /// Reads a line. An event that this returns can be stored without further checks.
     pub fn parse_line(line: &[u8], now: Timestamp) -> Result<Self, InvalidEvent> {
         let event: Self = serde_json::from_slice(line)?;
         check_no_nul(event.texts())?;
@@ -136,7 +138,7 @@ pub(crate) mod tests {
         "2026-03-10T08:15:00Z".parse().unwrap()
     }
 
-    /// A click with most of its fields.
+    /// A click that has most of the optional fields.
     pub fn click_event() -> ClickEvent<'static> {
         event_at(now())
     }
@@ -183,7 +185,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_event_is_one_line_and_comes_back_whole() {
+    fn a_click_is_written_as_one_line_and_read_back() {
         let event = event_at(now());
         let line = line(&event);
         assert_eq!(line.iter().filter(|&&b| b == b'\n').count(), 1);
@@ -191,30 +193,30 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_unknown_field_does_not_stop_an_old_reader() {
+    fn an_old_reader_ignores_an_unknown_field() {
         let event = event_at(now());
         let mut json = serde_json::to_value(&event).unwrap();
         json["added_later"] = true.into();
-        let read = ClickEvent::parse_line(json.to_string().as_bytes(), now()).unwrap();
-        assert_eq!(read, event);
+        let parsed = ClickEvent::parse_line(json.to_string().as_bytes(), now()).unwrap();
+        assert_eq!(parsed, event);
     }
 
     #[test]
-    fn a_line_of_an_old_writer_is_read() {
+    fn a_line_of_an_old_writer_without_path_corrections_is_read() {
         let mut json = serde_json::to_value(event_at(now())).unwrap();
         json.as_object_mut().unwrap().remove("path_corrections");
-        let read = ClickEvent::parse_line(json.to_string().as_bytes(), now()).unwrap();
-        assert_eq!(read.path_corrections, []);
+        let parsed = ClickEvent::parse_line(json.to_string().as_bytes(), now()).unwrap();
+        assert_eq!(parsed.path_corrections, []);
     }
 
     #[test]
-    fn what_postgres_cannot_hold_is_refused() {
+    fn a_text_that_postgres_cannot_store_is_refused() {
         let mut event = event_at(now());
         event.sub1 = Some("a\0b".into());
-        let refused = ClickEvent::parse_line(&line(&event), now());
+        let result = ClickEvent::parse_line(&line(&event), now());
         assert!(
-            matches!(refused, Err(InvalidEvent::NulCharacter)),
-            "{refused:?}"
+            matches!(result, Err(InvalidEvent::NulCharacter)),
+            "{result:?}"
         );
     }
 
@@ -229,7 +231,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_is_not_an_event_is_refused_with_its_place() {
+    fn a_line_that_is_no_event_is_refused_with_the_reason() {
         let error = ClickEvent::parse_line(b"{\"click_id\": 1}", now()).unwrap_err();
         assert!(
             error

@@ -1,5 +1,9 @@
-//! The conversion: what edge-redirector spools and publishes beside clicks, and
-//! click-worker stores and credits. One conversion is one line of JSON.
+//! The conversion: edge-redirector spools and publishes it beside clicks, click-worker
+//! stores it and credits it to a click.
+//!
+//! [`crate::event`] has what it shares with clicks, [`crate::dedupe`] what makes two
+//! conversions the same. The doc comments of the fields are also the descriptions in the
+//! published JSON schema.
 
 use std::{borrow::Cow, fmt, net::IpAddr};
 
@@ -13,15 +17,15 @@ use crate::{
     id::{AccountId, CampaignId, ClickId, ConversionId, LinkKey, OfferId, ShortId},
 };
 
-/// Bytes that a `txn_id` may have.
+/// The most bytes that a `txn_id` may have.
 pub const MAX_TXN_ID_BYTES: usize = 255;
-/// What a conversion is in where nothing is said.
+/// The currency of a conversion that names none.
 pub const DEFAULT_CURRENCY: &str = "USD";
-/// How long after a click its conversions are credited, where neither offer nor
-/// campaign says so.
+/// For how many days after a click its conversions are credited to it, if neither the offer
+/// nor the campaign sets a window.
 pub const DEFAULT_CLICK_WINDOW_DAYS: i32 = 90;
 
-/// What happened.
+/// What the visitor did, as the sender of the conversion names it.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -38,7 +42,7 @@ pub enum EventType {
 }
 
 impl EventType {
-    /// What postbacks may name.
+    /// The events that a postback may name.
     pub const POSTBACK_EVENTS: [Self; 7] = [
         Self::Sale,
         Self::Lead,
@@ -49,7 +53,6 @@ impl EventType {
         Self::Signup,
     ];
 
-    /// All of them.
     pub const ALL: [Self; 8] = [
         Self::Sale,
         Self::Lead,
@@ -61,7 +64,7 @@ impl EventType {
         Self::Trial,
     ];
 
-    /// What the affiliate API may name.
+    /// The events that the affiliate API takes.
     pub const AFFILIATE_EVENTS: [Self; 4] = [Self::Sale, Self::Lead, Self::Signup, Self::Trial];
 
     pub const fn as_str(self) -> &'static str {
@@ -77,14 +80,14 @@ impl EventType {
         }
     }
 
-    /// One of `allowed` by its name, in either case.
+    /// The event of this name if it is one of `allowed`. Upper and lower case are the same.
     pub fn parse(name: &str, allowed: &[Self]) -> Option<Self> {
         let is_named = |event: &&Self| event.as_str().eq_ignore_ascii_case(name);
         allowed.iter().find(is_named).copied()
     }
 
-    /// Whether it takes revenue back: then it is no conversion, and its amount
-    /// is subtracted.
+    /// Whether the event takes revenue back. A reversal is not counted as a conversion, and
+    /// its amount is subtracted.
     pub const fn is_reversal(self) -> bool {
         matches!(self, Self::Refund | Self::Chargeback)
     }
@@ -96,17 +99,17 @@ impl fmt::Display for EventType {
     }
 }
 
-/// The way it came.
+/// The endpoint that received the conversion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ConversionSource {
-    /// `/conv`
+    /// `/conv`: a postback for a link or a click.
     Conv,
-    /// `/conv/offer`: needs no click.
+    /// `/conv/offer`: a postback for an offer, which needs no click.
     Offer,
-    /// `/pixel/<link_id>.gif`
+    /// `/pixel/<link_id>.gif`: an image on a page that the visitor sees.
     Pixel,
-    /// `/api/conversions`
+    /// `/api/conversions`: the affiliate API.
     Api,
 }
 
@@ -121,67 +124,69 @@ impl ConversionSource {
     }
 }
 
-/// One conversion. Absent is `null`: fields without a value are left out.
+/// One conversion. A field without a value is left out; `null` means the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Conversion<'a> {
-    /// UUIDv7. Its time is when it was received; it is the idempotency key.
+    /// UUIDv7: the time at which the conversion was received is part of it. It is the
+    /// conversion's idempotency key.
     pub conversion_id: ConversionId,
     pub source: ConversionSource,
     pub event: EventType,
-    /// Absent where only a click id was sent: the click's account.
+    /// Absent if the sender named only a click: then it is the click's account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account_id: Option<AccountId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub click_id: Option<ClickId>,
-    /// The row of the link that was named.
+    /// The number of the database row of the link that the sender named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link_key: Option<LinkKey>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link_id: Option<Cow<'a, ShortId>>,
-    /// The link's, or the one that was named.
+    /// The link's offer, or the offer that the sender named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offer_id: Option<OfferId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub campaign_id: Option<Cow<'a, CampaignId>>,
-    /// The link's, or the one that was named.
+    /// The link's message, or the message that the sender named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message_id: Option<Cow<'a, str>>,
-    /// The link's, in E.164.
+    /// The phone number of the link's contact in E.164.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contact_phone: Option<Cow<'a, str>>,
-    /// As it was sent: 0 or more.
+    /// The amount that the sender named, 0 or more. Without one the offer's payout counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub revenue: Option<Decimal>,
-    /// ISO 4217.
+    /// The currency of the amount, ISO 4217.
     pub currency: Cow<'a, str>,
+    /// The sender's name of the transaction.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub txn_id: Option<Cow<'a, str>>,
-    /// Whether the request proved by a secret that the account's or offer's owner sent it.
-    /// Else a stranger may have: its reversals are limited ([`crate::reversal`]).
+    /// Whether the request proved by a secret that the owner of the account or offer sent it.
+    /// Without a proof anybody may have sent it, so reversals are limited.
     #[serde(default, skip_serializing_if = "is_false")]
     pub authenticated: bool,
-    /// Whose request it was: the visitor's for a pixel.
+    /// The address that the request came from: the visitor's for a pixel.
     pub ip: IpAddr,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<Cow<'a, str>>,
 }
 
 impl Conversion<'_> {
-    /// Whether a secret came with it. Redirectors of before this was said did not take an
-    /// offer's without one.
+    /// Whether the conversion came with a secret. Redirectors from before the field
+    /// `authenticated` took postbacks for an offer only with the offer's secret.
     pub fn is_authenticated(&self) -> bool {
         self.authenticated || self.source == ConversionSource::Offer
     }
 
-    /// Appends the conversion as one line, with its newline.
+    /// Appends the conversion as one line of JSON, with its newline.
     pub fn write_line(&self, out: &mut Vec<u8>) {
         write_json_line(self, out);
     }
 }
 
 impl Conversion<'static> {
-    /// Reads a line. What passes can be stored: parsing is the only check.
+    /// Reads a line. A conversion that this returns can be stored without further checks.
     pub fn parse_line(line: &[u8], now: Timestamp) -> Result<Self, InvalidEvent> {
         let conversion: Self = serde_json::from_slice(line)?;
         check_no_nul(conversion.texts())?;
@@ -202,49 +207,8 @@ impl Conversion<'static> {
     }
 }
 
-/// What tells a conversion from another: of those with the same key in one
-/// account, the earliest is stored and the others are not.
-#[derive(Debug, Clone, Copy)]
-pub struct DedupeFields<'a> {
-    pub event: EventType,
-    pub txn_id: Option<&'a str>,
-    pub click_id: Option<ClickId>,
-    pub link_key: Option<LinkKey>,
-    /// The visitor, who is another one every day (UTC).
-    pub visitor: &'a str,
-}
-
-impl DedupeFields<'_> {
-    /// By `txn_id`; without one by click, or else by link and visitor, who is
-    /// another one after a day.
-    pub fn dedupe_key(&self) -> String {
-        let event = self.event;
-        match (self.txn_id, self.click_id, self.link_key) {
-            (Some(txn_id), _, _) => format!("t:{event}:{txn_id}"),
-            (None, Some(click_id), _) => format!("c:{event}:{click_id}"),
-            (None, None, link_key) => {
-                let link_key = link_key.map_or(0, |key| key.0);
-                format!("l:{event}:{link_key}:{}", self.visitor)
-            }
-        }
-    }
-}
-
-/// The keys of all conversions that a transaction can have.
-pub fn transaction_dedupe_keys(txn_id: &str) -> impl Iterator<Item = String> {
-    EventType::ALL.into_iter().map(move |event| {
-        let identity = DedupeFields {
-            event,
-            txn_id: Some(txn_id),
-            click_id: None,
-            link_key: None,
-            visitor: "",
-        };
-        identity.dedupe_key()
-    })
-}
-
-/// A currency by ISO 4217: three letters, in upper case.
+/// A currency code as ISO 4217 has them: three letters, returned in upper case. The code is not
+/// looked up in a list.
 pub fn parse_currency(text: &str) -> Option<String> {
     let is_code = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_alphabetic());
     is_code.then(|| text.to_ascii_uppercase())
@@ -279,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_conversion_is_one_line_and_comes_back_whole() {
+    fn a_conversion_is_written_as_one_line_and_read_back() {
         let conversion = conversion();
         let now = conversion.conversion_id.time();
         let mut line = Vec::new();
@@ -291,37 +255,16 @@ mod tests {
     }
 
     #[test]
-    fn what_postgres_cannot_hold_is_refused() {
+    fn a_text_that_postgres_cannot_store_is_refused() {
         let mut conversion = conversion();
         conversion.txn_id = Some("a\0b".into());
         let mut line = Vec::new();
         conversion.write_line(&mut line);
-        let refused = Conversion::parse_line(&line, conversion.conversion_id.time());
+        let result = Conversion::parse_line(&line, conversion.conversion_id.time());
         assert!(
-            matches!(refused, Err(InvalidEvent::NulCharacter)),
-            "{refused:?}"
+            matches!(result, Err(InvalidEvent::NulCharacter)),
+            "{result:?}"
         );
-    }
-
-    #[rstest]
-    #[case(Some("order-1"), true, "t:lead:order-1")]
-    #[case(Some("order-1"), false, "t:lead:order-1")]
-    #[case(None, true, "c:lead:01a11d5c-1e7b-7123-8123-456789abcdef")]
-    #[case(None, false, "l:lead:7:abc")]
-    fn a_conversion_is_known_by_its_transaction_its_click_or_its_visitor(
-        #[case] txn_id: Option<&str>,
-        #[case] has_click: bool,
-        #[case] expected: &str,
-    ) {
-        let click_id = ClickId::parse("01a11d5c-1e7b-7123-8123-456789abcdef").ok();
-        let identity = DedupeFields {
-            event: EventType::Lead,
-            txn_id,
-            click_id: click_id.filter(|_| has_click),
-            link_key: Some(LinkKey(7)),
-            visitor: "abc",
-        };
-        assert_eq!(identity.dedupe_key(), expected);
     }
 
     #[rstest]
@@ -330,7 +273,10 @@ mod tests {
     #[case("trial", None)]
     #[case("purchase", None)]
     #[case("", None)]
-    fn postbacks_name_events(#[case] name: &str, #[case] expected: Option<EventType>) {
+    fn a_postback_names_one_of_its_events_in_any_case(
+        #[case] name: &str,
+        #[case] expected: Option<EventType>,
+    ) {
         assert_eq!(
             EventType::parse(name, &EventType::POSTBACK_EVENTS),
             expected

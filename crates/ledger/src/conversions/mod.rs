@@ -9,7 +9,8 @@ mod waiting;
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    conversion::{ConversionSource, DedupeFields, EventType},
+    conversion::{ConversionSource, EventType},
+    dedupe::DedupeFields,
     id::{ClickId, ConversionId, LinkKey},
     message_click_key::{message_key, phone_contact_key},
 };

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    conversion::{EventType, transaction_dedupe_keys},
+    conversion::EventType,
+    dedupe::transaction_dedupe_keys,
     id::ConversionId,
     reversal::{TransactionEntry, counted_reversal_amounts},
 };

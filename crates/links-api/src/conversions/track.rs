@@ -4,9 +4,9 @@
 use actix_web::http::Method;
 use domain::{
     conversion::{
-        ConversionSource, DEFAULT_CURRENCY, DedupeFields, EventType, MAX_TXN_ID_BYTES,
-        parse_currency,
+        ConversionSource, DEFAULT_CURRENCY, EventType, MAX_TXN_ID_BYTES, parse_currency,
     },
+    dedupe::DedupeFields,
     id::{ClickId, ConversionId},
     money::{self, PAYOUT_DECIMALS},
 };
@@ -230,14 +230,14 @@ pub async fn record(
 ) -> Result<(Tracked, bool), ApiError> {
     let wanted = asked.check()?;
     account_lock(context.db, context.caller.account_id.0).await?;
-    let identity = DedupeFields {
+    let dedupe_fields = DedupeFields {
         event: wanted.event,
         txn_id: Some(&wanted.order_id),
         click_id: None,
         link_key: None,
         visitor: "",
     };
-    let dedupe_key = identity.dedupe_key();
+    let dedupe_key = dedupe_fields.dedupe_key();
     if let Some(tracked) = find(context, &dedupe_key).await? {
         return Ok((tracked, false));
     }

@@ -1,0 +1,110 @@
+//! Why a postback is not recorded: the sentence, the HTTP status and the code that its sender
+//! gets.
+
+/// Why a postback is not recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum PostbackError {
+    #[error("A link_id or a click_id is required.")]
+    MissingLinkId,
+    #[error("There is no link of this link_id at this host.")]
+    LinkNotFound,
+    #[error("The click_id is not the id of a click of ours.")]
+    InvalidClickId,
+    #[error("The revenue is not a decimal number of 0 or more, with at most 8 decimals.")]
+    InvalidRevenue,
+    #[error("The event is not one of sale, lead, rebill, refund, chargeback, install, signup.")]
+    InvalidEvent,
+    #[error("The currency is not an ISO 4217 code such as USD.")]
+    InvalidCurrency,
+    #[error("The txn_id is longer than 255 bytes, or has control characters.")]
+    InvalidTxnId,
+    #[error("The txn_id is required.")]
+    MissingTxnId,
+    #[error("The offer_id is required.")]
+    MissingOfferId,
+    #[error("There is no offer of this offer_id.")]
+    OfferNotFound,
+    #[error("The postback_secret is not the offer's.")]
+    InvalidPostbackSecret,
+    #[error("The token is missing, or is not a postback secret of the account or offer.")]
+    InvalidToken,
+    #[error(
+        "The signature is missing, or is not the HMAC-SHA256, in hexadecimal digits, of the query \
+         without the signature. A signed postback must have no parameters in its body."
+    )]
+    InvalidSignature,
+    #[error("There is no account of this account_id.")]
+    AccountNotFound,
+    #[error("The revenue is larger than the account accepts without a secret.")]
+    RevenueTooLarge,
+    #[error("The message_id is longer than 255 characters, or has control characters.")]
+    InvalidMessageId,
+    #[error("The body is neither a form nor a JSON object of texts and numbers.")]
+    InvalidBody,
+    #[error("The body is larger than 64 KiB, or did not arrive in time.")]
+    UnreadableBody,
+    #[error(
+        "Too many requests with a wrong link, offer or secret came from this network. Retry in a minute."
+    )]
+    TooManyAttempts,
+    #[error("The conversion cannot be recorded at the moment. Retry the request.")]
+    Unavailable,
+}
+
+impl PostbackError {
+    /// All variants. The `match` names the next of each one, so that the compiler refuses a
+    /// variant that is left out.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let next = |error: &Self| {
+            Some(match error {
+                Self::MissingLinkId => Self::LinkNotFound,
+                Self::LinkNotFound => Self::InvalidClickId,
+                Self::InvalidClickId => Self::InvalidRevenue,
+                Self::InvalidRevenue => Self::InvalidEvent,
+                Self::InvalidEvent => Self::InvalidCurrency,
+                Self::InvalidCurrency => Self::InvalidTxnId,
+                Self::InvalidTxnId => Self::MissingTxnId,
+                Self::MissingTxnId => Self::MissingOfferId,
+                Self::MissingOfferId => Self::OfferNotFound,
+                Self::OfferNotFound => Self::InvalidPostbackSecret,
+                Self::InvalidPostbackSecret => Self::InvalidToken,
+                Self::InvalidToken => Self::InvalidSignature,
+                Self::InvalidSignature => Self::AccountNotFound,
+                Self::AccountNotFound => Self::RevenueTooLarge,
+                Self::RevenueTooLarge => Self::InvalidMessageId,
+                Self::InvalidMessageId => Self::InvalidBody,
+                Self::InvalidBody => Self::UnreadableBody,
+                Self::UnreadableBody => Self::TooManyAttempts,
+                Self::TooManyAttempts => Self::Unavailable,
+                Self::Unavailable => return None,
+            })
+        };
+        std::iter::successors(Some(Self::MissingLinkId), next)
+    }
+
+    /// The HTTP status, and the `code` in the response body.
+    pub const fn status_and_code(self) -> (u16, &'static str) {
+        match self {
+            Self::MissingLinkId => (400, "missing_link_id"),
+            Self::LinkNotFound => (404, "link_not_found"),
+            Self::InvalidClickId => (400, "invalid_click_id"),
+            Self::InvalidRevenue => (400, "invalid_revenue"),
+            Self::InvalidEvent => (400, "invalid_event"),
+            Self::InvalidCurrency => (400, "invalid_currency"),
+            Self::InvalidTxnId => (400, "invalid_txn_id"),
+            Self::MissingTxnId => (400, "missing_txn_id"),
+            Self::MissingOfferId => (400, "missing_offer_id"),
+            Self::OfferNotFound => (404, "offer_not_found"),
+            Self::InvalidPostbackSecret => (403, "invalid_postback_secret"),
+            Self::InvalidToken => (403, "invalid_token"),
+            Self::InvalidSignature => (403, "invalid_signature"),
+            Self::AccountNotFound => (404, "account_not_found"),
+            Self::RevenueTooLarge => (400, "revenue_too_large"),
+            Self::InvalidMessageId => (400, "invalid_message_id"),
+            Self::InvalidBody => (400, "invalid_body"),
+            Self::UnreadableBody => (413, "payload_too_large"),
+            Self::TooManyAttempts => (429, "too_many_attempts"),
+            Self::Unavailable => (503, "unavailable"),
+        }
+    }
+}
