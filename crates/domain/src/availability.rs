@@ -1,4 +1,4 @@
-//! Whether a link leads anywhere, and where people go if it does not.
+//! Whether a link redirects to its destination, and what its visitors get if it does not.
 
 use jiff::Timestamp;
 
@@ -7,7 +7,8 @@ use crate::record::{
     ListRecord, OfferRecord, OfferStatus,
 };
 
-/// A link and what it depends on, as far as it exists.
+/// A link and the records that it depends on. `None` is a record that does not exist, or
+/// that the link does not name.
 #[derive(Debug, Clone, Copy)]
 pub struct LinkContext<'a> {
     pub link: &'a LinkRecord,
@@ -17,19 +18,23 @@ pub struct LinkContext<'a> {
     pub campaign: Option<&'a CampaignRecord>,
 }
 
+/// What visitors of a link get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Availability<'a> {
-    /// To its destination.
+    /// The link's destination.
     Available,
-    /// To this URL instead.
+    /// A redirect to this URL instead.
     Fallback(&'a str),
-    /// The 404 page.
+    /// The page with status 404.
     NotFound,
 }
 
-/// Deactivated, expired, without its account or of a suspended one: the
-/// list's fallback, else gone. An offer or campaign that is not active or not
-/// there: the offer's, else the list's, else gone.
+/// The availability of a link at the time `now`.
+///
+/// A link that is deactivated or expired, or whose account is suspended or does not exist,
+/// has the list's fallback URL. A link whose offer or campaign is not active or does not
+/// exist has the offer's fallback URL, or else the list's. Without a fallback URL the link
+/// is not found.
 pub fn link_availability(context: LinkContext<'_>, now: Timestamp) -> Availability<'_> {
     let LinkContext {
         link,
@@ -39,26 +44,25 @@ pub fn link_availability(context: LinkContext<'_>, now: Timestamp) -> Availabili
         campaign,
     } = context;
     let list_fallback = list.and_then(|list| list.fallback_url.as_deref());
-    let or_not_found = |url: Option<_>| url.map_or(Availability::NotFound, Availability::Fallback);
-    let account_is_active = account.is_some_and(|a| a.status == AccountStatus::Active);
-    let expired = link.expires_at.is_some_and(|at| at <= now);
-    if link.status == LinkStatus::Deactivated || expired || !account_is_active {
-        return or_not_found(list_fallback);
+    let is_expired = link.expires_at.is_some_and(|expires_at| expires_at <= now);
+    let account_is_active = account.is_some_and(|account| account.status == AccountStatus::Active);
+    if link.status == LinkStatus::Deactivated || is_expired || !account_is_active {
+        return fallback_or_not_found(list_fallback);
     }
-    let offer_is_active = match (link.offer_id, offer) {
-        (None, _) => true,
-        (Some(_), offer) => offer.is_some_and(|offer| offer.status == OfferStatus::Active),
-    };
-    let campaign_is_active = match (&link.campaign_id, campaign) {
-        (None, _) => true,
-        (Some(_), campaign) => campaign.is_some_and(|c| c.status == CampaignStatus::Active),
-    };
+    let offer_is_active =
+        link.offer_id.is_none() || offer.is_some_and(|offer| offer.status == OfferStatus::Active);
+    let campaign_is_active = link.campaign_id.is_none()
+        || campaign.is_some_and(|campaign| campaign.status == CampaignStatus::Active);
     if offer_is_active && campaign_is_active {
         Availability::Available
     } else {
-        let own = offer.and_then(|offer| offer.fallback_url.as_deref());
-        or_not_found(own.or(list_fallback))
+        let offer_fallback = offer.and_then(|offer| offer.fallback_url.as_deref());
+        fallback_or_not_found(offer_fallback.or(list_fallback))
     }
+}
+
+fn fallback_or_not_found(fallback_url: Option<&str>) -> Availability<'_> {
+    fallback_url.map_or(Availability::NotFound, Availability::Fallback)
 }
 
 #[cfg(test)]
@@ -76,41 +80,43 @@ mod tests {
         },
     };
 
-    const LIST: &str = "https://list.example/";
-    const OFFER: &str = "https://offer.example/";
+    const LIST_URL: &str = "https://list.example/";
+    const OFFER_URL: &str = "https://offer.example/";
 
-    /// `state` lists what is wrong, `fallbacks` who has a fallback URL.
+    /// `state` lists what deviates from an available link, `fallbacks` which records have a
+    /// fallback URL.
     #[rstest]
     #[case("", "", Availability::Available)]
     #[case("", "list offer", Availability::Available)]
     #[case("not-yet-expired", "", Availability::Available)]
-    #[case("no-offer-bound", "", Availability::Available)]
+    #[case("without-offer", "", Availability::Available)]
     #[case("deactivated", "", Availability::NotFound)]
-    #[case("deactivated", "list offer", Availability::Fallback(LIST))]
+    #[case("deactivated", "list offer", Availability::Fallback(LIST_URL))]
     #[case("expired", "", Availability::NotFound)]
-    #[case("expired", "list", Availability::Fallback(LIST))]
+    #[case("expired", "list", Availability::Fallback(LIST_URL))]
     #[case("suspended", "", Availability::NotFound)]
     #[case("suspended", "offer", Availability::NotFound)]
-    #[case("suspended", "list", Availability::Fallback(LIST))]
+    #[case("suspended", "list", Availability::Fallback(LIST_URL))]
     #[case("account-missing", "", Availability::NotFound)]
     #[case("paused", "", Availability::NotFound)]
-    #[case("paused", "list", Availability::Fallback(LIST))]
-    #[case("paused", "list offer", Availability::Fallback(OFFER))]
-    #[case("archived", "offer", Availability::Fallback(OFFER))]
-    #[case("offer-missing", "list offer", Availability::Fallback(LIST))]
-    #[case("paused suspended", "list offer", Availability::Fallback(LIST))]
+    #[case("paused", "list", Availability::Fallback(LIST_URL))]
+    #[case("paused", "list offer", Availability::Fallback(OFFER_URL))]
+    #[case("archived", "offer", Availability::Fallback(OFFER_URL))]
+    #[case("offer-missing", "list offer", Availability::Fallback(LIST_URL))]
+    #[case("paused suspended", "list offer", Availability::Fallback(LIST_URL))]
     #[case("campaign", "", Availability::Available)]
     #[case("campaign campaign-draft", "", Availability::NotFound)]
-    #[case("campaign campaign-paused", "list", Availability::Fallback(LIST))]
+    #[case("campaign campaign-paused", "list", Availability::Fallback(LIST_URL))]
     #[case("campaign campaign-missing", "", Availability::NotFound)]
-    fn a_link_leads_somewhere_or_not(
+    fn a_link_is_available_or_has_a_fallback_or_is_not_found(
         #[case] state: &str,
         #[case] fallbacks: &str,
         #[case] expected: Availability<'static>,
     ) {
         let now: Timestamp = "2026-03-10T08:15:00Z".parse().unwrap();
-        let is = |word: &str| state.split(' ').any(|w| w == word);
-        let url = |who: &str, url: &str| fallbacks.contains(who).then(|| url.to_owned());
+        let has_state = |word: &str| state.split(' ').any(|other| other == word);
+        let fallback_url =
+            |record: &str, url: &str| fallbacks.contains(record).then(|| url.to_owned());
         let offer_id = OfferId::parse("6789abcd1234ef5678901234").unwrap();
         let link = LinkRecord {
             link_key: LinkKey(1),
@@ -120,8 +126,8 @@ mod tests {
             tracker: None,
             code: None,
             list_id: Some(ListId(42)),
-            offer_id: (!is("no-offer-bound")).then_some(offer_id),
-            campaign_id: is("campaign").then(|| CampaignId::parse("camp_abc123").unwrap()),
+            offer_id: (!has_state("without-offer")).then_some(offer_id),
+            campaign_id: has_state("campaign").then(|| CampaignId::parse("camp_abc123").unwrap()),
             destination: None,
             message_id: None,
             contact_phone: None,
@@ -129,20 +135,22 @@ mod tests {
             default_parameters: DefaultParameters::default(),
             forward_query: false,
             version: 0,
-            status: if is("deactivated") {
+            status: if has_state("deactivated") {
                 LinkStatus::Deactivated
             } else {
                 LinkStatus::Active
             },
             expires_at: match () {
-                () if is("expired") => Some(now),
-                () if is("not-yet-expired") => Some(now + jiff::SignedDuration::from_millis(1)),
+                () if has_state("expired") => Some(now),
+                () if has_state("not-yet-expired") => {
+                    Some(now + jiff::SignedDuration::from_millis(1))
+                }
                 () => None,
             },
         };
         let account = AccountRecord {
             account_id: AccountId(1),
-            status: if is("suspended") {
+            status: if has_state("suspended") {
                 AccountStatus::Suspended
             } else {
                 AccountStatus::Active
@@ -156,14 +164,14 @@ mod tests {
             version: 0,
         };
         let list = ListRecord {
-            fallback_url: url("list", LIST),
+            fallback_url: fallback_url("list", LIST_URL),
             ..minimal_list()
         };
         let offer = OfferRecord {
-            fallback_url: url("offer", OFFER),
+            fallback_url: fallback_url("offer", OFFER_URL),
             status: match () {
-                () if is("paused") => OfferStatus::Paused,
-                () if is("archived") => OfferStatus::Archived,
+                () if has_state("paused") => OfferStatus::Paused,
+                () if has_state("archived") => OfferStatus::Archived,
                 () => OfferStatus::Active,
             },
             ..minimal_offer()
@@ -174,18 +182,18 @@ mod tests {
             landing_page_url: "https://e.com".into(),
             click_id_param: "afk_cid".into(),
             status: match () {
-                () if is("campaign-draft") => CampaignStatus::Draft,
-                () if is("campaign-paused") => CampaignStatus::Paused,
+                () if has_state("campaign-draft") => CampaignStatus::Draft,
+                () if has_state("campaign-paused") => CampaignStatus::Paused,
                 () => CampaignStatus::Active,
             },
             version: 0,
         };
         let context = LinkContext {
             link: &link,
-            account: (!is("account-missing")).then_some(&account),
+            account: (!has_state("account-missing")).then_some(&account),
             list: Some(&list),
-            offer: (!is("offer-missing") && link.offer_id.is_some()).then_some(&offer),
-            campaign: (!is("campaign-missing")).then_some(&campaign),
+            offer: (!has_state("offer-missing") && link.offer_id.is_some()).then_some(&offer),
+            campaign: (!has_state("campaign-missing")).then_some(&campaign),
         };
         assert_eq!(link_availability(context, now), expected);
     }

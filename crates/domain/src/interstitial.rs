@@ -1,5 +1,5 @@
-//! Interstitials: a page between the click and its destination, of an offer
-//! or of a list, and what link previews show.
+//! Interstitials: a page of an offer or list between the click and its destination, whose texts
+//! link previews show too. Which visitor gets which page is decided in [`crate::landing`].
 
 use std::collections::BTreeMap;
 
@@ -10,51 +10,51 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Interstitial {
     pub mode: InterstitialMode,
-    /// The page of `custom`. In every mode, link previews are made of it.
+    /// The page that the mode `custom` shows. Link previews are made of it in every mode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<InterstitialPage>,
 }
 
+/// Which page people see before the destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(rename = "InterstitialMode")]
 pub enum InterstitialMode {
     /// The offer's own page.
     Custom,
-    /// The page of the list, if it has one.
+    /// The page of the list, if the list has one.
     ListDefault,
+    /// No page: people are redirected.
     None,
 }
 
-/// The texts of a page. They are texts: nothing in them is HTML.
+/// The texts of a page. HTML in them is shown as text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "InterstitialPage")]
 pub struct InterstitialPage {
     #[schemars(length(min = 1, max = 255))]
     pub title: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2000))]
     pub description: Option<String>,
-    /// The button's text.
+    /// The text of the button that leads to the destination.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 80))]
     pub cta: Option<String>,
-    /// Names and contents of meta tags, at most 20.
+    /// Names and contents of further meta tags, at most 20.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub meta_tags: Option<BTreeMap<String, String>>,
 }
 
-/// A meta tag of a page.
+/// A meta tag of a page: `<meta {attribute}="{name}" content="{content}">`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MetaTag<'a> {
-    /// The attribute that names it: Open Graph's are properties.
+    /// `property` for Open Graph's tags, `name` for all others.
     pub attribute: &'static str,
     pub name: &'a str,
     pub content: &'a str,
 }
 
-/// Names of tags that a page has of its own, or that change how it works.
-const RESERVED: [&str; 6] = [
+/// Names of tags that the page's template sets itself, or that would change how the page works.
+const RESERVED_NAMES: [&str; 6] = [
     "viewport",
     "referrer",
     "robots",
@@ -64,35 +64,41 @@ const RESERVED: [&str; 6] = [
 ];
 
 impl InterstitialPage {
-    /// The tags that were given, and those of title and description where
-    /// they were not.
+    /// The tags of [`Self::meta_tags`] without the reserved ones, and Open Graph's tags of title
+    /// and description unless they are among them.
     pub fn all_meta_tags(&self) -> Vec<MetaTag<'_>> {
-        let given = self.meta_tags.iter().flatten();
-        let mut tags: Vec<_> = given
-            .filter(|(name, _)| !RESERVED.contains(&name.trim().to_ascii_lowercase().as_str()))
-            .map(|(name, content)| tag(name, content))
+        let mut tags: Vec<_> = self
+            .meta_tags
+            .iter()
+            .flatten()
+            .filter(|(name, _)| {
+                !RESERVED_NAMES.contains(&name.trim().to_ascii_lowercase().as_str())
+            })
+            .map(|(name, content)| MetaTag::new(name, content))
             .collect();
-        let texts = [
+        let defaults = [
             ("og:title", Some(&self.title)),
             ("og:description", self.description.as_ref()),
         ];
-        for (name, text) in texts {
-            let is_given = tags.iter().any(|tag| tag.name.eq_ignore_ascii_case(name));
-            if let (Some(text), false) = (text, is_given) {
-                tags.push(tag(name, text));
+        for (name, content) in defaults {
+            let is_set = tags.iter().any(|tag| tag.name.eq_ignore_ascii_case(name));
+            if let (Some(content), false) = (content, is_set) {
+                tags.push(MetaTag::new(name, content));
             }
         }
         tags
     }
 }
 
-/// Twitter's are names though they have a colon.
-fn tag<'a>(name: &'a str, content: &'a str) -> MetaTag<'a> {
-    let is_property = name.contains(':') && !name.starts_with("twitter:");
-    MetaTag {
-        attribute: if is_property { "property" } else { "name" },
-        name,
-        content,
+impl<'a> MetaTag<'a> {
+    fn new(name: &'a str, content: &'a str) -> Self {
+        // Open Graph's names have a prefix and a colon. Twitter's have too, and are `name`s.
+        let is_property = name.contains(':') && !name.starts_with("twitter:");
+        Self {
+            attribute: if is_property { "property" } else { "name" },
+            name,
+            content,
+        }
     }
 }
 
@@ -110,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_are_the_given_ones_and_those_of_the_texts() {
+    fn title_and_description_are_added_to_the_pages_own_tags() {
         let mut page = page("Title");
         page.description = Some("Description".into());
         let tags = [
@@ -121,13 +127,13 @@ mod tests {
             ("Viewport", "width=5000"),
         ];
         page.meta_tags = Some(tags.map(|(a, b)| (a.to_owned(), b.to_owned())).into());
-        let found: Vec<_> = page
+        let all_tags: Vec<_> = page
             .all_meta_tags()
             .iter()
             .map(|tag| format!("{} {}={}", tag.attribute, tag.name, tag.content))
             .collect();
         assert_eq!(
-            found,
+            all_tags,
             [
                 "name author=somebody",
                 "property og:image=https://e.com/a.png",

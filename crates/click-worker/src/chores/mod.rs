@@ -107,7 +107,7 @@ pub struct Chores {
 pub fn all(settings: &Settings, store: Store) -> [Chore; 5] {
     let interval = Duration::from_millis(settings.chores_interval_ms);
     let burst = BurstRule {
-        clicks: settings.burst_clicks as usize,
+        min_clicks: settings.burst_clicks as usize,
         window: SignedDuration::from_millis(settings.burst_window_ms.into()),
     };
     let judge_bursts = Work::JudgeBursts {
