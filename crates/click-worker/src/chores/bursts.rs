@@ -133,7 +133,7 @@ async fn click_find_in_bursts(
              HAVING count(*) >= $4",
         )
         .await?;
-    let n_clicks = i64::try_from(burst.clicks).unwrap_or(i64::MAX);
+    let n_clicks = i64::try_from(burst.min_clicks).unwrap_or(i64::MAX);
     let people = client
         .query(&statement, &[&marked.account_id, &from, &to, &n_clicks])
         .await?;

@@ -111,7 +111,7 @@ pub fn all(settings: &Settings, store: Store) -> [Chore; 5] {
         window: SignedDuration::from_millis(settings.burst_window_ms.into()),
     };
     let judge_bursts = Work::JudgeBursts {
-        burst: (burst.clicks > 0).then_some(burst),
+        burst: (burst.min_clicks > 0).then_some(burst),
         quiet: SignedDuration::from_millis(settings.burst_quiet_ms.into()),
     };
     let unknown_clicks = UnknownClicks {
