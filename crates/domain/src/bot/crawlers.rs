@@ -1,11 +1,11 @@
-//! The lists of crawlers that others maintain: `crawler-user-agents`, which
-//! names each pattern and says what the crawler does, and behind it `isbot`,
-//! which is wider and names nothing.
+//! The lists of crawlers that others maintain: `crawler-user-agents`, which names each pattern
+//! and says what the crawler does, and behind it `isbot`, which knows more and names nothing.
 //!
-//! Both name things that people's browsers name too: the build number of a phone, an app
-//! whose servers fetch previews and whose own browser shows the page. `lists.toml` says how
-//! the lists are read so that browsers are not found in them, and `lists/off.txt` names
-//! entries that are not used at all; `scripts/update-lists` finds those.
+//! Both also match user agents of people's browsers: by the build number of a phone, or by the
+//! name of an app whose servers fetch previews and whose own browser shows the page.
+//! `crawler_lists.toml` says how the lists are searched so that browsers are not found in
+//! them, and `lists/disabled.txt` names entries that are not used at all;
+//! `scripts/update-lists` finds those.
 
 use std::{borrow::Cow, collections::HashSet, sync::LazyLock};
 
@@ -13,169 +13,186 @@ use aho_corasick::AhoCorasick;
 use regex::{Regex, RegexSet};
 use serde::Deserialize;
 
-use super::BotReason;
+use super::reason::BotReason;
 
-const LIST: &str = include_str!("../../lists/crawler-user-agents.json");
-/// How the lists are read.
-const READING: &str = include_str!("lists.toml");
-/// Names of entries that are not used, one a line.
-const OFF: &str = include_str!("../../lists/off.txt");
-/// What the names of entries start with, in verdicts and in the list of what is off.
-const LIST_NAME: &str = "crawler-user-agents:";
-/// The same of isbot, which does not say what it found: in the list of what is off only.
+const CRAWLER_LIST: &str = include_str!("../../lists/crawler-user-agents.json");
+const SEARCH_CONFIG: &str = include_str!("crawler_lists.toml");
+/// The names of entries that are not used, one a line.
+const DISABLED_ENTRIES: &str = include_str!("../../lists/disabled.txt");
+/// The prefix of entries' names, in verdicts and among the disabled entries.
+const CRAWLER_LIST_PREFIX: &str = "crawler-user-agents:";
+/// The prefix of isbot's patterns among the disabled entries.
 const ISBOT_PREFIX: &str = "isbot:";
-const ISBOT_NAME: &str = "isbot";
+/// The name in verdicts of everything that isbot finds: it does not say which pattern matched.
+pub(super) const ISBOT_NAME: &str = "isbot";
 
-/// Read once, for all rules.
-static CRAWLERS: LazyLock<Crawlers> = LazyLock::new(Crawlers::load);
+/// The lists, compiled at the first use and shared by all rules.
+static CRAWLER_LISTS: LazyLock<CrawlerLists> = LazyLock::new(CrawlerLists::load);
 
-/// Why the lists know a user agent, and the entry's name.
+/// Looks a user agent up: why the lists take it for a bot's, and the name of the entry.
 pub(super) fn find(user_agent: &str) -> Option<(BotReason, &'static str)> {
-    CRAWLERS.find(user_agent)
+    CRAWLER_LISTS.find(user_agent)
 }
 
-/// Whether a user agent looks like that of a browser, which a person may have. What apps
-/// and programs send that only fetch does not.
+/// Whether a user agent looks like that of a browser, which a person may have. The user agents
+/// of apps and programs that only fetch do not.
 pub fn is_browser(user_agent: &str) -> bool {
-    CRAWLERS.browser.is_match(user_agent)
+    CRAWLER_LISTS.browser.is_match(user_agent)
 }
 
+/// An entry of `crawler-user-agents.json`.
 #[derive(Deserialize)]
-struct Entry {
+struct CrawlerEntry {
     pattern: String,
     #[serde(default)]
     tags: Vec<String>,
-    /// User agents that the list has seen.
+    /// User agents that the list's maintainers have seen.
     #[serde(default)]
     instances: Vec<String>,
 }
 
-/// `lists.toml`, see there.
+impl CrawlerEntry {
+    fn is_preview_fetcher(&self) -> bool {
+        self.tags.iter().any(|tag| tag == "social-preview")
+    }
+}
+
+/// The form of `crawler_lists.toml`, which explains its parts.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Reading {
+struct SearchConfig {
     browser: String,
-    skipped: Vec<SkippedPart>,
+    ignored_part: Vec<IgnoredPart>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SkippedPart {
-    /// For readers, as where the part is documented.
+struct IgnoredPart {
+    /// What the part is. It is for readers only.
     #[serde(rename = "name")]
     _name: String,
     expression: String,
+    /// Where the part is documented. It is for readers only.
     #[serde(rename = "source")]
     _source: String,
 }
 
-struct Known {
+/// What a matching pattern means.
+struct Crawler {
     name: String,
     reason: BotReason,
-    /// The list has seen it in a browser's user agent.
-    is_in_browsers: bool,
+    /// Whether the list has seen the pattern in a browser's user agent. Only then it counts in
+    /// one.
+    occurs_in_browsers: bool,
 }
 
-/// Nearly all patterns are plain texts, which are looked for at once; what is
-/// left are a few expressions.
-struct Crawlers {
+/// Nearly all patterns are plain texts, which one automaton searches for at once; the few
+/// others are regular expressions.
+struct CrawlerLists {
     browser: Regex,
-    /// The group of each is not searched.
-    skipped: Vec<Regex>,
+    /// The first group of each is left out of the search.
+    ignored_parts: Vec<Regex>,
     texts: AhoCorasick,
-    /// What each text stands for, and whether it must stand at the start.
-    of_texts: Vec<(Known, bool)>,
+    /// For each text what it means, and whether it counts only at the start.
+    text_crawlers: Vec<(Crawler, bool)>,
     expressions: RegexSet,
-    of_expressions: Vec<Known>,
+    /// For each expression what it means.
+    expression_crawlers: Vec<Crawler>,
     isbot: isbot::Bots,
 }
 
-impl Crawlers {
+impl CrawlerLists {
     fn load() -> Self {
-        let entries: Vec<Entry> = serde_json::from_str(LIST).expect("tested: it is such a list");
-        let reading: Reading = toml::from_str(READING).expect("tested: it says how lists are read");
-        let expression = |text: &str| Regex::new(text).expect("tested: it is an expression");
-        let browser = expression(&reading.browser);
-        let off: HashSet<&str> = OFF.lines().collect();
-        let (mut texts, mut of_texts) = (Vec::new(), Vec::new());
-        let (mut expressions, mut of_expressions) = (Vec::new(), Vec::new());
+        let entries: Vec<CrawlerEntry> =
+            serde_json::from_str(CRAWLER_LIST).expect("the tests parse the list");
+        let config: SearchConfig =
+            toml::from_str(SEARCH_CONFIG).expect("the tests parse the search configuration");
+        let compile = |text: &str| Regex::new(text).expect("the tests compile the expressions");
+        let browser = compile(&config.browser);
+        let disabled: HashSet<&str> = DISABLED_ENTRIES.lines().collect();
+        let (mut texts, mut text_crawlers) = (Vec::new(), Vec::new());
+        let (mut expressions, mut expression_crawlers) = (Vec::new(), Vec::new());
         for entry in entries {
             let name = entry_name(&entry.pattern);
-            if off.contains(name.as_str()) {
+            if disabled.contains(name.as_str()) {
                 continue;
             }
-            let known = Known {
+            let crawler = Crawler {
                 name,
-                reason: match entry.tags.iter().any(|tag| tag == "social-preview") {
+                reason: match entry.is_preview_fetcher() {
                     true => BotReason::LinkPreview,
                     false => BotReason::UaBot,
                 },
-                is_in_browsers: entry.instances.iter().any(|seen| browser.is_match(seen)),
+                occurs_in_browsers: entry
+                    .instances
+                    .iter()
+                    .any(|user_agent| browser.is_match(user_agent)),
             };
-            match plain_pattern(&entry.pattern) {
-                Some((text, is_start)) => {
+            match plain_text(&entry.pattern) {
+                Some((text, only_at_start)) => {
                     texts.push(text);
-                    of_texts.push((known, is_start));
+                    text_crawlers.push((crawler, only_at_start));
                 }
                 None => {
                     expressions.push(entry.pattern);
-                    of_expressions.push(known);
+                    expression_crawlers.push(crawler);
                 }
             }
         }
         let mut isbot = isbot::Bots::default();
-        let isbot_off: Vec<_> = off
+        let disabled_isbot_patterns: Vec<_> = disabled
             .iter()
             .filter_map(|name| name.strip_prefix(ISBOT_PREFIX))
             .collect();
-        isbot.remove(&isbot_off);
+        isbot.remove(&disabled_isbot_patterns);
         Self {
             browser,
-            skipped: reading
-                .skipped
+            ignored_parts: config
+                .ignored_part
                 .iter()
-                .map(|part| expression(&part.expression))
+                .map(|part| compile(&part.expression))
                 .collect(),
-            texts: AhoCorasick::new(texts).expect("tested: not too many"),
-            of_texts,
-            expressions: RegexSet::new(expressions).expect("tested: they are expressions"),
-            of_expressions,
+            texts: AhoCorasick::new(texts).expect("the tests build the automaton"),
+            text_crawlers,
+            expressions: RegexSet::new(expressions).expect("the tests compile the expressions"),
+            expression_crawlers,
             isbot,
         }
     }
 
-    /// A preview fetcher is one whatever else it says it is.
+    /// Of several matching patterns one of a preview fetcher wins: it fetches previews,
+    /// whatever else its user agent claims.
     fn find(&self, user_agent: &str) -> Option<(BotReason, &str)> {
         let is_browser = self.browser.is_match(user_agent);
-        let user_agent = &*self.without_skipped_parts(user_agent);
-        let texts = self
+        let searched = &*self.without_ignored_parts(user_agent);
+        let text_matches = self
             .texts
-            .find_overlapping_iter(user_agent)
+            .find_overlapping_iter(searched)
             .filter_map(|found| {
-                let (known, is_start) = &self.of_texts[found.pattern()];
-                (!is_start || found.start() == 0).then_some(known)
+                let (crawler, only_at_start) = &self.text_crawlers[found.pattern()];
+                (!only_at_start || found.start() == 0).then_some(crawler)
             });
-        let expressions = self.expressions.matches(user_agent).into_iter();
-        let expressions = expressions.map(|index| &self.of_expressions[index]);
-        let known = texts
-            .chain(expressions)
-            .filter(|known| known.is_in_browsers || !is_browser)
-            .max_by_key(|known| known.reason == BotReason::LinkPreview);
-        match known {
-            Some(known) => Some((known.reason, known.name.as_str())),
+        let expression_matches = self.expressions.matches(searched).into_iter();
+        let expression_matches = expression_matches.map(|index| &self.expression_crawlers[index]);
+        let crawler = text_matches
+            .chain(expression_matches)
+            .filter(|crawler| crawler.occurs_in_browsers || !is_browser)
+            .max_by_key(|crawler| crawler.reason == BotReason::LinkPreview);
+        match crawler {
+            Some(crawler) => Some((crawler.reason, crawler.name.as_str())),
             None => self
                 .isbot
-                .is_bot(user_agent)
+                .is_bot(searched)
                 .then_some((BotReason::UaBot, ISBOT_NAME)),
         }
     }
 
-    fn without_skipped_parts<'a>(&self, user_agent: &'a str) -> Cow<'a, str> {
+    fn without_ignored_parts<'a>(&self, user_agent: &'a str) -> Cow<'a, str> {
         let mut searched = Cow::Borrowed(user_agent);
-        for part in &self.skipped {
+        for part in &self.ignored_parts {
             let group = part
                 .captures(&searched)
-                .and_then(|found| found.get(1).map(|group| group.range()));
+                .and_then(|captures| captures.get(1).map(|group| group.range()));
             if let Some(range) = group {
                 searched.to_mut().replace_range(range, "");
             }
@@ -184,26 +201,26 @@ impl Crawlers {
     }
 }
 
-/// The name of an entry in verdicts.
+/// The name of an entry in verdicts and among the disabled entries.
 fn entry_name(pattern: &str) -> String {
-    match plain_pattern(pattern) {
-        Some((text, _)) => format!("{LIST_NAME}{text}"),
-        None => format!("{LIST_NAME}{pattern}"),
+    match plain_text(pattern) {
+        Some((text, _)) => format!("{CRAWLER_LIST_PREFIX}{text}"),
+        None => format!("{CRAWLER_LIST_PREFIX}{pattern}"),
     }
 }
 
-/// The text that a pattern stands for, and whether it must stand at the start, if the
-/// pattern is no more than that.
-fn plain_pattern(pattern: &str) -> Option<(String, bool)> {
-    let (rest, is_start) = match pattern.strip_prefix('^') {
-        Some(rest) => (rest, true),
+/// The text that a pattern matches, and whether only at the start, if the pattern is no more
+/// than a text. `None` if it is a regular expression that matches several texts.
+fn plain_text(pattern: &str) -> Option<(String, bool)> {
+    let (expression, only_at_start) = match pattern.strip_prefix('^') {
+        Some(expression) => (expression, true),
         None => (pattern, false),
     };
-    Some((plain(rest)?, is_start))
+    Some((unescape(expression)?, only_at_start))
 }
 
-/// The text that an expression stands for, if it is no more than that.
-fn plain(expression: &str) -> Option<String> {
+/// The only text that a regular expression matches. `None` if it matches others too.
+fn unescape(expression: &str) -> Option<String> {
     let mut text = String::new();
     let mut chars = expression.chars();
     while let Some(char) = chars.next() {
@@ -222,56 +239,58 @@ fn plain(expression: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    #[derive(Deserialize)]
-    struct Seen {
-        pattern: String,
-        instances: Vec<String>,
-        #[serde(default)]
-        tags: Vec<String>,
+    fn crawler_entries() -> Vec<CrawlerEntry> {
+        serde_json::from_str(CRAWLER_LIST).unwrap()
     }
 
-    /// All that the list says it has seen, by its own entry or another's; but for what
-    /// entries have seen that are off: those are people.
+    /// Each user agent that the list has seen is found, by its own entry or by another one of
+    /// the list. What disabled entries have seen is left out: those are people's.
     #[test]
-    fn every_user_agent_of_the_list_is_known() {
-        let list: Vec<Seen> = serde_json::from_str(LIST).unwrap();
-        assert!(list.len() >= 1_500, "{}", list.len());
-        let is_off = |pattern: &str| OFF.lines().any(|name| name == entry_name(pattern));
-        for seen in list.into_iter().filter(|seen| !is_off(&seen.pattern)) {
-            for user_agent in seen.instances {
-                let (reason, name) = find(&user_agent).expect(&user_agent);
-                assert_ne!(name, ISBOT_NAME, "{user_agent} by {}", seen.pattern);
-                if seen.tags.iter().any(|tag| tag == "social-preview") {
+    fn every_user_agent_that_the_list_has_seen_is_found() {
+        let entries = crawler_entries();
+        assert!(entries.len() >= 1_500, "{}", entries.len());
+        let is_disabled = |pattern: &str| {
+            DISABLED_ENTRIES
+                .lines()
+                .any(|name| name == entry_name(pattern))
+        };
+        for entry in entries.iter().filter(|entry| !is_disabled(&entry.pattern)) {
+            for user_agent in &entry.instances {
+                let (reason, name) = find(user_agent).expect(user_agent);
+                assert_ne!(name, ISBOT_NAME, "{user_agent} by {}", entry.pattern);
+                if entry.is_preview_fetcher() {
                     assert_eq!(reason, BotReason::LinkPreview, "{user_agent}");
                 }
             }
         }
     }
 
-    /// What is off is named as the lists name it today, in order and once.
     #[test]
-    fn what_is_off_is_there_to_be_switched_off() {
-        let list: Vec<Seen> = serde_json::from_str(LIST).unwrap();
-        let entries: HashSet<_> = list.iter().map(|seen| entry_name(&seen.pattern)).collect();
-        let off: Vec<_> = OFF.lines().collect();
-        assert!(off.is_sorted_by(|a, b| a < b), "{off:?}");
-        for name in off {
+    fn disabled_entries_exist_in_the_lists_and_are_sorted() {
+        let entries = crawler_entries();
+        let names: HashSet<_> = entries
+            .iter()
+            .map(|entry| entry_name(&entry.pattern))
+            .collect();
+        let disabled: Vec<_> = DISABLED_ENTRIES.lines().collect();
+        assert!(disabled.is_sorted_by(|a, b| a < b), "{disabled:?}");
+        for name in disabled {
             match name.strip_prefix(ISBOT_PREFIX) {
-                // Isbot shows no patterns: those that it has find themselves.
+                // Isbot does not show its patterns. A pattern that it has matches itself.
                 Some(pattern) => {
                     let user_agent = format!("({pattern} 1)");
                     assert!(isbot::Bots::default().is_bot(&user_agent), "{name}");
-                    let mut without = isbot::Bots::default();
-                    without.remove(&[pattern]);
-                    assert!(!without.is_bot(&user_agent), "{name}");
+                    let mut without_pattern = isbot::Bots::default();
+                    without_pattern.remove(&[pattern]);
+                    assert!(!without_pattern.is_bot(&user_agent), "{name}");
                 }
-                None => assert!(entries.contains(name), "{name} is no entry"),
+                None => assert!(names.contains(name), "{name} is not an entry"),
             }
         }
     }
 
     #[test]
-    fn browsers_are_told_from_what_only_fetches() {
+    fn browsers_are_told_from_programs_that_only_fetch() {
         for (user_agent, expected) in [
             (
                 "Mozilla/5.0 (Linux; Android 15; K) AppleWebKit/537.36",
@@ -294,11 +313,11 @@ mod tests {
     }
 
     #[test]
-    fn an_expression_that_is_a_text_is_told_from_others() {
-        assert_eq!(plain("Googlebot\\/").as_deref(), Some("Googlebot/"));
-        assert_eq!(plain("a b-c").as_deref(), Some("a b-c"));
+    fn a_pattern_that_matches_one_text_is_told_from_others() {
+        assert_eq!(unescape("Googlebot\\/").as_deref(), Some("Googlebot/"));
+        assert_eq!(unescape("a b-c").as_deref(), Some("a b-c"));
         for expression in ["[wW]get", "a|b", "a.b", "\\d", "a{2}", ""] {
-            assert_eq!(plain(expression), None, "{expression}");
+            assert_eq!(unescape(expression), None, "{expression}");
         }
     }
 }

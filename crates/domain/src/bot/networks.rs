@@ -1,11 +1,11 @@
-//! A set of networks: one search however many there are.
+//! A set of networks that is searched in logarithmic time.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-/// Ranges of addresses, apart from each other and sorted. IPv4 is looked at as
-/// IPv4-mapped IPv6.
+/// Ranges of addresses, first and last, sorted and without overlap. IPv4 addresses are stored
+/// as IPv4-mapped IPv6 addresses.
 #[derive(Debug, Default)]
 pub(super) struct Networks(Vec<(u128, u128)>);
 
@@ -13,7 +13,7 @@ impl Networks {
     pub fn new(networks: &[IpNet]) -> Self {
         let mut ranges: Vec<_> = networks
             .iter()
-            .map(|network| (number(network.network()), number(network.broadcast())))
+            .map(|network| (to_number(network.network()), to_number(network.broadcast())))
             .collect();
         ranges.sort_unstable();
         let mut merged: Vec<(u128, u128)> = Vec::with_capacity(ranges.len());
@@ -27,9 +27,9 @@ impl Networks {
     }
 
     pub fn contains(&self, ip: IpAddr) -> bool {
-        let ip = number(ip);
-        let behind = self.0.partition_point(|range| range.0 <= ip);
-        behind > 0 && ip <= self.0[behind - 1].1
+        let ip = to_number(ip);
+        let n_starting_before = self.0.partition_point(|range| range.0 <= ip);
+        n_starting_before > 0 && ip <= self.0[n_starting_before - 1].1
     }
 
     pub fn is_empty(&self) -> bool {
@@ -37,7 +37,7 @@ impl Networks {
     }
 }
 
-fn number(ip: IpAddr) -> u128 {
+fn to_number(ip: IpAddr) -> u128 {
     match ip {
         IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
         IpAddr::V6(ip) => ip.to_bits(),
@@ -51,25 +51,24 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// As asking each network in turn.
         #[test]
-        fn the_set_holds_what_one_of_its_networks_holds(
+        fn the_set_contains_an_address_if_one_of_its_networks_does(
             networks in prop::collection::vec((any::<[u8; 2]>(), 8_u8..=32), 0..20),
-            ip in any::<[u8; 2]>(),
+            middle in any::<[u8; 2]>(),
             last in any::<u8>(),
         ) {
             let networks: Vec<IpNet> = networks
                 .into_iter()
                 .map(|([a, b], length)| format!("10.{a}.{b}.0/{length}").parse().unwrap())
                 .collect();
-            let ip = IpAddr::from([10, ip[0], ip[1], last]);
+            let ip = IpAddr::from([10, middle[0], middle[1], last]);
             let expected = networks.iter().any(|network| network.contains(&ip));
             prop_assert_eq!(Networks::new(&networks).contains(ip), expected);
         }
     }
 
     #[test]
-    fn both_families_are_told_apart() {
+    fn ipv4_and_ipv6_networks_are_told_apart() {
         let networks = ["10.0.0.0/8", "2001:db8::/32"].map(|text| text.parse().unwrap());
         let networks = Networks::new(&networks);
         for (ip, expected) in [

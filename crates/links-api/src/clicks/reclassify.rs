@@ -192,7 +192,7 @@ impl Judgement {
                 let asn: Option<i64> = row.get("asn");
                 let ip = ip.and_then(|ip| ip.parse().ok());
                 let asn = asn.and_then(|asn| asn.try_into().ok());
-                if !rule.holds(row.get("user_agent"), ip, asn) {
+                if !rule.matches(row.get("user_agent"), ip, asn) {
                     return None;
                 }
                 let (mut reasons, mut rules) = (row.get("bot_reasons"), row.get("bot_rules"));

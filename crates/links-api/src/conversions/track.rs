@@ -3,9 +3,7 @@
 
 use actix_web::http::Method;
 use domain::{
-    conversion::{
-        ConversionSource, DEFAULT_CURRENCY, EventType, MAX_TXN_ID_BYTES, parse_currency,
-    },
+    conversion::{ConversionSource, DEFAULT_CURRENCY, EventType, MAX_TXN_ID_BYTES, parse_currency},
     dedupe::DedupeFields,
     id::{ClickId, ConversionId},
     money::{self, PAYOUT_DECIMALS},
