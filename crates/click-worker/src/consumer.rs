@@ -7,7 +7,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures_util::StreamExt as _;
@@ -39,6 +39,10 @@ use crate::{
     session::SessionEnd,
     store::{MAX_ACCOUNTS, Options, Outcome, Remedy, Store, StoreError},
 };
+
+/// How long a consumer that was told to stop tries to store the rest of messages that are
+/// partly stored: the next consumer of the queue waits for it.
+const LAST_BATCHES_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long events of accounts that are held wait for more events to come.
 const ASIDE_PAUSE: Duration = Duration::from_millis(20);
@@ -74,6 +78,8 @@ pub struct Consumer {
     places: Arc<Semaphore>,
     in_hand: InHand,
     stop: CancellationToken,
+    /// When it saw that it was told to stop.
+    stopped_at: Option<Instant>,
 }
 
 /// Takes messages from the queue, and acknowledges them.
@@ -105,7 +111,16 @@ struct Storing {
 
 struct UnsettledMessage {
     delivery: Delivery,
+    n_events: usize,
     n_unsettled: usize,
+}
+
+impl UnsettledMessage {
+    /// Some of its events are stored. If it went back to the queue, whoever gets it would
+    /// find them as duplicates, which is slow.
+    fn is_partly_stored(&self) -> bool {
+        self.n_unsettled < self.n_events
+    }
 }
 
 /// An event that was read from a message and is not stored yet.
@@ -172,11 +187,12 @@ impl Consumer {
             places: parts.places,
             in_hand: parts.in_hand,
             stop: parts.stop,
+            stopped_at: None,
         })
     }
 
-    /// Until it is told to stop: a batch under way is finished, and what is still in
-    /// hand goes back to the queue.
+    /// Until it is told to stop: a batch under way is finished, as are messages that are
+    /// partly stored, and what else is in hand goes back to the queue.
     pub async fn run(mut self) -> Result<(), SessionEnd> {
         while let Some(place) = self.next_batch().await? {
             let span = self.intake.span();
@@ -197,7 +213,9 @@ impl Consumer {
                         self.storing = storing;
                         break stored;
                     }
-                    next = self.intake.deliveries.next(), if self.intake.has_room() => {
+                    next = self.intake.deliveries.next(),
+                        if self.intake.has_room() && !self.stop.is_cancelled() =>
+                    {
                         self.intake.take(next).await?;
                         self.in_hand.set(oldest);
                     }
@@ -231,7 +249,7 @@ impl Consumer {
             linger = intake.settings.linger;
         }
         if self.stop.is_cancelled() {
-            return Ok(None);
+            return Ok(self.last_batch().await);
         }
         self.in_hand.set(oldest(&intake.pending));
         let linger = tokio::time::sleep(linger);
@@ -240,6 +258,7 @@ impl Consumer {
             tokio::select! {
                 // What is there already is taken before the time is looked at.
                 biased;
+                () = self.stop.cancelled() => return Ok(self.last_batch().await),
                 next = intake.deliveries.next() => intake.take(next).await?,
                 () = &mut linger => break,
             }
@@ -249,12 +268,29 @@ impl Consumer {
         loop {
             tokio::select! {
                 biased;
+                // Another worker may have a place at once.
+                () = self.stop.cancelled() => return Ok(self.last_batch().await),
                 place = &mut place => {
                     return Ok(Some(place.expect("the semaphore is never closed")));
                 }
                 next = intake.deliveries.next(), if intake.has_room() => intake.take(next).await?,
             }
         }
+    }
+
+    /// What is still to be stored by a consumer that was told to stop: the rest of the
+    /// messages that are partly stored. `None` if there is no such message, or if that has
+    /// been tried for long enough.
+    async fn last_batch(&mut self) -> Option<OwnedSemaphorePermit> {
+        let stopped_at = *self.stopped_at.get_or_insert_with(Instant::now);
+        self.intake.drop_untouched_messages();
+        if self.intake.pending.is_empty() || stopped_at.elapsed() > LAST_BATCHES_TIMEOUT {
+            return None;
+        }
+        // Their accounts were locked by somebody else a moment ago.
+        tokio::time::sleep(ASIDE_PAUSE).await;
+        let place = self.places.clone().acquire_owned().await;
+        Some(place.expect("the semaphore is never closed"))
     }
 }
 
@@ -277,9 +313,11 @@ impl Intake {
             self.dead_letter(poison).await?;
         }
         let delivery_tag = delivery.delivery_tag;
+        let n_events = decoded.events.len();
         let message = UnsettledMessage {
             delivery,
-            n_unsettled: decoded.events.len(),
+            n_events,
+            n_unsettled: n_events,
         };
         self.messages.insert(delivery_tag, message);
         if decoded.events.is_empty() {
@@ -292,6 +330,16 @@ impl Intake {
         });
         self.pending.extend(events);
         Ok(())
+    }
+
+    /// Leaves messages of which nothing is stored to the broker, which delivers them to
+    /// somebody else when the channel is closed.
+    fn drop_untouched_messages(&mut self) {
+        self.messages
+            .retain(|_, message| message.is_partly_stored());
+        let messages = &self.messages;
+        self.pending
+            .retain(|event| messages.contains_key(&event.delivery_tag));
     }
 
     async fn dead_letter(&self, poison: &Poison) -> Result<(), SessionEnd> {

@@ -22,6 +22,15 @@ pub const RENEWAL_INTERVAL: Duration = Duration::from_millis(500);
 /// The names of leases of presence begin with this.
 const PRESENCE_PREFIX: &str = "worker:";
 
+/// What a worker has of the leases that are shared.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Share {
+    /// Leases to use.
+    pub kept: BTreeSet<String>,
+    /// Leases beyond the fair share. They are held and renewed until they are given back.
+    pub surplus: BTreeSet<String>,
+}
+
 /// The leases of one process.
 #[derive(Clone)]
 pub struct Leases {
@@ -57,10 +66,10 @@ impl Leases {
         Ok(row.is_some())
     }
 
-    /// Renews this worker's presence and its share of some leases: takes free ones or
-    /// gives some back, until it has as many as is fair among the workers that are
-    /// there. Answers those that it holds.
-    pub async fn share(&self, names: &[String]) -> Result<BTreeSet<String>, StoreError> {
+    /// Renews this worker's presence and its leases, and takes free ones until it has as
+    /// many as is fair among the workers that are there. Those that it has beyond that are
+    /// for the caller to give back, as soon as nothing is done under them any more.
+    pub async fn share(&self, names: &[String]) -> Result<Share, StoreError> {
         let presence = format!("{PRESENCE_PREFIX}{}", self.holder);
         self.hold(&presence).await?;
         let fair = fair_share(names.len(), &self.present_workers().await?, self.holder);
@@ -69,12 +78,17 @@ impl Leases {
             let missing = fair - held.len();
             held.extend(self.take_free(names, missing).await?);
         }
-        let surplus: Vec<_> = held.iter().skip(fair).cloned().collect();
-        if !surplus.is_empty() {
-            self.give_back(&surplus).await?;
-            held.retain(|name| !surplus.contains(name));
-        }
-        Ok(held)
+        let surplus = held.iter().skip(fair).cloned().collect();
+        let kept = held.difference(&surplus).cloned().collect();
+        Ok(Share { kept, surplus })
+    }
+
+    /// Gives leases back, for others to take at once.
+    pub async fn give_back(&self, names: &[String]) -> Result<(), StoreError> {
+        let client = self.pool.get().await?;
+        let sql = "DELETE FROM leases WHERE holder = $1 AND name = ANY ($2)";
+        client.execute(sql, &[&self.holder, &names]).await?;
+        Ok(())
     }
 
     /// Gives all leases back, for others to take at once.
@@ -146,13 +160,6 @@ impl Leases {
             .query(&statement, &[&self.holder, &names, &term_s, &limit])
             .await?;
         Ok(rows.iter().map(|row| row.get("name")).collect())
-    }
-
-    async fn give_back(&self, names: &[String]) -> Result<(), StoreError> {
-        let client = self.pool.get().await?;
-        let sql = "DELETE FROM leases WHERE holder = $1 AND name = ANY ($2)";
-        client.execute(sql, &[&self.holder, &names]).await?;
-        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@
 //! RabbitMQ ends the session; what was not acknowledged comes again.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     consumer::{Consumer, ConsumerSettings},
-    leases::{Leases, RENEWAL_INTERVAL},
+    leases::{Leases, RENEWAL_INTERVAL, Share},
     metrics::Metrics,
     progress::Progress,
     receipts::Receipts,
@@ -130,7 +130,8 @@ impl Worker {
     }
 
     /// Starts a consumer for each queue that a lease is held of, and ends those of
-    /// others.
+    /// others. A lease is given back only after its consumer has ended, so that the next
+    /// worker finds neither accounts locked nor messages that are half stored.
     async fn consume_leased(
         &self,
         connection: &Connection,
@@ -139,24 +140,25 @@ impl Worker {
         let mut queues = Queues::new(self.topology.clone());
         loop {
             queues.find_further(connection).await?;
-            let leased = match self.share(&queues.names).await {
-                Ok(leased) => leased,
+            match self.share(&queues.names).await {
+                Ok(share) => {
+                    consumers.end_all_but(&share.kept);
+                    for queue in share.kept {
+                        if consumers.is_free(&queue) {
+                            let stop = self.stopping.child_token();
+                            let consumer = self.open_consumer(connection, &queue, &stop).await?;
+                            tracing::info!(queue, "consuming from RabbitMQ");
+                            consumers.start(queue, consumer, stop);
+                        }
+                    }
+                    for queue in share.surplus {
+                        if consumers.is_free(&queue) {
+                            self.give_lease_back(&queue).await;
+                        }
+                    }
+                }
                 // Leases are for speed: without Postgres all stays as it is.
-                Err(error) => {
-                    tracing::debug!(error = %error, "leases were not renewed");
-                    consumers.running.keys().cloned().collect()
-                }
-            };
-            consumers.end_all_but(&leased);
-            for queue in leased {
-                if let Entry::Vacant(vacant) = consumers.running.entry(queue) {
-                    let queue = vacant.key();
-                    let stop = self.stopping.child_token();
-                    let consumer = self.open_consumer(connection, queue, &stop).await?;
-                    tracing::info!(queue, "consuming from RabbitMQ");
-                    vacant.insert(stop);
-                    consumers.tasks.spawn(consumer.run());
-                }
+                Err(error) => tracing::debug!(error = %error, "leases were not renewed"),
             }
             self.amqp_health.mark_up();
             let n_queues = i64::try_from(consumers.running.len()).unwrap_or(i64::MAX);
@@ -166,10 +168,13 @@ impl Worker {
             loop {
                 tokio::select! {
                     () = &mut renewal => break,
-                    Some(ended) = consumers.tasks.join_next() => ended??,
+                    Some(ended) = consumers.tasks.join_next() => {
+                        let queue = consumers.note_end(ended?)?;
+                        self.give_lease_back(&queue).await;
+                    }
                     () = self.stopping.cancelled() => {
                         while let Some(ended) = consumers.tasks.join_next().await {
-                            ended??;
+                            consumers.note_end(ended?)?;
                         }
                         return Err(SessionEnd::Stopping);
                     }
@@ -204,20 +209,31 @@ impl Worker {
         .await
     }
 
-    /// The queues, of these, that this worker has leases of.
-    async fn share(&self, queues: &[String]) -> Result<BTreeSet<String>, StoreError> {
-        let names: Vec<_> = queues
-            .iter()
-            .map(|queue| format!("{QUEUE_LEASE_PREFIX}{queue}"))
-            .collect();
-        let held = match tokio::time::timeout(RENEWAL_INTERVAL, self.leases.share(&names)).await {
-            Ok(held) => held?,
+    /// This worker's share of these queues.
+    async fn share(&self, queues: &[String]) -> Result<Share, StoreError> {
+        let names: Vec<_> = queues.iter().map(|queue| lease_name(queue)).collect();
+        let share = match tokio::time::timeout(RENEWAL_INTERVAL, self.leases.share(&names)).await {
+            Ok(share) => share?,
             Err(_) => return Err(StoreError::NoAnswer),
         };
-        let queues = held
-            .iter()
-            .filter_map(|name| name.strip_prefix(QUEUE_LEASE_PREFIX));
-        Ok(queues.map(str::to_owned).collect())
+        let queues = |names: BTreeSet<String>| {
+            let queues = names.iter().filter_map(|name| queue_of_lease(name));
+            queues.map(str::to_owned).collect()
+        };
+        Ok(Share {
+            kept: queues(share.kept),
+            surplus: queues(share.surplus),
+        })
+    }
+
+    /// Without Postgres the lease is given back at one of the next renewals, or expires.
+    async fn give_lease_back(&self, queue: &str) {
+        let names = [lease_name(queue)];
+        let giving = self.leases.give_back(&names);
+        match tokio::time::timeout(RENEWAL_INTERVAL, giving).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => tracing::debug!(queue, "a lease was not given back"),
+        }
     }
 
     async fn give_leases_back(&self) {
@@ -265,20 +281,53 @@ impl Queues {
 /// The consumers of a session. Dropped, they end at once.
 #[derive(Default)]
 struct Consumers {
-    /// By queue: what ends it after the batch under way.
+    /// By queue: what ends its consumer after the batch under way.
     running: BTreeMap<String, CancellationToken>,
-    tasks: JoinSet<Result<(), SessionEnd>>,
+    /// Queues whose consumers were told to end and have not ended yet.
+    ending: BTreeSet<String>,
+    /// Each answers its queue.
+    tasks: JoinSet<(String, Result<(), SessionEnd>)>,
 }
 
 impl Consumers {
-    fn end_all_but(&mut self, leased: &BTreeSet<String>) {
-        self.running.retain(|queue, stop| {
-            let is_leased = leased.contains(queue);
-            if !is_leased {
-                tracing::info!(queue, "another worker consumes from this queue");
-                stop.cancel();
-            }
-            is_leased
-        });
+    /// Whether the queue has no consumer, not even one that is ending.
+    fn is_free(&self, queue: &str) -> bool {
+        !self.running.contains_key(queue) && !self.ending.contains(queue)
     }
+
+    fn start(&mut self, queue: String, consumer: Consumer, stop: CancellationToken) {
+        self.running.insert(queue.clone(), stop);
+        self.tasks
+            .spawn(async move { (queue, consumer.run().await) });
+    }
+
+    fn end_all_but(&mut self, leased: &BTreeSet<String>) {
+        let others = self
+            .running
+            .extract_if(.., |queue, _| !leased.contains(queue));
+        for (queue, stop) in others {
+            tracing::info!(queue, "leaving this queue to another worker");
+            stop.cancel();
+            self.ending.insert(queue);
+        }
+    }
+
+    /// The queue of a consumer that has ended, or why it failed.
+    fn note_end(
+        &mut self,
+        (queue, result): (String, Result<(), SessionEnd>),
+    ) -> Result<String, SessionEnd> {
+        result?;
+        self.running.remove(&queue);
+        self.ending.remove(&queue);
+        Ok(queue)
+    }
+}
+
+fn lease_name(queue: &str) -> String {
+    format!("{QUEUE_LEASE_PREFIX}{queue}")
+}
+
+fn queue_of_lease(name: &str) -> Option<&str> {
+    name.strip_prefix(QUEUE_LEASE_PREFIX)
 }

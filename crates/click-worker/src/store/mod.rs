@@ -38,7 +38,7 @@ use ledger::{
         conversion_insert_all, conversion_insert_waiting, conversion_resolve_all,
     },
     message_clicks::{MessageClick, message_click_merge_all, message_click_read_all},
-    totals::{Deltas, Measures, RecentLinkTotals},
+    totals::{Deltas, Measures, Place, RecentLinkTotals},
 };
 use postgres::pool::{self, GenericClient, Object, Pool, Transaction};
 use tokio_postgres::error::SqlState;
@@ -469,6 +469,21 @@ impl Row<'_> {
         }
     }
 
+    /// Where it is counted: the same as [`Clicked::place`], without a copy of the rest.
+    fn place(&self) -> Place {
+        let event = self.event;
+        Place {
+            account_id: event.account_id.0,
+            link_key: Some(event.link_key.0),
+            offer_id: event.offer_id.map(|id| id.to_string()),
+            list_id: event.list_id.map(|id| id.0),
+            creative_id: event.creative_id.map(|id| id.0),
+            campaign_id: event.campaign_id.as_ref().map(ToString::to_string),
+            country: event.country.as_deref().map(str::to_owned),
+            device: self.device.class.map(str::to_owned),
+        }
+    }
+
     fn count(&self, deltas: &mut Deltas) {
         let measures = Measures {
             clicks: 1,
@@ -476,8 +491,7 @@ impl Row<'_> {
             confirmed_clicks: i32::from(self.event.confirmed),
             ..Measures::default()
         };
-        let clicked = self.clicked();
-        deltas.add(clicked.place(), clicked.time(), "", measures);
+        deltas.add(self.place(), self.event.click_id.time(), "", measures);
     }
 
     fn message_click(&self, key: MessageClickKey) -> MessageClick {
