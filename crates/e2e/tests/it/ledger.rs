@@ -211,6 +211,39 @@ async fn workers_share_the_queues_and_take_over_from_one_that_is_gone() {
     first.stop();
 }
 
+/// A message of which the events of one account are stored, and those of another are not.
+#[tokio::test]
+async fn a_queue_that_changes_hands_brings_no_event_twice() {
+    let test_env = TestEnvironment::new().await;
+    let producer = Producer::open(&test_env).await;
+    let mut client = test_env.connect().await;
+    let holding = client.transaction().await.unwrap();
+    hold_account(&holding, 2).await;
+    // To each queue, twice.
+    let n_messages = 2 * usize::from(N_PARTITIONS + 1);
+    for visitor in 0..n_messages {
+        let lines = [1, 2].map(|account_id| click(account_id, account_id, visitor).to_string());
+        producer.publish(&lines).await;
+    }
+    let first = test_env.start_worker();
+    let n_clicks = async || test_env.count("SELECT count(*) FROM clicks").await;
+    let n_messages = i64::try_from(n_messages).unwrap();
+    wait_for("the clicks of one account", n_messages, n_clicks).await;
+    let second = test_env.start_worker();
+    first.wait_for_log("leaving this queue to another worker");
+    holding.rollback().await.unwrap();
+    wait_for("all clicks", 2 * n_messages, n_clicks).await;
+    wait_for("the queues", 0, async || {
+        test_env.n_waiting_messages().await
+    })
+    .await;
+    for worker in [first, second] {
+        let n_duplicates = worker.metric("waypost_worker_duplicates_total").await;
+        assert_eq!(n_duplicates, 0.0);
+        worker.stop();
+    }
+}
+
 /// A redirector that is set to more partitions than its workers.
 #[tokio::test]
 async fn queues_beyond_a_workers_own_setting_are_consumed_from() {
