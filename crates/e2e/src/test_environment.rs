@@ -23,7 +23,7 @@ use crate::{
 /// What redirectors show to the origin.
 pub const ORIGIN_TOKEN: &str = "an-origin-token-for-tests";
 /// What the buttons of preview pages are signed with.
-pub const CONTINUE_SECRET: &str = "a-continue-secret-for-tests";
+pub const CONFIRMATION_TOKEN_SECRET: &str = "a-continue-secret-for-tests";
 /// What visitor hashes are made with.
 pub const VISITOR_KEY: &str = "a-visitor-key-for-tests";
 /// Queues that accounts are spread over: several, and few for a broker that many tests
@@ -91,7 +91,7 @@ impl TestEnvironment {
             // Many tests on few cores: a slow answer is not a dead server, nor a process
             // that gets no processor time a frozen one.
             ("REDIS_TIMEOUT_MS", "2000".to_owned()),
-            ("CHANGES_TIMEOUT_MS", "30000".to_owned()),
+            ("RECORD_CHANGE_HEARTBEAT_TIMEOUT_MS", "30000".to_owned()),
             ("CONSUMER_HEARTBEAT_S", "5".to_owned()),
             (
                 "DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS",
@@ -101,7 +101,10 @@ impl TestEnvironment {
             ("AMQP_PREFIX", self.name.clone()),
             ("AMQP_PARTITIONS", N_PARTITIONS.to_string()),
             ("ORIGIN_TOKEN", ORIGIN_TOKEN.to_owned()),
-            ("CONTINUE_SECRET", CONTINUE_SECRET.to_owned()),
+            (
+                "CONFIRMATION_TOKEN_SECRET",
+                CONFIRMATION_TOKEN_SECRET.to_owned(),
+            ),
             ("VISITOR_KEY", VISITOR_KEY.to_owned()),
             ("PLATFORM_CLICK_HOST", PLATFORM_CLICK_HOST.to_owned()),
             ("ADMIN_BIND", "127.0.0.1:0".to_owned()),
@@ -115,7 +118,7 @@ impl TestEnvironment {
             // Their hosts are nobody's.
             ("DOMAIN_OWNERSHIP", "assumed".to_owned()),
             // They wait for links by asking for them, all from one address.
-            ("EDGE_MAX_MISSES_PER_MINUTE", "0".to_owned()),
+            ("EDGE_MAX_FAILED_ATTEMPTS_PER_MINUTE", "0".to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into()

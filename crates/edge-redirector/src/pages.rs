@@ -1,37 +1,38 @@
-//! What people see who are not sent on at once. No scripts, nothing from
-//! another host, and all text is escaped.
+//! The pages for people who are not redirected at once. They have no scripts and load
+//! nothing from another host, and the templates escape all texts. Responses without a page
+//! are left to `response`.
 
 use std::sync::LazyLock;
 
 use actix_http::{
-    Response, StatusCode,
-    body::{BoxBody, MessageBody as _},
-    header::{self, HeaderName, HeaderValue},
+    StatusCode,
+    body::MessageBody as _,
+    header::{self, HeaderValue},
 };
 use askama::Template;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use domain::interstitial::{InterstitialPage, MetaTag};
 use sha2::{Digest as _, Sha256};
 
-/// An answer of the redirector.
-pub type Page = Response<BoxBody>;
+use crate::response::{self, EdgeResponse};
 
 const STYLE: &str = include_str!("../templates/page.css");
 
-/// Every page allows its own style and nothing else.
-static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| policy("'none'"));
+/// The Content-Security-Policy of pages: they may use their own style and nothing else.
+static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| security_policy("'none'"));
 
-/// A form may be sent to us, and on to wherever the link leads: Chromium holds
-/// the whole chain of redirects behind a form against this.
-static POLICY_WITH_FORM: LazyLock<HeaderValue> = LazyLock::new(|| policy("'self' https: http:"));
+/// The policy of a page with a form. Chromium applies `form-action` to the whole chain of
+/// redirects behind the form, so it must allow all destinations of links.
+static POLICY_WITH_FORM: LazyLock<HeaderValue> =
+    LazyLock::new(|| security_policy("'self' https: http:"));
 
-fn policy(form_action: &str) -> HeaderValue {
+fn security_policy(form_action: &str) -> HeaderValue {
     let style = BASE64_STANDARD.encode(Sha256::digest(STYLE));
     HeaderValue::from_str(&format!(
         "default-src 'none'; style-src 'sha256-{style}'; img-src data:; base-uri 'none'; \
          form-action {form_action}; frame-ancestors 'none'"
     ))
-    .expect("it is ASCII")
+    .expect("the policy is ASCII")
 }
 
 #[derive(Template)]
@@ -41,8 +42,8 @@ struct Notice<'a> {
     text: &'a str,
     tags: &'a [MetaTag<'a>],
     style: &'static str,
-    /// Where the button goes; none if empty.
-    again: &'a str,
+    /// The link of the button; empty: there is no button.
+    reopen_url: &'a str,
 }
 
 #[derive(Template)]
@@ -66,8 +67,8 @@ struct Interstitial<'a> {
     cta: &'a str,
 }
 
-/// 404: there is no such link, or it leads nowhere any more.
-pub fn not_found() -> Page {
+/// 404: there is no such link, or it is not available.
+pub fn not_found() -> EdgeResponse {
     notice(
         StatusCode::NOT_FOUND,
         "This link does not work",
@@ -77,68 +78,54 @@ pub fn not_found() -> Page {
     )
 }
 
-/// 410: the button of a preview page was pressed too late.
-pub fn expired(again: &str) -> Page {
+/// 410: the confirmation token of a preview page has expired. `reopen_url` is the link.
+pub fn expired(reopen_url: &str) -> EdgeResponse {
     notice(
         StatusCode::GONE,
         "That took a while",
         "The page was open for more than ten minutes. Please open the link again.",
-        again,
+        reopen_url,
     )
 }
 
-/// 503: we cannot tell just now.
-pub fn unavailable() -> Page {
-    let mut response = notice(
+/// 503: the link could not be looked up.
+pub fn unavailable() -> EdgeResponse {
+    let page = notice(
         StatusCode::SERVICE_UNAVAILABLE,
         "One moment, please",
         "This link cannot be opened just now. Please try again in a minute.",
         "",
     );
-    let retry = HeaderValue::from_static("10");
-    response.headers_mut().insert(header::RETRY_AFTER, retry);
-    response
+    response::with_retry_after(page, 10)
 }
 
-/// 503 without a page: too much is asked for at once.
-pub fn shed() -> Page {
-    let mut response = empty(StatusCode::SERVICE_UNAVAILABLE);
-    let retry = HeaderValue::from_static("1");
-    response.headers_mut().insert(header::RETRY_AFTER, retry);
-    response
-}
-
-/// 429: somebody at this address guesses.
-pub fn too_many_misses(seconds: u64) -> Page {
-    let mut response = notice(
+/// 429: too many failed attempts came from the visitor's network.
+pub fn too_many_attempts(retry_after_s: u64) -> EdgeResponse {
+    let page = notice(
         StatusCode::TOO_MANY_REQUESTS,
         "One moment, please",
         "Too many links that do not exist were asked for from your network. Please try again in \
          a minute.",
         "",
     );
-    response
-        .headers_mut()
-        .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    response
+    response::with_retry_after(page, retry_after_s)
 }
 
-/// 405: links are for GET and HEAD, the button of the preview page for POST.
-pub fn method_not_allowed(allow: &'static str) -> Page {
-    let mut response = notice(
+/// 405: a link allows GET and HEAD, the button of the preview page POST.
+pub fn method_not_allowed(allowed_methods: &'static str) -> EdgeResponse {
+    let page = notice(
         StatusCode::METHOD_NOT_ALLOWED,
         "This is a link",
         "It can be opened, and nothing else.",
         "",
     );
-    let allow = HeaderValue::from_static(allow);
-    response.headers_mut().insert(header::ALLOW, allow);
-    response
+    response::with_allow(page, allowed_methods)
 }
 
-/// What a suspected bot sees: a button that a person presses. It does not say
-/// where the link leads. `page` has the link's preview tags.
-pub fn preview(action: &str, page: Option<&InterstitialPage>) -> Page {
+/// The preview page, for a suspected bot: it has a button that a person presses, and does
+/// not say where the link leads. `page` has the link's preview tags; `action` is the path of
+/// the button.
+pub fn preview(action: &str, page: Option<&InterstitialPage>) -> EdgeResponse {
     let tags = page
         .map(InterstitialPage::all_meta_tags)
         .unwrap_or_default();
@@ -151,11 +138,11 @@ pub fn preview(action: &str, page: Option<&InterstitialPage>) -> Page {
         style: STYLE,
         action,
     };
-    answer(StatusCode::OK, &html, &POLICY_WITH_FORM)
+    html_response(StatusCode::OK, &html, &POLICY_WITH_FORM)
 }
 
-/// A page before the destination.
-pub fn interstitial(page: &InterstitialPage, destination: &str) -> Page {
+/// The interstitial: a page with a button to the destination.
+pub fn interstitial(page: &InterstitialPage, destination: &str) -> EdgeResponse {
     let tags = page.all_meta_tags();
     let html = Interstitial {
         title: &page.title,
@@ -165,35 +152,22 @@ pub fn interstitial(page: &InterstitialPage, destination: &str) -> Page {
         destination,
         cta: page.cta.as_deref().unwrap_or("Continue"),
     };
-    answer(StatusCode::OK, &html, &POLICY)
+    html_response(StatusCode::OK, &html, &POLICY)
 }
 
-/// An answer without a body. Neither caches nor search engines keep what we
-/// answer.
-pub fn empty(status: StatusCode) -> Page {
-    const NO_STORE: HeaderValue = HeaderValue::from_static("private, no-store");
-    const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
-    const NOINDEX: HeaderValue = HeaderValue::from_static("noindex");
-    let mut response = Response::with_body(status, ().boxed());
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, NO_STORE);
-    headers.insert(ROBOTS, NOINDEX);
-    response
-}
-
-fn notice(status: StatusCode, title: &str, text: &str, again: &str) -> Page {
+fn notice(status: StatusCode, title: &str, text: &str, reopen_url: &str) -> EdgeResponse {
     let html = Notice {
         title,
         text,
         tags: &[],
         style: STYLE,
-        again,
+        reopen_url,
     };
-    answer(status, &html, &POLICY)
+    html_response(status, &html, &POLICY)
 }
 
-fn answer(status: StatusCode, html: &impl Template, policy: &HeaderValue) -> Page {
-    let mut response = empty(status);
+fn html_response(status: StatusCode, html: &impl Template, policy: &HeaderValue) -> EdgeResponse {
+    let mut response = response::empty(status);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
     for (name, value) in [
@@ -203,7 +177,7 @@ fn answer(status: StatusCode, html: &impl Template, policy: &HeaderValue) -> Pag
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    let html = html.render().expect("a String takes all");
+    let html = html.render().expect("writing to a String does not fail");
     response.set_body(html.boxed())
 }
 
@@ -212,11 +186,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_is_to_come_again_is_told_when() {
+    fn responses_that_ask_for_a_retry_say_when() {
         for (page, status, seconds) in [
             (unavailable(), 503, "10"),
-            (shed(), 503, "1"),
-            (too_many_misses(42), 429, "42"),
+            (response::overloaded(), 503, "1"),
+            (too_many_attempts(42), 429, "42"),
         ] {
             assert_eq!(page.status(), status);
             assert_eq!(page.headers().get(header::RETRY_AFTER).unwrap(), seconds);

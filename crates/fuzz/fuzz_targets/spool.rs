@@ -1,5 +1,5 @@
-//! Whatever stands in a segment: reading ends, records that are whole are
-//! found behind what is not, and an event that is read back is the same.
+//! Parses arbitrary bytes as a segment of the spool: parsing ends, whole records are found
+//! behind damaged ones, and an event that is written and parsed again is the same.
 
 #![no_main]
 
@@ -7,26 +7,26 @@ use domain::click::ClickEvent;
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 
-#[allow(dead_code, reason = "the writer's part is not used here")]
+#[allow(dead_code, reason = "only the reader's part is used here")]
 #[path = "../../edge-redirector/src/spool/format.rs"]
 mod format;
-use format::{Found, next_record, push_record, record_at};
+use format::{ParsedRecord, append_record, find_next_record, parse_record};
 
 /// The payloads of all whole records, as the reader finds them.
 fn records(mut bytes: &[u8]) -> Vec<&[u8]> {
-    let mut found = Vec::new();
+    let mut payloads = Vec::new();
     loop {
-        match record_at(bytes) {
-            Found::Record {
+        match parse_record(bytes) {
+            ParsedRecord::Whole {
                 payload,
                 framed_len,
             } => {
-                found.push(payload);
+                payloads.push(payload);
                 bytes = &bytes[framed_len..];
             }
-            Found::Partial | Found::Damaged => match next_record(bytes) {
-                Some(at) => bytes = &bytes[at..],
-                None => return found,
+            ParsedRecord::Partial | ParsedRecord::Damaged => match find_next_record(bytes) {
+                Some(offset) => bytes = &bytes[offset..],
+                None => return payloads,
             },
         }
     }
@@ -42,13 +42,13 @@ fuzz_target!(|bytes: &[u8]| {
             assert_eq!(again.expect("our own line"), event);
         }
     }
-    // A record behind anything is found, and what is in it comes back.
+    // A record behind any bytes is found, with its payload.
     let mut segment = bytes.to_vec();
-    push_record(&mut segment, bytes);
+    append_record(&mut segment, bytes);
     let all = records(&segment);
     assert_eq!(all.last().copied(), Some(bytes));
 
-    // The bytes as an event, too.
+    // The bytes may also be the line of an event.
     if let Ok(event) = ClickEvent::parse_line(bytes, Timestamp::UNIX_EPOCH) {
         let mut line = Vec::new();
         event.write_line(&mut line);

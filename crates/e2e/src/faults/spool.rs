@@ -14,7 +14,7 @@ use crate::wait::wait_for;
 /// Clicks pile up because RabbitMQ takes none, until the disk has no room.
 pub async fn disk_full(testbed: &mut Testbed) -> ExpectedEffects {
     testbed.servers.rabbitmq.freeze();
-    let failed = "waypost_edge_not_recorded_total{reason=\"disk_failed\"}";
+    let failed = "waypost_edge_unrecorded_events_total{reason=\"disk_failed\"}";
     wait_for("the disk to be full", true, async || {
         testbed.edge_metric(failed).await >= 10.0
     })
@@ -23,7 +23,7 @@ pub async fn disk_full(testbed: &mut Testbed) -> ExpectedEffects {
     testbed.servers.rabbitmq.thaw();
     let mut expected = ExpectedEffects::default();
     let is_alarmed = testbed.edges[0].service().lines().iter().any(|line| {
-        line["level"] == "ERROR" && line["message"] == "a click was redirected without a record"
+        line["level"] == "ERROR" && line["message"] == "click redirected but not recorded"
     });
     if !is_alarmed {
         expected.violations.push("nobody was told".to_owned());
@@ -66,16 +66,16 @@ pub async fn corrupted(testbed: &mut Testbed) -> ExpectedEffects {
     let mut expected = ExpectedEffects::default();
     wait_for("the damage to be counted", 1.0, async || {
         testbed
-            .edge_metric("waypost_edge_spool_damaged_total")
+            .edge_metric("waypost_edge_spool_damaged_ranges_total")
             .await
     })
     .await;
     testbed.edges[0]
         .service()
-        .wait_for_log("a damaged stretch of the spool was skipped");
+        .wait_for_log("skipped a damaged range of the spool");
     testbed.edges[0]
         .service()
-        .wait_for_log("the torn tail of a spool segment was skipped");
+        .wait_for_log("skipped the incomplete end of a spool segment");
     // Those that were torn were perhaps not answered any more.
     let acknowledged = testbed.acknowledged_ids();
     let acknowledged_conversion_ids = testbed.acknowledged_conversion_ids();

@@ -182,7 +182,7 @@ impl Testbed {
             ("LOCAL_CACHE_TTL_MS", "60000"),
             ("LOCAL_CACHE_NEGATIVE_TTL_MS", "1000"),
             ("REDIS_TIMEOUT_MS", "100"),
-            ("CHANGES_TIMEOUT_MS", "2000"),
+            ("RECORD_CHANGE_HEARTBEAT_TIMEOUT_MS", "2000"),
             ("CONSUMER_HEARTBEAT_S", "1"),
             ("DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS", "2000"),
         ]);
@@ -389,7 +389,7 @@ impl Testbed {
 
     /// Clicks that redirectors said that they could not record.
     pub async fn n_unrecorded(&self) -> usize {
-        let name = "waypost_edge_requests_total{outcome=\"Unrecorded\"}";
+        let name = "waypost_edge_requests_total{outcome=\"unrecorded\"}";
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,

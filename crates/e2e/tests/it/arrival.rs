@@ -8,7 +8,7 @@ use e2e::{
     client::{BOT, BROWSER, Client, Hop, Tenant, parameter, split},
     geoip::{write_asns, write_countries, write_flat_countries},
     service::Service,
-    test_environment::{CONTINUE_SECRET, TestEnvironment},
+    test_environment::{CONFIRMATION_TOKEN_SECRET, TestEnvironment},
     wait::wait_for,
 };
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -379,7 +379,8 @@ async fn a_proof_is_good_for_ten_minutes_and_its_link() {
 
 /// As crates/edge-redirector/src/click/proof.rs documents it.
 fn signed(link: LinkKey, click_id: ClickId) -> String {
-    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(CONTINUE_SECRET.as_bytes()).unwrap();
+    let mut mac =
+        Hmac::<sha2::Sha256>::new_from_slice(CONFIRMATION_TOKEN_SECRET.as_bytes()).unwrap();
     mac.update(b"continue");
     mac.update(&link.0.to_be_bytes());
     mac.update(click_id.as_uuid().as_bytes());
@@ -536,7 +537,7 @@ async fn a_preview_fetcher_gets_the_links_tags() {
 
 /// Requests from here are believed to be a proxy's.
 const PROXIED: (&str, &str) = ("TRUSTED_PROXIES", "127.0.0.0/8");
-const SOON: (&str, &str) = ("FILES_INTERVAL_MS", "20");
+const SOON: (&str, &str) = ("FILE_RELOAD_INTERVAL_MS", "20");
 
 #[tokio::test]
 async fn country_and_network_are_looked_up_and_follow_their_files() {

@@ -79,7 +79,7 @@ async fn a_cut_connection_is_begun_anew_and_nothing_is_lost() {
         test_env.start_edge_with(api, &[("AMQP_URL", &url)])
     })
     .await;
-    edge.expect_in_log("publishing begins anew");
+    edge.expect_in_log("publisher session failed, reconnecting");
     clicker.click(50).await;
     for _ in 0..3 {
         proxy.cut();
@@ -99,7 +99,7 @@ async fn a_frozen_broker_is_noticed_by_the_missing_confirm() {
     let settings = [("AMQP_URL", url.as_str()), ("CONFIRM_TIMEOUT_MS", "300")];
     let (mut clicker, mut edge) =
         Clicker::new(&test_env, |api| test_env.start_edge_with(api, &settings)).await;
-    edge.expect_in_log("publishing begins anew");
+    edge.expect_in_log("publisher session failed, reconnecting");
     clicker.click(20).await;
     clicker
         .wait_for_metric(&edge, "waypost_edge_published_events_total", 20.0)
@@ -118,7 +118,7 @@ async fn a_frozen_broker_is_noticed_by_the_missing_confirm() {
 async fn a_returned_message_is_not_a_confirm() {
     let test_env = TestEnvironment::new().await;
     let (mut clicker, mut edge) = Clicker::new(&test_env, |api| test_env.start_edge(api)).await;
-    edge.expect_in_log("publishing begins anew");
+    edge.expect_in_log("publisher session failed, reconnecting");
     clicker.click(5).await;
     clicker
         .wait_for_metric(&edge, "waypost_edge_published_events_total", 5.0)
@@ -151,7 +151,7 @@ async fn nacks_alarms_and_restarts_of_the_broker_lose_nothing() {
     };
     let test_env = TestEnvironment::on(servers).await;
     let (mut clicker, mut edge) = Clicker::new(&test_env, |api| test_env.start_edge(api)).await;
-    edge.expect_in_log("publishing begins anew");
+    edge.expect_in_log("publisher session failed, reconnecting");
     edge.expect_in_log("RabbitMQ blocks publishers");
     clicker.click(20).await;
     clicker
@@ -230,12 +230,12 @@ async fn publishing_does_not_wait_for_receipts() {
     let settings = [("AMQP_URL", url.as_str()), ("RESEND_AFTER_MS", "300")];
     let (mut clicker, mut edge) =
         Clicker::new(&test_env, |api| test_env.start_edge_with(api, &settings)).await;
-    edge.expect_in_log("receipts are not heard");
-    edge.expect_in_log("sending again");
+    edge.expect_in_log("receipt consumer failed");
+    edge.expect_in_log("resending confirmed events");
     let worker = test_env.start_worker();
     clicker.click(50).await;
     clicker
-        .wait_for_metric(&edge, "waypost_edge_receipts_failures_total", 3.0)
+        .wait_for_metric(&edge, "waypost_edge_receipt_consumer_failures_total", 3.0)
         .await;
     clicker.click(50).await;
     wait_for("the clicks", clicker.n_clicks, async || {
@@ -328,9 +328,9 @@ async fn a_segment_that_is_gone_stops_nothing() {
     ];
     let (mut clicker, mut edge) =
         Clicker::new(&test_env, |api| test_env.start_edge_with(api, &settings)).await;
-    edge.expect_in_log("publishing begins anew");
-    edge.expect_in_log("a part of the spool cannot be read and is skipped");
-    edge.expect_in_log("sending again");
+    edge.expect_in_log("publisher session failed, reconnecting");
+    edge.expect_in_log("reading a part of the spool failed");
+    edge.expect_in_log("resending confirmed events");
     clicker.click(40).await;
     let files = std::fs::read_dir(test_env.spool_dir()).unwrap();
     let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
@@ -341,7 +341,7 @@ async fn a_segment_that_is_gone_stops_nothing() {
     proxy.pass();
     let worker = test_env.start_worker();
     clicker
-        .wait_for_metric(&edge, "waypost_edge_spool_unreadable_total", 1.0)
+        .wait_for_metric(&edge, "waypost_edge_spool_unreadable_ranges_total", 1.0)
         .await;
     clicker.click(1).await;
     wait_for("an empty spool", 0.0, async || {

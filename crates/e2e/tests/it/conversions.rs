@@ -432,7 +432,8 @@ async fn a_pixel_is_a_picture_that_nobody_keeps() {
 async fn an_accepted_conversion_survives_the_redirector() {
     let settings = [("AMQP_URL", "amqp://guest:guest@127.0.0.1:1/%2f")];
     let mut site = Site::start(&settings).await;
-    site.edge.expect_in_log("publishing begins anew");
+    site.edge
+        .expect_in_log("publisher session failed, reconnecting");
     let (_, id) = site.link().await;
     for txn in 0..20 {
         site.accepted(site.host(), &format!("/conv?link_id={id}&txn_id={txn}"))
@@ -463,9 +464,9 @@ async fn a_conversion_that_cannot_be_recorded_or_looked_up_is_to_be_sent_again()
         tenants,
         ..
     } = site;
-    edge.expect_in_log("it cannot be recorded");
-    edge.expect_in_log("changes are not heard");
-    edge.expect_in_log("the origin does not answer");
+    edge.expect_in_log("could not be recorded");
+    edge.expect_in_log("record-change subscription lost");
+    edge.expect_in_log("a lookup at the origin failed");
     let path = "/conv?click_id=";
     let click = domain::id::ClickId::generate(
         u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap(),

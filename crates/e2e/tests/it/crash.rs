@@ -84,7 +84,7 @@ async fn all_are_stored(test_env: &TestEnvironment, received: &BTreeSet<String>)
 /// tail, which nobody was promised; that it is skipped is said.
 fn start_after_kill(test_env: &TestEnvironment, api: &Service) -> Service {
     let mut edge = test_env.start_edge(api);
-    edge.expect_in_log("the torn tail of a spool segment was skipped");
+    edge.expect_in_log("skipped the incomplete end of a spool segment");
     edge
 }
 
@@ -124,7 +124,7 @@ async fn every_302_survives_a_kill_while_the_broker_is_away() {
     let tenant = Tenant::create(&test_env, &api, "killalone").await;
     let nowhere = [("AMQP_URL", "amqp://127.0.0.1:1/%2f")];
     let mut edge = test_env.start_edge_with(&api, &nowhere);
-    edge.expect_in_log("publishing begins anew");
+    edge.expect_in_log("publisher session failed, reconnecting");
     let client = Client::new(&api, Some(&edge));
     let load = Load::start(&client, &tracker(&client, &tenant).await);
     load.wait_for_at_least(500).await;

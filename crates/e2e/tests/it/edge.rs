@@ -459,9 +459,9 @@ async fn redis_away_is_the_origins_work_and_both_away_is_a_503() {
         ("REDIS_TIMEOUT_MS", "100"),
     ];
     let mut edge = test_env.start_edge_with(&api, &settings);
-    edge.expect_in_log("Redis does not answer");
-    edge.expect_in_log("changes are not heard");
-    edge.expect_in_log("the origin does not answer");
+    edge.expect_in_log("a lookup in Redis failed");
+    edge.expect_in_log("record-change subscription lost");
+    edge.expect_in_log("a lookup at the origin failed");
     let client = Client::new(&api, Some(&edge));
     let link = client.mint(&tenant).await;
     let tracker = link["clickTrackerUrl"].as_str().unwrap();
@@ -498,8 +498,8 @@ async fn a_redis_that_comes_back_is_used_again() {
     api.expect_in_log("records were not written to Redis");
     api.expect_in_log("changes are not delivered");
     let mut edge = test_env.start_edge_with(&api, &[("REDIS_TIMEOUT_MS", "200")]);
-    edge.expect_in_log("Redis does not answer");
-    edge.expect_in_log("changes are not heard");
+    edge.expect_in_log("a lookup in Redis failed");
+    edge.expect_in_log("record-change subscription lost");
     let client = Client::new(&api, Some(&edge));
     let link = client.mint(&tenant).await;
     let tracker = link["clickTrackerUrl"].as_str().unwrap();
@@ -546,7 +546,7 @@ async fn with_the_origin_away_redis_still_serves() {
     } = Edge::start().await;
     client.click(&tracker_url, BROWSER).await.to();
     api.stop();
-    edge.expect_in_log("the origin does not answer");
+    edge.expect_in_log("a lookup at the origin failed");
     for _ in 0..10 {
         client.click(&tracker_url, BROWSER).await.to();
         // Past the life of what the process knows.
@@ -592,8 +592,8 @@ async fn a_full_spool_redirects_and_says_what_it_could_not_record() {
         ("SPOOL_SEGMENT_BYTES", "1024"),
     ];
     let mut edge = test_env.start_edge_with(&api, &settings);
-    edge.expect_in_log("publishing begins anew");
-    edge.expect_in_log("a click was redirected without a record");
+    edge.expect_in_log("publisher session failed, reconnecting");
+    edge.expect_in_log("click redirected but not recorded");
     let client = Client::new(&api, Some(&edge));
     let link = client.mint(&tenant).await;
     let tracker = link["clickTrackerUrl"].as_str().unwrap();
@@ -613,12 +613,12 @@ async fn a_full_spool_redirects_and_says_what_it_could_not_record() {
             .unwrap_or("0");
         line.rsplit(' ').next().unwrap().parse().unwrap()
     };
-    let recorded = value("waypost_edge_requests_total{outcome=\"Click\"}");
-    let unrecorded = value("waypost_edge_requests_total{outcome=\"Unrecorded\"}");
+    let recorded = value("waypost_edge_requests_total{outcome=\"click\"}");
+    let unrecorded = value("waypost_edge_requests_total{outcome=\"unrecorded\"}");
     assert_eq!(recorded + unrecorded, 30, "{metrics}");
     assert!(recorded >= 5 && unrecorded >= 5, "{metrics}");
     assert_eq!(
-        value("waypost_edge_not_recorded_total{reason=\"spool_full\"}"),
+        value("waypost_edge_unrecorded_events_total{reason=\"spool_full\"}"),
         unrecorded
     );
     edge.kill();
@@ -635,8 +635,7 @@ async fn a_full_spool_redirects_and_says_what_it_could_not_record() {
 #[tokio::test]
 async fn a_record_of_another_version_in_redis_is_the_origins_to_answer() {
     let mut edge = Edge::start().await;
-    edge.service
-        .expect_in_log("a record in Redis cannot be read");
+    edge.service.expect_in_log("a record in Redis is invalid");
     let mut connection = edge.test_env.redis().await;
     let (host, path) = split(&edge.short_url);
     let key = format!("{}link/{host}{path}", edge.test_env.redis_prefix());
@@ -686,9 +685,9 @@ async fn a_redirector_that_is_cut_off_serves_what_it_has() {
     for tracker in &trackers {
         client.click(tracker, BROWSER).await.to();
     }
-    edge.expect_in_log("Redis does not answer");
-    edge.expect_in_log("changes are not heard");
-    edge.expect_in_log("the origin does not answer");
+    edge.expect_in_log("a lookup in Redis failed");
+    edge.expect_in_log("record-change subscription lost");
+    edge.expect_in_log("a lookup at the origin failed");
     for part in [
         "changes are not delivered",
         "records were not written to Redis",
@@ -738,7 +737,7 @@ async fn a_redirector_without_anything_is_not_ready() {
     ];
     let away = [&settings[..], &[("ORIGIN_URL", "http://127.0.0.1:1")]].concat();
     let mut lost = test_env.start_edge_without_api(&away);
-    lost.expect_in_log("changes are not heard");
+    lost.expect_in_log("record-change subscription lost");
     let mut edge = test_env.start_edge_with(
         &api,
         &[
@@ -754,9 +753,9 @@ async fn a_redirector_without_anything_is_not_ready() {
         ]
         .concat(),
     );
-    edge.expect_in_log("changes are not heard");
-    edge.expect_in_log("Redis does not answer");
-    edge.expect_in_log("the origin does not answer");
+    edge.expect_in_log("record-change subscription lost");
+    edge.expect_in_log("a lookup in Redis failed");
+    edge.expect_in_log("a lookup at the origin failed");
     let ready = async |edge: &Service| {
         let url = format!("{}/ready", edge.url("admin.address"));
         reqwest::get(url).await.unwrap().status().as_u16()
@@ -791,7 +790,7 @@ async fn the_visitor_is_known_in_whatever_form_a_proxy_writes() {
     let api = test_env.start_api();
     let tenant = Tenant::create(&test_env, &api, "forms").await;
     let mut edge = test_env.start_edge_with(&api, &[("TRUSTED_PROXIES", "127.0.0.0/8")]);
-    edge.expect_in_log("a trusted proxy names a visitor's address");
+    edge.expect_in_log("a forwarding header of a trusted proxy");
     let client = Client::new(&api, Some(&edge));
     test_env
         .db
@@ -831,7 +830,7 @@ async fn the_proxy_protocol_names_the_visitor_where_that_is_set() {
     let tenant = Tenant::create(&test_env, &api, "proxyv2").await;
     let settings = [("TRUSTED_PROXIES", "127.0.0.0/8"), ("PROXY_PROTOCOL", "v2")];
     let mut edge = test_env.start_edge_with(&api, &settings);
-    edge.expect_in_log("a connection is closed");
+    edge.expect_in_log("reading the PROXY protocol header failed");
     let client = Client::new(&api, Some(&edge));
     test_env
         .db

@@ -166,8 +166,8 @@ const PATIENT: [(&str, &str); 2] = [
 #[tokio::test]
 async fn pages_are_shed_before_redirects() {
     let limits = [
-        ("EDGE_MAX_REQUESTS_FOR_PAGES", "4"),
-        ("EDGE_MAX_REQUESTS", "7"),
+        ("EDGE_MAX_CONCURRENT_REQUESTS_FOR_PAGES", "4"),
+        ("EDGE_MAX_CONCURRENT_REQUESTS", "7"),
     ];
     let settings = [&PATIENT[..], &limits].concat();
     let site = Site::start(DESTINATION, json!({}), &settings).await;

@@ -93,7 +93,13 @@ async fn a_wrong_setting_is_named_and_a_secret_is_not_shown() {
             false,
         ),
         ("edge-redirector", &[], "EDGE_WORKERS", "0", true),
-        ("edge-redirector", &[], "CONTINUE_SECRET", "hunter2", false),
+        (
+            "edge-redirector",
+            &[],
+            "CONFIRMATION_TOKEN_SECRET",
+            "hunter2",
+            false,
+        ),
         ("edge-redirector", &[], "TRACE_RATIO", "2", true),
         ("click-worker", &["serve"], "VISITOR_KEY", "hunter2", false),
         ("click-worker", &["serve"], "PREFETCH", "100000", true),
@@ -203,7 +209,7 @@ async fn a_file_that_cannot_be_used_stops_the_start_with_a_sentence() {
     for (setting, expected) in [
         (
             "BOT_RULES_FILE",
-            "has no rules to use: the rule \\\"x\\\": it has no condition",
+            "has invalid rules: the rule \\\"x\\\": it has no condition",
         ),
         ("GEOIP_COUNTRY_DB", "cannot be used: invalid database"),
         ("GEOIP_ASN_DB", "cannot be used: invalid database"),
@@ -296,7 +302,7 @@ async fn every_service_is_live_ready_and_measured() {
         (
             &edge,
             &["redis", "origin", "rabbitmq"],
-            "waypost_edge_requests_total{outcome=\"Click\"} 1",
+            "waypost_edge_requests_total{outcome=\"click\"} 1",
         ),
         (
             &worker,

@@ -448,8 +448,8 @@ async fn nobody_is_called_who_is_named_in_a_url() {
         ("http_proxy", url.as_str()),
     ];
     let mut edge = test_env.start_edge_without_api(&settings);
-    edge.expect_in_log("the origin does not answer");
-    edge.expect_in_log("changes are not heard");
+    edge.expect_in_log("a lookup at the origin failed");
+    edge.expect_in_log("record-change subscription lost");
     let request = format!("http://{}/unknown", edge.address("edge.address"));
     let response = reqwest::Client::new()
         .get(request)
@@ -575,7 +575,7 @@ const ANY_CLICK_ID: &str = "01a11d5c-1e7b-7123-8123-456789abcdef";
 #[tokio::test]
 async fn guessing_ids_and_secrets_is_slow_and_seen() {
     let settings = [
-        ("EDGE_MAX_MISSES_PER_MINUTE", "20"),
+        ("EDGE_MAX_FAILED_ATTEMPTS_PER_MINUTE", "20"),
         ("TRUSTED_PROXIES", "127.0.0.1/32"),
     ];
     let offer = json!({ "name": "o", "postback_secret": "a-secret-of-an-offer" });
@@ -618,7 +618,7 @@ async fn guessing_ids_and_secrets_is_slow_and_seen() {
     assert_eq!(from("192.0.2.2", path).await.status(), 302);
     let seen = site
         .edge
-        .metric("waypost_edge_requests_total{outcome=\"Guessing\"}")
+        .metric("waypost_edge_requests_total{outcome=\"rate_limited\"}")
         .await;
     assert!(seen >= 20.0, "{seen}");
 
@@ -742,7 +742,7 @@ async fn secrets_are_in_no_log_no_error_and_no_metric() {
     let settings = [
         ("LOG", "trace,tokio_postgres=trace"),
         ("ORIGIN_TOKEN", "sesame-origin-token"),
-        ("CONTINUE_SECRET", "sesame-continue-secret"),
+        ("CONFIRMATION_TOKEN_SECRET", "sesame-continue-secret"),
         ("VISITOR_KEY", "sesame-visitor-key"),
     ];
     let env = test_env.env_with(&settings);

@@ -210,8 +210,8 @@ async fn every_hot_query_has_its_index() {
     // Without Redis every look-up is the origin's.
     let settings = [("REDIS_URL", "redis://127.0.0.1:1")];
     let mut edge = test_env.start_edge_with(&api, &settings);
-    edge.expect_in_log("Redis does not answer");
-    edge.expect_in_log("changes are not heard");
+    edge.expect_in_log("a lookup in Redis failed");
+    edge.expect_in_log("record-change subscription lost");
     let client = Client::new(&api, Some(&edge));
     client.mint(&tenant).await;
     let body = serde_json::json!({

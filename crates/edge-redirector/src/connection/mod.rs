@@ -1,73 +1,68 @@
-//! A connection before its requests are parsed: whom it comes from, where a proxy says so
-//! in front of it, and request lines with bytes that should have been escaped.
+//! Prepares a connection before its requests are parsed: reads the PROXY protocol header,
+//! and escapes request lines with bytes that a URL may not have. Parsing HTTP is left to
+//! actix.
 
-mod escape;
 mod proxy_protocol;
 mod request_line;
+mod request_scanner;
 
 use std::{
     io,
     net::SocketAddr,
     pin::Pin,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
-use ipnet::IpNet;
 use platform::log_rate_limit::LogRateLimiter;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
 
-use escape::RequestLines;
+pub use proxy_protocol::ProxyProtocolConfig;
+use request_scanner::RequestScanner;
 
-/// What is read before the first request.
-#[derive(Debug, Clone)]
-pub struct ProxyProtocol {
-    /// Who may say whom a connection comes from.
-    pub trusted_proxies: Vec<IpNet>,
-    /// How long it may take them.
-    pub timeout: Duration,
-}
-
-/// The connection and the address that it comes from: its peer's, or with the PROXY
-/// protocol the one that a trusted proxy says.
+/// Returns the prepared connection and the address that it comes from: the peer's, or with
+/// the PROXY protocol the one in the header of a trusted proxy.
 pub async fn accept(
     mut stream: TcpStream,
-    proxy_protocol: Option<&ProxyProtocol>,
-) -> io::Result<(Connection<TcpStream>, Option<SocketAddr>)> {
+    proxy_protocol: Option<&ProxyProtocolConfig>,
+) -> io::Result<(EscapingConnection<TcpStream>, Option<SocketAddr>)> {
     let mut peer = stream.peer_addr().ok();
-    if let Some(protocol) = proxy_protocol {
-        let named = proxy_protocol::read(&mut stream, peer, protocol).await;
-        let named = named.inspect_err(|error| {
+    if let Some(config) = proxy_protocol {
+        let source = proxy_protocol::read_source(&mut stream, peer, config).await;
+        let source = source.inspect_err(|error| {
             static LOG_LIMIT: LogRateLimiter = LogRateLimiter::new();
             if error.kind() == io::ErrorKind::InvalidData
                 && let Some(suppressed) = LOG_LIMIT.permit()
             {
-                tracing::warn!(error = %error, suppressed, "a connection is closed: PROXY_PROTOCOL");
+                tracing::warn!(
+                    error.message = %error,
+                    suppressed,
+                    "reading the PROXY protocol header failed, closing the connection"
+                );
             }
         })?;
-        peer = named.or(peer);
+        peer = source.or(peer);
     }
-    let connection = Connection {
+    let connection = EscapingConnection {
         stream,
-        lines: RequestLines::default(),
+        scanner: RequestScanner::default(),
         unread: Vec::new(),
     };
     Ok((connection, peer))
 }
 
-/// A connection whose request lines are escaped as they are read. What needs no escaping is
-/// not copied.
-pub struct Connection<S> {
+/// A connection whose request lines are escaped as they are read. Bytes that need no
+/// escaping are not copied.
+pub struct EscapingConnection<S> {
     stream: S,
-    lines: RequestLines,
-    /// Escaped, and not read yet.
+    scanner: RequestScanner,
+    /// Bytes that are escaped and not read yet.
     unread: Vec<u8>,
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for EscapingConnection<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -85,8 +80,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
             ready!(Pin::new(&mut this.stream).poll_read(context, buffer))?;
             let new = &buffer.filled()[n_before..];
             let replaced = match new.is_empty() {
-                true => this.lines.end(),
-                false => this.lines.escape(new),
+                true => this.scanner.finish(),
+                false => this.scanner.scan(new),
             };
             let is_end = new.is_empty();
             let Some(replaced) = replaced else {
@@ -94,7 +89,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
             };
             buffer.set_filled(n_before);
             this.unread = replaced;
-            // Nothing is to be read yet: to say so would mean the end.
+            // The scanner holds back the new bytes. Read on: returning without bytes would
+            // mean the end of the connection.
             if this.unread.is_empty() && is_end {
                 return Poll::Ready(Ok(()));
             }
@@ -102,7 +98,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for EscapingConnection<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,

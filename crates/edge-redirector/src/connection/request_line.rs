@@ -1,16 +1,16 @@
-//! The request line, with what may not stand in it raw percent-escaped.
+//! Percent-escapes the bytes of a request line that the HTTP parser would refuse.
 //!
 //! By RFC 3986 a URL has none of these bytes. Old WebViews send them all the same, and so
-//! do networks that fill macros without escaping, and a click should not be lost to that.
+//! do networks that fill in macros without escaping; such a click must not be lost.
 
 use domain::hex;
 
-/// Bytes that a target may have: more are not parsed.
+/// Longest target that the parser accepts, in bytes.
 const MAX_TARGET_BYTES: usize = 65_534;
 
-/// Whether a byte may stand in a target as it is: what the HTTP parser takes in a path or in
-/// a query, but for `"` and for `#`, behind which it would forget everything.
-fn may_stay(byte: u8, is_in_query: bool) -> bool {
+/// Whether a byte of a target stays unescaped: the bytes that the HTTP parser accepts in a
+/// path or in a query, except `"`, and `#`, which would make it ignore the bytes after it.
+fn stays_unescaped(byte: u8, is_in_query: bool) -> bool {
     match byte {
         b'"' | b'#' | b'<' | b'>' => false,
         b'`' => is_in_query,
@@ -18,18 +18,18 @@ fn may_stay(byte: u8, is_in_query: bool) -> bool {
     }
 }
 
-/// The line with its target escaped; `None` where that needs none, or where it is no
-/// request line. `line` is without its end.
-pub(super) fn escaped(line: &[u8]) -> Option<Vec<u8>> {
+/// Returns the line with its target escaped, or `None` if no byte needs escaping or it is
+/// no request line. `line` has no line end.
+pub(super) fn escape(line: &[u8]) -> Option<Vec<u8>> {
     let (method, rest) = split_at_byte(line, b' ')?;
     let (target, version) = split_version(rest)?;
     let (path, query) = match split_at_byte(target, b'?') {
         Some((path, query)) => (path, Some(query)),
         None => (target, None),
     };
-    let is_clean = path.iter().all(|&byte| may_stay(byte, false))
-        && query.is_none_or(|query| query.iter().all(|&byte| may_stay(byte, true)));
-    if is_clean {
+    let needs_no_escaping = path.iter().all(|&byte| stays_unescaped(byte, false))
+        && query.is_none_or(|query| query.iter().all(|&byte| stays_unescaped(byte, true)));
+    if needs_no_escaping {
         return None;
     }
     let mut escaped_target = Vec::with_capacity(target.len() * 2);
@@ -38,13 +38,13 @@ pub(super) fn escaped(line: &[u8]) -> Option<Vec<u8>> {
         escaped_target.push(b'?');
         push_escaped(&mut escaped_target, query, true);
     }
-    cut(&mut escaped_target);
+    truncate_to_limit(&mut escaped_target);
     Some([method, b" ", &escaped_target, b" ", version].concat())
 }
 
 fn push_escaped(out: &mut Vec<u8>, text: &[u8], is_in_query: bool) {
     for &byte in text {
-        if may_stay(byte, is_in_query) {
+        if stays_unescaped(byte, is_in_query) {
             out.push(byte);
         } else {
             out.push(b'%');
@@ -53,28 +53,30 @@ fn push_escaped(out: &mut Vec<u8>, text: &[u8], is_in_query: bool) {
     }
 }
 
-/// What became too long only by escaping loses the parameters that do not fit: of a long
-/// query the rest is not read in any case.
-fn cut(target: &mut Vec<u8>) {
+/// Removes the last parameters of a target that became too long by escaping: the end of a
+/// long query is not read in any case.
+fn truncate_to_limit(target: &mut Vec<u8>) {
     if target.len() > MAX_TARGET_BYTES {
-        let fits = target.get(..=MAX_TARGET_BYTES).unwrap_or_default();
-        let end = fits.iter().rposition(|byte| matches!(byte, b'&' | b'?'));
+        let within_limit = target.get(..=MAX_TARGET_BYTES).unwrap_or_default();
+        let end = within_limit
+            .iter()
+            .rposition(|byte| matches!(byte, b'&' | b'?'));
         if let Some(end) = end {
             target.truncate(end);
         }
     }
 }
 
-/// What stands before the first such byte, and behind it.
+/// The text before the first `byte`, and the text after it.
 fn split_at_byte(text: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
-    let at = text.iter().position(|&b| b == byte)?;
-    Some((text.get(..at)?, text.get(at + 1..)?))
+    let index = text.iter().position(|&b| b == byte)?;
+    Some((text.get(..index)?, text.get(index + 1..)?))
 }
 
-/// The target and the version behind it: a target may have spaces.
+/// Splits a target, which may have spaces, from the HTTP version after it.
 fn split_version(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let at = text.iter().rposition(|&byte| byte == b' ')?;
-    let (target, version) = (text.get(..at)?, text.get(at + 1..)?);
+    let index = text.iter().rposition(|&byte| byte == b' ')?;
+    let (target, version) = (text.get(..index)?, text.get(index + 1..)?);
     (version.starts_with(b"HTTP/1.") && !target.is_empty()).then_some((target, version))
 }
 
@@ -98,24 +100,24 @@ mod tests {
     #[case("/a#top", "/a%23top")]
     #[case("/a?s=\t\u{1}\u{7f}", "/a?s=%09%01%7F")]
     #[case("http://e.com/<?>", "http://e.com/%3C?%3E")]
-    fn what_may_not_stand_raw_is_escaped(#[case] target: &str, #[case] expected: &str) {
+    fn bytes_that_a_url_may_not_have_are_escaped(#[case] target: &str, #[case] expected: &str) {
         let line = format!("GET {target} HTTP/1.1");
-        let found = escaped(line.as_bytes());
+        let escaped = escape(line.as_bytes());
         let expected = format!("GET {expected} HTTP/1.1").into_bytes();
         assert_eq!(
-            found,
+            escaped,
             (target.as_bytes() != &expected[4..expected.len() - 9]).then_some(expected)
         );
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_escaped_one_by_one() {
-        let found = escaped(b"GET /a?s=\xe9\xff HTTP/1.0").unwrap();
-        assert_eq!(found, b"GET /a?s=%E9%FF HTTP/1.0");
+    fn bytes_that_are_not_utf8_are_escaped_one_by_one() {
+        let escaped = escape(b"GET /a?s=\xe9\xff HTTP/1.0").unwrap();
+        assert_eq!(escaped, b"GET /a?s=%E9%FF HTTP/1.0");
     }
 
     #[test]
-    fn what_is_no_request_line_stays() {
+    fn other_lines_are_unchanged() {
         for line in [
             "",
             "GET",
@@ -125,26 +127,26 @@ mod tests {
             "GET  HTTP/1.1",
             "\u{e9}",
         ] {
-            assert_eq!(escaped(line.as_bytes()), None, "{line}");
+            assert_eq!(escape(line.as_bytes()), None, "{line}");
         }
     }
 
     #[test]
-    fn a_query_that_gets_too_long_is_cut_between_parameters() {
+    fn a_query_that_becomes_too_long_is_cut_between_parameters() {
         let target = format!("/a?s=1&t={}&u=2", "\u{4e2d}".repeat(10_000));
-        let found = escaped(format!("GET {target} HTTP/1.1").as_bytes()).unwrap();
-        assert_eq!(found, b"GET /a?s=1 HTTP/1.1");
+        let escaped = escape(format!("GET {target} HTTP/1.1").as_bytes()).unwrap();
+        assert_eq!(escaped, b"GET /a?s=1 HTTP/1.1");
     }
 
     proptest! {
         #[test]
-        fn a_line_once_escaped_stays_and_can_be_parsed(
-            target in proptest::collection::vec(any::<u8>().prop_filter("ends", |b| *b != b'\n'), 0..100),
+        fn an_escaped_line_needs_no_escaping_and_can_be_parsed(
+            target in proptest::collection::vec(any::<u8>().prop_filter("no line end", |b| *b != b'\n'), 0..100),
         ) {
             let line = [b"GET /".as_slice(), &target, b" HTTP/1.1"].concat();
-            let once = escaped(&line).unwrap_or(line);
-            prop_assert_eq!(escaped(&once), None);
-            let text = std::str::from_utf8(&once[4..once.len() - 9]).unwrap();
+            let escaped = escape(&line).unwrap_or(line);
+            prop_assert_eq!(escape(&escaped), None);
+            let text = std::str::from_utf8(&escaped[4..escaped.len() - 9]).unwrap();
             prop_assert!(text.parse::<actix_http::Uri>().is_ok(), "{}", text);
         }
     }

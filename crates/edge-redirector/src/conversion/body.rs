@@ -1,4 +1,4 @@
-//! The body of a postback.
+//! Reads the body of a postback.
 
 use std::time::Duration;
 
@@ -6,22 +6,25 @@ use actix_http::Request;
 use domain::postback::PostbackError;
 use futures_util::StreamExt as _;
 
-/// Bytes that a body may have.
-const MAX_BYTES: usize = 64 * 1024;
+const MAX_BODY_BYTES: usize = 64 * 1024;
 
-pub async fn read(request: &mut Request, timeout: Duration) -> Result<Vec<u8>, PostbackError> {
+/// Fails if the body is larger than the limit or does not arrive before the timeout.
+pub async fn read_limited(
+    request: &mut Request,
+    timeout: Duration,
+) -> Result<Vec<u8>, PostbackError> {
     let mut payload = request.take_payload();
     let reading = async {
         let mut body = Vec::new();
         while let Some(chunk) = payload.next().await {
             let chunk = chunk.map_err(|_| PostbackError::UnreadableBody)?;
-            if body.len() + chunk.len() > MAX_BYTES {
+            if body.len() + chunk.len() > MAX_BODY_BYTES {
                 return Err(PostbackError::UnreadableBody);
             }
             body.extend_from_slice(&chunk);
         }
         Ok(body)
     };
-    let read = tokio::time::timeout(timeout, reading).await;
-    read.unwrap_or(Err(PostbackError::UnreadableBody))
+    let result = tokio::time::timeout(timeout, reading).await;
+    result.unwrap_or(Err(PostbackError::UnreadableBody))
 }

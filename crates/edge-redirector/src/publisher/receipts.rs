@@ -1,15 +1,14 @@
-//! What workers say is stored.
+//! Consumes the store receipts of workers.
 //!
-//! A message carries `reply_to`, a queue of this process's receipts, and a
-//! `correlation_id` that names its place in the spool and its partition. A receipt's body is the
-//! correlation ids of messages that are stored, a line each. Receipts are not
-//! acknowledged: a lost one is made again by sending its message again.
+//! A message has a `reply_to`, this process's queue of receipts, and a
+//! `correlation_id` with its range in the spool and its partition (see `message`). The body
+//! of a receipt has the correlation ids of stored messages, a line each. Receipts are not
+//! acknowledged: if one is lost, its message is resent and the worker sends another.
 //!
-//! Publishing does not wait for receipts: their queue is declared and consumed from
-//! beside it, on a channel of its own. After every failure the queue has another name: the
-//! broker that had the last one may be away with it, for as long as it likes. Messages
-//! that name a queue which nobody consumes from are sent again like others without a
-//! receipt.
+//! Publishing does not wait for receipts: a task declares their queue and consumes from
+//! it on a channel of its own. After every failure it declares a queue with another name,
+//! since the broker that had the last queue may be down with it for any time. Messages
+//! that name a queue without a consumer are resent like others without a receipt.
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,166 +25,175 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::unstored::{MessageId, Range};
-use crate::{metrics::Metrics, spool::Position};
+use super::message::MessageId;
+use crate::metrics::Metrics;
 
-/// How long declaring a queue and consuming from it may take, and deleting it.
+/// How long declaring the queue and starting the consumer may take, and deleting the queue.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
-/// Receipts that wait to be taken.
-const MAX_WAITING: usize = 1024;
+/// Receipts that the task may be ahead of the session.
+const MAX_QUEUED_RECEIPTS: usize = 1024;
 
-/// Dropped, it ends.
-pub struct Receipts {
-    queue: watch::Receiver<ShortString>,
-    stored: mpsc::Receiver<Vec<MessageId>>,
-    /// One that `wait` has met.
-    next: Option<Vec<MessageId>>,
-    stopping: CancellationToken,
+/// The handle of the task that consumes receipts. Dropping it aborts the task.
+pub struct ReceiptConsumer {
+    queue_name: watch::Receiver<ShortString>,
+    /// The stored messages of each receipt.
+    receipts: mpsc::Receiver<Vec<MessageId>>,
+    /// The receipt that `wait_for_next` has received.
+    next_receipt: Option<Vec<MessageId>>,
+    stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
-impl Receipts {
+impl ReceiptConsumer {
     pub fn start(
         connection: Arc<Connection>,
         topology: Topology,
-        process: String,
+        process_id: String,
         metrics: Metrics,
     ) -> Self {
-        let (sender, stored) = mpsc::channel(MAX_WAITING);
-        let (names, queue) = watch::channel(new_queue(&topology, &process));
-        let stopping = CancellationToken::new();
-        let listener = Listener {
+        let (receipt_sender, receipts) = mpsc::channel(MAX_QUEUED_RECEIPTS);
+        let first_name = new_queue_name(&topology, &process_id);
+        let (queue_names, queue_name) = watch::channel(first_name);
+        let stop = CancellationToken::new();
+        let task = ConsumerTask {
             connection,
             topology,
-            process,
+            process_id,
             metrics,
-            names,
-            stored: sender,
-            stopping: stopping.clone(),
+            queue_names,
+            receipts: receipt_sender,
+            stop: stop.clone(),
         };
         Self {
-            queue,
-            stored,
-            next: None,
-            stopping,
-            task: tokio::spawn(listener.run()),
+            queue_name,
+            receipts,
+            next_receipt: None,
+            stop,
+            task: tokio::spawn(task.run()),
         }
     }
 
-    /// The queue that messages name from now on.
+    /// The queue for the receipts of the next message.
     pub fn queue(&self) -> ShortString {
-        self.queue.borrow().clone()
+        self.queue_name.borrow().clone()
     }
 
-    /// Until there is something to take.
-    pub async fn wait(&mut self) {
-        if self.next.is_none() {
-            match self.stored.recv().await {
-                Some(stored) => self.next = Some(stored),
+    /// Waits until `try_next` has a receipt.
+    pub async fn wait_for_next(&mut self) {
+        if self.next_receipt.is_none() {
+            match self.receipts.recv().await {
+                Some(receipt) => self.next_receipt = Some(receipt),
                 None => std::future::pending().await,
             }
         }
     }
 
-    /// What a receipt that is there says is stored, of this process's messages.
-    pub fn take(&mut self) -> Option<Vec<MessageId>> {
-        self.next.take().or_else(|| self.stored.try_recv().ok())
+    /// The stored messages of the next receipt, if one has arrived.
+    pub fn try_next(&mut self) -> Option<Vec<MessageId>> {
+        let next_receipt = self.next_receipt.take();
+        next_receipt.or_else(|| self.receipts.try_recv().ok())
     }
 
-    /// At a good end: nobody will ask for the queue any more.
+    /// Ends the task after a session without an error; deletes the queue, which nobody
+    /// needs any more.
     pub async fn stop(&mut self) {
-        self.stopping.cancel();
+        self.stop.cancel();
         if let Err(error) = (&mut self.task).await {
-            tracing::warn!(error = %error, "the task that takes receipts failed");
+            tracing::warn!(error.message = %error, "the receipt consumer task failed");
         }
     }
 }
 
-impl Drop for Receipts {
+impl Drop for ReceiptConsumer {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-/// A name that was not used before.
-fn new_queue(topology: &Topology, process: &str) -> ShortString {
-    topology.receipts_queue(&format!("{process}.{:08x}", rand::random::<u32>()))
+/// A queue name that was not used before.
+fn new_queue_name(topology: &Topology, process_id: &str) -> ShortString {
+    topology.receipts_queue(&format!("{process_id}.{:08x}", rand::random::<u32>()))
 }
 
-/// Why receipts are not heard.
+/// Why receipts are not consumed.
 #[derive(Debug, thiserror::Error)]
-enum NotHeard {
+enum ConsumeError {
     #[error("{0}")]
-    Failed(#[from] lapin::Error),
-    #[error("RabbitMQ does not answer within {} s", CALL_TIMEOUT.as_secs())]
-    TimedOut,
-    #[error("RabbitMQ ended the consumer: its queue is gone")]
-    QueueGone,
+    Amqp(#[from] lapin::Error),
+    #[error("RabbitMQ did not answer within {} s", CALL_TIMEOUT.as_secs())]
+    Timeout,
+    #[error("RabbitMQ cancelled the consumer: the queue was deleted")]
+    QueueDeleted,
 }
 
-struct Listener {
+struct ConsumerTask {
     connection: Arc<Connection>,
     topology: Topology,
-    process: String,
+    process_id: String,
     metrics: Metrics,
-    names: watch::Sender<ShortString>,
-    stored: mpsc::Sender<Vec<MessageId>>,
-    stopping: CancellationToken,
+    queue_names: watch::Sender<ShortString>,
+    receipts: mpsc::Sender<Vec<MessageId>>,
+    stop: CancellationToken,
 }
 
-impl Listener {
+impl ConsumerTask {
     async fn run(self) {
         let mut backoff = Backoff::default();
         loop {
-            let queue = self.names.borrow().clone();
-            let failure = match open(&self.connection, &queue).await {
+            let queue = self.queue_names.borrow().clone();
+            let error = match declare_and_consume(&self.connection, &queue).await {
                 Ok((channel, consumer)) => {
                     backoff.reset();
                     tokio::select! {
-                        failure = self.listen(consumer) => failure,
-                        () = self.stopping.cancelled() => return delete(&channel, queue).await,
+                        error = self.forward_receipts(consumer) => error,
+                        () = self.stop.cancelled() => return delete_queue(&channel, queue).await,
                     }
                 }
-                Err(failure) => failure,
+                Err(error) => error,
             };
-            // What is published from now on names the next queue.
-            self.names
-                .send_replace(new_queue(&self.topology, &self.process));
+            // Messages that are published from now on name the next queue.
+            self.queue_names
+                .send_replace(new_queue_name(&self.topology, &self.process_id));
             tokio::select! {
                 () = tokio::time::sleep(backoff.next_wait()) => {}
-                () = self.stopping.cancelled() => return,
+                () = self.stop.cancelled() => return,
             }
-            // The end of the connection is the session's to say, and ends this task.
+            // If the connection is lost, the session reports it and aborts this task.
             if self.connection.status().connected() {
-                self.metrics.receipts_failures.inc();
-                tracing::warn!(error = %failure, "receipts are not heard: clicks stay in the spool, and another queue is tried");
+                self.metrics.receipt_consumer_failures.inc();
+                tracing::warn!(
+                    error.message = %error,
+                    "receipt consumer failed, declaring another queue; clicks stay in the spool"
+                );
             }
         }
     }
 
-    /// Until the consumer ends.
-    async fn listen(&self, mut consumer: Consumer) -> NotHeard {
+    /// Forwards receipts to the session until the consumer fails.
+    async fn forward_receipts(&self, mut consumer: Consumer) -> ConsumeError {
         loop {
             let delivery = match consumer.next().await {
                 Some(Ok(delivery)) => delivery,
                 Some(Err(error)) => return error.into(),
-                None => return NotHeard::QueueGone,
+                None => return ConsumeError::QueueDeleted,
             };
             let body = String::from_utf8_lossy(&delivery.data);
-            let ids = body.lines().filter_map(|id| message_id(id, &self.process));
-            if self.stored.send(ids.collect()).await.is_err() {
-                // Nobody takes them any more; the task is about to be aborted.
+            let stored_messages = body
+                .lines()
+                .filter_map(|id| MessageId::parse(id, &self.process_id));
+            if self.receipts.send(stored_messages.collect()).await.is_err() {
+                // The session has dropped the receiver and is about to abort this task.
                 std::future::pending::<()>().await;
             }
         }
     }
 }
 
-async fn open(
+async fn declare_and_consume(
     connection: &Connection,
     queue: &ShortString,
-) -> Result<(Channel, Consumer), NotHeard> {
-    let opening = async {
+) -> Result<(Channel, Consumer), ConsumeError> {
+    let consuming = async {
         let channel = connection.create_channel().await?;
         Topology::declare_receipts_queue(&channel, queue).await?;
         let options = BasicConsumeOptions {
@@ -197,69 +205,18 @@ async fn open(
         let consumer = consumer.await?;
         Ok((channel, consumer))
     };
-    match tokio::time::timeout(CALL_TIMEOUT, opening).await {
-        Ok(opened) => opened,
-        Err(_) => Err(NotHeard::TimedOut),
+    match tokio::time::timeout(CALL_TIMEOUT, consuming).await {
+        Ok(result) => result,
+        Err(_) => Err(ConsumeError::Timeout),
     }
 }
 
-async fn delete(channel: &Channel, queue: ShortString) {
+async fn delete_queue(channel: &Channel, queue: ShortString) {
     let deleting = channel.queue_delete(queue, QueueDeleteOptions::default());
     if !matches!(
         tokio::time::timeout(CALL_TIMEOUT, deleting).await,
         Ok(Ok(_))
     ) {
-        tracing::debug!("the queue of receipts expires by itself");
-    }
-}
-
-/// `<process>:<segment>:<start>:<end>:<partition>`
-pub fn correlation_id(process: &str, id: MessageId) -> ShortString {
-    let MessageId { partition, range } = id;
-    let (segment, start, end) = (range.start.segment, range.start.offset, range.end.offset);
-    format!("{process}:{segment}:{start}:{end}:{partition}").into()
-}
-
-fn message_id(id: &str, process: &str) -> Option<MessageId> {
-    let mut parts = id.strip_prefix(process)?.strip_prefix(':')?.split(':');
-    let mut number = || parts.next()?.parse().ok();
-    let (segment, start, end) = (number()?, number()?, number()?);
-    let partition = parts.next()?.parse().ok()?;
-    let position = |offset| Position { segment, offset };
-    let range = Range {
-        start: position(start),
-        end: position(end),
-    };
-    (start < end).then_some(MessageId { partition, range })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_id_names_a_range_of_its_process_and_a_partition() {
-        let position = |offset| Position { segment: 7, offset };
-        let range = Range {
-            start: position(8),
-            end: position(4096),
-        };
-        let one = MessageId {
-            partition: 3,
-            range,
-        };
-        let id = correlation_id("00ff", one);
-        assert_eq!(id.as_str(), "00ff:7:8:4096:3");
-        assert_eq!(message_id(id.as_str(), "00ff"), Some(one));
-        for wrong in [
-            "00fe:7:8:4096:3",
-            "00ff:7:8:4096",
-            "00ff:7:8:8:3",
-            "00ff:7:x:9:3",
-            "00ff:7:8:4096:-1",
-            "",
-        ] {
-            assert_eq!(message_id(wrong, "00ff"), None, "{wrong}");
-        }
+        tracing::debug!("deleting the receipt queue failed, RabbitMQ deletes it when it expires");
     }
 }

@@ -1,9 +1,9 @@
-//! The origin: links-api's internal port.
+//! The client of the origin, which is the internal port of links-api.
 
 use std::{sync::Arc, time::Duration};
 
 use domain::{
-    id::ShortId,
+    id::{AccountId, ShortId},
     record::{RecordChange, RecordKey},
 };
 use platform::{circuit_breaker::CircuitBreaker, settings::Secret};
@@ -11,37 +11,39 @@ use reqwest::{Client, StatusCode};
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
-/// Requests under way at once. Guessed ids all end here: they wait for each
-/// other instead of filling the origin's pool.
-const MAX_REQUESTS: usize = 64;
+/// Concurrent requests for records. All guessed ids come here: their requests wait for a
+/// permit instead of exhausting the origin's connection pool.
+const MAX_RECORD_REQUESTS: usize = 64;
 
 /// Why the origin gave no answer.
 #[derive(Debug, thiserror::Error)]
-pub enum OriginUnavailable {
+pub enum OriginError {
     #[error("the request failed: {0}")]
-    Failed(#[from] reqwest::Error),
-    #[error("the origin answers {0}")]
+    Request(#[from] reqwest::Error),
+    #[error("the origin answered with status {0}")]
     Status(StatusCode),
     #[error("too many requests wait for the origin")]
-    Busy,
-    #[error("the origin failed a moment ago and is not asked again yet")]
+    TooManyRequests,
+    #[error("the origin failed a moment ago, so its circuit breaker is open")]
     CircuitOpen,
 }
 
 #[derive(Clone)]
 pub struct Origin {
     client: Client,
-    url: String,
+    base_url: String,
     token: Secret,
     timeout: Duration,
-    places: Arc<Semaphore>,
-    breaker: CircuitBreaker,
+    permits: Arc<Semaphore>,
+    circuit_breaker: CircuitBreaker,
 }
 
 impl Origin {
-    /// How long it is left alone after it failed: what hangs on it would hang once more.
-    const PAUSE: Duration = Duration::from_millis(500);
+    /// How long the circuit breaker stays open after a failure: requests that hang until
+    /// their timeout must not be followed by more of the kind.
+    const CIRCUIT_OPEN_FOR: Duration = Duration::from_millis(500);
 
+    /// `url` is the URL of the port, without a path.
     pub fn new(url: &str, token: Secret, timeout: Duration) -> Result<Self, reqwest::Error> {
         let client = Client::builder()
             .timeout(timeout)
@@ -51,92 +53,102 @@ impl Origin {
             .build()?;
         Ok(Self {
             client,
-            url: format!("{url}/internal/v1"),
+            base_url: format!("{url}/internal/v1"),
             token,
             timeout,
-            places: Arc::new(Semaphore::new(MAX_REQUESTS)),
-            breaker: CircuitBreaker::new(Self::PAUSE),
+            permits: Arc::new(Semaphore::new(MAX_RECORD_REQUESTS)),
+            circuit_breaker: CircuitBreaker::new(Self::CIRCUIT_OPEN_FOR),
         })
     }
 
-    /// The record as JSON, `None` if there is none.
-    pub async fn find(&self, key: &RecordKey) -> Result<Option<Vec<u8>>, OriginUnavailable> {
-        if !self.breaker.allow_call() {
-            return Err(OriginUnavailable::CircuitOpen);
-        }
-        self.find_now(key).await
+    /// The JSON of a record, or `None` if there is no such record.
+    pub async fn record(&self, key: &RecordKey) -> Result<Option<Vec<u8>>, OriginError> {
+        self.check_circuit()?;
+        self.record_without_circuit_breaker(key).await
     }
 
-    async fn find_now(&self, key: &RecordKey) -> Result<Option<Vec<u8>>, OriginUnavailable> {
-        let waiting = tokio::time::timeout(self.timeout, self.places.acquire());
-        let _place = match waiting.await {
-            Ok(Ok(place)) => place,
-            Ok(Err(_)) | Err(_) => return Err(OriginUnavailable::Busy),
+    async fn record_without_circuit_breaker(
+        &self,
+        key: &RecordKey,
+    ) -> Result<Option<Vec<u8>>, OriginError> {
+        let acquiring = tokio::time::timeout(self.timeout, self.permits.acquire());
+        let _permit = match acquiring.await {
+            Ok(Ok(permit)) => permit,
+            Ok(Err(_)) | Err(_) => return Err(OriginError::TooManyRequests),
         };
         let response = self.get(&format!("records/{key}")).await?;
         match response.status() {
             StatusCode::OK => Ok(Some(response.bytes().await?.to_vec())),
             StatusCode::NOT_FOUND => Ok(None),
-            status => Err(OriginUnavailable::Status(status)),
+            status => Err(OriginError::Status(status)),
         }
     }
 
-    /// Any answer is a sign of life.
-    async fn get(&self, path: &str) -> Result<reqwest::Response, OriginUnavailable> {
-        let request = self
-            .client
-            .get(format!("{}/{path}", self.url))
-            .bearer_auth(self.token.reveal());
-        let response = request.send().await;
-        match &response {
-            Ok(_) => self.breaker.record_success(),
-            Err(_) => self.breaker.record_failure(),
-        }
-        Ok(response?)
-    }
-
-    /// The short domains with a link of this id, as seen from a host.
-    pub async fn hosts_of(
+    /// The short domains with a link of this id that a postback to `host` can mean.
+    pub async fn short_domains_by_id(
         &self,
         host: &str,
         id: &ShortId,
-    ) -> Result<Vec<String>, OriginUnavailable> {
-        if !self.breaker.allow_call() {
-            return Err(OriginUnavailable::CircuitOpen);
-        }
-        self.list(&format!("hosts/{host}/{id}")).await
+    ) -> Result<Vec<String>, OriginError> {
+        self.check_circuit()?;
+        self.get_list(&format!("hosts/{host}/{id}")).await
     }
 
-    /// The slugs of a host that are this id in upper or lower case, at most two. A links-api
-    /// from before this question knows of none.
-    pub async fn slugs(&self, host: &str, id: &ShortId) -> Result<Vec<ShortId>, OriginUnavailable> {
-        if !self.breaker.allow_call() {
-            return Err(OriginUnavailable::CircuitOpen);
-        }
-        match self.list(&format!("slugs/{host}/{id}")).await {
-            Err(OriginUnavailable::Status(StatusCode::NOT_FOUND)) => Ok(Vec::new()),
-            slugs => slugs,
+    /// The slugs of `host` that equal this id in upper or lower case, at most two. Empty if
+    /// the links-api is older than this endpoint.
+    pub async fn slugs_in_any_case(
+        &self,
+        host: &str,
+        id: &ShortId,
+    ) -> Result<Vec<ShortId>, OriginError> {
+        self.check_circuit()?;
+        match self.get_list(&format!("slugs/{host}/{id}")).await {
+            Err(OriginError::Status(StatusCode::NOT_FOUND)) => Ok(Vec::new()),
+            result => result,
         }
     }
 
-    /// The changes of the last minute. Whoever follows them has a pace of its own: it asks
-    /// also while the origin is left alone.
-    pub async fn changes(&self) -> Result<Vec<RecordChange>, OriginUnavailable> {
-        self.list("changes").await
+    /// The record changes of the last minute. The caller polls with its own interval, so
+    /// this ignores the circuit breaker.
+    pub async fn changes(&self) -> Result<Vec<RecordChange>, OriginError> {
+        self.get_list("changes").await
     }
 
-    async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, OriginUnavailable> {
+    /// Whether the origin answers; ignores the circuit breaker.
+    pub async fn ping(self) -> Result<(), OriginError> {
+        // Account 0 does not exist: its 404 shows that the origin answers.
+        let missing = RecordKey::Account(AccountId(0));
+        self.record_without_circuit_breaker(&missing)
+            .await
+            .map(drop)
+    }
+
+    fn check_circuit(&self) -> Result<(), OriginError> {
+        match self.circuit_breaker.allow_call() {
+            true => Ok(()),
+            false => Err(OriginError::CircuitOpen),
+        }
+    }
+
+    async fn get_list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, OriginError> {
         let response = self.get(path).await?;
         match response.status() {
             StatusCode::OK => Ok(response.json().await?),
-            status => Err(OriginUnavailable::Status(status)),
+            status => Err(OriginError::Status(status)),
         }
     }
 
-    /// Whether it answers at all, also while it is left alone.
-    pub async fn ping(self) -> Result<(), OriginUnavailable> {
-        // Account 0 does not exist: 404 is the sign of life.
-        let nobody = RecordKey::Account(domain::id::AccountId(0));
-        self.find_now(&nobody).await.map(drop)
+    /// Sends a request. A response of any status closes the circuit breaker.
+    async fn get(&self, path: &str) -> Result<reqwest::Response, OriginError> {
+        let request = self
+            .client
+            .get(format!("{}/{path}", self.base_url))
+            .bearer_auth(self.token.reveal());
+        let response = request.send().await;
+        match &response {
+            Ok(_) => self.circuit_breaker.record_success(),
+            Err(_) => self.circuit_breaker.record_failure(),
+        }
+        Ok(response?)
     }
 }

@@ -1,4 +1,4 @@
-//! Waiting for a group to be recorded.
+//! The future of an append: it waits until the record's group is written.
 
 use std::{
     future::Future,
@@ -7,84 +7,91 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use super::lock_of;
+use super::lock_ignoring_poison;
 
 /// Why a record is not in the spool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum NotRecorded {
-    #[error("the spool has reached its limit")]
-    Full,
-    #[error("the disk failed")]
-    Failed,
-    #[error("the disk does not answer in time")]
-    TimedOut,
-    #[error("the record is too large")]
+pub enum RecordError {
+    #[error("the spool has reached SPOOL_MAX_BYTES")]
+    SpoolFull,
+    #[error("writing to the disk failed")]
+    DiskFailed,
+    #[error("the disk did not answer in time")]
+    DiskTimeout,
+    #[error("the record is larger than {} bytes", super::MAX_RECORD_BYTES)]
     TooLarge,
     #[error("the spool is stopped")]
     Stopped,
 }
 
-/// Records that are written together, and who waits for them.
+/// The result of one group of records that are written together, and the tasks that
+/// wait for it.
 #[derive(Debug, Default)]
-pub(super) struct Group(Mutex<GroupState>);
+pub(super) struct WriteGroup(Mutex<GroupState>);
 
 #[derive(Debug, Default)]
 struct GroupState {
-    result: Option<Result<(), NotRecorded>>,
-    waiting: Vec<Waker>,
+    result: Option<Result<(), RecordError>>,
+    wakers: Vec<Waker>,
 }
 
-impl Group {
-    pub fn complete(&self, result: Result<(), NotRecorded>) {
-        let mut state = lock_of(&self.0);
+impl WriteGroup {
+    /// Sets the result of all records of the group and wakes their tasks.
+    pub fn complete(&self, result: Result<(), RecordError>) {
+        let mut state = lock_ignoring_poison(&self.0);
         state.result = Some(result);
-        let waiting = std::mem::take(&mut state.waiting);
+        let wakers = std::mem::take(&mut state.wakers);
         drop(state);
-        waiting.into_iter().for_each(Waker::wake);
+        wakers.into_iter().for_each(Waker::wake);
     }
 }
 
-/// Resolves when the record is recorded, or is not.
+/// Resolves when the record is recorded, or when it is certain that it was not.
 #[derive(Debug)]
-pub struct Append(State);
+pub struct AppendFuture(State);
 
 #[derive(Debug)]
 enum State {
-    Refused(NotRecorded),
+    Failed(RecordError),
     Waiting {
-        group: Arc<Group>,
-        /// Where our waker is in the group, once it is there.
-        slot: Option<usize>,
+        group: Arc<WriteGroup>,
+        /// Index of this future's waker in the group, once the future was polled.
+        waker_index: Option<usize>,
     },
 }
 
-impl Append {
-    pub(super) fn refused(reason: NotRecorded) -> Self {
-        Self(State::Refused(reason))
+impl AppendFuture {
+    /// A future for a record that was not appended.
+    pub(super) fn failed(error: RecordError) -> Self {
+        Self(State::Failed(error))
     }
 
-    pub(super) fn waiting_for(group: Arc<Group>) -> Self {
-        Self(State::Waiting { group, slot: None })
+    /// A future for a record of this group.
+    pub(super) fn for_group(group: Arc<WriteGroup>) -> Self {
+        Self(State::Waiting {
+            group,
+            waker_index: None,
+        })
     }
 }
 
-impl Future for Append {
-    type Output = Result<(), NotRecorded>;
+impl Future for AppendFuture {
+    type Output = Result<(), RecordError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let (group, slot) = match &mut self.0 {
-            State::Refused(reason) => return Poll::Ready(Err(*reason)),
-            State::Waiting { group, slot } => (group, slot),
+        let (group, waker_index) = match &mut self.0 {
+            State::Failed(error) => return Poll::Ready(Err(*error)),
+            State::Waiting { group, waker_index } => (group, waker_index),
         };
-        let mut state = lock_of(&group.0);
+        let mut state = lock_ignoring_poison(&group.0);
         if let Some(result) = state.result {
             return Poll::Ready(result);
         }
-        match *slot {
-            Some(slot) => state.waiting[slot].clone_from(context.waker()),
+        match *waker_index {
+            Some(index) => state.wakers[index].clone_from(context.waker()),
             None => {
-                *slot = Some(state.waiting.len());
-                state.waiting.push(context.waker().clone());
+                *waker_index = Some(state.wakers.len());
+                state.wakers.push(context.waker().clone());
             }
         }
         Poll::Pending

@@ -3,15 +3,15 @@
 //!
 //! # What it promises
 //!
-//! - A record whose [`Append`] is `Ok` survives the death of the process, and
-//!   with [`SyncPolicy::Always`] that of the machine.
-//! - Records come out in the order in which they went in, at least once.
-//! - It never grows over its limit: then [`NotRecorded::Full`] is the answer,
-//!   and the redirect goes on without it.
-//! - A damaged record costs itself and nothing else, and is reported. So does a stretch
+//! - A record whose [`AppendFuture`] is `Ok` survives the death of the process, and
+//!   with [`SyncPolicy::Always`] a power cut.
+//! - Records are read in the order in which they were appended, at least once.
+//! - The spool never grows over its limit: an append then fails with
+//!   [`RecordError::SpoolFull`], and the redirect is answered without a record.
+//! - A damaged record costs itself and nothing else, and is reported. So does a range
 //!   of a file that cannot be read, and a file that cannot be opened, which stays where
 //!   it is.
-//! - There is one path: an outage of the broker is a longer log.
+//! - Every record takes the same path: an outage of the broker only makes the log longer.
 //!
 //! # Format
 //!
@@ -26,28 +26,29 @@
 //!
 //! # Writing
 //!
-//! Callers append to a buffer in memory and wait. One thread takes all that
-//! has gathered, writes it with one `write` and one `fdatasync`, and wakes all
-//! of them: while one group is on its way to the disk the next one gathers.
-//! A process never appends to a segment of an earlier one. After a failed
-//! write or sync the segment is closed for good, since nobody can know what of
-//! it is on disk; the records of that group are answered as not recorded.
+//! Callers append to a buffer in memory and wait (group commit). One thread takes the
+//! whole buffer, writes it with one `write` and one `fdatasync`, and wakes all callers:
+//! while one group is on its way to the disk, the next one fills the buffer.
+//! A process never appends to a segment of an earlier process. After a failed
+//! write or sync the writer closes the segment for good, since nobody can know which
+//! bytes are on disk; the appends of that group fail.
 //!
 //! # Reading and deleting
 //!
-//! A [`Reader`] reads what is durable, from the files: it has no other source.
-//! [`Spool::release`] deletes a segment once all of it is released. The
-//! position is not kept on disk: after a restart everything that is left comes
+//! A [`Reader`] reads the durable records from the files: it has no other source.
+//! [`Spool::delete_through`] deletes the segments that end at a position or before it.
+//! The position is not stored on disk: after a restart all remaining records are read
 //! again, and the click id makes that harmless.
 //!
 //! # Recovery
 //!
-//! Opening lists the segments that are left. A torn tail, which is what a
-//! crash in mid-write leaves, was never promised to anybody and is skipped. A
-//! damaged record in the middle is skipped to the next marker whose record has
-//! the right checksum, and counted.
+//! Opening lists the segments that are left. A crash during a write leaves an incomplete
+//! last record; no caller was told that it is recorded, so the reader skips it. From a
+//! damaged record in the middle the reader skips to the next marker whose record has
+//! the right checksum, and counts the damage.
 
 mod append;
+mod folder;
 mod format;
 mod reader;
 mod writer;
@@ -59,7 +60,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     io,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc, Condvar, Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -70,37 +71,37 @@ use std::{
 
 use tokio::sync::watch;
 
-use append::Group;
-pub use append::{Append, NotRecorded};
+use append::WriteGroup;
+pub use append::{AppendFuture, RecordError};
 pub use format::MAX_RECORD_BYTES;
 pub use reader::{Batch, Reader};
 
-/// When a record counts as recorded.
+/// When an append succeeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SyncPolicy {
-    /// Once it is on disk.
+    /// Once the record is synced to the disk.
     Always,
-    /// Once it is written; the disk is synced this often. A power cut loses
-    /// what came since.
+    /// Once the record is written; the file is synced at this interval. A power cut loses
+    /// the records since the last sync.
     Every(Duration),
 }
 
 #[derive(Debug, Clone)]
 pub struct SpoolSettings {
     pub folder: PathBuf,
-    /// Bytes of all segments together.
+    /// Limit of the bytes of all segments together.
     pub max_bytes: u64,
     /// Bytes after which the next segment begins.
     pub segment_bytes: u64,
     pub sync: SyncPolicy,
-    /// How long [`Spool::record`] waits.
+    /// How long [`Spool::record`] waits for the disk.
     pub timeout: Duration,
 }
 
-/// What waits for a disk that does not answer, in memory. More is refused.
-const MAX_WAITING_BYTES: usize = 64 << 20;
+/// Bytes that may wait in memory for a disk that does not answer; further appends fail.
+const MAX_QUEUED_BYTES: usize = 64 << 20;
 
-/// Why the spool cannot be used.
+/// Why the spool could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error("the spool folder {0} is used by another process")]
@@ -109,16 +110,15 @@ pub enum OpenError {
     Io(PathBuf, #[source] io::Error),
 }
 
-/// A place in the log: everything before it is meant.
+/// A position in the log. As a bound it means all records before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Position {
     pub segment: u64,
-    /// Bytes from the segment's start.
+    /// Bytes from the start of the segment.
     pub offset: u64,
 }
 
-/// A handle to append to, and to release what is delivered. Clones are the
-/// same spool.
+/// Appends records, and deletes segments that are no longer needed. Clones share one spool.
 #[derive(Debug, Clone)]
 pub struct Spool(Arc<Shared>);
 
@@ -126,45 +126,44 @@ pub struct Spool(Arc<Shared>);
 struct Shared {
     settings: SpoolSettings,
     queue: Mutex<Queue>,
-    /// Signalled when the queue changes while the writer waits.
-    writer_wakes: Condvar,
+    /// Notified when the queue changes, which the writer waits for.
+    queue_changed: Condvar,
     segments: Mutex<BTreeMap<u64, Segment>>,
     /// Bytes of all segments on disk.
     bytes: AtomicU64,
-    /// The last group could not be written.
-    is_failing: AtomicBool,
-    /// The end of what is durable.
-    durable: watch::Sender<Position>,
+    last_write_failed: AtomicBool,
+    /// End of the durable records.
+    durable_end: watch::Sender<Position>,
     writer: Mutex<Option<JoinHandle<()>>>,
-    /// Held for the life of the spool.
-    _lock: File,
+    /// Locked until the spool is dropped.
+    _lock_file: File,
 }
 
-/// What callers have appended and the writer has not taken yet.
+/// Records that callers have appended and the writer has not taken yet.
 #[derive(Debug, Default)]
 struct Queue {
     buffer: Vec<u8>,
     n_records: usize,
-    group: Arc<Group>,
-    /// Close this segment, if nothing was added to it after this position.
-    close_at: Option<Position>,
-    stopping: bool,
+    group: Arc<WriteGroup>,
+    /// The writer closes the open segment if it ends at this position.
+    close_segment_at: Option<Position>,
+    is_stopping: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Segment {
     bytes: u64,
-    /// Nothing will be added to it.
-    closed: bool,
+    /// The writer appends nothing to it any more.
+    is_closed: bool,
 }
 
 impl Spool {
-    /// Opens a folder, makes it if need be, and starts the writer.
+    /// Opens the folder, creates it if it is missing, and starts the writer.
     pub fn open(settings: SpoolSettings) -> Result<Self, OpenError> {
-        let failed = |error| OpenError::Io(settings.folder.clone(), error);
-        fs::create_dir_all(&settings.folder).map_err(failed)?;
-        let lock = lock(&settings.folder)?;
-        let segments = leftover_segments(&settings.folder).map_err(failed)?;
+        let io_error = |error| OpenError::Io(settings.folder.clone(), error);
+        fs::create_dir_all(&settings.folder).map_err(io_error)?;
+        let lock_file = folder::lock(&settings.folder)?;
+        let segments = folder::list_segments(&settings.folder).map_err(io_error)?;
         let bytes = segments.values().map(|segment| segment.bytes).sum();
         let next_segment = segments.keys().next_back().map_or(1, |last| last + 1);
         let start = Position {
@@ -174,94 +173,93 @@ impl Spool {
         let shared = Arc::new(Shared {
             settings,
             queue: Mutex::default(),
-            writer_wakes: Condvar::new(),
+            queue_changed: Condvar::new(),
             segments: Mutex::new(segments),
             bytes: AtomicU64::new(bytes),
-            is_failing: AtomicBool::new(false),
-            durable: watch::Sender::new(start),
+            last_write_failed: AtomicBool::new(false),
+            durable_end: watch::Sender::new(start),
             writer: Mutex::default(),
-            _lock: lock,
+            _lock_file: lock_file,
         });
         let writer = writer::start(shared.clone(), next_segment)
             .map_err(|error| OpenError::Io(shared.settings.folder.clone(), error))?;
-        *lock_of(&shared.writer) = Some(writer);
+        *lock_ignoring_poison(&shared.writer) = Some(writer);
         Ok(Self(shared))
     }
 
-    /// Appends a record, and waits until it is recorded, though not for ever: a disk
-    /// that hangs must not keep people from their destination. Then it may be
-    /// recorded later all the same.
-    pub async fn record(&self, record: &[u8]) -> Result<(), NotRecorded> {
-        let recorded = tokio::time::timeout(self.0.settings.timeout, self.append(record));
-        recorded.await.unwrap_or(Err(NotRecorded::TimedOut))
+    /// Appends a record and waits until it is recorded, or until the timeout: a disk
+    /// that hangs must not keep people from their destination. After the timeout the
+    /// record may still be written.
+    pub async fn record(&self, record: &[u8]) -> Result<(), RecordError> {
+        let result = tokio::time::timeout(self.0.settings.timeout, self.append(record));
+        result.await.unwrap_or(Err(RecordError::DiskTimeout))
     }
 
-    /// Appends a record. The future resolves when it is recorded, by the
-    /// [`SyncPolicy`]; the record is on its way even if the future is dropped.
-    pub fn append(&self, record: &[u8]) -> Append {
+    /// Appends a record. The future resolves when the record is recorded by the
+    /// [`SyncPolicy`]; the writer writes it even if the future is dropped.
+    pub fn append(&self, record: &[u8]) -> AppendFuture {
         let shared = &self.0;
         if record.len() > MAX_RECORD_BYTES {
-            return Append::refused(NotRecorded::TooLarge);
+            return AppendFuture::failed(RecordError::TooLarge);
         }
-        let mut queue = lock_of(&shared.queue);
+        let mut queue = lock_ignoring_poison(&shared.queue);
         let bytes = shared.bytes.load(Ordering::Relaxed) + queue.buffer.len() as u64;
         if bytes + format::framed_len(record) > shared.settings.max_bytes {
-            return Append::refused(NotRecorded::Full);
+            return AppendFuture::failed(RecordError::SpoolFull);
         }
-        if queue.buffer.len() > MAX_WAITING_BYTES {
-            return Append::refused(NotRecorded::TimedOut);
+        if queue.buffer.len() > MAX_QUEUED_BYTES {
+            return AppendFuture::failed(RecordError::DiskTimeout);
         }
-        if queue.stopping {
-            return Append::refused(NotRecorded::Stopped);
+        if queue.is_stopping {
+            return AppendFuture::failed(RecordError::Stopped);
         }
         let writer_may_wait = queue.buffer.is_empty();
-        format::push_record(&mut queue.buffer, record);
+        format::append_record(&mut queue.buffer, record);
         queue.n_records += 1;
-        let append = Append::waiting_for(queue.group.clone());
+        let future = AppendFuture::for_group(queue.group.clone());
         drop(queue);
         if writer_may_wait {
-            shared.writer_wakes.notify_one();
+            shared.queue_changed.notify_one();
         }
-        append
+        future
     }
 
-    /// A reader at the oldest record there is.
+    /// A reader that starts at the oldest record.
     pub fn reader(&self) -> Reader {
         Reader::new(self.clone())
     }
 
-    /// The end of what is durable, and a way to wait for more.
-    pub fn durable(&self) -> watch::Receiver<Position> {
-        self.0.durable.subscribe()
+    /// The end of the durable records; the receiver is notified when it moves.
+    pub fn durable_end(&self) -> watch::Receiver<Position> {
+        self.0.durable_end.subscribe()
     }
 
-    /// Everything before `position` is delivered: segments that end there or
-    /// before are deleted.
-    pub fn release(&self, position: Position) {
-        self.release_over(position, 0);
+    /// Deletes the closed segments that end at `position` or before it.
+    pub fn delete_through(&self, position: Position) {
+        self.shrink_to(0, position);
     }
 
-    /// As [`release`](Self::release), the oldest segments first and only while
-    /// the spool has more bytes than these. Answers where it begins then, if
-    /// something was released. A file that cannot be deleted stays, and is read again
-    /// after the next start.
-    pub fn release_over(&self, position: Position, bytes: u64) -> Option<Position> {
+    /// Deletes closed segments that end at `position` or before it, the oldest first, until
+    /// the spool has at most `max_bytes`. Returns the start of the spool if a segment was
+    /// deleted. A file that cannot be deleted stays, and its records are read again after
+    /// the next start.
+    pub fn shrink_to(&self, max_bytes: u64, position: Position) -> Option<Position> {
         let mut start = None;
-        while self.bytes() > bytes
-            && let Some((sequence, _)) = self.first_delivered(position)
+        while self.bytes() > max_bytes
+            && let Some(sequence) = self.first_segment_to_delete(position)
         {
-            // Not under the lock, which the writer needs: a delete can take
-            // long, and every click would wait for it.
+            // Deletes without the lock, which the writer needs: deleting can take long,
+            // and every click would wait for it.
             if let Err(error) = fs::remove_file(self.0.path(sequence))
                 && error.kind() != io::ErrorKind::NotFound
             {
                 tracing::error!(
                     segment = sequence,
-                    error = %error,
-                    "a segment of the spool cannot be deleted: it is sent again after the next start"
+                    error.message = %error,
+                    "deleting a spool segment failed, its events are resent after the next start"
                 );
             }
-            self.forget_segment(sequence);
+            self.remove_segment(sequence);
             start = Some(Position {
                 segment: sequence + 1,
                 offset: 0,
@@ -270,46 +268,47 @@ impl Spool {
         start
     }
 
-    /// The segment is not of the spool any more, whether or not its file is there.
-    fn forget_segment(&self, sequence: u64) {
-        if let Some(segment) = lock_of(&self.0.segments).remove(&sequence) {
+    /// Removes the segment from the list, whether or not its file is deleted.
+    fn remove_segment(&self, sequence: u64) {
+        if let Some(segment) = lock_ignoring_poison(&self.0.segments).remove(&sequence) {
             self.0.bytes.fetch_sub(segment.bytes, Ordering::Relaxed);
         }
     }
 
-    fn first_delivered(&self, position: Position) -> Option<(u64, Segment)> {
-        let segments = lock_of(&self.0.segments);
+    /// The oldest segment, if it is closed and ends at `position` or before it.
+    fn first_segment_to_delete(&self, position: Position) -> Option<u64> {
+        let segments = lock_ignoring_poison(&self.0.segments);
         let (&sequence, &segment) = segments.first_key_value()?;
         let end = Position {
             segment: sequence,
             offset: segment.bytes,
         };
-        (segment.closed && end <= position).then_some((sequence, segment))
+        (segment.is_closed && end <= position).then_some(sequence)
     }
 
-    /// Closes the segment that ends at `position`, so that it can be released:
-    /// an idle spool is an empty one. No effect if more was appended.
-    pub fn close_segment(&self, position: Position) {
-        lock_of(&self.0.queue).close_at = Some(position);
-        self.0.writer_wakes.notify_one();
+    /// Closes the segment that ends at `position`, so that it can be deleted: an idle
+    /// spool is an empty one. Has no effect if more was appended.
+    pub fn close_segment_at(&self, position: Position) {
+        lock_ignoring_poison(&self.0.queue).close_segment_at = Some(position);
+        self.0.queue_changed.notify_one();
     }
 
     /// Whether the last write failed: the disk may be full.
-    pub fn is_failing(&self) -> bool {
-        self.0.is_failing.load(Ordering::Relaxed)
+    pub fn last_write_failed(&self) -> bool {
+        self.0.last_write_failed.load(Ordering::Relaxed)
     }
 
-    /// Bytes on disk.
+    /// Bytes of all segments on disk.
     pub fn bytes(&self) -> u64 {
         self.0.bytes.load(Ordering::Relaxed)
     }
 
-    /// Writes what has gathered and ends the writer. Appending fails from now
-    /// on; reading and releasing go on. Blocks.
+    /// Writes the queued records and ends the writer; blocks until then. Later appends
+    /// fail; reading and deleting go on.
     pub fn stop(&self) {
-        lock_of(&self.0.queue).stopping = true;
-        self.0.writer_wakes.notify_one();
-        let writer = lock_of(&self.0.writer).take();
+        lock_ignoring_poison(&self.0.queue).is_stopping = true;
+        self.0.queue_changed.notify_one();
+        let writer = lock_ignoring_poison(&self.0.writer).take();
         if let Some(writer) = writer {
             writer
                 .join()
@@ -317,12 +316,16 @@ impl Spool {
         }
     }
 
+    /// The segment, unless it is deleted.
     fn segment(&self, sequence: u64) -> Option<Segment> {
-        lock_of(&self.0.segments).get(&sequence).copied()
+        lock_ignoring_poison(&self.0.segments)
+            .get(&sequence)
+            .copied()
     }
 
+    /// The first segment with this sequence number or a higher one.
     fn first_segment_from(&self, sequence: u64) -> Option<u64> {
-        let segments = lock_of(&self.0.segments);
+        let segments = lock_ignoring_poison(&self.0.segments);
         segments
             .range(sequence..)
             .next()
@@ -332,43 +335,14 @@ impl Spool {
 
 impl Shared {
     fn path(&self, sequence: u64) -> PathBuf {
-        self.settings.folder.join(format!("{sequence:016x}.seg"))
+        folder::segment_path(&self.settings.folder, sequence)
     }
 }
 
-fn lock(folder: &Path) -> Result<File, OpenError> {
-    let failed = |error| OpenError::Io(folder.to_owned(), error);
-    let file = File::create(folder.join("lock")).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(OpenError::InUse(folder.to_owned())),
-        Err(fs::TryLockError::Error(error)) => Err(failed(error)),
-    }
-}
-
-fn leftover_segments(folder: &Path) -> io::Result<BTreeMap<u64, Segment>> {
-    let mut segments = BTreeMap::new();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let sequence = name.to_str().and_then(|name| name.strip_suffix(".seg"));
-        if let Some(Ok(sequence)) = sequence.map(|hex| u64::from_str_radix(hex, 16)) {
-            let bytes = entry.metadata()?.len();
-            segments.insert(
-                sequence,
-                Segment {
-                    bytes,
-                    closed: true,
-                },
-            );
-        }
-    }
-    Ok(segments)
-}
-
-/// A panic while one of these locks is held would be a bug in a few lines of
-/// arithmetic; what they guard is consistent after every line.
-fn lock_of<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// Locks a mutex whether or not a thread panicked while it held the lock. Such a panic
+/// would be a bug in a few lines of arithmetic, and the data behind these mutexes is
+/// consistent after every line.
+fn lock_ignoring_poison<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner)

@@ -1,50 +1,54 @@
-//! Reading what is durable, in order.
+//! Reads the durable records, in order, and skips what is damaged or cannot be read.
+//! Deleting segments is left to [`Spool`].
 
 use std::{fs::File, io, os::unix::fs::FileExt as _};
 
 use super::{
     Position, Spool,
-    format::{Found, MAX_FRAMED_BYTES, SEGMENT_MAGIC, next_record, record_at},
+    format::{MAX_FRAMED_BYTES, ParsedRecord, SEGMENT_MAGIC, find_next_record, parse_record},
 };
 
-/// Bytes that are read at once: room for many records, and for any one.
+/// Bytes that are read at once: many records, and any single record whole.
 const CHUNK_BYTES: usize = 4 * MAX_FRAMED_BYTES;
+/// Bytes that are read at once after a whole chunk could not be read, so that one bad
+/// sector of the disk costs one page.
+const PAGE_BYTES: usize = 4096;
 
-/// Some records, and where they end.
+/// Consecutive records, and where they end.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Batch {
-    /// The payloads, one behind the other.
+    /// The payloads, concatenated.
     pub bytes: Vec<u8>,
     pub n_records: usize,
-    /// Where they begin; in the segment in which they end.
+    /// Start of the first record, in the segment of `end`.
     pub start: Position,
-    /// Release this once they are delivered.
+    /// End of the last record: delete through here once all are delivered.
     pub end: Position,
-    /// Damaged stretches that were skipped on the way.
+    /// Damaged ranges that were skipped.
     pub n_damaged: usize,
-    /// Files, and stretches of files, that could not be read and were skipped.
+    /// Files, and ranges of files, that could not be read and were skipped.
     pub n_unreadable: usize,
 }
 
-/// Reads records from a position on. Blocks, for as long as a read from the
-/// page cache takes, or from the disk after an outage.
+/// Reads records from a position on. Blocks for as long as a read from the
+/// page cache takes, or, after an outage, from the disk.
 #[derive(Debug)]
 pub struct Reader {
     spool: Spool,
     position: Position,
+    /// The file of the last read, with its sequence number.
     file: Option<(u64, File)>,
     chunk: Vec<u8>,
+    /// Files and ranges that were skipped since the last batch.
     n_unreadable: usize,
 }
 
-/// What is read by itself when more cannot be read at once.
-const PAGE_BYTES: usize = 4096;
-
-/// How much of a file came into the chunk.
+/// How much of a chunk the file had.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum ChunkRead {
-    All,
-    /// The file is shorter than what was written to it.
-    UpToItsEnd,
+    Complete,
+    /// The file is shorter than the bytes that were written to it.
+    FileTooShort,
 }
 
 impl Reader {
@@ -58,7 +62,7 @@ impl Reader {
         }
     }
 
-    /// Goes back to a position, or to the oldest record if it is deleted.
+    /// Goes to a position, or to the oldest record if the position's segment is deleted.
     pub fn seek(&mut self, position: Position) {
         self.position = position;
     }
@@ -67,41 +71,41 @@ impl Reader {
         self.position
     }
 
-    /// The next records, at most `max_records` and about `max_bytes`; `None`
-    /// if there are none. A batch without records tells of damage only. An error is one
-    /// of this process (it has too many open files, say): try again.
+    /// Returns the next records, at most `max_records` and about `max_bytes`, or `None`
+    /// if there are none. A batch without records only reports damage. Fails only if this
+    /// process lacks a resource (open files, memory): the caller tries again.
     pub fn next_batch(
         &mut self,
         max_records: usize,
         max_bytes: usize,
     ) -> io::Result<Option<Batch>> {
         let mut batch = Batch::default();
-        while let Some(segment_len) = self.enter_segment()? {
+        while let Some(segment_len) = self.open_segment()? {
             if self.position.offset >= segment_len {
                 break;
             }
             batch.start = self.position;
             let read = self.read_chunk(segment_len);
-            let full = self.take_records(&mut batch, segment_len, max_records, max_bytes, &read);
-            if matches!(read, ChunkRead::UpToItsEnd) && !full {
-                self.skip_to(
+            let is_full = self.parse_chunk(&mut batch, segment_len, max_records, max_bytes, read);
+            if read == ChunkRead::FileTooShort && !is_full {
+                self.skip_unreadable(
                     segment_len,
-                    "its file is shorter than what was written to it",
+                    "the file is shorter than the bytes that were written to it",
                 );
             }
-            if full || batch.n_records > 0 {
+            if is_full || batch.n_records > 0 {
                 break;
             }
         }
         batch.end = self.position;
         batch.n_unreadable = std::mem::take(&mut self.n_unreadable);
-        let is_news = batch.n_records > 0 || batch.n_damaged > 0 || batch.n_unreadable > 0;
-        Ok(is_news.then_some(batch))
+        let is_empty = batch.n_records == 0 && batch.n_damaged == 0 && batch.n_unreadable == 0;
+        Ok((!is_empty).then_some(batch))
     }
 
-    /// Makes the position one inside a segment that exists, behind its magic;
-    /// the answer is how far that can be read, `None` if there is none.
-    fn enter_segment(&mut self) -> io::Result<Option<u64>> {
+    /// Opens the segment of the position, or the next one that exists and can be opened.
+    /// Returns the length up to which it can be read, or `None` if there is no segment.
+    fn open_segment(&mut self) -> io::Result<Option<u64>> {
         loop {
             let Some(sequence) = self.spool.first_segment_from(self.position.segment) else {
                 return Ok(None);
@@ -115,8 +119,9 @@ impl Reader {
             let Some(segment) = self.spool.segment(sequence) else {
                 continue;
             };
-            let at_end = self.position.offset >= segment.bytes;
-            if at_end && segment.closed && self.spool.first_segment_from(sequence + 1).is_some() {
+            let is_at_end = self.position.offset >= segment.bytes;
+            let is_finished = is_at_end && segment.is_closed;
+            if is_finished && self.spool.first_segment_from(sequence + 1).is_some() {
                 self.position = Position {
                     segment: sequence + 1,
                     offset: 0,
@@ -127,7 +132,7 @@ impl Reader {
                 .file
                 .as_ref()
                 .is_some_and(|(open, _)| *open == sequence);
-            if is_open || at_end {
+            if is_open || is_at_end {
                 return Ok(Some(segment.bytes));
             }
             match File::open(self.spool.0.path(sequence)) {
@@ -135,138 +140,140 @@ impl Reader {
                     self.file = Some((sequence, file));
                     return Ok(Some(segment.bytes));
                 }
-                Err(error) if is_of_this_process(&error) => return Err(error),
+                Err(error) if is_process_resource_error(&error) => return Err(error),
                 Err(error) => {
-                    self.skip_to(segment.bytes, &error.to_string());
-                    if segment.closed {
-                        // Not deleted: somebody may mend it, and it is tried again after
-                        // the next start.
-                        self.spool.forget_segment(sequence);
+                    self.skip_unreadable(segment.bytes, &error.to_string());
+                    if segment.is_closed {
+                        // The file is not deleted: somebody may repair it, and the next
+                        // start reads it again.
+                        self.spool.remove_segment(sequence);
                     }
                 }
             }
         }
     }
 
-    /// Goes on behind what cannot be read.
-    fn skip_to(&mut self, offset: u64, why: &str) {
+    /// Moves the position to `end_offset`, behind a range that cannot be read.
+    fn skip_unreadable(&mut self, end_offset: u64, reason: &str) {
         self.n_unreadable += 1;
         tracing::error!(
             segment = self.position.segment,
-            bytes = offset - self.position.offset,
-            error = why,
-            "a part of the spool cannot be read and is skipped"
+            bytes = end_offset - self.position.offset,
+            error.message = reason,
+            "reading a part of the spool failed, skipping it"
         );
-        self.position.offset = offset;
+        self.position.offset = end_offset;
     }
 
-    /// As much as there is room for; what cannot be read is zeros, which are damage.
+    /// Reads from the position into the chunk. Pages that cannot be read become zeros,
+    /// which the parser treats as damage.
     fn read_chunk(&mut self, segment_len: u64) -> ChunkRead {
-        let left = usize::try_from(segment_len - self.position.offset).unwrap_or(usize::MAX);
-        self.chunk.resize(left.min(CHUNK_BYTES), 0);
-        let (sequence, file) = self.file.as_ref().expect("enter_segment opened it");
+        let remaining = segment_len - self.position.offset;
+        let remaining = usize::try_from(remaining).unwrap_or(usize::MAX);
+        self.chunk.resize(remaining.min(CHUNK_BYTES), 0);
+        let (sequence, file) = self.file.as_ref().expect("open_segment opened it");
         if file
             .read_exact_at(&mut self.chunk, self.position.offset)
             .is_ok()
         {
-            return ChunkRead::All;
+            return ChunkRead::Complete;
         }
-        let mut at = 0;
-        while at < self.chunk.len() {
-            let end = self.chunk.len().min(at + PAGE_BYTES);
-            let offset = self.position.offset + at as u64;
-            match file.read_at(&mut self.chunk[at..end], offset) {
+        let mut n_read = 0;
+        while n_read < self.chunk.len() {
+            let page_end = self.chunk.len().min(n_read + PAGE_BYTES);
+            let file_offset = self.position.offset + n_read as u64;
+            match file.read_at(&mut self.chunk[n_read..page_end], file_offset) {
                 Ok(0) => {
-                    self.chunk.truncate(at);
-                    return ChunkRead::UpToItsEnd;
+                    self.chunk.truncate(n_read);
+                    return ChunkRead::FileTooShort;
                 }
-                Ok(n) => at += n,
+                Ok(n) => n_read += n,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
-                    self.chunk[at..end].fill(0);
+                    self.chunk[n_read..page_end].fill(0);
                     self.n_unreadable += 1;
                     tracing::error!(
                         segment = sequence,
-                        offset,
-                        bytes = end - at,
-                        error = %error,
-                        "a part of the spool cannot be read and is skipped"
+                        offset = file_offset,
+                        bytes = page_end - n_read,
+                        error.message = %error,
+                        "reading a part of the spool failed, skipping it"
                     );
-                    at = end;
+                    n_read = page_end;
                 }
             }
         }
-        ChunkRead::All
+        ChunkRead::Complete
     }
 
-    /// Moves the chunk's records into the batch; true if the batch is full.
-    fn take_records(
+    /// Moves the records of the chunk into the batch; returns true if the batch is full.
+    fn parse_chunk(
         &mut self,
         batch: &mut Batch,
         segment_len: u64,
         max_records: usize,
         max_bytes: usize,
-        read: &ChunkRead,
+        read: ChunkRead,
     ) -> bool {
-        let mut at = 0;
+        let mut offset = 0;
         if self.position.offset == 0 && self.chunk.starts_with(SEGMENT_MAGIC) {
-            at = SEGMENT_MAGIC.len();
+            offset = SEGMENT_MAGIC.len();
         }
-        let is_end = matches!(read, ChunkRead::UpToItsEnd)
+        let is_segment_end = read == ChunkRead::FileTooShort
             || self.position.offset + self.chunk.len() as u64 == segment_len;
-        let mut full = false;
-        while at < self.chunk.len() && !full {
-            match record_at(&self.chunk[at..]) {
-                Found::Record {
+        let mut is_full = false;
+        while offset < self.chunk.len() && !is_full {
+            match parse_record(&self.chunk[offset..]) {
+                ParsedRecord::Whole {
                     payload,
                     framed_len,
                 } => {
                     batch.bytes.extend_from_slice(payload);
                     batch.n_records += 1;
-                    at += framed_len;
-                    full = batch.n_records >= max_records || batch.bytes.len() >= max_bytes;
+                    offset += framed_len;
+                    is_full = batch.n_records >= max_records || batch.bytes.len() >= max_bytes;
                 }
-                // The next chunk starts with it and has room for all of it.
-                Found::Partial if !is_end => break,
-                Found::Partial | Found::Damaged => {
-                    let left = &self.chunk[at..];
-                    match next_record(left) {
-                        Some(skip) => {
+                // The next chunk starts with this record and has room for all of it.
+                ParsedRecord::Partial if !is_segment_end => break,
+                ParsedRecord::Partial | ParsedRecord::Damaged => {
+                    let remaining = &self.chunk[offset..];
+                    match find_next_record(remaining) {
+                        Some(n_skipped) => {
                             batch.n_damaged += 1;
-                            at += skip;
+                            offset += n_skipped;
                             tracing::error!(
-                                bytes = skip,
-                                "a damaged stretch of the spool was skipped"
+                                bytes = n_skipped,
+                                "skipped a damaged range of the spool"
                             );
                         }
-                        // Nothing whole may follow: the torn tail of a crash.
-                        None if is_end => {
-                            at += left.len();
+                        // No whole record follows: a crash interrupted the last write.
+                        None if is_segment_end => {
+                            offset += remaining.len();
                             tracing::warn!(
-                                bytes = left.len(),
-                                "the torn tail of a spool segment was skipped"
+                                bytes = remaining.len(),
+                                "skipped the incomplete end of a spool segment"
                             );
                         }
                         // A record may begin in the last bytes: the next chunk
                         // starts with them.
                         None => {
-                            at += left.len().saturating_sub(MAX_FRAMED_BYTES);
+                            offset += remaining.len().saturating_sub(MAX_FRAMED_BYTES);
                             break;
                         }
                     }
                 }
             }
         }
-        self.position.offset += at as u64;
-        full
+        self.position.offset += offset as u64;
+        is_full
     }
 }
 
-/// Not an error of the file: it may be read well a moment later.
-fn is_of_this_process(error: &io::Error) -> bool {
-    // EMFILE, ENFILE, ENOMEM: too many open files here, or in the system; no memory.
-    const NUMBERS: [i32; 3] = [24, 23, 12];
+/// Whether this process, and not the file, is the reason: a later attempt may succeed.
+fn is_process_resource_error(error: &io::Error) -> bool {
+    // EMFILE, ENFILE, ENOMEM: too many open files here or in the system; no memory.
+    const ERROR_NUMBERS: [i32; 3] = [24, 23, 12];
     let number = error.raw_os_error();
     error.kind() == io::ErrorKind::Interrupted
-        || number.is_some_and(|number| NUMBERS.contains(&number))
+        || number.is_some_and(|number| ERROR_NUMBERS.contains(&number))
 }

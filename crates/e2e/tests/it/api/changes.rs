@@ -213,8 +213,8 @@ async fn changes_are_heard_of_while_redis_is_away_and_when_it_is_back() {
     let timeout = [("REDIS_TIMEOUT_MS", "200")];
     let mut replicas = Replicas::start(&test_env, &api, &[&timeout, &timeout]);
     for edge in &mut replicas.edges {
-        edge.expect_in_log("changes are not heard");
-        edge.expect_in_log("Redis does not answer");
+        edge.expect_in_log("record-change subscription lost");
+        edge.expect_in_log("a lookup in Redis failed");
     }
     let link = Switch::create(&replicas.clients[0], &tenant).await;
     let second = Switch::create(&replicas.clients[0], &tenant).await;
@@ -231,7 +231,7 @@ async fn changes_are_heard_of_while_redis_is_away_and_when_it_is_back() {
     replicas
         .all_lead(&link.url, "its end without Redis", "404")
         .await;
-    // Back: the change is there, and changes are heard of as before.
+    // Back: the change is there, and the redirector follows the channel again.
     redis.start_again();
     second.set("deactivated").await;
     replicas
@@ -334,7 +334,7 @@ async fn a_replica_whose_channel_is_cut_hears_of_changes() {
     let api = test_env.start_api();
     let tenant = Tenant::create(&test_env, &api, "cut").await;
     let mut replicas = Replicas::start(&test_env, &api, &[&[]]);
-    replicas.edges[0].expect_in_log("changes are not heard");
+    replicas.edges[0].expect_in_log("record-change subscription lost");
     let link = Switch::create(&replicas.clients[0], &tenant).await;
     replicas
         .all_lead(&link.url, "the link", "https://e.com/")
@@ -373,7 +373,7 @@ async fn a_replica_whose_channel_is_cut_hears_of_changes() {
 }
 
 /// Heartbeats that do not come are noticed as soon as in production.
-const SOON: [(&str, &str); 1] = [("CHANGES_TIMEOUT_MS", "2000")];
+const SOON: [(&str, &str); 1] = [("RECORD_CHANGE_HEARTBEAT_TIMEOUT_MS", "2000")];
 
 /// Redis answers PING and reads, and refuses writes, for whatever reason: what it has is
 /// old, and nothing is said on the channel.
@@ -391,7 +391,7 @@ async fn changes_are_heard_of_while_redis_refuses_writes() {
     let tenant = Tenant::create(&test_env, &api, "refuses").await;
     let mut replicas = Replicas::start(&test_env, &api, &[&SOON, &SOON]);
     for edge in &mut replicas.edges {
-        edge.expect_in_log("changes are not heard");
+        edge.expect_in_log("record-change subscription lost");
     }
     let link = Switch::create(&replicas.clients[0], &tenant).await;
     let mut connection = test_env.redis().await;
@@ -477,7 +477,7 @@ async fn changes_are_heard_of_while_links_api_alone_has_lost_redis() {
     let tenant = Tenant::create(&test_env, &api, "alone").await;
     let mut replicas = Replicas::start(&test_env, &api, &[&SOON, &SOON]);
     for edge in &mut replicas.edges {
-        edge.expect_in_log("changes are not heard");
+        edge.expect_in_log("record-change subscription lost");
     }
     let link = Switch::create(&replicas.clients[0], &tenant).await;
     for is_silent in [false, true] {

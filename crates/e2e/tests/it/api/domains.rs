@@ -527,7 +527,7 @@ async fn a_proof_that_is_gone_for_seven_checks_ends() {
     .await;
     assert_eq!(click().await, 404);
     // Redis has lost its number of deliveries as well.
-    edge.expect_in_log("deliveries of changes are missing on the channel");
+    edge.expect_in_log("deliveries are missing on the channel");
     edge.stop();
 }
 
