@@ -56,9 +56,13 @@ impl MessageClickKey {
 /// The key of a message, or of the link itself where it belongs to no message.
 pub fn message_key(message_id: Option<&str>, link_key: LinkKey) -> String {
     match message_id {
-        Some(message_id) => format!("{MESSAGE_PREFIX}{message_id}"),
+        Some(message_id) => message_key_of_message(message_id),
         None => format!("{LINK_PREFIX}{link_key}"),
     }
+}
+
+pub fn message_key_of_message(message_id: &str) -> String {
+    format!("{MESSAGE_PREFIX}{message_id}")
 }
 
 /// The key of a contact whose phone number is known.

@@ -132,6 +132,13 @@ const REPLACED: [&str; 2] = ["message_clicks_of_links_idx", "conversions_message
 /// writers append now.
 const REPLACED_CONSTRAINT: &str = "link_totals_pkey";
 
+/// The SQL of an index after its table. Crates whose queries need the expressions of an index
+/// test by it that both are the same.
+pub fn definition(name: &str) -> Option<&'static str> {
+    let index = INDEXES.iter().find(|index| index.name == name);
+    index.map(|index| index.definition)
+}
+
 /// How long a change of a table's definition waits for the transactions that use the table.
 /// Everything that comes later queues behind it for that time. Then it lets them pass for
 /// the pause before it tries again.

@@ -2,6 +2,6 @@
 
 pub mod advisory_lock;
 pub mod copy;
-mod indexes;
+pub mod indexes;
 pub mod migrations;
 pub mod pool;

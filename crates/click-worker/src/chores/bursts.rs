@@ -12,8 +12,8 @@ use domain::{bot::BotReason, burst::BurstRule, id::ClickId};
 use jiff::{SignedDuration, Timestamp};
 use ledger::{
     account_lock,
-    totals::Deltas,
-    verdicts::{Verdict, click_judge_all},
+    reclassify::{Reclassification, click_reclassify_all},
+    totals::TotalsDelta,
 };
 use postgres::pool::{GenericClient, Object, Pool};
 use uuid::Uuid;
@@ -76,9 +76,9 @@ async fn judge_piece(
     account_lock(&transaction, account_id).await?;
     // Somebody may have judged them since they were found.
     let verdicts: Vec<_> = click_find_unjudged(&transaction, clicks).await?;
-    let mut deltas = Deltas::default();
-    let n_judged = click_judge_all(&transaction, &verdicts, &mut deltas).await?;
-    deltas.write(&transaction).await?;
+    let mut delta = TotalsDelta::default();
+    let n_judged = click_reclassify_all(&transaction, &verdicts, &mut delta).await?;
+    delta.apply(&transaction).await?;
     transaction.commit().await?;
     Ok(n_judged)
 }
@@ -159,7 +159,7 @@ async fn click_find_in_bursts(
 async fn click_find_unjudged(
     client: &impl GenericClient,
     clicks: &[ClickId],
-) -> Result<Vec<Verdict>, StoreError> {
+) -> Result<Vec<Reclassification>, StoreError> {
     let reason = BotReason::Burst.as_str();
     let statement = client
         .prepare_cached(
@@ -177,11 +177,11 @@ async fn click_find_unjudged(
         let mut rules: Vec<String> = row.get("bot_rules");
         reasons.push(reason.to_owned());
         rules.push(reason.to_owned());
-        Verdict {
+        Reclassification {
             click_id: ClickId::from_uuid(row.get("click_id")).expect("only click ids are stored"),
             reasons,
             rules,
-            is_final: false,
+            is_manual: false,
         }
     };
     Ok(rows.iter().map(verdict).collect())

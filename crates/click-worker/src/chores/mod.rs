@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use domain::burst::BurstRule;
 use jiff::SignedDuration;
-use ledger::conversions::UnknownClicks;
+use ledger::conversions::UnknownClickLimits;
 use platform::backoff::Backoff;
 use postgres::pool::Pool;
 use tokio_util::sync::CancellationToken;
@@ -82,7 +82,7 @@ enum Work {
         burst: Option<BurstRule>,
         quiet: SignedDuration,
     },
-    MatchConversions(UnknownClicks),
+    MatchConversions(UnknownClickLimits),
     RetryParked(Box<Store>),
     MakePartitions,
     RemoveOld(retention::Done),
@@ -114,7 +114,7 @@ pub fn all(settings: &Settings, store: Store) -> [Chore; 5] {
         burst: (burst.min_clicks > 0).then_some(burst),
         quiet: SignedDuration::from_millis(settings.burst_quiet_ms.into()),
     };
-    let unknown_clicks = UnknownClicks {
+    let unknown_clicks = UnknownClickLimits {
         grace: SignedDuration::from_millis(settings.unknown_click_grace_ms.into()),
         max_per_minute: settings.max_unknown_clicks_per_minute.into(),
     };

@@ -9,10 +9,10 @@ use domain::id::ClickId;
 use ledger::{
     account_lock,
     conversions::{
-        UnknownClicks, conversion_find_due, conversion_postpone_all, conversion_remove_surplus,
-        conversion_resolve_all,
+        UnknownClickLimits, pending_conversion_delete_surplus, pending_conversion_find_due,
+        pending_conversion_postpone_all, pending_conversion_resolve_all,
     },
-    totals::Deltas,
+    totals::TotalsDelta,
 };
 use postgres::pool::Pool;
 
@@ -29,12 +29,15 @@ pub struct Removed {
 }
 
 /// Looks for the clicks of those that are due, until none is.
-pub async fn match_due(pool: &Pool, unknown_clicks: UnknownClicks) -> Result<Removed, StoreError> {
+pub async fn match_due(
+    pool: &Pool,
+    unknown_clicks: UnknownClickLimits,
+) -> Result<Removed, StoreError> {
     let mut removed = Removed::default();
     let limit = i64::try_from(MAX_PIECE).unwrap_or(i64::MAX);
     loop {
         let mut client = pool.get().await?;
-        let due = conversion_find_due(&client, limit).await?;
+        let due = pending_conversion_find_due(&client, limit).await?;
         let mut by_account: BTreeMap<i64, Vec<ClickId>> = BTreeMap::new();
         let mut unmatched = Vec::new();
         for waiting in &due {
@@ -51,15 +54,16 @@ pub async fn match_due(pool: &Pool, unknown_clicks: UnknownClicks) -> Result<Rem
         for (account_id, clicks) in by_account {
             let transaction = client.transaction().await?;
             account_lock(&transaction, account_id).await?;
-            let mut deltas = Deltas::default();
-            let n = conversion_resolve_all(&transaction, &clicks, &mut deltas).await?;
-            deltas.write(&transaction).await?;
+            let mut delta = TotalsDelta::default();
+            let n = pending_conversion_resolve_all(&transaction, &clicks, &mut delta).await?;
+            delta.apply(&transaction).await?;
             transaction.commit().await?;
             removed.n_without_secret += n;
         }
-        let n_surplus = conversion_remove_surplus(&client, &unmatched, unknown_clicks).await?;
+        let n_surplus =
+            pending_conversion_delete_surplus(&client, &unmatched, unknown_clicks).await?;
         removed.n_of_unknown_clicks += n_surplus;
-        conversion_postpone_all(&client, &unmatched).await?;
+        pending_conversion_postpone_all(&client, &unmatched).await?;
         if due.len() < MAX_PIECE {
             return Ok(removed);
         }

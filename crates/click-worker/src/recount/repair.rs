@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use ledger::{
     account_lock,
     conversions::{conversion_credit_all, conversion_find_affected},
-    message_clicks::{message_click_rebuild_all, message_click_remove_all},
-    totals::Deltas,
+    message_clicks::{message_click_delete_all, message_click_rebuild_all},
+    totals::TotalsDelta,
 };
 use postgres::{
     advisory_lock::AdvisoryLock,
@@ -72,13 +72,13 @@ impl Repair<'_> {
             let keys: BTreeMap<MessageClickKey, Timestamp> = piece.into_iter().map(key).collect();
             let transaction = self.client.transaction().await?;
             account_lock(&transaction, account_id).await?;
-            let mut deltas = Deltas::default();
+            let mut delta = TotalsDelta::default();
             // One whose click does not exist would be taken for one that retention left.
-            let mut changes = message_click_remove_all(&transaction, &keys, &mut deltas).await?;
-            changes.extend(message_click_rebuild_all(&transaction, &keys, &mut deltas).await?);
+            let mut changes = message_click_delete_all(&transaction, &keys, &mut delta).await?;
+            changes.extend(message_click_rebuild_all(&transaction, &keys, &mut delta).await?);
             let affected = conversion_find_affected(&transaction, &changes).await?;
-            conversion_credit_all(&transaction, &affected, &mut deltas).await?;
-            deltas.write(&transaction).await?;
+            conversion_credit_all(&transaction, &affected, &mut delta).await?;
+            delta.apply(&transaction).await?;
             transaction.commit().await?;
         }
         Ok(Differences::of(&rows))
@@ -97,9 +97,9 @@ impl Repair<'_> {
             let ids: BTreeSet<_> = piece.into_iter().map(id).collect::<Result<_, _>>()?;
             let transaction = self.client.transaction().await?;
             account_lock(&transaction, account_id).await?;
-            let mut deltas = Deltas::default();
-            conversion_credit_all(&transaction, &ids, &mut deltas).await?;
-            deltas.write(&transaction).await?;
+            let mut delta = TotalsDelta::default();
+            conversion_credit_all(&transaction, &ids, &mut delta).await?;
+            delta.apply(&transaction).await?;
             transaction.commit().await?;
         }
         Ok(Differences::of(&rows))

@@ -32,13 +32,13 @@ use domain::{
 };
 use jiff::Timestamp;
 use ledger::{
-    Clicked, account_lock, account_try_lock_all,
+    ClickFacts, account_lock, account_try_lock_all,
     conversions::{
-        NewConversion, click_find_accounts, conversion_credit_all, conversion_find_affected,
-        conversion_insert_all, conversion_insert_waiting, conversion_resolve_all,
+        NewConversion, click_load_accounts, conversion_credit_all, conversion_find_affected,
+        conversion_insert_all, pending_conversion_insert_all, pending_conversion_resolve_all,
     },
-    message_clicks::{MessageClick, message_click_merge_all, message_click_read_all},
-    totals::{Deltas, Measures, Place, RecentLinkTotals},
+    message_clicks::{MessageClick, message_click_load_all, message_click_merge_all},
+    totals::{Dimensions, Measures, RecentLinkTotals, TotalsDelta},
 };
 use postgres::pool::{self, GenericClient, Object, Pool, Transaction};
 use tokio_postgres::error::SqlState;
@@ -133,7 +133,7 @@ impl Store {
         clicks: &[ClickId],
     ) -> Result<BTreeMap<ClickId, i64>, StoreError> {
         let client = self.pool.get().await?;
-        let found = click_find_accounts(&client, clicks);
+        let found = click_load_accounts(&client, clicks);
         match tokio::time::timeout(self.answer_limit, found).await {
             Ok(found) => Ok(found?),
             Err(_) => {
@@ -211,14 +211,14 @@ impl Store {
             held_accounts: accounts.difference(&locked).copied().collect(),
             ..Outcome::default()
         };
-        let mut deltas = batch
+        let mut delta = batch
             .store_clicks(&mut transaction, &mut rows, &mut outcome)
             .await?;
         batch
-            .store_conversions(&transaction, &conversions, &mut deltas, &mut outcome)
+            .store_conversions(&transaction, &conversions, &mut delta, &mut outcome)
             .await?;
-        deltas
-            .write_remembering(&transaction, &mut self.recent_link_totals)
+        delta
+            .apply_with_memory(&transaction, &mut self.recent_link_totals)
             .await?;
         if let Some(parked_id) = options.parked_id
             && outcome.held_accounts.is_empty()
@@ -286,7 +286,7 @@ impl Batch<'_> {
         transaction: &mut Transaction<'_>,
         rows: &mut [Row<'_>],
         outcome: &mut Outcome,
-    ) -> Result<Deltas, StoreError> {
+    ) -> Result<TotalsDelta, StoreError> {
         let mut wanted = Vec::with_capacity(rows.len());
         let mut n_given = 0;
         let mut last = None;
@@ -318,7 +318,7 @@ impl Batch<'_> {
             tokio::try_join!(clicks::click_insert_all(transaction, &wanted), async {
                 let effects = Effects::of(&wanted);
                 let keys: Vec<_> = effects.candidates.keys().collect();
-                let current = message_click_read_all(self.lookup, &keys).await?;
+                let current = message_click_load_all(self.lookup, &keys).await?;
                 Ok((effects, current))
             })?;
         let n_wanted = wanted.len();
@@ -335,19 +335,20 @@ impl Batch<'_> {
         }
         let Effects {
             candidates,
-            mut deltas,
+            mut delta,
         } = effects;
         if new.is_empty() {
-            return Ok(deltas);
+            return Ok(delta);
         }
         let changes =
-            message_click_merge_all(transaction, &candidates, &current, &mut deltas).await?;
+            message_click_merge_all(transaction, &candidates, &current, &mut delta).await?;
         let affected = conversion_find_affected(transaction, &changes).await?;
-        conversion_credit_all(transaction, &affected, &mut deltas).await?;
+        conversion_credit_all(transaction, &affected, &mut delta).await?;
         let ids: Vec<ClickId> = new.iter().map(|row| row.event.click_id).collect();
-        outcome.n_without_secret += conversion_resolve_all(transaction, &ids, &mut deltas).await?;
+        outcome.n_without_secret +=
+            pending_conversion_resolve_all(transaction, &ids, &mut delta).await?;
         mark_minutes(transaction, &new).await?;
-        Ok(deltas)
+        Ok(delta)
     }
 
     /// Stores conversions of accounts whose lock is held, and of none. The account beside
@@ -356,7 +357,7 @@ impl Batch<'_> {
         &self,
         transaction: &Transaction<'_>,
         conversions: &[(Option<i64>, &Conversion<'static>)],
-        deltas: &mut Deltas,
+        delta: &mut TotalsDelta,
         outcome: &mut Outcome,
     ) -> Result<(), StoreError> {
         let (mut known, mut waiting): (Vec<NewConversion>, Vec<NewConversion>) = Default::default();
@@ -372,16 +373,16 @@ impl Batch<'_> {
             }
         }
         if !known.is_empty() {
-            let stored = conversion_insert_all(transaction, known, deltas).await?;
+            let stored = conversion_insert_all(transaction, known, delta).await?;
             outcome.conversions = Counts {
                 n_new: stored.n_new,
                 n_duplicates: stored.n_duplicates,
             };
-            outcome.n_without_secret += stored.n_refused;
+            outcome.n_without_secret += stored.n_rejected;
         }
         if !waiting.is_empty() {
             outcome.conversions.n_new += waiting.len() as u64;
-            conversion_insert_waiting(transaction, waiting).await?;
+            pending_conversion_insert_all(transaction, waiting).await?;
         }
         Ok(())
     }
@@ -398,14 +399,14 @@ impl Batch<'_> {
 struct Effects {
     /// Of each key the earliest that is not a bot's.
     candidates: BTreeMap<MessageClickKey, MessageClick>,
-    deltas: Deltas,
+    delta: TotalsDelta,
 }
 
 impl Effects {
     fn of(rows: &[&Row<'_>]) -> Self {
-        let mut deltas = Deltas::default();
+        let mut delta = TotalsDelta::default();
         for row in rows {
-            row.count(&mut deltas);
+            row.count(&mut delta);
         }
         let keyed = rows.iter().map(|row| {
             (
@@ -417,7 +418,7 @@ impl Effects {
             .into_iter()
             .map(|(key, (index, _))| (key.clone(), rows[index].message_click(key)))
             .collect();
-        Self { candidates, deltas }
+        Self { candidates, delta }
     }
 }
 
@@ -450,10 +451,10 @@ async fn mark_minutes(
 }
 
 impl Row<'_> {
-    fn clicked(&self) -> Clicked {
+    fn facts(&self) -> ClickFacts {
         let event = self.event;
         let text = |value: &Option<Cow<'_, str>>| value.as_deref().map(str::to_owned);
-        Clicked {
+        ClickFacts {
             click_id: event.click_id,
             account_id: event.account_id.0,
             link_key: event.link_key.0,
@@ -469,10 +470,10 @@ impl Row<'_> {
         }
     }
 
-    /// Where it is counted: the same as [`Clicked::place`], without a copy of the rest.
-    fn place(&self) -> Place {
+    /// Where it is counted: the same as [`ClickFacts::dimensions`], without a copy of the rest.
+    fn dimensions(&self) -> Dimensions {
         let event = self.event;
-        Place {
+        Dimensions {
             account_id: event.account_id.0,
             link_key: Some(event.link_key.0),
             offer_id: event.offer_id.map(|id| id.to_string()),
@@ -484,20 +485,20 @@ impl Row<'_> {
         }
     }
 
-    fn count(&self, deltas: &mut Deltas) {
+    fn count(&self, delta: &mut TotalsDelta) {
         let measures = Measures {
             clicks: 1,
             bot_clicks: i32::from(self.event.is_bot()),
             confirmed_clicks: i32::from(self.event.confirmed),
             ..Measures::default()
         };
-        deltas.add(self.place(), self.event.click_id.time(), "", measures);
+        delta.add(self.dimensions(), self.event.click_id.time(), "", measures);
     }
 
     fn message_click(&self, key: MessageClickKey) -> MessageClick {
         MessageClick {
             key,
-            clicked: self.clicked(),
+            click: self.facts(),
         }
     }
 }

@@ -1,10 +1,15 @@
-//! Conversions: stored once, and credited.
+//! Conversions: each is stored once, and credited to a message click or an offer.
 
+mod affected;
+mod attribution;
+mod context;
 mod credit;
-mod find;
+mod credit_rows;
+mod dedupe;
+mod pending;
 mod reversals;
 mod rows;
-mod waiting;
+mod terms;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,28 +17,32 @@ use domain::{
     conversion::{ConversionSource, EventType},
     dedupe::DedupeFields,
     id::{ClickId, ConversionId, LinkKey},
-    message_click_key::{message_key, phone_contact_key},
 };
+use postgres::pool::Transaction;
 use rust_decimal::Decimal;
 use tokio_postgres::Row;
 
-use super::totals::Deltas;
-pub use credit::{conversion_credit_all, conversion_find_affected, credited_message_click};
-use find::{earliest_of_each, find_all};
-use postgres::pool::{GenericClient, Transaction};
-use rows::{conversion_find_known, conversion_insert_rows, read};
-pub use waiting::{
-    UnknownClicks, WaitingConversion, click_find_accounts, conversion_find_due,
-    conversion_insert_waiting, conversion_postpone_all, conversion_remove_surplus,
-};
+use crate::totals::TotalsDelta;
+pub use affected::conversion_find_affected;
+pub use attribution::{conversion_credit_all, credited_message_click};
+use context::enrich;
 
-/// A conversion as it is to be stored: the facts.
+use dedupe::keep_first_per_dedupe_key;
+pub use pending::{
+    PendingConversion, UnknownClickLimits, click_load_accounts, pending_conversion_delete_surplus,
+    pending_conversion_find_due, pending_conversion_insert_all, pending_conversion_postpone_all,
+    pending_conversion_resolve_all,
+};
+pub(crate) use reversals::LIMITED_REVERSAL;
+use rows::{conversion_find_stored, conversion_insert_rows};
+
+/// The facts of a conversion that is to be stored.
 #[derive(Debug, Clone)]
 pub struct NewConversion {
     pub conversion_id: ConversionId,
     pub source: ConversionSource,
     pub event: EventType,
-    /// `None` where only a click id is known.
+    /// `None` if the conversion names nothing but a click.
     pub account_id: Option<i64>,
     pub click_id: Option<ClickId>,
     pub link_key: Option<i64>,
@@ -42,41 +51,29 @@ pub struct NewConversion {
     pub campaign_id: Option<String>,
     pub message_id: Option<String>,
     pub contact_phone: Option<String>,
+    /// The amount. Without one, the payout of the offer counts.
     pub revenue: Option<Decimal>,
     pub currency: String,
     pub txn_id: Option<String>,
-    /// Whether a secret came with it.
+    /// Whether it came with a secret.
     pub authenticated: bool,
     pub visitor: String,
-    /// Whose request it was, where nothing but a click id is known.
+    /// A hash of the network that sent it, if it names nothing but a click.
     pub address_key: Option<String>,
     pub customer_email_hash: Option<String>,
     pub metadata: Option<serde_json::Value>,
 }
 
-/// What is found out about a conversion when it is stored.
-#[derive(Debug, Clone, Default)]
-struct Found {
-    message_key: Option<String>,
-    contact_key: Option<String>,
-    payout: Option<Decimal>,
-    window_days: Option<i32>,
-    /// It named nothing but a click and came without a secret: nobody who took it knew
-    /// what the click's account wants.
-    is_unchecked: bool,
-    /// The click's account or offer wants a secret, or a smaller amount without one.
-    is_refused: bool,
-}
-
-/// What became of some conversions.
+/// What became of conversions that were to be inserted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Stored {
+pub struct InsertCounts {
     pub n_new: u64,
-    /// Stored already, or another of their transaction, click or visitor is.
+    /// Those that are stored already, or of whose transaction, click or visitor another one
+    /// is.
     pub n_duplicates: u64,
-    /// Named nothing but a click, whose account does not take what they say without a
-    /// secret.
-    pub n_refused: u64,
+    /// Those that name nothing but a click and came without a secret, which the click's
+    /// account wants.
+    pub n_rejected: u64,
 }
 
 impl NewConversion {
@@ -90,81 +87,37 @@ impl NewConversion {
         }
         .dedupe_key()
     }
-
-    /// Where its message click is looked for, if no click was named.
-    fn find_by_name(&self) -> Found {
-        let message_key = match (self.click_id, self.link_key, &self.message_id) {
-            (Some(_), _, _) | (None, None, None) => None,
-            (None, Some(link_key), message_id) => {
-                Some(message_key(message_id.as_deref(), LinkKey(link_key)))
-            }
-            (None, None, Some(message_id)) => Some(message_key(Some(message_id), LinkKey(0))),
-        };
-        Found {
-            contact_key: message_key
-                .as_ref()
-                .and(self.contact_phone.as_deref())
-                .map(phone_contact_key),
-            message_key,
-            ..Found::default()
-        }
-    }
 }
 
-/// Stores conversions and credits them. Of those that are the same by
-/// [`DedupeFields`] the earliest is stored, whichever comes first. Needs the lock of each
-/// account, that of a named click included.
+/// Stores conversions and credits them. Of those that are the same by [`DedupeFields`] the
+/// earliest is stored, in whichever order they arrive. Needs the lock of each account,
+/// including that of a named click.
 pub async fn conversion_insert_all(
     transaction: &Transaction<'_>,
     conversions: Vec<NewConversion>,
-    deltas: &mut Deltas,
-) -> Result<Stored, tokio_postgres::Error> {
+    delta: &mut TotalsDelta,
+) -> Result<InsertCounts, tokio_postgres::Error> {
     let n_given = conversions.len() as u64;
-    let known = conversion_find_known(transaction, &conversions).await?;
+    let stored = conversion_find_stored(transaction, &conversions).await?;
     let mut by_id = BTreeMap::new();
     for conversion in conversions {
-        if !known.contains(&conversion.conversion_id) {
+        if !stored.contains(&conversion.conversion_id) {
             by_id.insert(conversion.conversion_id, conversion);
         }
     }
-    let mut rows = find_all(transaction, by_id.into_values().collect()).await?;
-    let n_found = rows.len();
-    rows.retain(|(_, found)| !found.is_refused);
-    let n_refused = (n_found - rows.len()) as u64;
-    let rows = earliest_of_each(transaction, rows, deltas).await?;
+    let mut rows = enrich(transaction, by_id.into_values().collect()).await?;
+    let n_enriched = rows.len();
+    rows.retain(|(_, context)| !context.is_rejected);
+    let n_rejected = (n_enriched - rows.len()) as u64;
+    let rows = keep_first_per_dedupe_key(transaction, rows, delta).await?;
     conversion_insert_rows(transaction, &rows).await?;
     let ids: BTreeSet<_> = rows.iter().map(|(c, _)| c.conversion_id).collect();
-    conversion_credit_all(transaction, &ids, deltas).await?;
-    Ok(Stored {
+    conversion_credit_all(transaction, &ids, delta).await?;
+    Ok(InsertCounts {
         n_new: ids.len() as u64,
-        n_duplicates: n_given - ids.len() as u64 - n_refused,
-        n_refused,
+        n_duplicates: n_given - ids.len() as u64 - n_rejected,
+        n_rejected,
     })
-}
-
-/// Stores and credits anew the conversions that waited for these clicks, which are
-/// stored; answers how many are not taken without a secret. Needs the lock of each
-/// click's account.
-pub async fn conversion_resolve_all(
-    transaction: &Transaction<'_>,
-    clicks: &[ClickId],
-    deltas: &mut Deltas,
-) -> Result<u64, tokio_postgres::Error> {
-    let statement = transaction
-        .prepare_cached(
-            "DELETE FROM conversions
-             WHERE click_id = ANY($1) AND message_key IS NULL
-             RETURNING *",
-        )
-        .await?;
-    let ids: Vec<_> = clicks.iter().map(ClickId::as_uuid).collect();
-    let rows = transaction.query(&statement, &[&ids]).await?;
-    let waiting: Vec<_> = rows.iter().map(read).collect();
-    if waiting.is_empty() {
-        return Ok(0);
-    }
-    let stored = conversion_insert_all(transaction, waiting, deltas).await?;
-    Ok(stored.n_refused)
 }
 
 fn conversion_id(row: &Row) -> ConversionId {

@@ -1,4 +1,6 @@
-//! Refunds and chargebacks that came without a secret, by the rule of [`domain::reversal`].
+//! Limited reversals: refunds and chargebacks that came without a secret. They count for no
+//! more than is left of the conversions of their transaction, by the rule of
+//! [`domain::reversal`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,39 +10,45 @@ use domain::{
     id::ConversionId,
     reversal::{TransactionEntry, counted_reversal_amounts},
 };
+use postgres::pool::Transaction;
 use rust_decimal::Decimal;
 use tokio_postgres::Row;
 
 use super::conversion_id;
-use crate::column;
-use postgres::pool::Transaction;
+use crate::unnest::column;
+
+/// The SQL condition of a limited reversal, for queries whose innermost table is
+/// `conversions`. The index `conversions_limited_reversals_idx` has the same condition.
+pub(crate) const LIMITED_REVERSAL: &str = "NOT authenticated AND event IN ('refund', 'chargeback')";
 
 /// Whether a row of `conversions` is a refund or a chargeback.
 pub(super) fn is_reversal(row: &Row) -> bool {
     EventType::parse(row.get("event"), &EventType::ALL).is_some_and(EventType::is_reversal)
 }
 
-/// Whether the amount of a row is counted only as far as the rule says.
+/// Whether a row of `conversions` is a limited reversal. SQL says the same by
+/// [`LIMITED_REVERSAL`].
 pub(super) fn is_limited(row: &Row) -> bool {
     is_reversal(row) && !row.get::<_, bool>("authenticated")
 }
 
-/// As it was sent, or else the offer's payout.
+/// The amount that was sent, or else the payout of the offer.
 pub(super) fn amount(row: &Row) -> Decimal {
-    let given: Option<Decimal> = row.get("revenue");
-    given.or(row.get("payout")).unwrap_or_default()
+    let revenue: Option<Decimal> = row.get("revenue");
+    revenue.or(row.get("payout")).unwrap_or_default()
 }
 
-/// An account and a transaction of it.
+/// An account and the id of a transaction.
 pub(super) type TransactionKey = (i64, String);
 
-/// The limited reversals of the transactions of some conversions, themselves included.
+/// Finds the limited reversals of the transactions of some conversions, including those
+/// conversions that are limited reversals themselves.
 pub(super) async fn reversal_find_limited(
     transaction: &Transaction<'_>,
     ids: &BTreeSet<ConversionId>,
 ) -> Result<BTreeMap<ConversionId, TransactionKey>, tokio_postgres::Error> {
     let statement = transaction
-        .prepare_cached(
+        .prepare_cached(&format!(
             "SELECT r.conversion_id, r.account_id, r.txn_id
              FROM conversions c
              CROSS JOIN LATERAL (
@@ -49,12 +57,11 @@ pub(super) async fn reversal_find_limited(
                  WHERE r.account_id = c.account_id
                    AND r.txn_id = c.txn_id
                    AND r.txn_id IS NOT NULL
-                   AND NOT r.authenticated
-                   AND r.event IN ('refund', 'chargeback')
+                   AND {LIMITED_REVERSAL}
                  OFFSET 0
              ) AS r
-             WHERE c.conversion_id = ANY($1)",
-        )
+             WHERE c.conversion_id = ANY($1)"
+        ))
         .await?;
     let uuids: Vec<_> = ids.iter().map(ConversionId::as_uuid).collect();
     let rows = transaction.query(&statement, &[&uuids]).await?;
@@ -65,8 +72,9 @@ pub(super) async fn reversal_find_limited(
         .collect())
 }
 
-/// What is counted of the limited reversals of some transactions. `is_credited` says so of
-/// conversions whose credit is being changed.
+/// The counted amounts of the limited reversals of some transactions. `is_credited` has the
+/// conversions whose credit this transaction is about to change; for the others the table
+/// says it.
 pub(super) async fn reversal_count_all(
     transaction: &Transaction<'_>,
     keys: &BTreeSet<&TransactionKey>,
@@ -101,7 +109,8 @@ pub(super) async fn reversal_count_all(
             ],
         )
         .await?;
-    let mut of_transactions: BTreeMap<TransactionKey, Vec<TransactionEntry<'_>>> = BTreeMap::new();
+    let mut entries_by_transaction: BTreeMap<TransactionKey, Vec<TransactionEntry<'_>>> =
+        BTreeMap::new();
     for row in &rows {
         let id = conversion_id(row);
         let entry = TransactionEntry {
@@ -116,10 +125,23 @@ pub(super) async fn reversal_count_all(
             amount: amount(row),
         };
         let key = (row.get("account_id"), row.get("txn_id"));
-        of_transactions.entry(key).or_default().push(entry);
+        entries_by_transaction.entry(key).or_default().push(entry);
     }
-    let counted = of_transactions.values();
-    Ok(counted
+    Ok(entries_by_transaction
+        .values()
         .flat_map(|entries| counted_reversal_amounts(entries))
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use postgres::indexes::definition;
+
+    use super::*;
+
+    #[test]
+    fn the_index_has_the_condition_of_the_queries() {
+        let definition = definition("conversions_limited_reversals_idx").unwrap();
+        assert!(definition.contains(LIMITED_REVERSAL), "{definition}");
+    }
 }

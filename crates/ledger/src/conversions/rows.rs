@@ -1,4 +1,4 @@
-//! The table of conversions.
+//! The table `conversions`: inserting rows and reading them.
 
 use std::collections::BTreeSet;
 
@@ -6,14 +6,14 @@ use domain::{
     conversion::{ConversionSource, DEFAULT_CLICK_WINDOW_DAYS, EventType},
     id::{ClickId, ConversionId},
 };
+use postgres::pool::{GenericClient as _, Transaction};
 use tokio_postgres::{Row, types::Json};
 
-use super::{Found, NewConversion, conversion_id};
-use crate::column;
-use postgres::pool::{GenericClient, Transaction};
+use super::{NewConversion, context::ConversionContext, conversion_id};
+use crate::unnest::column;
 
-/// The facts of a stored row.
-pub(super) fn read(row: &Row) -> NewConversion {
+/// Reads the facts of a stored row.
+pub(super) fn conversion_from_row(row: &Row) -> NewConversion {
     let click_id: Option<uuid::Uuid> = row.get("click_id");
     let metadata: Option<Json<serde_json::Value>> = row.get("metadata");
     NewConversion {
@@ -38,15 +38,15 @@ pub(super) fn read(row: &Row) -> NewConversion {
         txn_id: row.get("txn_id"),
         authenticated: row.get("authenticated"),
         visitor: row.get("visitor"),
-        // Its click is found.
+        // It is needed only while the conversion is pending.
         address_key: None,
         customer_email_hash: row.get("customer_email_hash"),
         metadata: metadata.map(|Json(value)| value),
     }
 }
 
-/// Those whose id is stored already.
-pub(super) async fn conversion_find_known(
+/// Finds those whose id is stored already.
+pub(super) async fn conversion_find_stored(
     transaction: &Transaction<'_>,
     conversions: &[NewConversion],
 ) -> Result<BTreeSet<ConversionId>, tokio_postgres::Error> {
@@ -58,11 +58,12 @@ pub(super) async fn conversion_find_known(
     Ok(rows.iter().map(conversion_id).collect())
 }
 
-/// Inserts what is not there. One that another worker has stored meanwhile as waiting
-/// for its click stays so, and is matched by the next look for that click.
+/// Inserts conversions, except those whose id exists. Another worker may have stored one as
+/// pending in the meantime: it stays pending, until the next look for its click resolves
+/// it.
 pub(super) async fn conversion_insert_rows(
     transaction: &Transaction<'_>,
-    rows: &[(NewConversion, Found)],
+    rows: &[(NewConversion, ConversionContext)],
 ) -> Result<(), tokio_postgres::Error> {
     if rows.is_empty() {
         return Ok(());
@@ -104,13 +105,13 @@ pub(super) async fn conversion_insert_rows(
                 &column(rows, |(c, _)| c.campaign_id.as_deref()),
                 &column(rows, |(c, _)| c.message_id.as_deref()),
                 &column(rows, |(c, _)| c.contact_phone.as_deref()),
-                &column(rows, |(_, found)| found.message_key.as_deref()),
-                &column(rows, |(_, found)| found.contact_key.as_deref()),
+                &column(rows, |(_, context)| context.message_key.as_deref()),
+                &column(rows, |(_, context)| context.contact_key.as_deref()),
                 &column(rows, |(c, _)| c.revenue),
                 &column(rows, |(c, _)| c.currency.as_str()),
-                &column(rows, |(_, found)| found.payout),
-                &column(rows, |(_, found)| {
-                    found.window_days.unwrap_or(DEFAULT_CLICK_WINDOW_DAYS)
+                &column(rows, |(_, context)| context.payout),
+                &column(rows, |(_, context)| {
+                    context.window_days.unwrap_or(DEFAULT_CLICK_WINDOW_DAYS)
                 }),
                 &column(rows, |(c, _)| c.customer_email_hash.as_deref()),
                 &column(rows, |(c, _)| c.metadata.as_ref().map(Json)),

@@ -1,6 +1,6 @@
 //! A click as it is exported.
 
-use ledger::{CLICK_CONTACT_KEY, CLICK_MESSAGE_KEY};
+use ledger::keys::{CLICK_CONTACT_KEY, CLICK_MESSAGE_KEY};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};

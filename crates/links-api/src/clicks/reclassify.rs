@@ -7,8 +7,8 @@ use domain::{
 };
 use ledger::{
     account_lock,
-    totals::Deltas,
-    verdicts::{Verdict, click_judge_all},
+    reclassify::{Reclassification, click_reclassify_all},
+    totals::TotalsDelta,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -125,9 +125,9 @@ async fn reclassify_clicks(context: RequestContext<'_>) -> Result<Response, ApiE
         .iter()
         .filter_map(|row| judgement.verdict(row))
         .collect();
-    let mut deltas = Deltas::default();
-    let changed = click_judge_all(context.db, &verdicts, &mut deltas).await?;
-    deltas.write(context.db).await?;
+    let mut delta = TotalsDelta::default();
+    let changed = click_reclassify_all(context.db, &verdicts, &mut delta).await?;
+    delta.apply(context.db).await?;
     Response::ok(&Reclassified {
         matched: rows.len() as i64,
         changed,
@@ -177,12 +177,12 @@ fn judgement(body: &ReclassifyRequest) -> Result<Judgement, ApiError> {
 
 impl Judgement {
     /// `None` where a click stays as it is.
-    fn verdict(&self, row: &Row) -> Option<Verdict> {
-        let verdict = |reasons: Vec<String>, rules: Vec<String>, is_final| Verdict {
+    fn verdict(&self, row: &Row) -> Option<Reclassification> {
+        let verdict = |reasons: Vec<String>, rules: Vec<String>, is_manual| Reclassification {
             click_id: click_id(row),
             reasons,
             rules,
-            is_final,
+            is_manual,
         };
         match self {
             Self::Bot(reasons) => Some(verdict(reasons.clone(), vec![BY_THE_API.to_owned()], true)),

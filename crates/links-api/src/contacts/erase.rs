@@ -2,8 +2,7 @@
 //! counts, and is nobody's.
 
 use actix_web::http::Method;
-use domain::message_click_key::phone_contact_key;
-use ledger::account_lock;
+use ledger::{account_lock, erase::ContactErasure};
 use postgres::pool::GenericClient as _;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -72,22 +71,24 @@ async fn erase_contact(context: RequestContext<'_>) -> Result<Response, ApiError
         .query(&statement, &[&account_id, &phone.as_str()])
         .await?;
     let links: Vec<i64> = rows.iter().map(|row| row.get("id")).collect();
-    let eraser = Eraser {
-        context,
+    let erasure = ContactErasure {
+        transaction: context.db,
+        account_id,
         phone: phone.as_str(),
-        nobody: format!("erased:{}", uuid::Uuid::new_v4()),
-        links,
+        pseudonym: &format!("erased:{}", uuid::Uuid::new_v4()),
+        link_keys: &links,
     };
-    // What the ledger does not know goes first: clicks of the account wait for the rest.
-    eraser.answers().await?;
-    let messages = eraser.messages().await?;
+    // Everything outside the ledger goes first, since clicks of the account wait while its
+    // lock is held.
+    delete_stored_responses(context, &erasure).await?;
+    let messages = erase_messages(context, &erasure).await?;
     account_lock(context.db, account_id).await?;
     let erased = Counts {
         messages,
-        clicks: eraser.clicks().await?,
-        message_clicks: eraser.message_clicks().await?,
-        conversions: eraser.conversions().await?,
-        links: eraser.links().await?,
+        clicks: erasure.erase_clicks().await?,
+        message_clicks: erasure.erase_message_clicks().await?,
+        conversions: erasure.erase_conversions().await?,
+        links: erase_links(context, &links).await?,
     };
     Response::ok(&Erased {
         success: true,
@@ -95,125 +96,44 @@ async fn erase_contact(context: RequestContext<'_>) -> Result<Response, ApiError
     })
 }
 
-/// Puts nobody in a contact's place: the same nobody everywhere, so that what
-/// was one contact's is still counted once.
-struct Eraser<'c> {
-    context: RequestContext<'c>,
-    phone: &'c str,
-    nobody: String,
-    links: Vec<i64>,
+async fn erase_messages(
+    context: RequestContext<'_>,
+    erasure: &ContactErasure<'_>,
+) -> Result<u64, ApiError> {
+    let sql = "
+        UPDATE messages
+        SET contact_phone = $3
+        WHERE account_id = $1 AND contact_phone = $2";
+    let statement = context.db.prepare_cached(sql).await?;
+    let parameters: [&(dyn ToSql + Sync); 3] =
+        [&erasure.account_id, &erasure.phone, &erasure.pseudonym];
+    Ok(context.db.execute(&statement, &parameters).await?)
 }
 
-impl Eraser<'_> {
-    async fn execute(
-        &self,
-        sql: &str,
-        parameters: &[&(dyn ToSql + Sync)],
-    ) -> Result<u64, ApiError> {
-        let statement = self.context.db.prepare_cached(sql).await?;
-        Ok(self.context.db.execute(&statement, parameters).await?)
-    }
+/// Takes the contact off its links, which keep their destination.
+async fn erase_links(context: RequestContext<'_>, links: &[i64]) -> Result<u64, ApiError> {
+    let sql = "
+        UPDATE links
+        SET contact_phone = NULL, metadata = NULL, version = version + 1, updated_at = now()
+        WHERE id = ANY ($1)";
+    let statement = context.db.prepare_cached(sql).await?;
+    let n_links = context.db.execute(&statement, &[&links]).await?;
+    link_changed(context, links).await?;
+    Ok(n_links)
+}
 
-    fn account_id(&self) -> i64 {
-        self.context.caller.account_id.0
-    }
-
-    async fn clicks(&self) -> Result<u64, ApiError> {
-        let sql = "
-            UPDATE clicks
-            SET contact_phone = $3, visitor = 'erased', ip = NULL, user_agent = NULL,
-                referrer = NULL, sub1 = NULL, sub2 = NULL, sub3 = NULL, sub4 = NULL, sub5 = NULL,
-                source = NULL, creative = NULL, cost = NULL
-            WHERE link_key = ANY ($4) AND account_id = $1 AND contact_phone = $2";
-        self.execute(
-            sql,
-            &[&self.account_id(), &self.phone, &self.nobody, &self.links],
-        )
-        .await
-    }
-
-    async fn message_clicks(&self) -> Result<u64, ApiError> {
-        let sql = "
-            UPDATE message_clicks
-            SET contact_phone = $3, contact_key = $4, visitor = NULL
-            WHERE account_id = $1
-              AND contact_key = $2
-              AND message_key IN (
-                  SELECT CASE WHEN message_id IS NULL THEN 'l:' || id ELSE 'm:' || message_id END
-                  FROM links
-                  WHERE id = ANY ($5)
-              )";
-        let (was, is) = (
-            phone_contact_key(self.phone),
-            phone_contact_key(&self.nobody),
-        );
-        self.execute(
-            sql,
-            &[&self.account_id(), &was, &self.nobody, &is, &self.links],
-        )
-        .await
-    }
-
-    async fn conversions(&self) -> Result<u64, ApiError> {
-        let sql = "
-            UPDATE conversions
-            SET contact_phone = CASE WHEN contact_phone = $2 THEN $3 ELSE contact_phone END,
-                contact_key = CASE WHEN contact_key = $4 THEN $5 ELSE contact_key END,
-                credited_contact_phone =
-                    CASE WHEN credited_contact_phone = $2 THEN $3 ELSE credited_contact_phone END,
-                visitor = 'erased', customer_email_hash = NULL, metadata = NULL
-            WHERE account_id = $1
-              AND (contact_phone = $2 OR contact_key = $4 OR credited_contact_phone = $2)
-              AND message_key IN (
-                  SELECT CASE WHEN message_id IS NULL THEN 'l:' || id ELSE 'm:' || message_id END
-                  FROM links
-                  WHERE id = ANY ($6)
-              )";
-        let (was, is) = (
-            phone_contact_key(self.phone),
-            phone_contact_key(&self.nobody),
-        );
-        self.execute(
-            sql,
-            &[
-                &self.account_id(),
-                &self.phone,
-                &self.nobody,
-                &was,
-                &is,
-                &self.links,
-            ],
-        )
-        .await
-    }
-
-    async fn messages(&self) -> Result<u64, ApiError> {
-        let sql = "
-            UPDATE messages
-            SET contact_phone = $3
-            WHERE account_id = $1 AND contact_phone = $2";
-        self.execute(sql, &[&self.account_id(), &self.phone, &self.nobody])
-            .await
-    }
-
-    /// A link goes on leading where it leads.
-    async fn links(&self) -> Result<u64, ApiError> {
-        let sql = "
-            UPDATE links
-            SET contact_phone = NULL, metadata = NULL, version = version + 1, updated_at = now()
-            WHERE id = ANY ($1)";
-        let n_links = self.execute(sql, &[&self.links]).await?;
-        link_changed(self.context, &self.links).await?;
-        Ok(n_links)
-    }
-
-    /// Answers that are kept for a replay may name the contact.
-    async fn answers(&self) -> Result<(), ApiError> {
-        let sql = "
-            DELETE FROM idempotency_keys
-            WHERE account_id = $1 AND position(convert_to($2, 'UTF8') IN body) > 0";
-        self.execute(sql, &[&self.account_id(), &self.phone])
-            .await?;
-        Ok(())
-    }
+/// Deletes the responses that are stored for repeated requests and name the contact.
+async fn delete_stored_responses(
+    context: RequestContext<'_>,
+    erasure: &ContactErasure<'_>,
+) -> Result<(), ApiError> {
+    let sql = "
+        DELETE FROM idempotency_keys
+        WHERE account_id = $1 AND position(convert_to($2, 'UTF8') IN body) > 0";
+    let statement = context.db.prepare_cached(sql).await?;
+    context
+        .db
+        .execute(&statement, &[&erasure.account_id, &erasure.phone])
+        .await?;
+    Ok(())
 }

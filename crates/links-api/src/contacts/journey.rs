@@ -1,10 +1,13 @@
 //! `GET /api/v2/contacts/{phone}/journey`: everything that happened to a contact.
 
 use actix_web::http::Method;
+use domain::message_click_key::phone_contact_key;
+use ledger::keys::{CLICK_MESSAGE_KEY, LINK_MESSAGE_KEY};
 use postgres::pool::GenericClient as _;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
+use tokio_postgres::types::ToSql;
 
 use crate::{
     auth::Scope,
@@ -83,15 +86,15 @@ async fn get_journey(context: RequestContext<'_>) -> Result<Response, ApiError> 
     let phone = phone(context)?;
     let limit = context.integer("limit", 1..=MAX_EVENTS)?.unwrap_or(100);
     let before = context.time("before")?;
-    let statement = context
-        .db
-        .prepare_cached(include_str!("journey.sql"))
-        .await?;
+    let sql = include_str!("journey.sql")
+        .replace("{click_message_key}", CLICK_MESSAGE_KEY)
+        .replace("{link_message_key}", LINK_MESSAGE_KEY);
+    let statement = context.db.prepare_cached(&sql).await?;
     let account_id = context.caller.account_id.0;
-    let rows = context
-        .db
-        .query(&statement, &[&account_id, &phone.as_str(), &before, &limit])
-        .await?;
+    let contact_key = phone_contact_key(phone.as_str());
+    let parameters: [&(dyn ToSql + Sync); 5] =
+        [&account_id, &phone.as_str(), &before, &limit, &contact_key];
+    let rows = context.db.query(&statement, &parameters).await?;
     let event = |row: &tokio_postgres::Row| {
         let tokio_postgres::types::Json(details) = row.get("details");
         JourneyEvent {

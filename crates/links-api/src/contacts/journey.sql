@@ -1,5 +1,5 @@
--- What happened to a contact ($2) of an account ($1), from the newest. Events of
--- one moment are not torn apart by a page's end.
+-- The events of a contact ($2, its key is $5) of an account ($1), newest first. Events of
+-- one moment are always on one page. The keys in braces are expressions of ledger::keys.
 WITH contact_links AS (
     SELECT id FROM links WHERE account_id = $1 AND contact_phone = $2
 ),
@@ -19,8 +19,8 @@ events AS (
                    SELECT
                    FROM message_clicks m
                    WHERE m.account_id = $1
-                     AND m.message_key = CASE WHEN c.message_id IS NULL THEN 'l:' || c.link_key ELSE 'm:' || c.message_id END
-                     AND m.contact_key = 'c:' || $2
+                     AND m.message_key = {click_message_key}
+                     AND m.contact_key = $5
                      AND m.click_id = c.click_id
                ))
     FROM clicks c
@@ -38,7 +38,7 @@ events AS (
     FROM conversions c
     WHERE c.account_id = $1
       AND c.message_key IN (
-          SELECT CASE WHEN l.message_id IS NULL THEN 'l:' || l.id ELSE 'm:' || l.message_id END
+          SELECT {link_message_key}
           FROM links l
           WHERE l.account_id = $1 AND l.contact_phone = $2
       )

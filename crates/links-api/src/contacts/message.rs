@@ -2,7 +2,7 @@
 //! revenue.
 
 use actix_web::http::Method;
-use domain::money;
+use domain::{message_click_key::message_key_of_message, money};
 use postgres::pool::GenericClient as _;
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
@@ -198,7 +198,7 @@ async fn message_clicks(
     );
     let statement = context.db.prepare_cached(&sql).await?;
     let account_id = context.caller.account_id.0;
-    let key = format!("m:{message_id}");
+    let key = message_key_of_message(message_id);
     let rows = context.db.query(&statement, &[&account_id, &key]).await?;
     Ok(rows.iter().map(ClickObject::read).collect())
 }
@@ -248,7 +248,7 @@ async fn conversions_of(
     );
     let statement = context.db.prepare_cached(&sql).await?;
     let account_id = context.caller.account_id.0;
-    let key = format!("m:{message_id}");
+    let key = message_key_of_message(message_id);
     let rows = context.db.query(&statement, &[&account_id, &key]).await?;
     Ok(rows.iter().map(ConversionObject::read).collect())
 }

@@ -11,7 +11,7 @@ use domain::{
 use ledger::{
     account_lock,
     conversions::{NewConversion, conversion_insert_all},
-    totals::Deltas,
+    totals::TotalsDelta,
 };
 use postgres::pool::GenericClient as _;
 use rust_decimal::Decimal;
@@ -262,9 +262,9 @@ pub async fn record(
         customer_email_hash: wanted.customer_email_hash,
         metadata: wanted.metadata,
     };
-    let mut deltas = Deltas::default();
-    conversion_insert_all(context.db, vec![conversion], &mut deltas).await?;
-    deltas.write(context.db).await?;
+    let mut delta = TotalsDelta::default();
+    conversion_insert_all(context.db, vec![conversion], &mut delta).await?;
+    delta.apply(context.db).await?;
     let tracked = find(context, &dedupe_key).await?;
     let tracked =
         tracked.ok_or_else(|| ApiError::internal(anyhow::anyhow!("it was not stored")))?;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use domain::record::LinkRecord;
 use jiff::Timestamp;
-use ledger::totals::{Deltas, Sent};
+use ledger::totals::{SentMessage, TotalsDelta};
 use postgres::pool::GenericClient as _;
 
 use crate::{error::ApiError, http::RequestContext};
@@ -30,7 +30,7 @@ pub async fn count_sends(
         .filter(|id| !new.contains(*id))
         .collect();
     let older = message_find_sent(context, &older, links).await?;
-    let mut deltas = Deltas::default();
+    let mut delta = TotalsDelta::default();
     let now = transaction_time(context).await?;
     for (message_id, links) in of_messages {
         let first = links.first();
@@ -40,16 +40,16 @@ pub async fn count_sends(
         };
         let offer = |link: &&LinkRecord| (link.link_key.0, link.offer_id.map(|id| id.to_string()));
         let older = older.get(message_id);
-        let sent = Sent {
+        let sent = SentMessage {
             account_id: context.caller.account_id.0,
             list_id: list_id.0,
             creative_id: creative_id.0,
             links: links.iter().map(offer).collect(),
-            offers_before: older.map(|(_, offers)| offers.clone()),
+            previous_offers: older.map(|(_, offers)| offers.clone()),
         };
-        deltas.add_send(&sent, older.map_or(now, |(sent_at, _)| *sent_at));
+        delta.add_sent_message(&sent, older.map_or(now, |(sent_at, _)| *sent_at));
     }
-    deltas.write(context.db).await?;
+    delta.apply(context.db).await?;
     Ok(())
 }
 

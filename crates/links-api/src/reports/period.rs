@@ -7,7 +7,7 @@ use jiff::{
     civil::Date,
     tz::{TimeZone, db},
 };
-use ledger::totals::{BUCKET_S, bucket};
+use ledger::totals::{BUCKET_SECONDS, bucket_start};
 
 use crate::{
     error::ApiError,
@@ -82,10 +82,10 @@ impl Period {
         if from >= to {
             return Err(ApiError::invalid_field("from", "it is not before to"));
         }
-        let rest = SignedDuration::from_secs(BUCKET_S) - SignedDuration::from_millis(1);
+        let rest = SignedDuration::from_secs(BUCKET_SECONDS) - SignedDuration::from_millis(1);
         Ok(Self {
-            from: bucket(from),
-            to: bucket(to.saturating_add(rest).unwrap_or(to)),
+            from: bucket_start(from),
+            to: bucket_start(to.saturating_add(rest).unwrap_or(to)),
             zone,
             zone_name,
         })
@@ -134,7 +134,7 @@ impl Period {
                     "there are more than 92 days of hours",
                 ));
             }
-            at += SignedDuration::from_secs(BUCKET_S);
+            at += SignedDuration::from_secs(BUCKET_SECONDS);
         }
         Ok(hours)
     }
@@ -266,7 +266,7 @@ mod tests {
         for name in db().available() {
             let zone = db().get(name.as_str()).unwrap();
             let offset = zone.to_offset(now).seconds();
-            assert_eq!(i64::from(offset) % BUCKET_S, 0, "{name}");
+            assert_eq!(i64::from(offset) % BUCKET_SECONDS, 0, "{name}");
             n_zones += 1;
         }
         assert!(n_zones > 400, "{n_zones}");
@@ -308,7 +308,7 @@ mod tests {
                 assert!(period.from <= period.to, "{day} {zone}");
                 assert!(period.days().is_ok(), "{day} {zone}");
                 assert!(period.hours().is_ok(), "{day} {zone}");
-                assert!(bucket(period.from) <= period.from, "{day} {zone}");
+                assert!(bucket_start(period.from) <= period.from, "{day} {zone}");
             }
         }
     }

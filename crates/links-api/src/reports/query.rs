@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
-use ledger::totals::day;
+use ledger::totals::day_start;
 use postgres::pool::GenericClient as _;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
@@ -165,9 +165,9 @@ impl Days {
     fn of(self, asked: &Asked) -> (Timestamp, Timestamp) {
         let Period { from, to, .. } = asked.period;
         let almost_a_day = SignedDuration::from_hours(24) - SignedDuration::from_millis(1);
-        let first = day(from.saturating_add(almost_a_day).unwrap_or(from));
+        let first = day_start(from.saturating_add(almost_a_day).unwrap_or(from));
         match self {
-            Self::Whole if first < day(to) => (first, day(to)),
+            Self::Whole if first < day_start(to) => (first, day_start(to)),
             _ => (to, to),
         }
     }
@@ -225,7 +225,7 @@ async fn in_time(
     );
     let times: Vec<_> = starts.iter().map(|(at, _)| *at).collect();
     // Behind the first, which is the period's start.
-    let is_midnight = |(at, _): &(Timestamp, String)| *at == day(*at);
+    let is_midnight = |(at, _): &(Timestamp, String)| *at == day_start(*at);
     let days = match asked.group {
         Group::Date if starts.iter().skip(1).all(is_midnight) => Days::Whole,
         _ => Days::InQuarters,
@@ -401,7 +401,7 @@ async fn is_sparse(context: RequestContext<'_>, asked: &Asked) -> Result<bool, A
         )
         .await?;
     let account_id = context.caller.account_id.0;
-    let (from, to) = (day(asked.period.from), asked.period.to);
+    let (from, to) = (day_start(asked.period.from), asked.period.to);
     let row = context
         .db
         .query_one(&statement, &[&account_id, &from, &to])

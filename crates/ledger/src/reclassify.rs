@@ -1,4 +1,5 @@
-//! Judging clicks again, and all that follows from it.
+//! Reclassification: changing the bot verdict of clicks that are stored, and everything
+//! that follows from it.
 
 use std::collections::BTreeMap;
 
@@ -6,47 +7,49 @@ use domain::{
     id::{AccountId, ClickId},
     message_click_key::MessageClickKey,
 };
+use postgres::pool::{GenericClient as _, Transaction};
 
-use super::{
-    CLICK_CONTACT_KEY, CLICK_MESSAGE_KEY, Clicked, column,
+use crate::{
+    ClickFacts,
     conversions::{conversion_credit_all, conversion_find_affected},
+    keys::{CLICK_CONTACT_KEY, CLICK_MESSAGE_KEY},
     message_clicks::message_click_rebuild_all,
-    totals::{Deltas, Measures},
+    totals::{Measures, TotalsDelta},
+    unnest::column,
 };
-use postgres::pool::{GenericClient, Transaction};
 
-/// What a click is to be from now on.
+/// The new verdict on a click.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
+pub struct Reclassification {
     pub click_id: ClickId,
-    /// Names of domain::bot::BotReason; none is a person's click.
+    /// Names of `domain::bot::BotReason`. Without a reason, the click is a person's.
     pub reasons: Vec<String>,
     pub rules: Vec<String>,
-    /// Whether bursts leave it alone from now on.
-    pub is_final: bool,
+    /// Whether somebody decided it: the burst scan does not change such a click any more.
+    pub is_manual: bool,
 }
 
-/// Writes verdicts; answers how many clicks changed sides. Message clicks,
-/// credits and totals are afterwards what they would be had the verdicts been
-/// these from the start. Needs the lock of each click's account.
-pub async fn click_judge_all(
+/// Writes the verdicts. Afterwards message clicks, credits and totals are what they would
+/// be if the clicks had had these verdicts from the start. Returns how many clicks became a
+/// bot's or a person's. Needs the lock of each click's account.
+pub async fn click_reclassify_all(
     transaction: &Transaction<'_>,
-    verdicts: &[Verdict],
-    deltas: &mut Deltas,
+    reclassifications: &[Reclassification],
+    delta: &mut TotalsDelta,
 ) -> Result<u64, tokio_postgres::Error> {
     let sql = format!(
         "UPDATE clicks AS c
          SET is_bot = n.reasons <> '',
              bot_reasons = string_to_array(n.reasons, ','),
              bot_rules = string_to_array(n.rules, E'\\x1f'),
-             judged = c.judged OR n.is_final
+             judged = c.judged OR n.is_manual
          FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::boolean[])
-              AS n (click_id, clicked_at, reasons, rules, is_final)
-         JOIN clicks was
-           ON was.clicked_at = n.clicked_at AND was.click_id = n.click_id
+              AS n (click_id, clicked_at, reasons, rules, is_manual)
+         JOIN clicks old
+           ON old.clicked_at = n.clicked_at AND old.click_id = n.click_id
          WHERE c.clicked_at = n.clicked_at
            AND c.click_id = n.click_id
-         RETURNING was.is_bot AS was_bot, c.is_bot, c.account_id,
+         RETURNING old.is_bot AS was_bot, c.is_bot, c.account_id,
                    {CLICK_MESSAGE_KEY} AS message_key, {CLICK_CONTACT_KEY} AS contact_key,
                    c.click_id, c.link_key, c.link_id, c.list_id, c.offer_id, c.creative_id,
                    c.campaign_id, c.message_id, c.contact_phone, c.country, c.device"
@@ -56,11 +59,11 @@ pub async fn click_judge_all(
         .query(
             &statement,
             &[
-                &column(verdicts, |verdict| verdict.click_id.as_uuid()),
-                &column(verdicts, |verdict| verdict.click_id.time()),
-                &column(verdicts, |verdict| verdict.reasons.join(",")),
-                &column(verdicts, |verdict| verdict.rules.join("\u{1f}")),
-                &column(verdicts, |verdict| verdict.is_final),
+                &column(reclassifications, |new| new.click_id.as_uuid()),
+                &column(reclassifications, |new| new.click_id.time()),
+                &column(reclassifications, |new| new.reasons.join(",")),
+                &column(reclassifications, |new| new.rules.join("\u{1f}")),
+                &column(reclassifications, |new| new.is_manual),
             ],
         )
         .await?;
@@ -73,12 +76,12 @@ pub async fn click_judge_all(
         }
         n_changed += 1;
         let account_id = row.get("account_id");
-        let click = Clicked::read(row, "", account_id).expect("a click has an id");
+        let click = ClickFacts::from_row(row, "", account_id).expect("a click has an id");
         let measures = Measures {
             bot_clicks: if is_bot { 1 } else { -1 },
             ..Measures::default()
         };
-        deltas.add(click.place(), click.time(), "", measures);
+        delta.add(click.dimensions(), click.time(), "", measures);
         let key = MessageClickKey {
             account_id: AccountId(account_id),
             message_key: row.get("message_key"),
@@ -86,8 +89,8 @@ pub async fn click_judge_all(
         };
         keys.insert(key, click.time());
     }
-    let changes = message_click_rebuild_all(transaction, &keys, deltas).await?;
+    let changes = message_click_rebuild_all(transaction, &keys, delta).await?;
     let conversions = conversion_find_affected(transaction, &changes).await?;
-    conversion_credit_all(transaction, &conversions, deltas).await?;
+    conversion_credit_all(transaction, &conversions, delta).await?;
     Ok(n_changed)
 }

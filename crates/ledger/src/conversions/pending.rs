@@ -1,62 +1,69 @@
-//! Conversions of which nothing is known but the id of a click that is not stored yet.
+//! Pending conversions: those that name nothing but a click which is not stored yet.
 //!
-//! They belong to no account, are shown to nobody, and need no lock. Each is a row with a
-//! time at which its click is looked for again: soon while it is young, and seldom when
-//! it is old, so that invented click ids cost little. So that they are not many either, only
-//! the first of an address and minute are kept once their clicks should have come
-//! ([`conversion_remove_surplus`]), and none for longer than a day
-//! (`click_worker::chores::retention`). Whoever stores a click looks for
-//! what waits for it too ([`super::conversion_resolve_all`]); the two may miss each
-//! other by a moment, and then the next look finds it.
+//! They belong to no account, no API shows them, and they need no lock. Each row has a time
+//! at which its click is looked for again: soon while the conversion is young, and seldom
+//! when it is old, so that invented click ids cost little. There cannot be many of them
+//! either: once their clicks should have come, only the first ones of each address and
+//! minute are kept ([`pending_conversion_delete_surplus`]), and none is kept for longer than
+//! a day (`click_worker::maintenance::retention`).
+//!
+//! A transaction that stores clicks looks for their pending conversions, too
+//! ([`pending_conversion_resolve_all`]). The click and the conversion may be stored at the
+//! same moment, so that neither transaction sees the other: then the next look finds it.
 
 use domain::id::ClickId;
 use jiff::SignedDuration;
-
-use super::{Found, NewConversion, rows::conversion_insert_rows};
-use crate::column;
 use postgres::pool::{GenericClient, Transaction};
 
-/// How long after its arrival a conversion's click is looked for again at first.
-const FIRST_WAIT_SECONDS: f64 = 1.0;
-/// The longest time between two looks for the same click.
+use super::{
+    NewConversion,
+    context::ConversionContext,
+    conversion_insert_all,
+    rows::{conversion_from_row, conversion_insert_rows},
+};
+use crate::{totals::TotalsDelta, unnest::column};
+
+/// The shortest time between two looks for the click of a conversion.
+const SHORTEST_WAIT_SECONDS: f64 = 1.0;
+/// The longest time between two looks for the click of a conversion.
 const LONGEST_WAIT_SECONDS: f64 = 3600.0;
 
-/// A conversion whose click is to be looked for now.
+/// A pending conversion that is due for a look for its click.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WaitingConversion {
+pub struct PendingConversion {
     pub conversion_id: uuid::Uuid,
     pub click_id: ClickId,
-    /// The account of its click, if that is stored by now.
+    /// The account of the click, if the click is stored by now.
     pub account_id: Option<i64>,
 }
 
-/// Stores conversions that wait for the clicks that they name.
-pub async fn conversion_insert_waiting(
+/// Stores conversions as pending.
+pub async fn pending_conversion_insert_all(
     transaction: &Transaction<'_>,
     conversions: Vec<NewConversion>,
 ) -> Result<(), tokio_postgres::Error> {
     let rows: Vec<_> = conversions
         .into_iter()
-        .map(|conversion| (conversion, Found::default()))
+        .map(|conversion| (conversion, ConversionContext::default()))
         .collect();
     conversion_insert_rows(transaction, &rows).await
 }
 
-/// How many conversions of unknown clicks are kept once their clicks should have come.
+/// How many conversions of unknown clicks are kept.
 #[derive(Debug, Clone, Copy)]
-pub struct UnknownClicks {
-    /// How long a click may come later than its conversion.
+pub struct UnknownClickLimits {
+    /// How much later than its conversion a click may come. All are kept until then.
     pub grace: SignedDuration,
-    /// Of one address and minute the first so many are kept after that.
+    /// So many are kept after that: the first ones of each address and minute.
     pub max_per_minute: i64,
 }
 
-/// Removes those of some waiting conversions that are too many of one address and minute.
-/// Answers how many they are.
-pub async fn conversion_remove_surplus(
+/// Deletes those of some pending conversions that exceed the limit for their address and
+/// minute. Returns how many it has deleted.
+pub async fn pending_conversion_delete_surplus(
     client: &impl GenericClient,
     conversions: &[uuid::Uuid],
-    unknown_clicks: UnknownClicks,
+    limits: UnknownClickLimits,
 ) -> Result<u64, tokio_postgres::Error> {
     let statement = client
         .prepare_cached(
@@ -84,10 +91,10 @@ pub async fn conversion_remove_surplus(
              )",
         )
         .await?;
-    let UnknownClicks {
+    let UnknownClickLimits {
         grace,
         max_per_minute,
-    } = unknown_clicks;
+    } = limits;
     client
         .execute(
             &statement,
@@ -96,11 +103,11 @@ pub async fn conversion_remove_surplus(
         .await
 }
 
-/// Waiting conversions that are due for a look, those that wait longest first.
-pub async fn conversion_find_due(
+/// Finds pending conversions that are due for a look, those that have waited longest first.
+pub async fn pending_conversion_find_due(
     client: &impl GenericClient,
     limit: i64,
-) -> Result<Vec<WaitingConversion>, tokio_postgres::Error> {
+) -> Result<Vec<PendingConversion>, tokio_postgres::Error> {
     let statement = client
         .prepare_cached(
             "SELECT conversion_id, click_id
@@ -115,22 +122,22 @@ pub async fn conversion_find_due(
     for row in &rows {
         let click_id: Option<uuid::Uuid> = row.get("click_id");
         if let Some(click_id) = click_id.and_then(|id| ClickId::from_uuid(id).ok()) {
-            due.push(WaitingConversion {
+            due.push(PendingConversion {
                 conversion_id: row.get("conversion_id"),
                 click_id,
                 account_id: None,
             });
         }
     }
-    let accounts = click_find_accounts(client, &column(&due, |waiting| waiting.click_id)).await?;
-    for waiting in &mut due {
-        waiting.account_id = accounts.get(&waiting.click_id).copied();
+    let accounts = click_load_accounts(client, &column(&due, |pending| pending.click_id)).await?;
+    for pending in &mut due {
+        pending.account_id = accounts.get(&pending.click_id).copied();
     }
     Ok(due)
 }
 
-/// The accounts of those of some clicks that are stored.
-pub async fn click_find_accounts(
+/// Loads the accounts of those of some clicks that are stored.
+pub async fn click_load_accounts(
     client: &impl GenericClient,
     clicks: &[ClickId],
 ) -> Result<std::collections::BTreeMap<ClickId, i64>, tokio_postgres::Error> {
@@ -149,17 +156,18 @@ pub async fn click_find_accounts(
     let ids = column(clicks, ClickId::as_uuid);
     let times = column(clicks, ClickId::time);
     let rows = client.query(&statement, &[&ids, &times]).await?;
-    let found = rows.iter().filter_map(|row| {
+    let accounts = rows.iter().filter_map(|row| {
         let id = ClickId::from_uuid(row.get("click_id")).ok()?;
         Some((id, row.get("account_id")))
     });
-    Ok(found.collect())
+    Ok(accounts.collect())
 }
 
-/// Has the clicks of these conversions looked for later: after as long as they have
-/// waited already, and at least once an hour. One that somebody matches just now is left
-/// alone: it would be waited for without a lock that orders who waits for whom.
-pub async fn conversion_postpone_all(
+/// Postpones the next look for the clicks of pending conversions by as long as they have
+/// waited already, and by an hour at most. It skips rows that another transaction is
+/// resolving at this moment: to wait for them without the lock of an account could end in a
+/// deadlock.
+pub async fn pending_conversion_postpone_all(
     client: &impl GenericClient,
     conversions: &[uuid::Uuid],
 ) -> Result<(), tokio_postgres::Error> {
@@ -176,9 +184,34 @@ pub async fn conversion_postpone_all(
              )",
         )
         .await?;
-    let (first, longest) = (FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS);
+    let (shortest, longest) = (SHORTEST_WAIT_SECONDS, LONGEST_WAIT_SECONDS);
     client
-        .execute(&statement, &[&conversions, &first, &longest])
+        .execute(&statement, &[&conversions, &shortest, &longest])
         .await?;
     Ok(())
+}
+
+/// Gives the pending conversions of clicks that are stored now to the accounts of the clicks,
+/// and credits them. Returns how many were rejected because they came without a secret.
+/// Needs the lock of each click's account.
+pub async fn pending_conversion_resolve_all(
+    transaction: &Transaction<'_>,
+    clicks: &[ClickId],
+    delta: &mut TotalsDelta,
+) -> Result<u64, tokio_postgres::Error> {
+    let statement = transaction
+        .prepare_cached(
+            "DELETE FROM conversions
+             WHERE click_id = ANY($1) AND message_key IS NULL
+             RETURNING *",
+        )
+        .await?;
+    let ids: Vec<_> = clicks.iter().map(ClickId::as_uuid).collect();
+    let rows = transaction.query(&statement, &[&ids]).await?;
+    let pending: Vec<_> = rows.iter().map(conversion_from_row).collect();
+    if pending.is_empty() {
+        return Ok(0);
+    }
+    let inserted = conversion_insert_all(transaction, pending, delta).await?;
+    Ok(inserted.n_rejected)
 }

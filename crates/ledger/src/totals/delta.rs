@@ -1,0 +1,145 @@
+//! What a transaction changes in the totals.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+use postgres::pool::Transaction;
+
+use super::{
+    Dimensions, Measures,
+    bucket::bucket_start,
+    dimensions::TotalsBucket,
+    link_totals::{LinkTotalsKey, RecentLinkTotals, link_total_add_all, link_total_append_all},
+    roll_up::roll_up,
+    totals_rows::total_add_all,
+};
+
+/// A message that was sent, with its links.
+#[derive(Debug)]
+pub struct SentMessage {
+    pub account_id: i64,
+    pub list_id: i64,
+    pub creative_id: i64,
+    /// Key and offer of each link, in the order of the message's placeholders.
+    pub links: Vec<(i64, Option<String>)>,
+    /// The offers of the links that the message had before, if it was sent before and gets
+    /// more links now.
+    pub previous_offers: Option<Vec<Option<String>>>,
+}
+
+/// The changes of `totals` and `link_totals` that a transaction makes, gathered so that it
+/// writes each row once.
+#[derive(Debug, Default)]
+pub struct TotalsDelta {
+    /// By all dimensions but the link: the finest rows of `totals`, from which the others
+    /// are rolled up.
+    finest: HashMap<(TotalsBucket, Dimensions), Measures>,
+    links: BTreeMap<LinkTotalsKey, Measures>,
+}
+
+impl TotalsDelta {
+    /// Counts something that happened at `time`.
+    pub fn add(
+        &mut self,
+        mut dimensions: Dimensions,
+        time: Timestamp,
+        currency: &str,
+        measures: Measures,
+    ) {
+        let bucket = TotalsBucket {
+            start: bucket_start(time),
+            currency: currency.to_owned(),
+        };
+        self.add_link(&dimensions, &bucket, measures);
+        dimensions.link_key = None;
+        *self.finest.entry((bucket, dimensions)).or_default() += measures;
+    }
+
+    /// Counts a message as sent, once for each of its offers and links.
+    pub fn add_sent_message(&mut self, message: &SentMessage, time: Timestamp) {
+        let bucket = TotalsBucket {
+            start: bucket_start(time),
+            currency: String::new(),
+        };
+        let dimensions = |offer_id: &Option<String>| Dimensions {
+            account_id: message.account_id,
+            list_id: Some(message.list_id),
+            creative_id: Some(message.creative_id),
+            offer_id: offer_id.clone(),
+            ..Dimensions::default()
+        };
+        let mut counted_offers: Vec<_> = message.previous_offers.iter().flatten().collect();
+        let is_new = message.previous_offers.is_none();
+        for (index, (link_key, offer_id)) in message.links.iter().enumerate() {
+            let measures = Measures {
+                sends: 1,
+                messages: i32::from(is_new && index == 0),
+                ..Measures::default()
+            };
+            let link = Dimensions {
+                link_key: Some(*link_key),
+                ..dimensions(offer_id)
+            };
+            self.add_link(&link, &bucket, measures);
+            if !counted_offers.contains(&offer_id) {
+                let finest = self.finest.entry((bucket.clone(), dimensions(offer_id)));
+                *finest.or_default() += measures;
+                counted_offers.push(offer_id);
+            }
+        }
+    }
+
+    fn add_link(&mut self, dimensions: &Dimensions, bucket: &TotalsBucket, measures: Measures) {
+        let Some(link_key) = dimensions.link_key else {
+            return;
+        };
+        let key = LinkTotalsKey {
+            account_id: dimensions.account_id,
+            link_key,
+            bucket_start: bucket.start,
+            country: dimensions.country.clone().unwrap_or_default(),
+            device: dimensions.device.clone().unwrap_or_default(),
+            currency: bucket.currency.clone(),
+        };
+        *self.links.entry(key).or_default() += measures;
+    }
+
+    /// Writes the changes to the tables. The delta is empty afterwards.
+    pub async fn apply(
+        &mut self,
+        transaction: &Transaction<'_>,
+    ) -> Result<(), tokio_postgres::Error> {
+        self.apply_totals(transaction).await?;
+        let links = self.take_links().collect::<Vec<_>>();
+        link_total_add_all(transaction, &links).await
+    }
+
+    /// Like [`apply`](Self::apply), for a writer that remembers which link totals it has
+    /// written recently: it looks only for the rows of those, and appends the others, which
+    /// costs less.
+    pub async fn apply_with_memory(
+        &mut self,
+        transaction: &Transaction<'_>,
+        recent: &mut RecentLinkTotals,
+    ) -> Result<(), tokio_postgres::Error> {
+        self.apply_totals(transaction).await?;
+        let (recently_written, others): (Vec<_>, Vec<_>) =
+            self.take_links().partition(|(key, _)| recent.remember(key));
+        link_total_add_all(transaction, &recently_written).await?;
+        link_total_append_all(transaction, others.iter()).await
+    }
+
+    async fn apply_totals(
+        &mut self,
+        transaction: &Transaction<'_>,
+    ) -> Result<(), tokio_postgres::Error> {
+        let rows = roll_up(std::mem::take(&mut self.finest));
+        let rows: Vec<_> = rows.into_iter().filter(|(_, m)| m.is_change()).collect();
+        total_add_all(transaction, &rows).await
+    }
+
+    fn take_links(&mut self) -> impl Iterator<Item = (LinkTotalsKey, Measures)> + use<> {
+        let links = std::mem::take(&mut self.links);
+        links.into_iter().filter(|(_, m)| m.is_change())
+    }
+}

@@ -1,0 +1,98 @@
+//! The numbers that the totals hold.
+
+use std::ops::AddAssign;
+
+use rust_decimal::Decimal;
+use tokio_postgres::types::ToSql;
+
+/// The numbers of a row of totals, or their change.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Measures {
+    /// Sent messages: a message counts once in each row to which it belongs.
+    pub sends: i32,
+    /// Sent messages: a message counts once, whatever its links and offers.
+    pub messages: i32,
+    pub clicks: i32,
+    /// Message clicks.
+    pub unique_clicks: i32,
+    pub bot_clicks: i32,
+    pub confirmed_clicks: i32,
+    pub conversions: i32,
+    pub revenue: Decimal,
+}
+
+impl Measures {
+    /// Whether applying it changes anything.
+    pub(super) fn is_change(&self) -> bool {
+        *self != Self::default()
+    }
+}
+
+impl AddAssign for Measures {
+    fn add_assign(&mut self, other: Self) {
+        self.sends += other.sends;
+        self.messages += other.messages;
+        self.clicks += other.clicks;
+        self.unique_clicks += other.unique_clicks;
+        self.bot_clicks += other.bot_clicks;
+        self.confirmed_clicks += other.confirmed_clicks;
+        self.conversions += other.conversions;
+        self.revenue += other.revenue;
+    }
+}
+
+impl std::ops::Neg for Measures {
+    type Output = Self;
+
+    fn neg(self) -> Self {
+        Self {
+            sends: -self.sends,
+            messages: -self.messages,
+            clicks: -self.clicks,
+            unique_clicks: -self.unique_clicks,
+            bot_clicks: -self.bot_clicks,
+            confirmed_clicks: -self.confirmed_clicks,
+            conversions: -self.conversions,
+            revenue: -self.revenue,
+        }
+    }
+}
+
+/// The measures of many rows as arrays of columns, in the order of the statements.
+pub(super) struct MeasureColumns {
+    counts: [Vec<i32>; 7],
+    revenue: Vec<Decimal>,
+}
+
+impl MeasureColumns {
+    pub(super) fn from_measures<'m>(rows: impl Iterator<Item = &'m Measures>) -> Self {
+        let mut columns = Self {
+            counts: Default::default(),
+            revenue: Vec::new(),
+        };
+        for row in rows {
+            let counts = [
+                row.sends,
+                row.messages,
+                row.clicks,
+                row.unique_clicks,
+                row.bot_clicks,
+                row.confirmed_clicks,
+                row.conversions,
+            ];
+            for (column, count) in columns.counts.iter_mut().zip(counts) {
+                column.push(count);
+            }
+            columns.revenue.push(row.revenue);
+        }
+        columns
+    }
+
+    pub(super) fn parameters(&self) -> impl Iterator<Item = &(dyn ToSql + Sync)> {
+        let counts = self
+            .counts
+            .iter()
+            .map(|column| column as &(dyn ToSql + Sync));
+        counts.chain([&self.revenue as &(dyn ToSql + Sync)])
+    }
+}
