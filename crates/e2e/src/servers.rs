@@ -2,6 +2,7 @@
 //! listens on localhost. Missing ones fail the test.
 
 use std::{
+    ffi::OsStr,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -42,11 +43,17 @@ pub struct PrivateServer {
 impl PrivateServer {
     /// `kind` is one of `scripts/services start`: postgres, redis, rabbitmq.
     pub fn start(kind: &'static str) -> Self {
+        Self::start_on(kind, None)
+    }
+
+    /// The server may run on one processor core only, if that is given.
+    pub fn start_on(kind: &'static str, core: Option<u32>) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("waypost-")
             .tempdir()
             .expect("a temporary folder");
-        let url = scripts_services(&["start", kind, path(folder.path())]);
+        let script = on_core(core, workspace().join("scripts/services"));
+        let url = run(script, &["start", kind, path(folder.path())]);
         let port = url
             .rsplit(':')
             .next()
@@ -175,17 +182,29 @@ fn path(path: &Path) -> &str {
 }
 
 fn scripts_services(args: &[&str]) -> String {
-    let script = workspace().join("scripts/services");
-    let output = Command::new(script)
-        .args(args)
-        .output()
-        .expect("scripts/services runs");
+    run(Command::new(workspace().join("scripts/services")), args)
+}
+
+fn run(mut script: Command, args: &[&str]) -> String {
+    let output = script.args(args).output().expect("scripts/services runs");
     assert!(
         output.status.success(),
         "scripts/services {args:?}: {}",
         String::from_utf8_lossy(&output.stderr)
     );
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// A command that runs a program on one processor core, or on all of them.
+pub fn on_core(core: Option<u32>, program: impl AsRef<OsStr>) -> Command {
+    match core {
+        None => Command::new(program),
+        Some(core) => {
+            let mut command = Command::new("taskset");
+            command.args(["-c", &core.to_string()]).arg(program);
+            command
+        }
+    }
 }
 
 pub fn workspace() -> PathBuf {

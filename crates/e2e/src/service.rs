@@ -118,6 +118,12 @@ impl Service {
         self.check_log();
     }
 
+    /// SIGTERM, and the end, whatever the service logged: for programs, not for tests.
+    pub fn terminate(mut self) {
+        self.signal("TERM");
+        self.wait();
+    }
+
     /// SIGKILL, as a crash. The log must be clean up to there.
     pub fn kill(mut self) {
         self.child.kill().expect("it runs");
@@ -148,14 +154,19 @@ impl Service {
         }
     }
 
-    /// The first value of a metric, 0 if there is none.
+    /// The value of the first metric whose line starts with `name`, 0 if there is none.
     pub async fn metric(&self, name: &str) -> f64 {
-        let url = format!("{}/metrics", self.url("admin.address"));
-        let response = reqwest::get(url).await.expect("the admin port answers");
-        let text = response.text().await.expect("text");
+        let text = self.metrics().await;
         let line = text.lines().find(|line| line.starts_with(name));
         let value = line.and_then(|line| line.rsplit(' ').next());
         value.map_or(0.0, |value| value.parse().expect("a number"))
+    }
+
+    /// All metrics, in the text format of Prometheus.
+    pub async fn metrics(&self) -> String {
+        let url = format!("{}/metrics", self.url("admin.address"));
+        let response = reqwest::get(url).await.expect("the admin port answers");
+        response.text().await.expect("text")
     }
 
     pub fn pid(&self) -> u32 {

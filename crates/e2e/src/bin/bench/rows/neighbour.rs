@@ -1,25 +1,34 @@
-//! `neighbour RATE CLICKS`: how late the clicks of one account are stored while another
-//! is busy. For scripts/bench, which says what the phases are. RATE is conversions per
-//! second; CLICKS are judged again.
+//! Milliseconds until clicks of one account are stored, 200 a second, while another account
+//! gets conversions of one link at half the rate of `drain-mixed`, has its clicks reclassified,
+//! its contacts erased, a burst of 200,000 clicks, and somebody runs pg_dump. The bar is the
+//! worst 99th percentile, in 2 s. Takes a quarter of an hour at full size.
 
 use std::{
-    process::{Command, ExitCode, Stdio},
+    process::{Command, Stdio},
     time::Duration,
 };
 
+use anyhow::{Result, ensure};
 use domain::{
     id::{AccountId, ClickId, ConversionId},
     partition::partition_of_account,
 };
 use e2e::{
     client::{Client, Tenant},
-    console::{print, say, until_ended},
-    lag::{FIRST_ACCOUNT, LagProbe, Lags},
+    console::say,
+    lag::{FIRST_ACCOUNT, LagProbe},
     producer::Producer,
     test_environment::{N_PARTITIONS, TestEnvironment},
 };
 use reqwest::Method;
 use serde_json::{Value, json};
+
+use crate::{
+    events::EventMix,
+    report::{Bar, Verdict, print_line},
+    settings::Settings,
+    worker_rate::{fill_and_drain, pause, start_system},
+};
 
 const CLICKS_PER_SECOND: u32 = 200;
 /// What the 99th percentile may be, in milliseconds.
@@ -30,69 +39,67 @@ const N_CONTACTS: usize = 50;
 const CLICKS_PER_CONTACT: usize = 40;
 const LINES_PER_MESSAGE: usize = 500;
 
-#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
-async fn main() -> ExitCode {
-    let mut args = std::env::args().skip(1).map(|arg| arg.parse::<usize>());
-    let (Some(Ok(rate)), Some(Ok(n_clicks))) = (args.next(), args.next()) else {
-        say("usage: neighbour RATE CLICKS");
-        return ExitCode::from(2);
+pub async fn run(settings: &Settings) -> Result<Verdict> {
+    let system = start_system().await?;
+    let mixed = EventMix {
+        n_accounts: 20,
+        per_cent_conversions: 10,
+        seed: settings.n_events as u64,
+        ..EventMix::CLICKS
     };
-    until_ended(run(rate, n_clicks)).await
-}
+    let mixed_rate = fill_and_drain(&system, settings.n_events, mixed, 1, pause).await?;
 
-async fn run(rate: usize, n_clicks: usize) -> ExitCode {
-    let test_env = TestEnvironment::new().await;
+    let test_env = TestEnvironment::on(system.servers()).await;
     let api = test_env.start_api();
     let worker = test_env.start_worker();
-    let busy = Busy {
+    let busy = BusyAccount {
         tenant: Tenant::create(&test_env, &api, "busy").await,
         client: Client::new(&api, None),
         producer: Producer::open(&test_env).await,
         test_env: &test_env,
-        rate,
+        conversions_per_second: mixed_rate / 2.0,
+        n_clicks: settings.neighbour_clicks,
     };
-    // In another queue: a neighbour in the same one waits behind what is before it.
+    // The neighbour is in another queue: in the same one it waits behind what is before it.
     let partition = |account_id| partition_of_account(AccountId(account_id), N_PARTITIONS);
     let neighbour = (FIRST_ACCOUNT..).find(|id| partition(*id) != partition(busy.account_id()));
     let neighbour = neighbour.expect("there are several partitions");
     let mut worst_ms = 0;
     let mut n_lost = 0;
-    print(&format!(
-        "{:<44}{:>8}{:>10}{:>10}{:>10}",
-        "meanwhile, of another account", "clicks", "p50 ms", "p99 ms", "max ms"
-    ));
+    print_line(
+        "meanwhile, of another account",
+        &["clicks", "p50 ms", "p99 ms", "max ms"],
+    );
     for phase in Phase::ALL {
-        busy.prepare(phase, n_clicks).await;
+        busy.prepare(phase).await;
         let probe = LagProbe::start(&test_env, [neighbour], CLICKS_PER_SECOND).await;
         busy.work(phase).await;
         let lags = probe.finish().await;
-        print(&row(phase, &lags));
+        print_line(
+            phase.description(),
+            &[
+                lags.n_clicks() as u64,
+                lags.percentile_ms(50),
+                lags.percentile_ms(99),
+                lags.max_ms(),
+            ],
+        );
         worst_ms = worst_ms.max(lags.percentile_ms(99));
         n_lost += lags.n_lost;
     }
     worker.stop();
     api.stop();
-    let ratio = worst_ms as f64 / BAR_MS;
-    let is_passed = ratio <= 1.0 && n_lost == 0;
-    let verdict = if is_passed { "pass" } else { "fail" };
-    print(&format!(
-        "bench neighbour value={worst_ms} unit=ms ratio={ratio:.3} bar=1 {verdict}"
-    ));
-    match is_passed {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
-    }
-}
-
-fn row(phase: Phase, lags: &Lags) -> String {
-    format!(
-        "{:<44}{:>8}{:>10}{:>10}{:>10}",
-        phase.what(),
-        lags.n_clicks(),
-        lags.percentile_ms(50),
-        lags.percentile_ms(99),
-        lags.max_ms()
-    )
+    ensure!(
+        n_lost == 0,
+        "{n_lost} clicks of the neighbour were not stored"
+    );
+    Ok(Verdict {
+        name: "neighbour",
+        value: worst_ms.to_string(),
+        unit: "ms",
+        ratio: worst_ms as f64 / BAR_MS,
+        bar: Bar::AtMost(1.0),
+    })
 }
 
 /// What the busy account does.
@@ -114,32 +121,35 @@ impl Phase {
         Self::Dump,
     ];
 
-    fn what(self) -> &'static str {
+    fn description(self) -> &'static str {
         match self {
             Self::Conversions => "conversions of one link",
-            Self::Reclassify => "all its clicks are judged again",
+            Self::Reclassify => "all its clicks are reclassified",
             Self::Erase => "its contacts are erased",
-            Self::Burst => "a burst of 200,000 clicks is stored and judged",
+            Self::Burst => "a burst of 200,000 clicks is stored and found",
             Self::Dump => "pg_dump, and conversions of one link",
         }
     }
 }
 
-struct Busy<'w> {
-    test_env: &'w TestEnvironment,
+struct BusyAccount<'e> {
+    test_env: &'e TestEnvironment,
     tenant: Tenant,
     client: Client,
     producer: Producer,
-    rate: usize,
+    conversions_per_second: f64,
+    /// Clicks that are reclassified.
+    n_clicks: usize,
 }
 
-impl Busy<'_> {
+impl BusyAccount<'_> {
     fn account_id(&self) -> i64 {
         self.tenant.account_id
     }
 
-    /// What must be there before it is measured.
-    async fn prepare(&self, phase: Phase, n_clicks: usize) {
+    /// Stores what a phase needs, before anything is measured.
+    async fn prepare(&self, phase: Phase) {
+        let n_clicks = self.n_clicks;
         match phase {
             Phase::Reclassify => {
                 say(&format!("storing {n_clicks} clicks"));
@@ -234,7 +244,7 @@ impl Busy<'_> {
         let start = tokio::time::Instant::now();
         let mut n_published = 0;
         while start.elapsed() < time {
-            let due = (start.elapsed().as_secs_f64() * self.rate as f64) as usize;
+            let due = (start.elapsed().as_secs_f64() * self.conversions_per_second) as usize;
             let lines = (n_published..due).map(|_| {
                 json!({
                     "conversion_id": ConversionId::generate(now_ms(), &mut rand::rng()),

@@ -1,0 +1,1 @@
+TRUNCATE clicks, message_clicks, conversions, totals, link_totals;
