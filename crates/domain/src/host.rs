@@ -1,30 +1,30 @@
-//! One spelling for each host name.
+//! Host names in one spelling, so that they can be compared and looked up.
 
-/// A `Host` header or a configured domain in the one spelling that is stored
-/// and looked up: lower case, without port and without the trailing dot.
+/// A `Host` header or a configured domain in the spelling that is stored and looked up: in lower
+/// case, without the port and without the dot at the end.
 ///
-/// `None` where there is no host name in it: empty, with a character that no
-/// host name has, over 253 bytes, or an unfinished IPv6 literal.
+/// `None` if the text is not a host name: if it is empty, longer than 253 bytes, has a character
+/// that no host name has, or is an IPv6 literal without its closing bracket.
 pub fn normalise(host: &str) -> Option<String> {
     let name = without_port(host.trim())?;
     let name = name.strip_suffix('.').unwrap_or(name);
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
-    let literal = name.starts_with('[');
-    let valid = !name.is_empty()
-        && name.len() <= 253
-        && (literal || name.bytes().all(allowed) && !name.starts_with('.') && !name.contains(".."));
-    valid.then(|| name.to_ascii_lowercase())
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    let is_ipv6_literal = name.starts_with('[');
+    let has_valid_labels =
+        name.bytes().all(is_allowed) && !name.starts_with('.') && !name.contains("..");
+    let is_valid = !name.is_empty() && name.len() <= 253 && (is_ipv6_literal || has_valid_labels);
+    is_valid.then(|| name.to_ascii_lowercase())
 }
 
 fn without_port(host: &str) -> Option<&str> {
-    if let Some(rest) = host.strip_prefix('[') {
-        let (address, _) = rest.split_once(']')?;
-        let valid = |b: u8| b.is_ascii_hexdigit() || matches!(b, b':' | b'.');
-        let is_valid = address.bytes().all(valid);
+    if let Some(literal) = host.strip_prefix('[') {
+        let (address, _) = literal.split_once(']')?;
+        let is_allowed = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
+        let is_valid = address.bytes().all(is_allowed);
         return is_valid.then(|| host.split_at(address.len() + 2).0);
     }
     match host.split_once(':') {
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => Some(name),
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => Some(name),
         Some(_) => None,
         None => Some(host),
     }
@@ -53,7 +53,7 @@ mod tests {
     #[case("a b", None)]
     #[case("good.com:80:80", None)]
     #[case("[::1", None)]
-    fn hosts_have_one_spelling(#[case] host: &str, #[case] expected: Option<&str>) {
+    fn a_host_name_has_one_spelling(#[case] host: &str, #[case] expected: Option<&str>) {
         assert_eq!(normalise(host).as_deref(), expected);
     }
 }

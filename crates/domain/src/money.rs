@@ -1,28 +1,30 @@
-//! Money: decimal, never floating point.
+//! Amounts of money: decimal, never floating point.
 
 use rust_decimal::Decimal;
 
-/// Decimals that an offer's payout may have.
+/// The most decimals that an offer's payout may have.
 pub const PAYOUT_DECIMALS: usize = 4;
-/// Decimals that a postback's revenue may have: networks report fractions.
+/// The most decimals that a postback's revenue may have. Networks report fractions of cents.
 pub const REVENUE_DECIMALS: usize = 8;
 
-/// An amount of 0 or more: at most 9 digits before the point, and `max_decimals`
-/// behind it.
+/// Parses an amount of 0 or more with at most 9 digits before the point and `max_decimals` behind
+/// it. Zeros at the end do not count as decimals. `None` for any other text.
 pub fn parse(text: &str, max_decimals: usize) -> Option<Decimal> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
-    let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-    let is_written_so =
-        (1..=9).contains(&whole.len()) && digits(whole) && digits(decimals) && !text.ends_with('.');
-    // A JSON number is written with a zero behind the point, as in 12.0.
+    let are_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_amount = (1..=9).contains(&whole.len())
+        && are_digits(whole)
+        && are_digits(decimals)
+        && !text.ends_with('.');
+    // Programs write JSON numbers with a zero behind the point, as in 12.0.
     let decimals = decimals.trim_end_matches('0');
-    if !is_written_so || decimals.len() > max_decimals {
+    if !is_amount || decimals.len() > max_decimals {
         return None;
     }
     format!("{whole}.{decimals:0<1}").parse().ok()
 }
 
-/// With at least 2 decimals, as in 12.50.
+/// The amount with as many decimals as it needs and at least 2, as in 12.50.
 pub fn format(amount: Decimal) -> String {
     let mut amount = amount.normalize();
     if amount.scale() < 2 {
@@ -55,9 +57,12 @@ mod tests {
     #[case("5.", None)]
     #[case("1,5", None)]
     #[case("٣", None)]
-    fn money_is_decimal(#[case] given: &str, #[case] expected: Option<&str>) {
-        let found = parse(given, PAYOUT_DECIMALS).map(format);
-        assert_eq!(found.as_deref(), expected);
+    fn a_payout_is_decimal_with_at_most_4_decimals(
+        #[case] text: &str,
+        #[case] expected: Option<&str>,
+    ) {
+        let amount = parse(text, PAYOUT_DECIMALS).map(format);
+        assert_eq!(amount.as_deref(), expected);
     }
 
     #[rstest]
@@ -65,8 +70,8 @@ mod tests {
     #[case("0.123456789", None)]
     #[case("1e400", None)]
     #[case("Infinity", None)]
-    fn revenue_has_more_decimals(#[case] given: &str, #[case] expected: Option<&str>) {
-        let found = parse(given, REVENUE_DECIMALS).map(format);
-        assert_eq!(found.as_deref(), expected);
+    fn revenue_has_at_most_8_decimals(#[case] text: &str, #[case] expected: Option<&str>) {
+        let amount = parse(text, REVENUE_DECIMALS).map(format);
+        assert_eq!(amount.as_deref(), expected);
     }
 }

@@ -1,44 +1,43 @@
-//! What of a click's query is read.
+//! The query of a click: its limits, and the parameters in it that have a meaning.
 //!
-//! A query is whatever a sender or a stranger put behind the link, so it is
-//! truncate_to_limits before anything looks at it: over [`MAX_QUERY_BYTES`] or
-//! [`MAX_QUERY_KEYS`] the rest is ignored and the redirect still works.
+//! Anybody can put any query behind a link, so it is cut to [`MAX_QUERY_BYTES`] and
+//! [`MAX_QUERY_PARAMETERS`] before anything reads it. What is cut off is ignored, and the
+//! redirect still works.
 
 use std::borrow::Cow;
 
 use url::form_urlencoded;
 
-/// Bytes of the raw query that are read. Pairs that do not fit whole are
-/// ignored.
+/// The most bytes of the raw query that are read. A parameter that does not fit whole is ignored.
 pub const MAX_QUERY_BYTES: usize = 4096;
-/// `key=value` pairs that are read.
-pub const MAX_QUERY_KEYS: usize = 100;
+/// The most parameters that are read.
+pub const MAX_QUERY_PARAMETERS: usize = 100;
 
-/// The longest prefix of whole `key=value` pairs within both limits.
+/// The longest start of a raw query that has whole parameters and is within both limits.
 pub fn truncate_to_limits(raw: &str) -> &str {
-    let mut end = 0;
+    let mut kept_len = 0;
     let mut start = 0;
-    for _ in 0..MAX_QUERY_KEYS {
-        let rest = raw.split_at(start).1;
-        let pair_end = rest.find('&').map_or(raw.len(), |i| start + i);
-        if pair_end > MAX_QUERY_BYTES {
+    for _ in 0..MAX_QUERY_PARAMETERS {
+        let unread = raw.split_at(start).1;
+        let end = unread.find('&').map_or(raw.len(), |len| start + len);
+        if end > MAX_QUERY_BYTES {
             break;
         }
-        end = pair_end;
-        if pair_end == raw.len() {
+        kept_len = end;
+        if end == raw.len() {
             break;
         }
-        start = pair_end + 1;
+        start = end + 1;
     }
-    raw.split_at(end).0
+    raw.split_at(kept_len).0
 }
 
-/// The parameters of a click's query that have a meaning: the rest is kept on
-/// the hop from short link to click tracker, and then dropped.
+/// The parameters of a click's query that have a meaning. All others are kept on the hop from
+/// the short link to the click tracker URL, and dropped then.
 ///
-/// A key given twice: the first wins. An empty value is no value. `+` and
-/// `%20` are spaces; what is not UTF-8, and U+0000, which no Postgres text can
-/// hold, become U+FFFD.
+/// Of a key that is there twice the first value counts, and an empty value counts as none. `+`
+/// and `%20` are spaces. Bytes that are not UTF-8 become U+FFFD, and so does U+0000, which
+/// Postgres cannot store.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClickQuery<'a> {
     /// `sub1` to `sub5`.
@@ -49,23 +48,23 @@ pub struct ClickQuery<'a> {
 }
 
 impl<'a> ClickQuery<'a> {
-    /// Reads the [`truncate_to_limits`] part of a raw query.
+    /// Parses a raw query, cut by [`truncate_to_limits`].
     pub fn parse(raw: &'a str) -> Self {
         let mut query = Self::default();
         let mut seen = [false; 8];
         for (key, value) in form_urlencoded::parse(truncate_to_limits(raw).as_bytes()) {
-            let Some(index) = Self::index(&key) else {
+            let Some(index) = Self::field_index(&key) else {
                 continue;
             };
             if std::mem::replace(&mut seen[index], true) || value.is_empty() {
                 continue;
             }
-            *query.slot(index) = Some(replace_nul(value));
+            *query.field_mut(index) = Some(replace_nul(value));
         }
         query
     }
 
-    fn index(key: &str) -> Option<usize> {
+    fn field_index(key: &str) -> Option<usize> {
         Some(match key {
             "sub1" => 0,
             "sub2" => 1,
@@ -79,17 +78,17 @@ impl<'a> ClickQuery<'a> {
         })
     }
 
-    fn slot(&mut self, index: usize) -> &mut Option<Cow<'a, str>> {
+    fn field_mut(&mut self, index: usize) -> &mut Option<Cow<'a, str>> {
         match index {
             5 => &mut self.source,
             6 => &mut self.creative,
             7 => &mut self.cost,
-            sub => &mut self.subs[sub],
+            sub_index => &mut self.subs[sub_index],
         }
     }
 }
 
-/// Postgres text holds every character but U+0000.
+/// Replaces U+0000, the only character that Postgres cannot store in a text, by U+FFFD.
 pub fn replace_nul(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.contains('\0') {
         Cow::Owned(text.replace('\0', "\u{fffd}"))
@@ -103,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_seeds_example_is_read() {
+    fn known_parameters_are_read() {
         let query = ClickQuery::parse("sub1=campaign_a&sub2=user_123&source=sms");
         assert_eq!(query.subs[0].as_deref(), Some("campaign_a"));
         assert_eq!(query.subs[1].as_deref(), Some("user_123"));
@@ -112,12 +111,12 @@ mod tests {
     }
 
     #[test]
-    fn of_a_key_given_twice_the_first_wins() {
+    fn of_a_key_that_is_there_twice_the_first_value_counts() {
         let query = ClickQuery::parse("sub1=a&sub1=b&source=&source=late");
         assert_eq!(query.subs[0].as_deref(), Some("a"));
         assert_eq!(
             query.source, None,
-            "the first was empty, and the first wins"
+            "the first value counts, and it is empty"
         );
     }
 
@@ -132,13 +131,13 @@ mod tests {
     }
 
     #[test]
-    fn system_macros_are_not_read_from_the_query() {
+    fn system_values_are_not_read_from_the_query() {
         let query = ClickQuery::parse("click_id=forged&ip=1.2.3.4&offer_id=1&account_id=2");
         assert_eq!(query, ClickQuery::default());
     }
 
     #[test]
-    fn a_query_over_4_kib_is_cut_at_a_pair() {
+    fn a_query_over_4_kib_is_cut_between_two_parameters() {
         let long = format!("sub1=a&filler={}&sub2=b", "x".repeat(MAX_QUERY_BYTES));
         assert_eq!(truncate_to_limits(&long), "sub1=a");
         let query = ClickQuery::parse(&long);
@@ -151,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_over_100_keys_is_cut_after_the_hundredth() {
+    fn a_query_is_cut_after_the_hundredth_parameter() {
         let filler = |n: usize| vec!["k=v"; n].join("&");
         let query = format!("{}&sub1=in", filler(99));
         assert_eq!(ClickQuery::parse(&query).subs[0].as_deref(), Some("in"));

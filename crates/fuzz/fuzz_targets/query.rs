@@ -3,14 +3,14 @@
 
 #![no_main]
 
-use domain::query::{ClickQuery, MAX_QUERY_BYTES, MAX_QUERY_KEYS, truncate_to_limits};
+use domain::query::{ClickQuery, MAX_QUERY_BYTES, MAX_QUERY_PARAMETERS, truncate_to_limits};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|raw: &str| {
     let kept = truncate_to_limits(raw);
     assert!(raw.starts_with(kept));
     assert!(kept.len() <= MAX_QUERY_BYTES);
-    assert!(kept.split('&').count() <= MAX_QUERY_KEYS);
+    assert!(kept.split('&').count() <= MAX_QUERY_PARAMETERS);
     assert_eq!(truncate_to_limits(kept), kept);
     let query = ClickQuery::parse(raw);
     assert_eq!(query, ClickQuery::parse(kept));

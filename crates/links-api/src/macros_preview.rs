@@ -34,7 +34,7 @@ pub fn operations() -> Vec<Operation> {
                     "findings": [{
                         "severity": "warning",
                         "code": "unknown_macro",
-                        "message": "{clickid} is not a macro of ours and stays as it is. \
+                        "message": "{clickid} is not one of our macros and stays as it is. \
                                     Did you mean {click_id}?",
                     }],
                 }),

@@ -1,4 +1,4 @@
-//! Where each macro's value comes from at a click.
+//! Where the value of each macro comes from.
 
 use std::{borrow::Cow, net::IpAddr};
 
@@ -10,19 +10,20 @@ use crate::{
     record::{LinkRecord, OfferRecord},
 };
 
-/// What the request says of the visitor.
+/// What is known about the visitor from the request.
 #[derive(Debug, Clone, Copy)]
 pub struct VisitorFacts<'a> {
     pub ip: IpAddr,
     pub user_agent: Option<&'a str>,
     pub referrer: Option<&'a str>,
-    /// ISO 3166-1 alpha-2, upper case.
+    /// ISO 3166-1 alpha-2 in upper case.
     pub country: Option<&'a str>,
-    /// Needed by a template that [`reads`](super::Template::contains_any) it.
+    /// Required only if the template [contains](super::Template::contains_any) `device`, `os` or
+    /// `browser`, since looking it up takes long.
     pub device: Option<&'a Device>,
 }
 
-/// All that a macro's value can come from at one click.
+/// Everything from which macros get their values for one click.
 #[derive(Debug, Clone, Copy)]
 pub struct ClickContext<'a> {
     pub click_id: ClickId,
@@ -33,10 +34,9 @@ pub struct ClickContext<'a> {
 }
 
 impl<'a> ClickContext<'a> {
-    /// The raw value of a macro, `None` where there is none. `sub1` to `sub5`,
-    /// `source`, `creative` and `cost` come from the query, else from what is
-    /// bound to the link; everything else from the system, never from the
-    /// query.
+    /// The value of a macro before it is encoded. `sub1` to `sub5`, `source`, `creative` and
+    /// `cost` come from the query, or else from the link's default parameters. All others come
+    /// from the system and never from the query, so that a visitor cannot forge them.
     pub fn value(&self, name: Macro) -> Option<Cow<'a, str>> {
         let link = self.link;
         let defaults = &link.default_parameters;

@@ -1,4 +1,4 @@
-//! The click's query on its way to the destination, beside the destination's own.
+//! Forwarding the query of a click: its parameters are appended to the destination's query.
 
 use std::{borrow::Cow, collections::HashSet};
 
@@ -6,49 +6,62 @@ use url::form_urlencoded;
 
 use super::encode::push_reencoded;
 
-/// The URL with the parameters of a click's query (raw, bounded by the caller) behind its
-/// own. None that `is_appended` names, and of a name that is given twice the first, but for
-/// lists (`c[]=1&c[]=2`).
+/// The URL with the parameters of a click's query behind its own. The query is raw, and the
+/// caller limits its length.
 ///
-/// What the URL spells out is not overwritten. A parameter of its own that is empty, or a
-/// placeholder that nobody filled, gives way to a real value of the click's.
+/// A parameter of the click is left out if
+/// - `is_appended` is true for its name: the click must not forge what we append, or
+/// - the click's query has the name before, unless it is that of a list (`c[]=1&c[]=2`), or
+/// - the URL has a value for the name already.
+///
+/// A parameter of the URL that is empty, or a placeholder that nobody filled, is replaced by
+/// the click's parameter if that has a value.
 pub(super) fn with_query(url: String, query: &str, is_appended: impl Fn(&str) -> bool) -> String {
-    let end = url.find('#').unwrap_or(url.len());
-    let (before_fragment, fragment) = url.split_at(end);
-    let (base, own) = match before_fragment.split_once('?') {
-        Some((base, own)) => (base, own),
-        None => (before_fragment, ""),
-    };
-    let mut own: Vec<_> = own.split('&').map(Pair::read).collect();
-    while own.last().is_some_and(|pair| pair.raw.is_empty()) {
-        own.pop();
+    let fragment_start = url.find('#').unwrap_or(url.len());
+    let (before_fragment, fragment) = url.split_at(fragment_start);
+    let (base, url_query) = before_fragment
+        .split_once('?')
+        .unwrap_or((before_fragment, ""));
+    let mut url_parameters: Vec<_> = url_query.split('&').map(Parameter::parse).collect();
+    while url_parameters
+        .last()
+        .is_some_and(|parameter| parameter.raw.is_empty())
+    {
+        url_parameters.pop();
     }
-    let is_spelled_out = |name: &str| own.iter().any(|pair| pair.name == name && !pair.is_open());
-    let mut seen = HashSet::new();
+    let may_be_forwarded = |parameter: &Parameter<'_>| {
+        url_parameters
+            .iter()
+            .filter(|of_url| of_url.name == parameter.name)
+            .all(|of_url| of_url.is_unfilled() && parameter.has_value())
+    };
+    let mut seen_names = HashSet::new();
     let forwarded: Vec<_> = query
         .split('&')
-        .map(Pair::read)
-        .filter(|pair| !pair.raw.is_empty())
-        .filter(|pair| !is_appended(&pair.name) && !is_spelled_out(&pair.name))
-        // Beside one of the same name that is open only a real value is of use.
-        .filter(|pair| pair.is_real() || own.iter().all(|own| own.name != pair.name))
-        .filter(|pair| pair.name.ends_with("[]") || seen.insert(pair.name.clone()))
+        .map(Parameter::parse)
+        .filter(|parameter| !parameter.raw.is_empty())
+        .filter(|parameter| !is_appended(&parameter.name) && may_be_forwarded(parameter))
+        .filter(|parameter| parameter.is_of_list() || seen_names.insert(parameter.name.clone()))
         .collect();
     if forwarded.is_empty() {
         return url;
     }
-    let is_replaced = |own: &Pair<'_>| forwarded.iter().any(|pair| pair.name == own.name);
+    let is_replaced = |of_url: &Parameter<'_>| {
+        forwarded
+            .iter()
+            .any(|parameter| parameter.name == of_url.name)
+    };
     let mut out = String::with_capacity(url.len() + query.len() + 1);
     out.push_str(base);
     let mut separator = '?';
-    for pair in own.iter().filter(|pair| !is_replaced(pair)) {
+    for parameter in url_parameters.iter().filter(|of_url| !is_replaced(of_url)) {
         out.push(separator);
-        out.push_str(pair.raw);
+        out.push_str(parameter.raw);
         separator = '&';
     }
-    for pair in &forwarded {
+    for parameter in &forwarded {
         out.push(separator);
-        pair.push(&mut out);
+        parameter.push_reencoded(&mut out);
         separator = '&';
     }
     out.push_str(fragment);
@@ -56,16 +69,16 @@ pub(super) fn with_query(url: String, query: &str, is_appended: impl Fn(&str) ->
 }
 
 /// A parameter of a raw query.
-struct Pair<'q> {
+struct Parameter<'q> {
     raw: &'q str,
-    /// Decoded.
+    /// The decoded name.
     name: Cow<'q, str>,
-    /// Decoded; `None` for a flag, which has no `=`.
+    /// The decoded value. `None` for a flag, which has no `=`.
     value: Option<Cow<'q, str>>,
 }
 
-impl<'q> Pair<'q> {
-    fn read(raw: &'q str) -> Self {
+impl<'q> Parameter<'q> {
+    fn parse(raw: &'q str) -> Self {
         let decoded = form_urlencoded::parse(raw.as_bytes()).next();
         let (name, value) = decoded.unwrap_or_default();
         Self {
@@ -75,17 +88,21 @@ impl<'q> Pair<'q> {
         }
     }
 
-    /// There for a value, and without one.
-    fn is_open(&self) -> bool {
+    /// Whether the parameter is there to take a value, and has none.
+    fn is_unfilled(&self) -> bool {
         let value = self.value.as_deref();
         value.is_some_and(|value| value.is_empty() || is_placeholder(value))
     }
 
-    fn is_real(&self) -> bool {
-        self.value.is_some() && !self.is_open()
+    fn has_value(&self) -> bool {
+        self.value.is_some() && !self.is_unfilled()
     }
 
-    fn push(&self, out: &mut String) {
+    fn is_of_list(&self) -> bool {
+        self.name.ends_with("[]")
+    }
+
+    fn push_reencoded(&self, out: &mut String) {
         match self.raw.split_once('=') {
             Some((name, value)) => {
                 push_reencoded(out, name);
@@ -97,8 +114,8 @@ impl<'q> Pair<'q> {
     }
 }
 
-/// Whether a value is a macro that some platform should have filled: a name within the marks
-/// that platforms put around theirs.
+/// Whether a value is a macro that some platform should have filled: a name between the marks
+/// that platforms put around the names of their macros.
 fn is_placeholder(value: &str) -> bool {
     const MARKS: [(&str, &str); 10] = [
         ("{{", "}}"),
@@ -112,19 +129,19 @@ fn is_placeholder(value: &str) -> bool {
         ("$", "$"),
         ("__", "__"),
     ];
-    let is_name = |text: &str| {
-        let mut bytes = text.bytes();
-        let is_of_names =
-            |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':');
-        text.bytes().any(|b| b.is_ascii_alphabetic()) && bytes.all(is_of_names)
-    };
     let value = value.trim();
-    MARKS.iter().any(|(before, after)| {
+    MARKS.iter().any(|(open, close)| {
         let inner = value
-            .strip_prefix(before)
-            .and_then(|rest| rest.strip_suffix(after));
-        inner.is_some_and(|inner| is_name(inner.trim()))
+            .strip_prefix(open)
+            .and_then(|inner| inner.strip_suffix(close));
+        inner.is_some_and(|inner| is_macro_name(inner.trim()))
     })
+}
+
+fn is_macro_name(text: &str) -> bool {
+    let is_allowed =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':');
+    text.bytes().any(|byte| byte.is_ascii_alphabetic()) && text.bytes().all(is_allowed)
 }
 
 #[cfg(test)]
@@ -139,7 +156,7 @@ mod tests {
     }
 
     #[rstest]
-    // A parameter of the offer's own that has no value gives way to the click's.
+    // A parameter of the URL without a value is replaced by the click's.
     #[case("?utm_source=", "utm_source=sms", "?utm_source=sms")]
     #[case("?gclid={gclid}&a=1", "gclid=x", "?a=1&gclid=x")]
     #[case("?a=1&gclid={{gclid}}&b=2#f", "gclid=x", "?a=1&b=2&gclid=x#f")]
@@ -151,12 +168,12 @@ mod tests {
         "?a=1&b=2&c=3&d=4"
     )]
     #[case("?c[]=", "c[]=1&c[]=2", "?c%5B%5D=1&c%5B%5D=2")]
-    // But not to another one that has none.
+    // It is not replaced by a parameter that has no value either.
     #[case("?gclid={gclid}", "gclid=", "?gclid={gclid}")]
     #[case("?gclid={gclid}", "gclid", "?gclid={gclid}")]
     #[case("?gclid=", "gclid={gclid}", "?gclid=")]
     #[case("?gclid=", "gclid=&gclid=x", "?gclid=x")]
-    // What it spells out stays.
+    // A parameter of the URL with a value stays.
     #[case("?utm_source=own", "utm_source=sms", "?utm_source=own")]
     #[case(
         "?utm_source=&utm_source=own",
@@ -166,17 +183,17 @@ mod tests {
     #[case("?utm%5Fsource=own", "utm_source=sms", "?utm%5Fsource=own")]
     #[case("?debug", "debug=1", "?debug")]
     #[case("?price={10}", "price=1", "?price={10}")]
-    // Lists are kept whole; of other names the first wins.
+    // Lists are forwarded whole; of other names the first parameter is.
     #[case("", "c[]=1&c[]=2", "?c%5B%5D=1&c%5B%5D=2")]
     #[case("", "c%5B%5D=1&c[]=2&a=1&a=2", "?c%5B%5D=1&c%5B%5D=2&a=1")]
-    // A flag is a flag, an empty value an empty value.
+    // Flags stay flags, and empty values stay empty values.
     #[case("", "debug", "?debug")]
     #[case("", "debug&a=&=b", "?debug&a=&=b")]
     #[case("?x=1", "&&debug&", "?x=1&debug")]
     #[case("?x=1&", "a=1", "?x=1&a=1")]
     #[case("?", "a=1", "?a=1")]
     #[case("?x&&y", "a=1", "?x&&y&a=1")]
-    // Bytes stay what they are, however they are written.
+    // The decoded bytes stay the same, however they were encoded.
     #[case(
         "",
         "a=%E9%ff&b=%zz%&c=x+y%20z&d=%41%2d",
@@ -187,23 +204,21 @@ mod tests {
         "a=|{}[]'\"<>\\^`/?:@",
         "?a=%7C%7B%7D%5B%5D%27%22%3C%3E%5C%5E%60%2F%3F%3A%40"
     )]
-    // Ours are never the click's to say.
-    #[case("", "click_id=theirs&a=1", "?a=1")]
+    // Parameters that we append are not taken from the click.
+    #[case("", "click_id=forged&a=1", "?a=1")]
     #[case("?x=1", "", "?x=1")]
-    fn a_query_is_forwarded(#[case] own: &str, #[case] query: &str, #[case] expected: &str) {
-        let (own, expected) = (
-            format!("https://e.com/{own}"),
-            format!("https://e.com/{expected}"),
-        );
-        assert_eq!(merged(&own, query), expected);
+    fn a_query_is_forwarded(#[case] url_query: &str, #[case] query: &str, #[case] expected: &str) {
+        let url = format!("https://e.com/{url_query}");
+        let expected = format!("https://e.com/{expected}");
+        assert_eq!(merged(&url, query), expected);
     }
 
     proptest! {
-        /// Whatever is forwarded, origin, path and fragment stay, and so does every
-        /// parameter that has a value.
+        /// Origin, path and fragment stay as they are, and so does every parameter of the URL
+        /// that has a value.
         #[test]
-        fn a_query_stays_in_the_query(query in "[ -~é]{0,60}", own in "(\\?(a=1|b=|c=\\{c\\})(&d=2)?)?") {
-            let url = format!("https://e.com/p{own}#f");
+        fn forwarding_changes_only_the_query(query in "[ -~é]{0,60}", url_query in "(\\?(a=1|b=|c=\\{c\\})(&d=2)?)?") {
+            let url = format!("https://e.com/p{url_query}#f");
             let merged = url::Url::parse(&merged(&url, &query)).unwrap();
             prop_assert_eq!(merged.path(), "/p");
             prop_assert_eq!(merged.fragment(), Some("f"));

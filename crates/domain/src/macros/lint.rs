@@ -1,12 +1,12 @@
-//! What is wrong, or likely not meant, in a template. The API says it when an
+//! Findings about a template: what is wrong, or probably a mistake. The API shows them when an
 //! offer is saved and in the macro preview.
 
 use url::{Host, Url, form_urlencoded};
 
 use super::{
     Macro, Template,
-    parameters::spells_out,
-    token::{Token, tokens},
+    parameters::query_has_key,
+    token::{MacroToken, Token, tokens},
 };
 
 /// How bad a finding is. A template with an error is not saved.
@@ -17,13 +17,13 @@ pub enum Severity {
     Error,
 }
 
-/// One thing to say about a template.
+/// One finding about a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     pub severity: Severity,
-    /// For programs: `unknown_macro` and the like, see proto-docs/macros.md.
+    /// The code for programs, such as `unknown_macro`; proto-docs/macros.md has all of them.
     pub code: &'static str,
-    /// For people.
+    /// The sentence for people.
     pub message: String,
 }
 
@@ -35,67 +35,67 @@ impl Finding {
             message: message.into(),
         }
     }
+
+    fn warning(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, code, message)
+    }
 }
 
-/// All findings, errors first, then in the order of the template.
+/// All findings: errors first, and each severity in the order of the checks below.
 pub fn lint(text: &str) -> Vec<Finding> {
     let text = text.trim();
     let mut findings = Vec::new();
-    if let Err(reason) = Template::parse(text) {
-        findings.push(Finding::new(
-            Severity::Error,
-            reason.code(),
-            sentence(&reason.to_string()),
-        ));
+    if let Err(error) = Template::parse(text) {
+        let message = to_sentence(&error.to_string());
+        findings.push(Finding::new(Severity::Error, error.code(), message));
     }
     let tokens = tokens(text);
-    braces(&tokens, &mut findings);
-    known_macros(&tokens, &mut findings);
-    secrets(text, &mut findings);
-    place(text, &mut findings);
-    repeated_parameters(text, &mut findings);
+    check_braces(&tokens, &mut findings);
+    check_macros(&tokens, &mut findings);
+    check_secrets(text, &mut findings);
+    check_destination(text, &mut findings);
+    check_repeated_parameters(text, &mut findings);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     findings
 }
 
-/// A capital and a full stop.
-fn sentence(reason: &str) -> String {
+/// Adds a capital letter and a full stop.
+fn to_sentence(reason: &str) -> String {
     let mut letters = reason.chars();
-    let first = letters.next().map(|c| c.to_ascii_uppercase());
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
     format!("{}{}.", first.unwrap_or_default(), letters.as_str())
 }
 
-/// What is in braces and no macro, and braces that are no pair.
-fn braces(tokens: &[Token<'_>], findings: &mut Vec<Finding>) {
+/// Finds texts in braces that are not a macro, and braces without a counterpart.
+fn check_braces(tokens: &[Token<'_>], findings: &mut Vec<Finding>) {
     for token in tokens {
-        let Token::Text(mut rest) = *token else {
+        let Token::Text(mut unread) = *token else {
             continue;
         };
-        while let Some(at) = rest.find(['{', '}']) {
-            rest = rest.split_at(at).1;
-            let len = unknown_macro_len(rest);
+        while let Some(brace) = unread.find(['{', '}']) {
+            unread = unread.split_at(brace).1;
+            let len = unknown_macro_len(unread);
             if len > 0 {
-                let (source, behind) = rest.split_at(len);
-                findings.push(unknown(source));
-                rest = behind;
+                let (source, after) = unread.split_at(len);
+                findings.push(unknown_macro(source));
+                unread = after;
             } else {
-                let around: String = rest.chars().take(20).collect();
-                findings.push(Finding::new(
-                    Severity::Warning,
+                let excerpt: String = unread.chars().take(20).collect();
+                findings.push(Finding::warning(
                     "unbalanced_brace",
-                    format!("The brace at \"{around}\" belongs to no macro and goes out as it is."),
+                    format!("The brace at \"{excerpt}\" belongs to no macro and stays as it is."),
                 ));
-                rest = rest.trim_start_matches(['{', '}']);
+                unread = unread.trim_start_matches(['{', '}']);
             }
         }
     }
 }
 
-/// The length of `{...}` or `{{...}}` at the start of a text, else 0.
+/// The length of `{...}` or `{{...}}` at the start of a text, or 0.
 fn unknown_macro_len(text: &str) -> usize {
-    let double = text.strip_prefix("{{").map(|inner| (inner, "}}"));
-    let single = || text.strip_prefix('{').map(|inner| (inner, "}"));
-    let Some((inner, close)) = double.or_else(single) else {
+    let in_double_braces = text.strip_prefix("{{").map(|inner| (inner, "}}"));
+    let in_single_braces = || text.strip_prefix('{').map(|inner| (inner, "}"));
+    let Some((inner, close)) = in_double_braces.or_else(in_single_braces) else {
         return 0;
     };
     match inner.find(['{', '}', '&', '/', '?', '#', '=']) {
@@ -104,23 +104,26 @@ fn unknown_macro_len(text: &str) -> usize {
     }
 }
 
-fn unknown(source: &str) -> Finding {
+fn unknown_macro(source: &str) -> Finding {
     let name = source.trim_matches(['{', '}']).trim();
-    let near = NAMES.iter().find(|known| is_near(known, name));
-    let hint = near.map_or(String::new(), |known| {
-        let single = Macro::parse_single_braces(known).is_some();
-        let (open, close) = if single { ("{", "}") } else { ("{{", "}}") };
-        format!(" Did you mean {open}{known}{close}?")
+    let similar_name = MACRO_NAMES
+        .iter()
+        .find(|macro_name| is_similar(macro_name, name));
+    let hint = similar_name.map_or(String::new(), |macro_name| {
+        let (open, close) = match Macro::parse_single_braces(macro_name) {
+            Some(_) => ("{", "}"),
+            None => ("{{", "}}"),
+        };
+        format!(" Did you mean {open}{macro_name}{close}?")
     });
-    Finding::new(
-        Severity::Warning,
+    Finding::warning(
         "unknown_macro",
-        format!("{source} is not a macro of ours and stays as it is.{hint}"),
+        format!("{source} is not one of our macros and stays as it is.{hint}"),
     )
 }
 
-/// Every name, for the hint of a misspelt one.
-const NAMES: [&str; 28] = [
+/// The names that are suggested for a misspelt one.
+const MACRO_NAMES: [&str; 28] = [
     "click_id",
     "transaction_id",
     "affiliate_id",
@@ -151,25 +154,21 @@ const NAMES: [&str; 28] = [
     "contact.phone",
 ];
 
-/// The same but for case, `_`, `-`, `.` and blanks.
-fn is_near(known: &str, name: &str) -> bool {
+/// Whether two names have the same letters and digits, in any case.
+fn is_similar(macro_name: &str, name: &str) -> bool {
     let letters = |text: &str| {
         text.chars()
-            .filter(|c| c.is_ascii_alphanumeric())
-            .map(|c| c.to_ascii_lowercase())
+            .filter(|letter| letter.is_ascii_alphanumeric())
+            .map(|letter| letter.to_ascii_lowercase())
             .collect::<String>()
     };
-    letters(known) == letters(name)
+    letters(macro_name) == letters(name)
 }
 
-fn known_macros(tokens: &[Token<'_>], findings: &mut Vec<Finding>) {
-    let macros = || {
-        tokens.iter().filter_map(|token| match token {
-            Token::Macro(token) => Some(token),
-            Token::Text(_) => None,
-        })
-    };
-    if !macros().any(|token| token.is_of_the_click()) {
+/// Finds macros that send personal data, and tells whether parameters are appended.
+fn check_macros(tokens: &[Token<'_>], findings: &mut Vec<Finding>) {
+    let macros = || tokens.iter().filter_map(Token::as_macro);
+    if !macros().any(MacroToken::disables_appending) {
         findings.push(Finding::new(
             Severity::Info,
             "parameters_appended",
@@ -179,8 +178,7 @@ fn known_macros(tokens: &[Token<'_>], findings: &mut Vec<Finding>) {
     }
     for token in macros() {
         if matches!(token.name, Macro::ContactPhone | Macro::Ip) {
-            findings.push(Finding::new(
-                Severity::Warning,
+            findings.push(Finding::warning(
                 "personal_data",
                 format!("{} sends personal data to the destination.", token.source),
             ));
@@ -188,7 +186,7 @@ fn known_macros(tokens: &[Token<'_>], findings: &mut Vec<Finding>) {
     }
 }
 
-/// Parameters whose value only the two servers should know.
+/// Names of parameters whose value must be known to the two servers only.
 const SECRET_NAMES: [&str; 10] = [
     "api_key",
     "apikey",
@@ -202,22 +200,22 @@ const SECRET_NAMES: [&str; 10] = [
     "security_token",
 ];
 
-fn secrets(text: &str, findings: &mut Vec<Finding>) {
-    let mut found = |what: &str| {
-        findings.push(Finding::new(
-            Severity::Warning,
+/// Finds secrets in the query, and API keys of ours anywhere.
+fn check_secrets(text: &str, findings: &mut Vec<Finding>) {
+    let mut add = |subject: &str| {
+        findings.push(Finding::warning(
             "secret_in_template",
-            format!("{what} looks like a secret: everybody who clicks will see it."),
+            format!("{subject} looks like a secret: everybody who clicks will see it."),
         ));
     };
     for (key, value) in form_urlencoded::parse(query_of(text).as_bytes()) {
         let name = key.to_ascii_lowercase().replace('-', "_");
         if SECRET_NAMES.contains(&name.as_str()) && !value.is_empty() && !value.starts_with('{') {
-            found(&format!("The parameter {key}"));
+            add(&format!("The parameter {key}"));
         }
     }
     if text.contains("trk_") {
-        found("A text that starts with trk_");
+        add("A text that starts with trk_");
     }
 }
 
@@ -228,22 +226,20 @@ fn query_of(text: &str) -> &str {
         .map_or("", |(_, query)| query)
 }
 
-/// Where it leads.
-fn place(text: &str, findings: &mut Vec<Finding>) {
-    let without_macros = text.split(['{', '?', '#']).next().unwrap_or_default();
-    let Ok(url) = Url::parse(without_macros) else {
+/// Finds destinations that visitors or message filters may distrust.
+fn check_destination(text: &str, findings: &mut Vec<Finding>) {
+    let before_macros = text.split(['{', '?', '#']).next().unwrap_or_default();
+    let Ok(url) = Url::parse(before_macros) else {
         return;
     };
     if url.scheme() == "http" {
-        findings.push(Finding::new(
-            Severity::Warning,
+        findings.push(Finding::warning(
             "not_https",
-            "The destination is not https: what the click carries can be read on the way.",
+            "The destination is not https: others can read on the way what the click carries.",
         ));
     }
     if matches!(url.host(), Some(Host::Ipv4(_) | Host::Ipv6(_))) {
-        findings.push(Finding::new(
-            Severity::Warning,
+        findings.push(Finding::warning(
             "ip_address_host",
             "The host is an IP address: message filters distrust such links.",
         ));
@@ -252,30 +248,29 @@ fn place(text: &str, findings: &mut Vec<Finding>) {
         .host_str()
         .is_some_and(|host| host.split('.').any(|label| label.starts_with("xn--")))
     {
-        findings.push(Finding::new(
-            Severity::Warning,
+        findings.push(Finding::warning(
             "internationalised_host",
-            "The host has letters beyond ASCII and goes out as punycode: check that it is the one you mean.",
+            "The host has letters beyond ASCII and is sent as punycode: check that it is the one \
+             you mean.",
         ));
     }
 }
 
-fn repeated_parameters(text: &str, findings: &mut Vec<Finding>) {
-    let query = query_of(text);
-    let mut rest = query;
-    let mut said: Vec<String> = Vec::new();
-    while let Some((pair, behind)) = rest.split_once('&') {
-        rest = behind;
-        let Some((key, _)) = form_urlencoded::parse(pair.as_bytes()).next() else {
+/// Finds names that the query has more than once.
+fn check_repeated_parameters(text: &str, findings: &mut Vec<Finding>) {
+    let mut unread = query_of(text);
+    let mut repeated: Vec<String> = Vec::new();
+    while let Some((parameter, after)) = unread.split_once('&') {
+        unread = after;
+        let Some((key, _)) = form_urlencoded::parse(parameter.as_bytes()).next() else {
             continue;
         };
-        if spells_out(behind, &key) && !said.iter().any(|name| *name == key) {
-            findings.push(Finding::new(
-                Severity::Warning,
+        if query_has_key(after, &key) && !repeated.iter().any(|name| *name == key) {
+            findings.push(Finding::warning(
                 "repeated_parameter",
-                format!("The parameter {key} stands more than once in the query."),
+                format!("The query has the parameter {key} more than once."),
             ));
-            said.push(key.into_owned());
+            repeated.push(key.into_owned());
         }
     }
 }
@@ -286,7 +281,7 @@ mod tests {
 
     use super::*;
 
-    /// The codes, in the order of the findings.
+    /// The codes in the order of the findings.
     fn codes(template: &str) -> String {
         let codes: Vec<_> = lint(template).iter().map(|finding| finding.code).collect();
         codes.join(" ")
@@ -325,30 +320,30 @@ mod tests {
     #[case("https://user:pw@e.com/?c={click_id}", "user_info")]
     #[case("https://e.com:99999/?c={click_id}", "not_a_url")]
     #[case("", "not_http parameters_appended")]
-    fn findings_are_told_by_their_codes(#[case] template: &str, #[case] expected: &str) {
+    fn a_template_has_these_findings(#[case] template: &str, #[case] expected: &str) {
         assert_eq!(codes(template), expected);
     }
 
     #[test]
-    fn a_misspelt_macro_is_answered_with_the_right_one() {
-        let said = |template: &str| lint(template).remove(0).message;
+    fn the_right_name_is_suggested_for_a_misspelt_macro() {
+        let message = |template: &str| lint(template).remove(0).message;
         assert_eq!(
-            said("https://e.com/{click_id}?x={ClickID}"),
-            "{ClickID} is not a macro of ours and stays as it is. Did you mean {click_id}?"
+            message("https://e.com/{click_id}?x={ClickID}"),
+            "{ClickID} is not one of our macros and stays as it is. Did you mean {click_id}?"
         );
         assert_eq!(
-            said("https://e.com/{click_id}?x={sendid}"),
-            "{sendid} is not a macro of ours and stays as it is. Did you mean {{sendId}}?"
+            message("https://e.com/{click_id}?x={sendid}"),
+            "{sendid} is not one of our macros and stays as it is. Did you mean {{sendId}}?"
         );
         assert_eq!(
-            said("https://e.com/{click_id}?x={nothing}"),
-            "{nothing} is not a macro of ours and stays as it is."
+            message("https://e.com/{click_id}?x={nothing}"),
+            "{nothing} is not one of our macros and stays as it is."
         );
     }
 
     #[test]
-    fn every_hint_is_a_macro() {
-        for name in NAMES {
+    fn every_suggested_name_is_a_macro() {
+        for name in MACRO_NAMES {
             assert!(Macro::parse_double_braces(name).is_some(), "{name}");
         }
     }

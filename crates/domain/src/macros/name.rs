@@ -1,7 +1,7 @@
-//! The macros there are, and their names.
+//! The macros and their names.
 
-/// What a macro stands for. Aliases are one variant: `{transaction_id}` is
-/// [`Macro::ClickId`], `{{sendId}}` is [`Macro::MessageId`].
+/// A macro. Aliases are one variant: `{transaction_id}` is [`Macro::ClickId`] and `{{sendId}}` is
+/// [`Macro::MessageId`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Macro {
     ClickId,
@@ -30,8 +30,9 @@ pub enum Macro {
 }
 
 impl Macro {
-    /// What is appended to a template without a macro of the click, in order.
-    pub(crate) const APPENDED: [(&'static str, Macro); 7] = [
+    /// The parameters that are appended to a template without a macro of the click, in this
+    /// order.
+    pub(super) const APPENDED_PARAMETERS: [(&'static str, Macro); 7] = [
         ("click_id", Macro::ClickId),
         ("sub1", Macro::Sub(0)),
         ("sub2", Macro::Sub(1)),
@@ -41,7 +42,7 @@ impl Macro {
         ("source", Macro::Source),
     ];
 
-    /// The macro written `{name}`. Names are case-sensitive.
+    /// The macro that is written `{name}`. Upper and lower case differ.
     pub fn parse_single_braces(name: &str) -> Option<Self> {
         Some(match name {
             "click_id" | "transaction_id" => Macro::ClickId,
@@ -72,8 +73,8 @@ impl Macro {
         })
     }
 
-    /// The macro written `{{name}}`: all of the single-brace names, and those
-    /// of message templates.
+    /// The macro that is written `{{name}}`: every name of single braces, and the names of message
+    /// templates.
     pub fn parse_double_braces(name: &str) -> Option<Self> {
         Some(match name {
             "sendId" | "messageId" => Macro::MessageId,

@@ -1,9 +1,9 @@
-//! Parameters that a template gets beside those its author wrote.
+//! Parameters that links-api adds to a template before it is parsed.
 
 use url::form_urlencoded;
 
-/// What an affiliate platform wants of a tracking URL, so that its postback
-/// can return the link's id.
+/// An affiliate platform, whose tracking URLs need certain parameters so that its postbacks can
+/// return the id of the link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AffiliatePlatform {
     Tune,
@@ -11,7 +11,7 @@ pub enum AffiliatePlatform {
 }
 
 impl AffiliatePlatform {
-    /// Names and templates, in the order in which they are appended.
+    /// Names and values, in the order in which they are appended. The values are macros.
     pub fn parameters(self) -> [(&'static str, &'static str); 4] {
         match self {
             Self::Tune => [
@@ -30,20 +30,20 @@ impl AffiliatePlatform {
     }
 }
 
-/// The template with these parameters at the end of its query, each unless
-/// the query spells out its name already.
+/// The template with these parameters at the end of its query. A parameter is left out if the
+/// query has its name already.
 pub fn append_parameters(template: &str, parameters: &[(&str, &str)]) -> String {
     let template = template.trim();
-    let (rest, fragment) = split_before(template, '#');
-    let (_, query) = split_before(rest, '?');
-    let mut out = rest.to_owned();
+    let (before_fragment, fragment) = split_before(template, '#');
+    let (_, query) = split_before(before_fragment, '?');
+    let mut out = before_fragment.to_owned();
     let mut separator = match query.strip_prefix('?') {
         None => "?",
         Some(query) if query.is_empty() || query.ends_with('&') => "",
         Some(_) => "&",
     };
     for (name, value) in parameters {
-        if !spells_out(query.trim_start_matches('?'), name) {
+        if !query_has_key(query.trim_start_matches('?'), name) {
             out.push_str(separator);
             out.push_str(name);
             out.push('=');
@@ -55,14 +55,14 @@ pub fn append_parameters(template: &str, parameters: &[(&str, &str)]) -> String 
     out
 }
 
-/// Whether a query has a parameter of this name.
-pub(super) fn spells_out(query: &str, name: &str) -> bool {
-    form_urlencoded::parse(query.as_bytes()).any(|(key, _)| key == name)
+/// Whether a raw query has a parameter with this name.
+pub(super) fn query_has_key(query: &str, key: &str) -> bool {
+    form_urlencoded::parse(query.as_bytes()).any(|(query_key, _)| query_key == key)
 }
 
-/// Up to the first `end`, and from there on.
-fn split_before(text: &str, end: char) -> (&str, &str) {
-    text.split_at(text.find(end).unwrap_or(text.len()))
+/// The text before the first `mark`, and the text from there on.
+fn split_before(text: &str, mark: char) -> (&str, &str) {
+    text.split_at(text.find(mark).unwrap_or(text.len()))
 }
 
 #[cfg(test)]
@@ -82,7 +82,7 @@ mod tests {
     #[case("https://e.com/?b=&a", "https://e.com/?b=&a")]
     #[case("https://e.com/#a=1?b", "https://e.com/?a=1&b={link_id}#a=1?b")]
     #[case(" https://e.com/?q#f ", "https://e.com/?q&a=1&b={link_id}#f")]
-    fn parameters_are_appended_where_they_are_not_spelled_out(
+    fn parameters_are_appended_where_the_query_lacks_them(
         #[case] template: &str,
         #[case] expected: &str,
     ) {
@@ -101,7 +101,7 @@ mod tests {
         "https://e.com/ABC/1/",
         "https://e.com/ABC/1/?sub1={link_id}&sub2={sub1}&sub3={sub2}&source_id={source}"
     )]
-    fn platforms_get_the_link_id(
+    fn affiliate_platforms_get_the_link_id(
         #[case] platform: AffiliatePlatform,
         #[case] url: &str,
         #[case] expected: &str,

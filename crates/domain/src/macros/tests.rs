@@ -1,5 +1,5 @@
-//! Tables for every macro and rule, and the properties that hold for all
-//! templates and values.
+//! Tests of templates from text to URL: tables for every macro and rule, and the properties
+//! that hold for all templates and values.
 
 use std::{borrow::Cow, sync::LazyLock};
 
@@ -60,7 +60,7 @@ fn offer(link: &LinkRecord) -> OfferRecord {
     }
 }
 
-/// Expands for a click on the link above with this query.
+/// The template expanded for a click on [`link`] with this query.
 fn expanded(template: &str, query: &str) -> String {
     expanded_for(&link(), template, query)
 }
@@ -101,25 +101,25 @@ fn expanded_for(link: &LinkRecord, template: &str, query: &str) -> String {
 #[case("{message_id}", "msg%201")]
 #[case("{list_id}", "42")]
 #[case("{device}{os}", "phoneiOS")]
-#[case("[{browser}]", "[]")] // known, without a value
+#[case("[{browser}]", "[]")] // the macro is known and has no value
 #[case("{referrer}", "https%3A%2F%2Fx.example%2F%3Fa%3Db")]
 #[case("{sub1}{sub5}{source}{cost}", "")]
 #[case("{{sendId}}{{messageId}}", "msg%201msg%201")]
 #[case("{{contact.phone}}", "%2B18005551234")]
 #[case("{{offerId}}", "6789abcd1234ef5678901234")]
 #[case("{{externalId}}", "12345")]
-#[case("{{country_code}}", "US")] // every name also in double braces
+#[case("{{country_code}}", "US")] // every name exists in double braces too
 #[case("{unknown}{{unknown}}", "{unknown}{{unknown}}")]
-fn every_macro_has_its_value(#[case] written: &str, #[case] value: &str) {
-    // A macro of the click is there, so that nothing is appended.
-    let template = format!("https://example.com/lp?c={{{{click_id}}}}&x={written}");
+fn every_macro_has_its_value(#[case] source: &str, #[case] value: &str) {
+    // The template has a macro of the click, so that nothing is appended.
+    let template = format!("https://example.com/lp?c={{{{click_id}}}}&x={source}");
     let expected = format!("https://example.com/lp?c={CLICK_ID}&x={value}");
     assert_eq!(expanded(&template, ""), expected);
 }
 
-/// The macros of the seed's table whose value a query can give.
+/// Values from the query.
 #[rstest]
-fn a_value_that_needs_encoding_is_data(
+fn a_query_value_is_encoded_wherever_it_stands(
     #[values("sub1", "sub2", "sub3", "sub4", "sub5", "source", "creative", "cost")] name: &str,
     #[values(
         ("&", "%26"), ("=", "%3D"), ("%", "%25"), ("#", "%23"), (" ", "%20"), ("é", "%C3%A9"),
@@ -129,16 +129,18 @@ fn a_value_that_needs_encoding_is_data(
     value: (&str, &str),
 ) {
     let (raw, encoded) = value;
-    let given: String = url::form_urlencoded::byte_serialize(raw.as_bytes()).collect();
+    let query_value: String = url::form_urlencoded::byte_serialize(raw.as_bytes()).collect();
     let template = format!("https://example.com/{{{name}}}/p?a={{{name}}}&b=1#f={{{name}}}");
     let expected = format!("https://example.com/{encoded}/p?a={encoded}&b=1#f={encoded}");
-    assert_eq!(expanded(&template, &format!("{name}={given}")), expected);
+    assert_eq!(
+        expanded(&template, &format!("{name}={query_value}")),
+        expected
+    );
 }
 
-/// The macros of the seed's table whose value the system gives, each with
-/// everything in it that needs encoding.
+/// Values from the system, each with every character that needs encoding.
 #[rstest]
-fn a_system_value_that_needs_encoding_is_data(
+fn a_system_value_is_encoded_wherever_it_stands(
     #[values(
         "click_id",
         "transaction_id",
@@ -163,7 +165,7 @@ fn a_system_value_that_needs_encoding_is_data(
 }
 
 #[test]
-fn the_seeds_template_takes_the_seeds_query() {
+fn a_template_takes_its_values_from_query_and_system() {
     let template =
         "https://example.com/lp?clickid={click_id}&aff={affiliate_id}&s1={sub1}&s2={sub2}";
     assert_eq!(
@@ -173,7 +175,7 @@ fn the_seeds_template_takes_the_seeds_query() {
 }
 
 #[rstest]
-// No macro at all, and only such as are not of the click: appended.
+// Templates without a macro of the click get the parameters.
 #[case("https://e.com", "", "https://e.com?click_id=ID")]
 #[case(
     "https://e.com/lp",
@@ -208,53 +210,57 @@ fn the_seeds_template_takes_the_seeds_query() {
     "",
     "https://e.com/?x={unknown}&click_id=ID"
 )]
-// cost and creative have no place among what is appended.
+// cost and creative are not appended.
 #[case(
     "https://e.com/",
     "cost=1&creative=2&other=3",
     "https://e.com/?click_id=ID"
 )]
-// A parameter that the template spells out is never overwritten.
+// A parameter that the template has is never overwritten.
 #[case(
-    "https://e.com/?sub1=own",
+    "https://e.com/?sub1=mine",
     "sub1=a&sub2=b",
-    "https://e.com/?sub1=own&click_id=ID&sub2=b"
+    "https://e.com/?sub1=mine&click_id=ID&sub2=b"
 )]
 #[case("https://e.com/?click_id", "", "https://e.com/?click_id")]
 #[case(
-    "https://e.com/?s%75b1=own",
+    "https://e.com/?s%75b1=mine",
     "sub1=a",
-    "https://e.com/?s%75b1=own&click_id=ID"
+    "https://e.com/?s%75b1=mine&click_id=ID"
 )]
-// A macro of the click anywhere: nothing is appended.
+// Templates with a macro of the click get no parameters.
 #[case("https://e.com/?t={transaction_id}", "sub1=a", "https://e.com/?t=ID")]
 #[case("https://e.com/?t={{click_id}}", "sub1=a", "https://e.com/?t=ID")]
 #[case("https://e.com/{sub2}", "sub1=a&sub2=b", "https://e.com/b")]
 #[case("https://e.com/#{sub1}", "sub1=a&sub2=b", "https://e.com/#a")]
-fn what_is_appended(#[case] template: &str, #[case] query: &str, #[case] expected: &str) {
+fn parameters_are_appended_without_a_macro_of_the_click(
+    #[case] template: &str,
+    #[case] query: &str,
+    #[case] expected: &str,
+) {
     assert_eq!(expanded(template, query), expected.replace("ID", CLICK_ID));
 }
 
 #[test]
-fn the_query_beats_what_is_bound_and_never_the_system() {
+fn the_query_overrides_default_parameters_and_never_system_values() {
     let mut link = link();
     link.default_parameters = DefaultParameters {
         subs: [
-            Some("bound1".into()),
-            Some("bound2".into()),
+            Some("default1".into()),
+            Some("default2".into()),
             None,
             None,
             None,
         ],
-        source: Some("bound".into()),
-        creative: Some("bound".into()),
+        source: Some("default".into()),
+        creative: Some("default".into()),
         cost: Some("0.1".into()),
     };
     let template = "https://e.com/?{sub1},{sub2},{source},{creative},{cost},{ip},{offer_id}";
-    let query = "sub1=given&sub2=&ip=1.2.3.4&offer_id=forged&creative=given";
+    let query = "sub1=sent&sub2=&ip=1.2.3.4&offer_id=forged&creative=sent";
     assert_eq!(
         expanded_for(&link, template, query),
-        "https://e.com/?given,bound2,bound,given,0.1,2001%3Adb8%3A%3A1,6789abcd1234ef5678901234",
+        "https://e.com/?sent,default2,default,sent,0.1,2001%3Adb8%3A%3A1,6789abcd1234ef5678901234",
     );
 }
 
@@ -269,7 +275,7 @@ fn the_query_beats_what_is_bound_and_never_the_system() {
 )]
 #[case("https://e.com/{sub1}/x", "...", "https://e.com/.../x")]
 #[case("https://e.com/{sub1}/x", "%252e", "https://e.com/%252e/x")]
-fn a_value_cannot_climb_out_of_its_path(
+fn a_value_cannot_remove_path_segments(
     #[case] template: &str,
     #[case] sub1: &str,
     #[case] expected: &str,
@@ -290,7 +296,7 @@ fn a_value_cannot_climb_out_of_its_path(
 #[case("https://e.com\\x\\y", "https://e.com/x/y?click_id=ID")]
 #[case("  https://e.com/  ", "https://e.com/?click_id=ID")]
 #[case("https://[2001:db8::1]/", "https://[2001:db8::1]/?click_id=ID")]
-fn a_templates_own_text_becomes_a_url(#[case] template: &str, #[case] expected: &str) {
+fn the_text_of_a_template_becomes_a_url(#[case] template: &str, #[case] expected: &str) {
     assert_eq!(expanded(template, ""), expected.replace("ID", CLICK_ID));
 }
 
@@ -316,45 +322,44 @@ fn a_templates_own_text_becomes_a_url(#[case] template: &str, #[case] expected: 
     "https://e.com:99999/",
     InvalidTemplate::NotAUrl(url::ParseError::InvalidPort)
 )]
-fn what_is_not_a_template_is_refused(#[case] text: &str, #[case] error: InvalidTemplate) {
+fn a_text_that_is_no_template_is_refused(#[case] text: &str, #[case] error: InvalidTemplate) {
     assert_eq!(Template::parse(text), Err(error));
 }
 
 #[test]
 fn length_and_macros_are_limited() {
-    let sized = |len: usize| format!("https://e.com/{}", "x".repeat(len - 14));
-    assert!(Template::parse(&sized(MAX_TEMPLATE_BYTES)).is_ok());
+    let template_of_len = |len: usize| format!("https://e.com/{}", "x".repeat(len - 14));
+    assert!(Template::parse(&template_of_len(MAX_TEMPLATE_BYTES)).is_ok());
     assert_eq!(
-        Template::parse(&sized(MAX_TEMPLATE_BYTES + 1)),
+        Template::parse(&template_of_len(MAX_TEMPLATE_BYTES + 1)),
         Err(InvalidTemplate::TooLong)
     );
-    let counted = |n: usize| format!("https://e.com/{}", "{ip}".repeat(n));
-    assert!(Template::parse(&counted(MAX_MACROS)).is_ok());
+    let template_with_macros = |n: usize| format!("https://e.com/{}", "{ip}".repeat(n));
+    assert!(Template::parse(&template_with_macros(MAX_MACROS)).is_ok());
     assert_eq!(
-        Template::parse(&counted(MAX_MACROS + 1)),
+        Template::parse(&template_with_macros(MAX_MACROS + 1)),
         Err(InvalidTemplate::TooManyMacros)
     );
 }
 
 #[test]
-fn what_is_known_is_filled_and_the_rest_stands() {
-    let known = |name| match name {
+fn known_macros_are_filled_and_the_others_stay() {
+    let value = |name| match name {
         Macro::OfferId => Some(Cow::Borrowed("6789abcd1234ef5678901234")),
         _ => None,
     };
-    // The seed's example.
     let template = "https://example.com/offer?aff_sub={{sendId}}";
-    assert_eq!(fill_known_macros(template, known), template);
+    assert_eq!(fill_known_macros(template, value), template);
     assert_eq!(
         fill_known_macros(
             "https://e.com/?o={{offerId}}&c={click_id}&u={unknown}",
-            known
+            value
         ),
         "https://e.com/?o=6789abcd1234ef5678901234&c={click_id}&u={unknown}",
     );
 }
 
-/// Templates of everything that has a meaning, and some that has none.
+/// Templates with everything that has a meaning in them, and with text that has none.
 fn any_template() -> impl Strategy<Value = String> {
     let origin = prop_oneof![
         Just("https://example.com"),
@@ -409,7 +414,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn the_result_is_a_url_at_the_templates_origin(
+    fn the_result_is_a_url_at_the_origin_of_the_template(
         template in any_template(),
         values in prop::collection::vec(proptest::option::of(any_value()), 8),
     ) {
@@ -428,18 +433,18 @@ proptest! {
         let url = parsed.expand(value);
         prop_assert!(url.bytes().all(|b| b.is_ascii_graphic()), "{url:?}");
         let url = Url::parse(&url).map_err(|e| TestCaseError::fail(format!("{e}: {url:?}")))?;
-        let empty = Url::parse(&parsed.expand(|_| None)).expect("without values it is a URL too");
-        prop_assert_eq!(url.scheme(), empty.scheme());
-        prop_assert_eq!(url.host_str(), empty.host_str());
-        prop_assert_eq!(url.port(), empty.port());
+        let without_values = Url::parse(&parsed.expand(|_| None)).expect("the result is a URL");
+        prop_assert_eq!(url.scheme(), without_values.scheme());
+        prop_assert_eq!(url.host_str(), without_values.host_str());
+        prop_assert_eq!(url.port(), without_values.port());
         prop_assert_eq!(url.username(), "");
         let origin = template.split(['/', '?', '#', '\\']).take(3).collect::<Vec<_>>().join("/");
-        let own = Url::parse(&origin).expect("every origin above is one");
-        prop_assert_eq!(url.origin(), own.origin());
+        let origin = Url::parse(&origin).expect("every origin of `any_template` is a URL");
+        prop_assert_eq!(url.origin(), origin.origin());
     }
 
     #[test]
-    fn a_value_is_inserted_whole_and_never_expanded_again(
+    fn a_value_is_inserted_whole_and_not_expanded_again(
         value in any_value(),
         other in any_value(),
     ) {
@@ -486,7 +491,7 @@ proptest! {
     "https://e.com/?%7Bclick_id%7D=%7Bsub1%7D"
 )]
 #[case("https://e.com/", "", "https://e.com/")]
-fn a_query_is_forwarded_behind_the_templates_own(
+fn a_query_is_forwarded_behind_that_of_the_template(
     #[case] template: &str,
     #[case] query: &str,
     #[case] expected: &str,
@@ -503,17 +508,17 @@ fn a_query_is_forwarded_behind_the_templates_own(
 }
 
 #[test]
-fn a_forwarded_query_does_not_name_the_click() {
+fn a_forwarded_query_cannot_forge_the_click_id() {
     let template = Template::parse("https://e.com/").unwrap();
-    let ours = |name| (name == Macro::ClickId).then_some(Cow::Borrowed("ours"));
+    let click_id = |name| (name == Macro::ClickId).then_some(Cow::Borrowed("ours"));
     assert_eq!(
-        template.expand_with_query("click_id=theirs&sub3=x&a=1", ours),
+        template.expand_with_query("click_id=forged&sub3=x&a=1", click_id),
         "https://e.com/?click_id=ours&a=1"
     );
 }
 
 #[test]
-fn a_link_that_points_directly_gets_no_parameters() {
+fn a_link_that_points_directly_at_its_url_gets_no_parameters() {
     let value = |_: Macro| Some(Cow::Borrowed("v"));
     let template = |text: &str| Template::parse(text).unwrap().without_appending();
     assert_eq!(

@@ -9,49 +9,53 @@ pub(super) enum Token<'a> {
     Macro(MacroToken<'a>),
 }
 
+impl<'a> Token<'a> {
+    pub fn as_macro(&self) -> Option<&MacroToken<'a>> {
+        match self {
+            Self::Macro(token) => Some(token),
+            Self::Text(_) => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct MacroToken<'a> {
     pub name: Macro,
-    pub double_braces: bool,
-    /// As written, with its braces.
+    pub has_double_braces: bool,
+    /// The macro as it was written, with its braces.
     pub source: &'a str,
 }
 
 impl MacroToken<'_> {
-    /// A macro of the click turns the appending of parameters off: every
-    /// single-brace one, and `{{click_id}}`.
-    pub fn is_of_the_click(&self) -> bool {
-        !self.double_braces || self.source == "{{click_id}}"
+    /// Whether no parameters are appended to a template with this macro. That is so for every
+    /// macro in single braces, and for `{{click_id}}`: who writes these places the click's
+    /// parameters by hand. The other names in double braces are those of message templates.
+    pub fn disables_appending(&self) -> bool {
+        !self.has_double_braces || self.source == "{{click_id}}"
     }
 }
 
-/// The tokens of a template. Double braces are read before single ones; what
-/// is in braces but has no known name is text, braces and all.
-pub(super) fn tokens(mut rest: &str) -> Vec<Token<'_>> {
+/// The tokens of a template. Double braces are tried before single ones. Braces around a name
+/// that is not a macro's are text.
+pub(super) fn tokens(template: &str) -> Vec<Token<'_>> {
     let mut tokens = Vec::new();
-    let mut text = rest;
+    let mut unread = template;
+    // The text in front of `unread` that is not among the tokens yet.
+    let mut text = template;
     let mut text_len = 0;
-    while !rest.is_empty() {
-        match braced(rest) {
-            Some((len, Some(found))) => {
-                if text_len > 0 {
-                    tokens.push(Token::Text(text.split_at(text_len).0));
-                }
-                tokens.push(Token::Macro(found));
-                rest = rest.split_at(len).1;
-                text = rest;
-                text_len = 0;
-            }
-            Some((len, None)) => {
-                rest = rest.split_at(len).1;
-                text_len += len;
-            }
-            None => {
-                let len = rest.chars().next().map_or(0, char::len_utf8);
-                rest = rest.split_at(len).1;
-                text_len += len;
-            }
+    while let Some(first) = unread.chars().next() {
+        let (len, macro_token) = braces_at_start(unread).unwrap_or((first.len_utf8(), None));
+        unread = unread.split_at(len).1;
+        let Some(macro_token) = macro_token else {
+            text_len += len;
+            continue;
+        };
+        if text_len > 0 {
+            tokens.push(Token::Text(text.split_at(text_len).0));
         }
+        tokens.push(Token::Macro(macro_token));
+        text = unread;
+        text_len = 0;
     }
     if text_len > 0 {
         tokens.push(Token::Text(text.split_at(text_len).0));
@@ -59,34 +63,31 @@ pub(super) fn tokens(mut rest: &str) -> Vec<Token<'_>> {
     tokens
 }
 
-/// A `{{name}}` or `{name}` at the start of `text`: its length, and its macro
-/// if the name is known.
-fn braced(text: &str) -> Option<(usize, Option<MacroToken<'_>>)> {
-    if let Some(name) = named_between(text, "{{", "}}") {
-        let len = name.len() + 4;
-        let known = Macro::parse_double_braces(name);
-        return Some((len, token(known, true, text.split_at(len).0)));
-    }
-    let name = named_between(text, "{", "}")?;
-    let len = name.len() + 2;
-    let known = Macro::parse_single_braces(name);
-    Some((len, token(known, false, text.split_at(len).0)))
-}
-
-fn token(name: Option<Macro>, double_braces: bool, source: &str) -> Option<MacroToken<'_>> {
-    name.map(|name| MacroToken {
+/// A `{{name}}` or `{name}` at the start of `text`: its length, and the macro if it is the name
+/// of one.
+fn braces_at_start(text: &str) -> Option<(usize, Option<MacroToken<'_>>)> {
+    let (len, macro_name, has_double_braces) = match name_between(text, "{{", "}}") {
+        Some(name) => (name.len() + 4, Macro::parse_double_braces(name), true),
+        None => {
+            let name = name_between(text, "{", "}")?;
+            (name.len() + 2, Macro::parse_single_braces(name), false)
+        }
+    };
+    let macro_token = macro_name.map(|name| MacroToken {
         name,
-        double_braces,
-        source,
-    })
+        has_double_braces,
+        source: text.split_at(len).0,
+    });
+    Some((len, macro_token))
 }
 
-fn named_between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
-    let rest = text.strip_prefix(open)?;
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'.';
-    let len = rest.bytes().position(|b| !allowed(b))?;
-    let (name, rest) = rest.split_at(len);
-    (len > 0 && rest.starts_with(close)).then_some(name)
+/// The name of `A-Z a-z 0-9 _ .` between `open` and `close` at the start of `text`.
+fn name_between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
+    let inner = text.strip_prefix(open)?;
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.');
+    let len = inner.bytes().position(|byte| !is_allowed(byte))?;
+    let (name, after) = inner.split_at(len);
+    (len > 0 && after.starts_with(close)).then_some(name)
 }
 
 #[cfg(test)]
@@ -95,13 +96,13 @@ mod tests {
 
     use super::*;
 
-    /// The tokens in a form that reads well: macros in angle brackets.
-    fn shown(template: &str) -> String {
-        let show = |token: &Token<'_>| match token {
+    /// The tokens as one text, with the macros in angle brackets.
+    fn display(template: &str) -> String {
+        let display_token = |token: &Token<'_>| match token {
             Token::Text(text) => (*text).to_owned(),
             Token::Macro(token) => format!("<{:?}>", token.name),
         };
-        tokens(template).iter().map(show).collect()
+        tokens(template).iter().map(display_token).collect()
     }
 
     #[rstest]
@@ -114,10 +115,10 @@ mod tests {
         "<MessageId><MessageId><MessageId>"
     )]
     #[case("{{contact.phone}}", "<ContactPhone>")]
-    #[case("{sendId}", "{sendId}")] // double braces only
+    #[case("{sendId}", "{sendId}")] // this name exists in double braces only
     #[case("{unknown}", "{unknown}")]
     #[case("{{unknown}}", "{{unknown}}")]
-    #[case("{Click_Id}", "{Click_Id}")] // case matters
+    #[case("{Click_Id}", "{Click_Id}")] // upper and lower case differ
     #[case("{ click_id }", "{ click_id }")]
     #[case("{click_id", "{click_id")]
     #[case("{{click_id}", "{<ClickId>")]
@@ -125,7 +126,7 @@ mod tests {
     #[case("{{{click_id}}}", "{<ClickId>}")]
     #[case("{}{{}}", "{}{{}}")]
     #[case("é{sub1}é{sub5}", "é<Sub(0)>é<Sub(4)>")]
-    fn braces_are_read(#[case] template: &str, #[case] expected: &str) {
-        assert_eq!(shown(template), expected);
+    fn macros_are_told_from_text_in_braces(#[case] template: &str, #[case] expected: &str) {
+        assert_eq!(display(template), expected);
     }
 }

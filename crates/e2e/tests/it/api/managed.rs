@@ -258,7 +258,7 @@ async fn saving_an_offer_lints_its_template() {
       "findings": [
         {
           "code": "unknown_macro",
-          "message": "{ClickId} is not a macro of ours and stays as it is. Did you mean {click_id}?",
+          "message": "{ClickId} is not one of our macros and stays as it is. Did you mean {click_id}?",
           "severity": "warning"
         }
       ],
