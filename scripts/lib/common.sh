@@ -66,13 +66,17 @@ apt_install() {
 }
 
 need_cargo() {
-    command -v cargo >/dev/null || fail "Rust is missing: install the toolchain named in Cargo.toml (rust-version) with rustup"
+    command -v cargo >/dev/null || fail "Rust is missing: install the toolchain of rust-toolchain.toml with rustup"
+    # rustup may be unable to download the toolchain of rust-toolchain.toml: another will do.
+    cargo --version >/dev/null 2>&1 || export RUSTUP_TOOLCHAIN=stable
     command -v cc >/dev/null || apt_install gcc libc6-dev
     command -v curl >/dev/null || apt_install curl
+    command -v jq >/dev/null || apt_install jq
 }
 
-# field NAME: the values of a field in JSON, one line each.
-field() { sed -n "s/.*\"$1\": *\"\{0,1\}\([^\",}]*\).*/\1/p"; }
+# field NAME: the value of a field of the JSON object on standard input; nothing if the
+# object has none.
+field() { jq -r --arg name "$1" '.[$name] // empty'; }
 
 # build_bins [BIN...]: builds the services and these, in the profile WAYPOST_PROFILE
 # (release); prints the folder they are in.
@@ -80,6 +84,11 @@ build_bins() {
     local profile=${WAYPOST_PROFILE:-release} bins=() bin
     for bin in links-api edge-redirector click-worker "$@"; do bins+=(--bin "$bin"); done
     say "building ($profile)"
+    # Only a release names its commit: with it, every commit compiles the services anew.
+    if [ "$profile" = release ] && [ -z "${WAYPOST_COMMIT:-}" ]; then
+        WAYPOST_COMMIT=$(git rev-parse --short=12 HEAD 2>/dev/null || true)
+        export WAYPOST_COMMIT
+    fi
     cargo build --quiet --locked --profile "$profile" "${bins[@]}"
     echo "${CARGO_TARGET_DIR:-$PWD/target}/$([ "$profile" = dev ] && echo debug || echo "$profile")"
 }
