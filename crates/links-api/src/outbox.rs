@@ -1,10 +1,11 @@
 //! The outbox: changed records are named by rows of `changes` in the transaction that changes
 //! them, and the relay brings them to the redirectors after the commit.
 
-use std::cell::Cell;
+use std::{cell::Cell, sync::Arc};
 
 use domain::record::RecordKey;
 use postgres::pool::{GenericClient as _, Transaction};
+use tokio::sync::Notify;
 
 use crate::error::ApiError;
 
@@ -35,8 +36,8 @@ impl<'a> Outbox<'a> {
             .txn
             .prepare_cached(
                 // The time of this statement, since `now()` is when the transaction began:
-                // `records::list_changes` gives the changes of the last minute, and would
-                // miss those of a transaction that took longer.
+                // the origin lists the changes of the last minute, and would miss those of a
+                // transaction that took longer.
                 "INSERT INTO changes (record_key, created_at)
                  SELECT record_key, clock_timestamp()
                  FROM unnest($1::text[]) AS changed (record_key)",
@@ -50,5 +51,21 @@ impl<'a> Outbox<'a> {
     /// Whether the relay has something to deliver once the transaction is committed.
     pub fn has_changes(&self) -> bool {
         self.has_changes.get()
+    }
+}
+
+/// Wakes the relay of this process after a commit, so that it need not wait for its next
+/// poll. Clones wake the same relay.
+#[derive(Debug, Clone, Default)]
+pub struct RelayWake(Arc<Notify>);
+
+impl RelayWake {
+    pub fn wake(&self) {
+        self.0.notify_one();
+    }
+
+    /// Returns once after each call of `wake`, also if that came before.
+    pub async fn woken(&self) {
+        self.0.notified().await;
     }
 }

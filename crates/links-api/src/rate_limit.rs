@@ -1,5 +1,6 @@
-//! Requests per API key and minute, counted in Redis for all replicas
-//! together. While Redis is away nobody is limited.
+//! The limit of requests per API key and minute, counted in Redis for all replicas together.
+//! While Redis is unavailable no request is limited: an outage of Redis must not become one
+//! of the API.
 
 use std::time::Duration;
 
@@ -8,48 +9,49 @@ use prometheus_client::metrics::counter::Counter;
 
 use crate::auth::Caller;
 
-/// What a key has left of the running minute.
+/// What a key has left of the current minute, as the `X-RateLimit` headers say.
 #[derive(Debug, Clone, Copy)]
 pub struct Allowance {
     pub limit: u64,
     pub remaining: u64,
-    /// When the next minute begins, in Unix seconds.
+    /// Start of the next minute, in Unix seconds.
     pub reset_unix_s: u64,
     pub retry_after_s: u64,
     pub is_exceeded: bool,
 }
 
 pub struct RateLimits {
-    cache: RedisCache,
-    /// Of keys without a limit of their own; `None` is no limit.
+    redis: RedisCache,
+    /// For keys without a limit of their own; `None` if those are not limited.
     default_per_minute: Option<u32>,
-    uncounted: Counter,
+    skipped: Counter,
 }
 
 const WINDOW_S: u64 = 60;
 
 impl RateLimits {
-    pub fn new(cache: RedisCache, default_per_minute: u32, uncounted: Counter) -> Self {
+    /// `default_per_minute` is for keys without a limit of their own; 0 is no limit.
+    pub fn new(redis: RedisCache, default_per_minute: u32, skipped: Counter) -> Self {
         Self {
-            cache,
+            redis,
             default_per_minute: (default_per_minute > 0).then_some(default_per_minute),
-            uncounted,
+            skipped,
         }
     }
 
-    /// Counts a request. `None`: this key is not limited.
+    /// Counts a request. Returns `None` if it is not limited.
     pub async fn count(&self, caller: &Caller, now_unix_s: u64) -> Option<Allowance> {
         let limit = u64::from(caller.rate_limit_per_minute.or(self.default_per_minute)?);
         let window = now_unix_s / WINDOW_S;
         let key = format!("rate/{}/{window}", caller.key_id);
         let n_requests = match self
-            .cache
+            .redis
             .increment(&key, Duration::from_secs(2 * WINDOW_S))
             .await
         {
             Ok(n_requests) => n_requests,
             Err(_) => {
-                self.uncounted.inc();
+                self.skipped.inc();
                 return None;
             }
         };

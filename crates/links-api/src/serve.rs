@@ -20,12 +20,18 @@ use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    db,
     domains::{self, DomainChecks},
+    edge_cache::EdgeCacheWriter,
+    edge_records::{self, Relay, RelayTarget},
     error::ApiError,
-    http, observe,
+    http,
+    metrics::Metrics,
+    outbox::RelayWake,
     rate_limit::RateLimits,
-    records, routes,
+    routes,
     settings::ServeSettings,
+    span,
     state::{AppState, Pools},
 };
 
@@ -61,27 +67,33 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
     migrations::check(&client).await?;
     drop(client);
 
-    let cache = RedisCache::new(&settings.cache).context("REDIS_URL is not a Redis URL")?;
+    let redis = RedisCache::new(&settings.cache).context("REDIS_URL is not a Redis URL")?;
     let health = Health::default();
-    let postgres = health.add_dependency("postgres", Criticality::Required);
-    shutdown.spawn_health_check(postgres, maintenance_pool.clone(), postgres::pool::ping);
-    let redis = health.add_dependency("redis", Criticality::Optional);
-    shutdown.spawn_health_check(redis, cache.clone(), RedisCache::ping);
+    let postgres_health = health.add_dependency("postgres", Criticality::Required);
+    shutdown.spawn_health_check(
+        postgres_health,
+        maintenance_pool.clone(),
+        postgres::pool::ping,
+    );
+    let redis_health = health.add_dependency("redis", Criticality::Optional);
+    shutdown.spawn_health_check(redis_health, redis.clone(), RedisCache::ping);
 
     let mut registry = Registry::default();
-    let metrics = observe::Metrics::register(&mut registry);
-    let redis_ttl = Duration::from_secs(settings.redis_ttl_s);
-    let relay = Arc::new(records::Relay::new(
-        metrics.relay.clone(),
-        health.add_dependency("changes", Criticality::Optional),
-    ));
-    let relay_task = relay.clone().run(
-        pool("relay", 1)?,
-        cache.clone(),
-        redis_ttl,
-        shutdown.stopping().clone(),
-    );
-    shutdown.spawn("relay", relay_task);
+    let metrics = Metrics::register(&mut registry);
+    let record_ttl = Duration::from_secs(settings.redis_ttl_s);
+    let relay_wake = RelayWake::default();
+    let relay = Relay {
+        target: RelayTarget::new(
+            pool("relay", 1)?,
+            redis.clone(),
+            record_ttl,
+            metrics.relay.clone(),
+        ),
+        wake: relay_wake.clone(),
+        metrics: metrics.relay.clone(),
+        health: health.add_dependency("changes", Criticality::Optional),
+    };
+    shutdown.spawn("relay", relay.run(shutdown.stopping().clone()));
     let checks = DomainChecks {
         pool: maintenance_pool.clone(),
         prober: domains::Prober::new(&settings.domains)?,
@@ -90,17 +102,17 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
     shutdown.spawn("domain checks", checks.run(shutdown.stopping().clone()));
     shutdown.spawn(
         "deletion of expired rows",
-        delete_expired_rows(maintenance_pool, redis_ttl, shutdown.stopping().clone()),
+        delete_expired_rows(maintenance_pool, record_ttl, shutdown.stopping().clone()),
     );
     let state = Arc::new(AppState {
         pools,
-        relay,
+        relay_wake,
         rate_limits: RateLimits::new(
-            cache.clone(),
+            redis.clone(),
             settings.rate_limit_per_minute,
-            metrics.uncounted_requests.clone(),
+            metrics.rate_limit_skipped.clone(),
         ),
-        records: records::RecordCache::new(cache, redis_ttl),
+        edge_cache: EdgeCacheWriter::new(redis, record_ttl, metrics.cache_write_failures.clone()),
         origin_token: settings.origin_token.clone(),
         platform_click_host: settings.platform_click_host.clone(),
         domain_ownership: settings.domains.domain_ownership,
@@ -115,7 +127,7 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
             App::new()
                 .app_data(web::Data::from(state.clone()))
                 .app_data(web::Data::new(state.metrics.clone()))
-                .wrap(from_fn(observe::request))
+                .wrap(from_fn(span::trace_request))
                 .wrap(browser_headers())
                 .configure(|config| http::configure(routes::operations(), config))
                 .configure(|config| http::docs_ui::configure(document.clone(), config))
@@ -132,8 +144,8 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
         App::new()
             .app_data(web::Data::from(state.clone()))
             .app_data(web::Data::new(state.metrics.clone()))
-            .wrap(from_fn(observe::request))
-            .configure(records::configure)
+            .wrap(from_fn(span::trace_request))
+            .configure(edge_records::configure)
             .configure(domains::configure_origin)
             .default_service(web::to(http::default_service))
     })
@@ -157,23 +169,23 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
 
 const DELETION_INTERVAL: Duration = Duration::from_secs(600);
 
-/// Deletes expired idempotency keys and delivered record changes, now and then.
+/// Deletes expired idempotency keys and relayed record changes.
 async fn delete_expired_rows(
     pool: Pool,
-    redis_ttl: Duration,
+    record_ttl: Duration,
     stopping: CancellationToken,
 ) -> anyhow::Result<()> {
     loop {
         let deletion = async {
             let n_keys = http::delete_expired_idempotency_keys(&pool).await?;
-            Ok::<_, ApiError>(n_keys + records::forget_old_changes(&pool, redis_ttl).await?)
+            Ok::<_, ApiError>(n_keys + db::changes::delete_expired(&pool, record_ttl).await?)
         };
         let pause = match deletion.await {
             // A batch was deleted: more rows may have expired.
             Ok(n_deleted) if n_deleted > 0 => Duration::from_secs(1),
             Ok(_) => DELETION_INTERVAL,
             Err(error) => {
-                tracing::warn!(error = %error, "deleting expired rows failed, trying later");
+                tracing::warn!(error.message = %error, "deleting expired rows failed, trying later");
                 DELETION_INTERVAL
             }
         };

@@ -1,22 +1,20 @@
 //! What all handlers share: connections, the cache of records, limits and settings.
 //! It is built once, by `serve`, and knows no resource.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use platform::settings::Secret;
 use postgres::pool::Pool;
 
 use crate::{
-    domains::settings::Ownership,
-    observe::Metrics,
+    domains::settings::Ownership, edge_cache::EdgeCacheWriter, metrics::Metrics, outbox::RelayWake,
     rate_limit::RateLimits,
-    records::{RecordCache, Relay},
 };
 
 pub struct AppState {
     pub pools: Pools,
-    pub records: RecordCache,
-    pub relay: Arc<Relay>,
+    pub edge_cache: EdgeCacheWriter,
+    pub relay_wake: RelayWake,
     pub rate_limits: RateLimits,
     /// Redirectors present this token to read from the origin.
     pub origin_token: Secret,

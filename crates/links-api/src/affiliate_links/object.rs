@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use tokio_postgres::Row;
 
 use crate::{
+    db::links::{RECORD_COLUMNS, record_from_row},
     error::ApiError,
     http::{RequestContext, Timestamp},
     links::object::{LinkState, short_url},
-    records::{self, LINK_COLUMNS},
 };
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -98,7 +98,7 @@ impl AffiliateLink {
             .map(|row| {
                 let counts = counts.get(&row.get("id")).copied().unwrap_or_default();
                 Ok(Self::with_counts(
-                    &records::link(row)?,
+                    &record_from_row(row)?,
                     row.get("landing_page_url"),
                     row.get("created_at"),
                     counts,
@@ -110,7 +110,7 @@ impl AffiliateLink {
 
 /// What [`AffiliateLink::read_all`] reads of [`FROM`].
 pub fn columns() -> String {
-    format!("{LINK_COLUMNS}, l.created_at, c.landing_page_url")
+    format!("{RECORD_COLUMNS}, l.created_at, c.landing_page_url")
 }
 
 pub const FROM: &str = "

@@ -10,12 +10,12 @@ use tokio_postgres::{Row, types::ToSql};
 use super::object::{AffiliateLink, FROM, columns, example};
 use crate::{
     campaigns::PER_PAGE,
+    db::links::record_from_row,
     error::ApiError,
     http::{
         AffiliatePageMeta, ListQuery, Operation, PageRequest, Parameter, RequestContext, Response,
     },
     links::qr,
-    records,
 };
 
 pub const STATUS: [&str; 2] = ["active", "deactivated"];
@@ -100,11 +100,11 @@ async fn get_link(context: RequestContext<'_>) -> Result<Response, ApiError> {
 }
 
 async fn get_svg(context: RequestContext<'_>) -> Result<Response, ApiError> {
-    qr::answer_svg(context, &records::link(&link_find(context).await?)?)
+    qr::answer_svg(context, &record_from_row(&link_find(context).await?)?)
 }
 
 async fn get_png(context: RequestContext<'_>) -> Result<Response, ApiError> {
-    qr::answer_png(context, &records::link(&link_find(context).await?)?)
+    qr::answer_png(context, &record_from_row(&link_find(context).await?)?)
 }
 
 /// The row that a path's id names, for [`AffiliateLink::read_all`].

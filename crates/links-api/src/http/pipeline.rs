@@ -20,9 +20,9 @@ use crate::{
     auth::{Caller, authenticate},
     body,
     error::{ApiError, ApiFamily, ErrorResponse},
-    observe,
     outbox::Outbox,
     rate_limit::Allowance,
+    span,
     state::AppState,
 };
 
@@ -73,7 +73,7 @@ async fn handle(
     request: HttpRequest,
     payload: web::Payload,
 ) -> HttpResponse {
-    observe::set_operation(&request, operation.id);
+    span::set_operation(&request, operation.id);
     let mut rate_limit = None;
     let state = request.app_data::<web::Data<AppState>>();
     let state = state.expect("every app is given it").clone();
@@ -156,10 +156,11 @@ async fn execute(
     };
     drop(client);
     if outcome.has_record_changes {
-        state.relay.wake();
+        state.relay_wake.wake();
     }
     let mut response = outcome.response;
-    state.store_links(&response.take_new_links()).await;
+    let new_links = response.take_new_links();
+    state.edge_cache.put_new_links(&new_links).await;
     Ok(response)
 }
 

@@ -13,9 +13,9 @@ use tokio_postgres::{Row, types::Json};
 
 use super::request::OfferFacts;
 use crate::{
+    db::links::{RECORD_COLUMNS, record_from_row},
     error::ApiError,
     http::{RequestContext, Timestamp},
-    records::{self, LINK_COLUMNS},
 };
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -98,7 +98,7 @@ impl LinkObject {
 
     /// Of a row with [`columns`].
     pub fn read(context: RequestContext<'_>, row: &Row) -> Result<Self, ApiError> {
-        let link = records::link(row)?;
+        let link = record_from_row(row)?;
         let offer = link.offer_id.map(|_| OfferFacts::read(row));
         let metadata: Option<Json<Value>> = row.get("metadata");
         let times = Times {
@@ -134,7 +134,7 @@ impl LinkObject {
 /// What [`LinkObject::read`] reads of [`FROM`].
 pub fn columns() -> String {
     format!(
-        "{LINK_COLUMNS}, l.metadata, l.created_at, l.updated_at, o.kind AS offer_kind,
+        "{RECORD_COLUMNS}, l.metadata, l.created_at, l.updated_at, o.kind AS offer_kind,
          o.url_template, o.external_platform, o.external_id, o.affiliate_id, o.filter_bots"
     )
 }

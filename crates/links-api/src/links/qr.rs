@@ -10,9 +10,9 @@ use super::{
 };
 use crate::{
     auth::Scope,
+    db::links::record_from_row,
     error::ApiError,
     http::{Operation, Parameter, RequestContext, Response},
-    records,
 };
 
 const DEFAULT_SIZE: u32 = 512;
@@ -68,11 +68,11 @@ pub fn documented(operation: Operation, content_type: &'static str) -> Operation
 }
 
 async fn get_svg(context: RequestContext<'_>) -> Result<Response, ApiError> {
-    answer_svg(context, &records::link(&link_find(context).await?)?)
+    answer_svg(context, &record_from_row(&link_find(context).await?)?)
 }
 
 async fn get_png(context: RequestContext<'_>) -> Result<Response, ApiError> {
-    answer_png(context, &records::link(&link_find(context).await?)?)
+    answer_png(context, &record_from_row(&link_find(context).await?)?)
 }
 
 pub fn answer_svg(context: RequestContext<'_>, link: &LinkRecord) -> Result<Response, ApiError> {

@@ -15,11 +15,11 @@ use super::mint::{Extras, NewLink};
 use crate::{
     auth::Product,
     body::{Object, Text, change, given},
+    db,
     error::ApiError,
     http::{RequestContext, Timestamp},
     lists::sending::{SendingList, WantedList, list_find_active},
     phone::PhoneNumber,
-    records,
 };
 
 /// The body of every create of the v2 API. Which fields count depends on the
@@ -185,8 +185,11 @@ impl OfferFacts {
     /// Of a row with an offer's columns under these names.
     pub fn read(row: &tokio_postgres::Row) -> Self {
         let platform: Option<&str> = row.get("external_platform");
-        let destination =
-            records::destination(row.get("offer_kind"), row.get("url_template"), platform);
+        let destination = db::offers::destination_template(
+            row.get("offer_kind"),
+            row.get("url_template"),
+            platform,
+        );
         Self {
             destination,
             external_id: row.get("external_id"),

@@ -15,9 +15,9 @@ use super::{
 use crate::{
     auth::Scope,
     body::{Object, Text, given},
+    db,
     error::ApiError,
     http::{Operation, RequestContext, Response, Timestamp},
-    records,
 };
 
 pub fn operations() -> [Operation; 2] {
@@ -163,7 +163,7 @@ async fn deactivate_link(context: RequestContext<'_>) -> Result<Response, ApiErr
 
 /// Puts links into the outbox, under all of their names.
 pub async fn link_changed(context: RequestContext<'_>, keys: &[i64]) -> Result<(), ApiError> {
-    let links = records::link_find_all(context.db, keys).await?;
+    let links = db::links::find_records(context.db, keys).await?;
     context
         .outbox
         .record_changed(links.iter().flat_map(|link| link.record_keys()))

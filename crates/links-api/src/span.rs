@@ -1,8 +1,7 @@
-//! An id, a span, a metric and, for failures, a log line for every request. Labels
-//! take the route's pattern, never the path, a query or an id.
+//! Gives every request an id, a span, metrics and, for failures, a log line.
 //!
 //! A handler that panics is answered like any failure: 500 in the error format of its
-//! API. The panic itself, with its place, is logged by `platform::telemetry`.
+//! API. `platform::telemetry` logs the panic itself, with its place.
 
 use std::{
     any::Any, cell::Cell, error::Error as _, panic::AssertUnwindSafe, rc::Rc, time::Instant,
@@ -13,7 +12,7 @@ use actix_web::{
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     http::{
-        Method, StatusCode,
+        StatusCode,
         header::{self, HeaderName, HeaderValue},
     },
     middleware::Next,
@@ -21,115 +20,33 @@ use actix_web::{
 };
 use futures_util::FutureExt as _;
 use platform::telemetry::{self, TRACEPARENT};
-use prometheus_client::{
-    encoding::EncodeLabelSet,
-    metrics::{
-        counter::Counter,
-        family::Family,
-        histogram::{Histogram, exponential_buckets},
-    },
-    registry::Registry,
-};
 use tracing::Instrument as _;
 
 use crate::{
     error::{ApiError, ApiFamily, ErrorResponse},
-    records::RelayMetrics,
+    metrics::{Metrics, method_label},
 };
 
-/// The id of a request, in its answer and in the log.
+/// The id of a request, in its response and in the log.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RequestLabels {
-    route: String,
-    method: &'static str,
-    status: u16,
-}
-
-#[derive(Debug, Clone, Default)]
-pub struct Metrics {
-    requests: Family<RequestLabels, Counter>,
-    durations: DurationHistogram,
-    /// Writes to Redis that failed; the origin serves until they are there.
-    pub cache_write_failures: Counter,
-    pub relay: RelayMetrics,
-    pub uncounted_requests: Counter,
-    panics: Counter,
-}
-
-/// What becomes known of a request on its way.
+/// What the log line of a failed request says about it.
 #[derive(Debug)]
-struct RequestFacts {
+struct RequestLogFields {
     id: String,
-    /// The id of the operation that it came to.
+    /// The id of the operation that handles it, unless no operation has the path.
     operation: Cell<Option<&'static str>>,
 }
 
-/// Tells which operation handles a request, for the log.
+/// Notes which operation handles a request, for the log.
 pub fn set_operation(request: &HttpRequest, operation: &'static str) {
-    if let Some(facts) = request.extensions().get::<Rc<RequestFacts>>() {
-        facts.operation.set(Some(operation));
+    if let Some(fields) = request.extensions().get::<Rc<RequestLogFields>>() {
+        fields.operation.set(Some(operation));
     }
 }
 
-#[derive(Debug, Clone)]
-struct DurationHistogram(Histogram);
-
-impl Default for DurationHistogram {
-    fn default() -> Self {
-        Self(Histogram::new(exponential_buckets(0.000_5, 2.0, 15)))
-    }
-}
-
-impl Metrics {
-    pub fn register(registry: &mut Registry) -> Self {
-        let metrics = Self::default();
-        registry.register(
-            "waypost_api_requests",
-            "Requests by route, method and status",
-            metrics.requests.clone(),
-        );
-        registry.register(
-            "waypost_api_request_duration_seconds",
-            "Time from request to answer",
-            metrics.durations.0.clone(),
-        );
-        registry.register(
-            "waypost_api_cache_write_failures",
-            "Writes to Redis that failed",
-            metrics.cache_write_failures.clone(),
-        );
-        registry.register(
-            "waypost_api_changes_delivered",
-            "Changes of records that were brought to Redis",
-            metrics.relay.delivered.clone(),
-        );
-        registry.register(
-            "waypost_api_change_failures",
-            "Attempts to bring changes to Redis that failed",
-            metrics.relay.failures.clone(),
-        );
-        registry.register(
-            "waypost_api_oldest_undelivered_change_seconds",
-            "Age of the oldest change that redirectors were not told of; 0 without one",
-            metrics.relay.oldest_undelivered.clone(),
-        );
-        registry.register(
-            "waypost_api_uncounted_requests",
-            "Requests of limited keys that were let through while Redis was away",
-            metrics.uncounted_requests.clone(),
-        );
-        registry.register(
-            "waypost_api_panics",
-            "Requests whose handler panicked: each is a mistake of ours",
-            metrics.panics.clone(),
-        );
-        metrics
-    }
-}
-
-pub async fn request(
+/// The middleware around all routes.
+pub async fn trace_request(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
@@ -138,11 +55,11 @@ pub async fn request(
     let method = method_label(request.method());
     let metrics = request.app_data::<web::Data<Metrics>>().cloned();
     let family = ApiFamily::of_path(request.path());
-    let facts = Rc::new(RequestFacts {
+    let log_fields = Rc::new(RequestLogFields {
         id: uuid::Uuid::new_v4().to_string(),
         operation: Cell::new(None),
     });
-    request.extensions_mut().insert(facts.clone());
+    request.extensions_mut().insert(log_fields.clone());
     let span = tracing::info_span!(
         "links-api.request",
         otel.kind = "server",
@@ -158,25 +75,26 @@ pub async fn request(
         telemetry::continue_trace(&span, parent);
     }
     let handling = async { next.call(request).await }.instrument(span.clone());
-    // What a handler leaves behind when it panics is dropped with it: its transaction is
-    // rolled back as that of a client who went away.
+    // A panic drops what the handler held, so its transaction is rolled back as if the
+    // client had gone away.
     let handled = AssertUnwindSafe(handling).catch_unwind().await;
     let mut result = handled.unwrap_or_else(|panic| {
         if let Some(metrics) = &metrics {
             metrics.panics.inc();
         }
-        let refused = ErrorResponse {
+        let message = panic_message(&*panic);
+        let response = ErrorResponse {
             family,
-            error: ApiError::internal(anyhow::anyhow!("it panicked: {}", message(&*panic))),
+            error: ApiError::internal(anyhow::anyhow!("the handler panicked: {message}")),
         };
-        let request_id = facts.id.clone();
-        Err(Panicked {
-            refused,
+        let request_id = log_fields.id.clone();
+        Err(PanicResponse {
+            response,
             request_id,
         }
         .into())
     });
-    if let (Ok(response), Ok(id)) = (&mut result, HeaderValue::try_from(&facts.id)) {
+    if let (Ok(response), Ok(id)) = (&mut result, HeaderValue::try_from(&log_fields.id)) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
     let status = match &result {
@@ -185,48 +103,42 @@ pub async fn request(
     };
     span.record("http.response.status_code", status.as_u16());
     if let Some(metrics) = metrics {
-        metrics.durations.0.observe(start.elapsed().as_secs_f64());
-        let status = status.as_u16();
-        let labels = RequestLabels {
-            route: route.clone(),
-            method,
-            status,
-        };
-        metrics.requests.get_or_create(&labels).inc();
+        metrics.record_request(&route, method, status, start.elapsed());
     }
     if status.is_server_error() {
         let error = match &result {
-            Ok(response) => response.response().error().map(chain),
-            Err(error) => Some(chain(error)),
+            Ok(response) => response.response().error().map(error_with_causes),
+            Err(error) => Some(error_with_causes(error)),
         };
         tracing::error!(
             http.route = route,
-            operation = facts.operation.get(),
-            request.id = facts.id,
-            status = status.as_u16(),
-            error,
+            operation = log_fields.operation.get(),
+            request.id = log_fields.id,
+            http.response.status_code = status.as_u16(),
+            error.message = error,
             "a request failed"
         );
     }
     result
 }
 
-/// The answer to a request whose handler panicked.
+/// The response to a request whose handler panicked.
 #[derive(Debug, thiserror::Error)]
-#[error("{refused}")]
-struct Panicked {
-    refused: ErrorResponse,
+#[error("{response}")]
+struct PanicResponse {
+    response: ErrorResponse,
     request_id: String,
 }
 
-impl ResponseError for Panicked {
+impl ResponseError for PanicResponse {
     fn status_code(&self) -> StatusCode {
-        self.refused.status_code()
+        self.response.status_code()
     }
 
-    /// With the headers that an answer is given on its way out: this one goes another way.
+    /// Sets the headers that middleware sets for other responses, since this one does not
+    /// pass through it.
     fn error_response(&self) -> HttpResponse {
-        let mut response = self.refused.error_response();
+        let mut response = self.response.error_response();
         let headers = response.headers_mut();
         if let Ok(id) = HeaderValue::try_from(&self.request_id) {
             headers.insert(REQUEST_ID, id);
@@ -239,37 +151,20 @@ impl ResponseError for Panicked {
     }
 }
 
-/// What a panic says.
-fn message(panic: &(dyn Any + Send)) -> &str {
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let owned = panic.downcast_ref::<String>().map(String::as_str);
     owned
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("no message")
 }
 
-/// A label has few values: a method may be any word that a stranger makes up.
-fn method_label(method: &Method) -> &'static str {
-    [
-        ("GET", Method::GET),
-        ("POST", Method::POST),
-        ("PUT", Method::PUT),
-        ("PATCH", Method::PATCH),
-        ("DELETE", Method::DELETE),
-        ("HEAD", Method::HEAD),
-        ("OPTIONS", Method::OPTIONS),
-    ]
-    .iter()
-    .find(|(_, known)| known == method)
-    .map_or("other", |(label, _)| label)
-}
-
 /// The error and its causes in one line.
-fn chain(error: &Error) -> String {
+fn error_with_causes(error: &Error) -> String {
     let mut text = error.to_string();
-    let panicked = error.as_error::<Panicked>();
-    let refused = panicked.map(|panicked| &panicked.refused);
-    let refused = refused.or_else(|| error.as_error::<ErrorResponse>());
-    let mut cause = refused.and_then(|refused| refused.error.source());
+    let panic = error.as_error::<PanicResponse>();
+    let response = panic.map(|panic| &panic.response);
+    let response = response.or_else(|| error.as_error::<ErrorResponse>());
+    let mut cause = response.and_then(|response| response.error.source());
     while let Some(error) = cause {
         text.push_str(": ");
         text.push_str(&error.to_string());
@@ -291,7 +186,7 @@ mod tests {
 
     use super::*;
 
-    /// The log of a test.
+    /// Collects the log of a test.
     #[derive(Clone, Default)]
     struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -321,7 +216,7 @@ mod tests {
         }
     }
 
-    async fn fails(request: HttpRequest) -> HttpResponse {
+    async fn panic_in_handler(request: HttpRequest) -> HttpResponse {
         set_operation(&request, "fail_for_a_test");
         let text = "é";
         let at = request.path().len().min(1);
@@ -340,15 +235,15 @@ mod tests {
         let metrics = Metrics::default();
         let app = App::new()
             .app_data(web::Data::new(metrics.clone()))
-            .wrap(from_fn(request))
-            .route("/api/v2/fails", web::get().to(fails))
-            .route("/api/links/fails", web::get().to(fails))
+            .wrap(from_fn(trace_request))
+            .route("/api/v2/fails", web::get().to(panic_in_handler))
+            .route("/api/links/fails", web::get().to(panic_in_handler))
             .route("/works", web::get().to(HttpResponse::Ok));
         let app = test::init_service(app).await;
         let get = async |path: &str| {
             let request = test::TestRequest::get().uri(path).to_request();
-            let answered = test::try_call_service(&app, request).await;
-            let response = answered.map_or_else(
+            let result = test::try_call_service(&app, request).await;
+            let response = result.map_or_else(
                 |error| error.error_response(),
                 |response| response.into_parts().1.map_into_boxed_body(),
             );
@@ -365,7 +260,7 @@ mod tests {
             )
         };
         let sentence = "Something failed on our side. Retry the request.";
-        let forms = [
+        let formats = [
             (
                 "/api/v2/fails",
                 json!({ "error": sentence, "code": "internal_error" }),
@@ -376,13 +271,13 @@ mod tests {
             ),
         ];
         let mut ids = Vec::new();
-        for (i, (path, expected)) in (1..).zip(forms) {
+        for (i, (path, expected)) in (1..).zip(formats) {
             let (status, id, body) = get(path).await;
             assert_eq!((status, body), (500, expected));
             assert_eq!(metrics.panics.get(), i);
             ids.push(id);
         }
-        // The others are served.
+        // Other requests are served.
         let (status, id, _) = get("/works").await;
         assert_eq!(status, 200);
         assert!(!ids.contains(&id), "{ids:?}");
@@ -391,9 +286,9 @@ mod tests {
         for (line, id) in lines.iter().zip(ids) {
             assert_eq!(line["operation"], "fail_for_a_test");
             assert_eq!(line["request.id"], id);
-            assert_eq!(line["status"], 500);
-            let error = line["error"].as_str().unwrap();
-            assert!(error.contains("it panicked"), "{error}");
+            assert_eq!(line["http.response.status_code"], 500);
+            let error = line["error.message"].as_str().unwrap();
+            assert!(error.contains("the handler panicked"), "{error}");
         }
     }
 }
