@@ -495,8 +495,8 @@ async fn a_redis_that_comes_back_is_used_again() {
     let test_env = TestEnvironment::on(servers).await;
     let mut api = test_env.start_api();
     let tenant = Tenant::create(&test_env, &api, "redisback").await;
-    api.expect_in_log("records were not written to Redis");
-    api.expect_in_log("changes are not delivered");
+    api.expect_in_log("writing records to Redis failed");
+    api.expect_in_log("relaying record changes failed");
     let mut edge = test_env.start_edge_with(&api, &[("REDIS_TIMEOUT_MS", "200")]);
     edge.expect_in_log("a lookup in Redis failed");
     edge.expect_in_log("record-change subscription lost");
@@ -689,8 +689,8 @@ async fn a_redirector_that_is_cut_off_serves_what_it_has() {
     edge.expect_in_log("record-change subscription lost");
     edge.expect_in_log("a lookup at the origin failed");
     for part in [
-        "changes are not delivered",
-        "records were not written to Redis",
+        "relaying record changes failed",
+        "writing records to Redis failed",
     ] {
         api.expect_in_log(part);
     }

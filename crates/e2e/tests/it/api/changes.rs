@@ -207,8 +207,8 @@ async fn changes_are_heard_of_while_redis_is_away_and_when_it_is_back() {
     let test_env = TestEnvironment::on(servers).await;
     let env = test_env.env_with(&[("REDIS_TIMEOUT_MS", "200")]);
     let mut api = Service::start("links-api", &["serve"], &env);
-    api.expect_in_log("changes are not delivered");
-    api.expect_in_log("records were not written to Redis");
+    api.expect_in_log("relaying record changes failed");
+    api.expect_in_log("writing records to Redis failed");
     let tenant = Tenant::create(&test_env, &api, "outage").await;
     let timeout = [("REDIS_TIMEOUT_MS", "200")];
     let mut replicas = Replicas::start(&test_env, &api, &[&timeout, &timeout]);
@@ -283,7 +283,7 @@ async fn a_redis_with_an_old_copy_of_its_data_is_brought_up_to_date() {
     };
     let test_env = TestEnvironment::on(servers).await;
     let mut api = test_env.start_api();
-    api.expect_in_log("changes are not delivered");
+    api.expect_in_log("relaying record changes failed");
     let tenant = Tenant::create(&test_env, &api, "snapshot").await;
     let client = Client::new(&api, None);
     let link = Switch::create(&client, &tenant).await;
@@ -386,8 +386,8 @@ async fn changes_are_heard_of_while_redis_refuses_writes() {
     };
     let test_env = TestEnvironment::on(servers).await;
     let mut api = test_env.start_api();
-    api.expect_in_log("changes are not delivered");
-    api.expect_in_log("records were not written to Redis");
+    api.expect_in_log("relaying record changes failed");
+    api.expect_in_log("writing records to Redis failed");
     let tenant = Tenant::create(&test_env, &api, "refuses").await;
     let mut replicas = Replicas::start(&test_env, &api, &[&SOON, &SOON]);
     for edge in &mut replicas.edges {
@@ -427,7 +427,7 @@ async fn changes_are_heard_of_while_redis_refuses_writes() {
         let end = format!("its end while Redis is {what}");
         replicas.all_lead(&link.url, &end, "404").await;
         wait_for("the age of the oldest change", true, async || {
-            let name = "waypost_api_oldest_undelivered_change_seconds";
+            let name = "waypost_api_oldest_unrelayed_change_seconds";
             api.metric(name).await > 0.0
         })
         .await;
@@ -472,8 +472,8 @@ async fn changes_are_heard_of_while_links_api_alone_has_lost_redis() {
     let url = format!("redis://{}", proxy.address());
     let env = test_env.env_with(&[("REDIS_URL", &url), ("REDIS_TIMEOUT_MS", "200")]);
     let mut api = Service::start("links-api", &["serve"], &env);
-    api.expect_in_log("changes are not delivered");
-    api.expect_in_log("records were not written to Redis");
+    api.expect_in_log("relaying record changes failed");
+    api.expect_in_log("writing records to Redis failed");
     let tenant = Tenant::create(&test_env, &api, "alone").await;
     let mut replicas = Replicas::start(&test_env, &api, &[&SOON, &SOON]);
     for edge in &mut replicas.edges {
@@ -566,7 +566,7 @@ async fn what_is_new_is_delivered_before_what_redis_has_lost() {
     let test_env = TestEnvironment::new().await;
     let mut api = test_env.start_api();
     // If the table is locked for long.
-    api.expect_in_log("changes are not delivered");
+    api.expect_in_log("relaying record changes failed");
     let tenant = Tenant::create(&test_env, &api, "replay").await;
     let client = Client::new(&api, None);
     let link = Switch::create(&client, &tenant).await;

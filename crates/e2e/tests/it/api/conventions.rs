@@ -268,7 +268,7 @@ async fn without_redis_nobody_is_limited() {
         ("RATE_LIMIT_PER_MINUTE", "1"),
     ]);
     let mut service = e2e::service::Service::start("links-api", &["serve"], &env);
-    service.expect_in_log("changes are not delivered");
+    service.expect_in_log("relaying record changes failed");
     let tenant = Tenant::create(&test_env, &service, "unlimited").await;
     let client = Client::new(&service, None);
     for _ in 0..3 {

@@ -406,8 +406,8 @@ async fn without_redis_links_are_minted_all_the_same() {
         ("REDIS_TIMEOUT_MS", "50"),
     ]);
     let mut service = Service::start("links-api", &["serve"], &env);
-    service.expect_in_log("records were not written to Redis");
-    service.expect_in_log("changes are not delivered");
+    service.expect_in_log("writing records to Redis failed");
+    service.expect_in_log("relaying record changes failed");
     let tenant = Tenant::create(&test_env, &service, "noredis").await;
     let client = Client::new(&service, None);
     client.mint(&tenant).await;
