@@ -21,8 +21,8 @@ fn stays_unescaped(byte: u8, is_in_query: bool) -> bool {
 /// Returns the line with its target escaped, or `None` if no byte needs escaping or it is
 /// no request line. `line` has no line end.
 pub(super) fn escape(line: &[u8]) -> Option<Vec<u8>> {
-    let (method, rest) = split_at_byte(line, b' ')?;
-    let (target, version) = split_version(rest)?;
+    let (method, target_and_version) = split_at_byte(line, b' ')?;
+    let (target, version) = split_version(target_and_version)?;
     let (path, query) = match split_at_byte(target, b'?') {
         Some((path, query)) => (path, Some(query)),
         None => (target, None),

@@ -69,8 +69,7 @@ pub async fn find_target(
     }
 }
 
-/// A link is found whether or not it is still available: people may buy long after their
-/// click.
+/// Finds a link whether or not it is still available: its conversions count in any case.
 async fn find_link(
     request: &Request,
     link: &LinkRef,
