@@ -1,11 +1,11 @@
-//! Running a command of the command line to its end, outside of a service's life.
+//! Running a command of the command line, which ends by itself, unlike the service.
 
 use std::process::ExitCode;
 
 use serde_json::Value;
 
-/// Prints the JSON that a command answers and ends with its code; or its error, with a
-/// failing one.
+/// Runs a command. Prints the JSON that it returns and returns its exit code; if it fails,
+/// prints the error and returns a failure code.
 #[expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -20,8 +20,8 @@ pub fn run(command: impl Future<Output = anyhow::Result<(Value, ExitCode)>>) -> 
         Err(error) => Err(error.into()),
     };
     match result {
-        Ok((answer, code)) => {
-            println!("{answer}");
+        Ok((value, code)) => {
+            println!("{value}");
             code
         }
         Err(error) => {

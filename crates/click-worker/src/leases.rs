@@ -1,31 +1,31 @@
-//! Leases: which worker does what, so that workers share the queues fairly and a periodic
-//! task is not done by all of them at once.
+//! Leases: which worker consumes from which queue, and which worker does which maintenance
+//! job, so that workers share the work fairly.
 //!
-//! A lease is a row of `leases` with a holder and an end, by the clock of Postgres. Its
-//! holder renews it every half second; one that is not renewed is free after [`TERM`], whether
-//! its holder was killed, is frozen or cut off. Two workers may hold the same lease for a
-//! moment, from their own points of view: that is slow and not wrong, since what must be
-//! done once is protected by locks and keys.
+//! A lease is a row of `leases` with a holder and an expiry, by the clock of Postgres. The
+//! holder renews it every half second. A lease that is not renewed is free after [`TERM`],
+//! whether its holder was killed, is frozen, or has lost its connection. For a moment, two
+//! workers may both believe that they hold a lease. That is slow but not wrong: locks and keys
+//! protect what must be done once.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use postgres::pool::{GenericClient, Pool};
 use uuid::Uuid;
 
-use crate::store::StoreError;
+use crate::ingest::StoreError;
 
 /// How long a lease lasts from its last renewal.
 const TERM: Duration = Duration::from_secs(2);
-/// How often leases are renewed and shared anew.
+/// How often leases are renewed and the shares are computed.
 pub const RENEWAL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// The names of leases of presence begin with this.
+/// The names of the leases that say that a worker is present begin with this.
 const PRESENCE_PREFIX: &str = "worker:";
 
-/// What a worker has of the leases that are shared.
+/// The share of one worker in the leases.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Share {
-    /// Leases to use.
+    /// Leases that the worker may use.
     pub kept: BTreeSet<String>,
     /// Leases beyond the fair share. They are held and renewed until they are given back.
     pub surplus: BTreeSet<String>,
@@ -46,7 +46,7 @@ impl Leases {
         }
     }
 
-    /// Takes a lease that is free, or renews one's own; whether it is held.
+    /// Takes a lease that is free, or renews it. Returns whether this worker holds it.
     pub async fn hold(&self, name: &str) -> Result<bool, StoreError> {
         let client = self.pool.get().await?;
         let statement = client
@@ -66,9 +66,9 @@ impl Leases {
         Ok(row.is_some())
     }
 
-    /// Renews this worker's presence and its leases, and takes free ones until it has as
-    /// many as is fair among the workers that are there. Those that it has beyond that are
-    /// for the caller to give back, as soon as nothing is done under them any more.
+    /// Renews this worker's presence and its leases, and takes free ones until it has its fair
+    /// share among the workers that are present. The caller must give the surplus back as soon
+    /// as it does nothing under those leases any more.
     pub async fn share(&self, names: &[String]) -> Result<Share, StoreError> {
         let presence = format!("{PRESENCE_PREFIX}{}", self.holder);
         self.hold(&presence).await?;
@@ -83,7 +83,7 @@ impl Leases {
         Ok(Share { kept, surplus })
     }
 
-    /// Gives leases back, for others to take at once.
+    /// Gives leases back, so that other workers can take them at once.
     pub async fn give_back(&self, names: &[String]) -> Result<(), StoreError> {
         let client = self.pool.get().await?;
         let sql = "DELETE FROM leases WHERE holder = $1 AND name = ANY ($2)";
@@ -91,8 +91,8 @@ impl Leases {
         Ok(())
     }
 
-    /// Gives all leases back, for others to take at once.
-    pub async fn give_all_back(&self) -> Result<(), StoreError> {
+    /// Gives all leases of this worker back.
+    pub async fn give_back_all(&self) -> Result<(), StoreError> {
         let client = self.pool.get().await?;
         let sql = "DELETE FROM leases WHERE holder = $1";
         client.execute(sql, &[&self.holder]).await?;
@@ -103,7 +103,7 @@ impl Leases {
         let client = self.pool.get().await?;
         let statement = client
             .prepare_cached(
-                "WITH gone AS (
+                "WITH deleted AS (
                      DELETE FROM leases WHERE expires_at < now() - interval '1 minute'
                  )
                  SELECT holder
@@ -140,9 +140,9 @@ impl Leases {
                  SELECT name, $1, now() + make_interval(secs => $3)
                  FROM (
                      SELECT name
-                     FROM unnest($2::text[]) AS wanted (name)
+                     FROM unnest($2::text[]) AS candidates (name)
                      WHERE NOT EXISTS (
-                         SELECT FROM leases l WHERE l.name = wanted.name AND l.expires_at > now()
+                         SELECT FROM leases l WHERE l.name = candidates.name AND l.expires_at > now()
                      )
                      ORDER BY random()
                      LIMIT $4
@@ -163,11 +163,11 @@ impl Leases {
     }
 }
 
-/// How many of `n_leases` a worker should hold: as many as the others, and the first
-/// ones by their ids one more where it does not come out even.
-fn fair_share(n_leases: usize, workers: &BTreeSet<Uuid>, own: Uuid) -> usize {
+/// How many of `n_leases` a worker should hold: as many as the others. If the leases cannot be
+/// divided evenly, the workers with the lowest ids hold one more.
+fn fair_share(n_leases: usize, workers: &BTreeSet<Uuid>, worker: Uuid) -> usize {
     let n_workers = workers.len().max(1);
-    let rank = workers.iter().take_while(|worker| **worker < own).count();
+    let rank = workers.iter().take_while(|other| **other < worker).count();
     n_leases / n_workers + usize::from(rank < n_leases % n_workers)
 }
 
@@ -182,7 +182,7 @@ mod tests {
             for n_leases in 0..20 {
                 let shares = workers
                     .iter()
-                    .map(|own| fair_share(n_leases, &workers, *own));
+                    .map(|worker| fair_share(n_leases, &workers, *worker));
                 let shares: Vec<_> = shares.collect();
                 assert_eq!(shares.iter().sum::<usize>(), n_leases);
                 let (least, most) = (shares.iter().min(), shares.iter().max());

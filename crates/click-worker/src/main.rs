@@ -1,21 +1,17 @@
 #![doc = include_str!("../README.md")]
 
-mod chores;
 mod command;
 mod consumer;
-mod dead_letter;
-mod decode;
 mod event;
+mod ingest;
 mod leases;
+mod maintenance;
 mod metrics;
 mod parked;
 mod progress;
-mod receipts;
 mod recount;
 mod serve;
-mod session;
 mod settings;
-mod store;
 
 use std::process::ExitCode;
 

@@ -1,5 +1,5 @@
-//! How far storing has come, for the gauges that say so while it stands still: an
-//! observation at a commit says nothing when there are no commits.
+//! How far storing has come, for gauges that are right even when nothing is stored: metrics
+//! that are observed at each commit do not change when there are no commits.
 
 use std::{
     collections::HashMap,
@@ -18,20 +18,20 @@ use crate::metrics::Metrics;
 /// How often the gauges are set.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Shared by all consumers of a process.
+/// The progress of all consumers of a process. Clones share it.
 #[derive(Clone)]
 pub struct Progress {
-    /// By consumer: when the oldest event happened that it has in hand, in milliseconds
-    /// since 1970.
+    /// By consumer: the time of the oldest event that it has received and not stored, in
+    /// milliseconds since 1970.
     oldest_ms: Arc<Mutex<HashMap<u64, i64>>>,
     last_commit_ms: Arc<AtomicI64>,
-    next_consumer: Arc<AtomicU64>,
+    next_consumer_id: Arc<AtomicU64>,
 }
 
-/// One consumer's part of it; dropped, it has nothing in hand.
-pub struct InHand {
+/// The progress of one consumer. Dropping it removes the consumer.
+pub struct ConsumerProgress {
     progress: Progress,
-    consumer: u64,
+    consumer_id: u64,
 }
 
 impl Progress {
@@ -39,23 +39,24 @@ impl Progress {
         Self {
             oldest_ms: Arc::default(),
             last_commit_ms: Arc::new(AtomicI64::new(Timestamp::now().as_millisecond())),
-            next_consumer: Arc::default(),
+            next_consumer_id: Arc::default(),
         }
     }
 
-    pub fn consumer(&self) -> InHand {
-        InHand {
+    pub fn add_consumer(&self) -> ConsumerProgress {
+        ConsumerProgress {
             progress: self.clone(),
-            consumer: self.next_consumer.fetch_add(1, Ordering::Relaxed),
+            consumer_id: self.next_consumer_id.fetch_add(1, Ordering::Relaxed),
         }
     }
 
-    pub fn committed(&self, now: Timestamp) {
+    /// Records that events were committed.
+    pub fn record_commit(&self, now: Timestamp) {
         self.last_commit_ms
             .store(now.as_millisecond(), Ordering::Relaxed);
     }
 
-    /// Sets the gauges until stopping.
+    /// Sets the gauges periodically until `stopping` is cancelled.
     pub async fn run(self, metrics: Metrics, stopping: CancellationToken) -> anyhow::Result<()> {
         loop {
             let now_ms = Timestamp::now().as_millisecond();
@@ -79,24 +80,28 @@ impl Progress {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a gauge has no use for more")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a gauge needs no higher precision"
+)]
 fn seconds(ms: i64) -> f64 {
     ms.max(0) as f64 / 1000.0
 }
 
-impl InHand {
-    /// The oldest event in hand happened at this time; `None` if there is none.
-    pub fn set(&self, oldest: Option<Timestamp>) {
+impl ConsumerProgress {
+    /// Sets the time of the oldest event that is received and not stored; `None` if there is
+    /// none.
+    pub fn set_oldest_unstored(&self, oldest: Option<Timestamp>) {
         let mut all = self.progress.lock();
         match oldest {
-            Some(oldest) => all.insert(self.consumer, oldest.as_millisecond()),
-            None => all.remove(&self.consumer),
+            Some(oldest) => all.insert(self.consumer_id, oldest.as_millisecond()),
+            None => all.remove(&self.consumer_id),
         };
     }
 }
 
-impl Drop for InHand {
+impl Drop for ConsumerProgress {
     fn drop(&mut self) {
-        self.set(None);
+        self.set_oldest_unstored(None);
     }
 }

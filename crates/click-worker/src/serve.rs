@@ -1,4 +1,4 @@
-//! Wires the service: what it depends on, its admin port, and its end.
+//! Wires the service: its connections, tasks and admin port, and the order in which it stops.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,32 +14,31 @@ use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 
 use crate::{
-    chores::{self, Chores},
-    consumer::ConsumerSettings,
+    consumer::{ConsumerSettings, Worker, receipt_channel},
+    ingest::BatchWriter,
     leases::Leases,
+    maintenance::{self, Maintenance},
     metrics::Metrics,
     progress::Progress,
-    receipts,
-    session::Worker,
     settings::Settings,
-    store::Store,
 };
 
-/// How long the last receipts may take.
-const RECEIPTS_AT_STOP: Duration = Duration::from_secs(2);
-/// Connections for leases, and for what looks for work without storing.
+/// How long sending the last receipts may take when the worker stops.
+const LAST_RECEIPTS_TIMEOUT: Duration = Duration::from_secs(2);
+/// Connections for leases and for the health check.
 const LEASE_CONNECTIONS: u16 = 2;
-/// Connections of the periodic tasks: each of them has one, and one that it works on.
-const CHORE_CONNECTIONS: u16 = 8;
+/// Connections for the maintenance jobs: two for each, one to find rows and one to change them.
+const MAINTENANCE_CONNECTIONS: u16 = 8;
 
 pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     let pool = |application: &str, connections: u16| -> anyhow::Result<Pool> {
         let settings = settings.pool.with_size(connections);
         Ok(postgres::pool::build(&settings, application)?)
     };
-    // A pool for each purpose: what is slow takes no connection from another.
+    // Each purpose has a pool, so that a slow one takes no connections from another.
     let storing_pool = pool("click-worker", settings.pool.database_pool_size)?;
-    // A transaction stands idle while a look-up runs, which must not take that long.
+    // The transaction of a batch is idle while a look-up runs, so the look-up must end before
+    // Postgres ends the session of the transaction.
     let lookup_ms = settings.pool.idle_in_transaction_timeout().as_millis() * 3 / 4;
     let lookup_pool = postgres::pool::build_with_parameters(
         &settings.pool,
@@ -47,10 +46,11 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
         &format!("{} -c statement_timeout={lookup_ms}", planner_parameters()),
     )?;
     let lease_pool = pool("click-worker leases", LEASE_CONNECTIONS)?;
-    // Tasks look for work every second: by index, however small a table was at first.
-    let chore_pool = postgres::pool::build_with_parameters(
-        &settings.pool.with_size(CHORE_CONNECTIONS),
-        "click-worker chores",
+    // Jobs look for rows every second. They must do so by index, even if a table was empty when
+    // their statements were planned.
+    let maintenance_pool = postgres::pool::build_with_parameters(
+        &settings.pool.with_size(MAINTENANCE_CONNECTIONS),
+        "click-worker maintenance",
         &planner_parameters(),
     )?;
     let client = storing_pool.get().await;
@@ -72,28 +72,30 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
             .run(metrics.clone(), shutdown.stopping().clone()),
     );
     let leases = Leases::new(lease_pool);
-    let new_store = {
+    let new_writer = {
         let pool = storing_pool.clone();
-        let (visitor_key, limit) = (settings.visitor_key.clone(), settings.pool.answer_limit());
+        let visitor_key = settings.visitor_key.clone();
+        let answer_limit = settings.pool.answer_limit();
         move || {
-            Store::new(
+            BatchWriter::new(
                 pool.clone(),
                 lookup_pool.clone(),
                 visitor_key.clone(),
-                limit,
+                answer_limit,
             )
         }
     };
-    let chores = Chores {
-        pool: chore_pool,
+    let maintenance = Maintenance {
+        pool: maintenance_pool,
         leases: leases.clone(),
         metrics: metrics.clone(),
         stopping: shutdown.stopping().clone(),
     };
-    for chore in chores::all(&settings, new_store()) {
-        shutdown.spawn(chore.name, chores.clone().repeat(chore));
+    for job in maintenance::jobs(&settings, new_writer()) {
+        shutdown.spawn(job.name, maintenance.clone().run_repeatedly(job));
     }
-    let (receipts, sender) = receipts::channel(settings.amqp.amqp_url.clone(), topology.clone());
+    let (receipts, receipt_task) =
+        receipt_channel(settings.amqp.amqp_url.clone(), topology.clone());
     let worker = Worker {
         addresses: settings.amqp.amqp_url.clone(),
         heartbeat_s: settings.consumer_heartbeat_s,
@@ -104,8 +106,8 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
             batch_max_events: usize::try_from(settings.batch_max_events).unwrap_or(usize::MAX),
             linger: settings.linger(),
         },
-        new_store: Box::new(new_store),
-        storing: Arc::new(Semaphore::new(settings.consumers.into())),
+        new_writer: Box::new(new_writer),
+        store_permits: Arc::new(Semaphore::new(settings.consumers.into())),
         pool: storing_pool,
         receipts,
         progress,
@@ -114,12 +116,13 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
         stopping: shutdown.stopping().clone(),
         drain_timeout: Duration::from_secs(settings.drain_timeout_s),
     };
-    let sender = tokio::spawn(sender.run());
+    let receipt_task = tokio::spawn(receipt_task.run());
     let admin = admin::serve(settings.admin_bind, health.clone(), registry)?;
     shutdown.spawn_drain(&health, Duration::ZERO);
     tracing::info!(admin.address = %admin, "listening");
     worker.run().await?;
-    // Receipts may be lost: a broker that takes none holds nobody up.
-    drop(tokio::time::timeout(RECEIPTS_AT_STOP, sender).await);
+    // Receipts may be lost, so a broker that accepts none does not keep the worker from
+    // stopping.
+    drop(tokio::time::timeout(LAST_RECEIPTS_TIMEOUT, receipt_task).await);
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! `click-worker parked list|retry|drop`: what an operator sees of parked events, and
-//! does about them. Prints JSON.
+//! `click-worker parked list|retry|drop`: shows operators the parked events, has them retried
+//! or deletes them. Prints JSON.
 
 use std::process::ExitCode;
 
@@ -23,22 +23,22 @@ pub struct ParkedSettings {
 
 #[derive(Debug, Subcommand)]
 enum ParkedCommand {
-    /// Show what is parked, oldest first: number, event, account, reason and tries.
+    /// Show the parked events, oldest first: id, event, account, reason and tries.
     List {
-        /// At most this many.
+        /// How many events to show at most.
         #[arg(long, default_value = "100")]
         limit: u32,
     },
-    /// Have parked events tried again now, by a running worker.
-    Retry(Which),
-    /// Remove parked events for ever: they are printed, and never counted.
-    Drop(Which),
+    /// Have a running worker retry parked events now.
+    Retry(Selection),
+    /// Delete parked events for good. They are printed, and will never be counted.
+    Drop(Selection),
 }
 
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
-struct Which {
-    /// Those with these numbers.
+struct Selection {
+    /// The events with these ids.
     #[arg(long = "id", num_args = 1..)]
     ids: Vec<i64>,
     /// Every event that is parked.
@@ -46,8 +46,8 @@ struct Which {
     all: bool,
 }
 
-impl Which {
-    /// `None` is all.
+impl Selection {
+    /// The ids; `None` selects all events.
     fn ids(&self) -> Option<&[i64]> {
         (!self.all).then_some(&self.ids)
     }
@@ -66,17 +66,17 @@ async fn run(settings: ParkedSettings) -> anyhow::Result<Value> {
     migrations::check(&client).await?;
     match settings.command {
         ParkedCommand::List { limit } => list(&client, limit).await,
-        ParkedCommand::Retry(which) => {
+        ParkedCommand::Retry(selection) => {
             let sql = "UPDATE parked_events SET retry_at = now()
                        WHERE $1::bigint[] IS NULL OR id = ANY ($1)";
-            let n_due = client.execute(sql, &[&which.ids()]).await?;
+            let n_due = client.execute(sql, &[&selection.ids()]).await?;
             Ok(json!({ "retried": n_due }))
         }
-        ParkedCommand::Drop(which) => {
+        ParkedCommand::Drop(selection) => {
             let sql = "DELETE FROM parked_events
                        WHERE $1::bigint[] IS NULL OR id = ANY ($1)
                        RETURNING id, convert_from(line, 'UTF8') AS line";
-            let rows = client.query(sql, &[&which.ids()]).await?;
+            let rows = client.query(sql, &[&selection.ids()]).await?;
             let dropped: Vec<_> = rows
                 .iter()
                 .map(|row| json!({ "id": row.get::<_, i64>("id"), "event": event(row) }))
@@ -112,7 +112,7 @@ async fn list(client: &Object, limit: u32) -> anyhow::Result<Value> {
     Ok(json!({ "parked": parked, "total": total }))
 }
 
-/// The event as JSON, or as text if it is none.
+/// The event as JSON, or as text if it is not JSON.
 fn event(row: &tokio_postgres::Row) -> Value {
     let line: &str = row.get("line");
     serde_json::from_str(line).unwrap_or_else(|_| line.into())

@@ -1,17 +1,17 @@
-//! Parked events: those that fail by themselves, by a timeout or a deadlock, while the
-//! others of their batch are stored. They are kept in Postgres, tried again apart from
-//! the queue with much more time, and shown to operators by `click-worker parked`.
+//! Parked events: storing them fails because of a timeout or a deadlock, while the others of
+//! their batch are stored. They are kept in Postgres and retried apart from the queue, with
+//! much more time. `click-worker parked` shows them to operators.
 
 mod command;
 mod retry;
 
 use postgres::pool::{GenericClient, Pool};
 
-use crate::{event::Event, store::StoreError};
+use crate::{event::Event, ingest::StoreError};
 pub use command::{ParkedSettings, main};
 pub use retry::retry_due;
 
-/// Parks an event. One that is parked already stays as it is.
+/// Parks an event. An event that is parked already stays as it is.
 pub async fn park(
     pool: &Pool,
     event: &Event,
@@ -36,7 +36,7 @@ pub async fn park(
     Ok(())
 }
 
-/// How many events are parked.
+/// Counts the parked events.
 pub async fn count(pool: &Pool) -> Result<i64, StoreError> {
     let client = pool.get().await?;
     let statement = client

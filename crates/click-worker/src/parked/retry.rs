@@ -1,18 +1,18 @@
-//! Trying parked events again: each alone, with time for what a batch has none for, such
-//! as a click that a million conversions are credited to anew.
+//! Retrying parked events: each alone, with more time than a batch has. An example is a click
+//! after which the credits of a million conversions change.
 
 use std::time::Duration;
 
 use postgres::pool::{GenericClient as _, Object, Pool};
 
 use crate::{
-    decode::read_line,
-    store::{Options, Remedy, Store, StoreError},
+    event::Event,
+    ingest::{BatchWriter, Remedy, StoreError, WriteOptions},
 };
 
 /// How long a statement may run for a parked event.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(600);
-/// Events that are tried in one go.
+/// How many events one run retries at most.
 const MAX_EVENTS: i64 = 100;
 
 struct ParkedEvent {
@@ -20,22 +20,26 @@ struct ParkedEvent {
     line: Vec<u8>,
 }
 
-/// Tries the events that are due; how many were stored.
-pub async fn retry_due(pool: &Pool, store: &mut Store) -> Result<u64, StoreError> {
+/// Retries the events that are due. Returns how many it has stored.
+pub async fn retry_due(pool: &Pool, writer: &mut BatchWriter) -> Result<u64, StoreError> {
     let due = parked_find_due(pool).await?;
     let mut n_stored = 0;
     for parked in due {
-        match retry(store, &parked).await {
+        match retry(writer, &parked).await {
             Ok(()) => {
                 n_stored += 1;
-                tracing::info!(parked.id, "a parked event is stored");
+                tracing::info!(parked.id, "stored a parked event");
             }
-            Err(RetryError::Store(error)) if error.remedy() == Remedy::TryAgain => {
+            Err(RetryError::Store(error)) if error.remedy() == Remedy::Retry => {
                 return Err(error);
             }
             Err(error) => {
                 let detail = error.to_string();
-                tracing::warn!(parked.id, error = detail, "a parked event failed again");
+                tracing::warn!(
+                    parked.id,
+                    error = detail,
+                    "storing a parked event failed again, postponing it"
+                );
                 let client = pool.get().await?;
                 parked_postpone(&client, parked.id, &detail).await?;
             }
@@ -48,24 +52,28 @@ pub async fn retry_due(pool: &Pool, store: &mut Store) -> Result<u64, StoreError
 enum RetryError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("it cannot be read: {0}")]
-    Unreadable(#[from] domain::event::InvalidEvent),
+    #[error("the event cannot be parsed: {0}")]
+    Invalid(#[from] domain::event::InvalidEvent),
 }
 
-async fn retry(store: &mut Store, parked: &ParkedEvent) -> Result<(), RetryError> {
-    let event = read_line(&parked.line)?;
+async fn retry(writer: &mut BatchWriter, parked: &ParkedEvent) -> Result<(), RetryError> {
+    let event = Event::parse_stored_line(&parked.line)?;
     let mut account_id = event.account_id();
     if account_id.is_none()
         && let Some(click) = event.named_click()
     {
-        account_id = store.find_accounts(&[click]).await?.get(&click).copied();
+        account_id = writer
+            .load_click_accounts(&[click])
+            .await?
+            .get(&click)
+            .copied();
     }
-    let options = Options {
+    let options = WriteOptions {
         awaited_account: account_id,
         statement_timeout: Some(STATEMENT_TIMEOUT),
         parked_id: Some(parked.id),
     };
-    store.store(&[(account_id, &event)], options).await?;
+    writer.write(&[(account_id, &event)], options).await?;
     Ok(())
 }
 
@@ -88,7 +96,7 @@ async fn parked_find_due(pool: &Pool) -> Result<Vec<ParkedEvent>, StoreError> {
     Ok(rows.iter().map(parked).collect())
 }
 
-/// Twice as long each time, and at least once an hour.
+/// Postpones the next retry: twice as long each time, and by an hour at most.
 async fn parked_postpone(client: &Object, id: i64, detail: &str) -> Result<(), StoreError> {
     let statement = client
         .prepare_cached(

@@ -20,18 +20,22 @@ use postgres::{
 };
 use tokio_postgres::Row;
 
-use super::{Differences, Find, LINK_TOTALS, MEASURES, Report, TOTALS, Table, snapshot};
+use super::{
+    comparison::{Comparison, snapshot},
+    report::{Differences, Report},
+    totals_tables::{LINK_TOTALS, MEASURES, TOTALS, TotalsTable},
+};
 
-/// Rows that are changed under the lock of an account in one transaction.
-const MAX_PIECE: usize = 500;
+/// How many rows one transaction changes under the lock of an account.
+const MAX_CHUNK: usize = 500;
 
-/// Repairs what is different, and tells what that was: message clicks, then credits,
-/// which follow from them, then totals, which follow from both.
+/// Repairs what is different and reports it: message clicks first, then credits, which follow
+/// from them, then totals, which follow from both.
 pub async fn run(client: &mut Object, account: Option<i64>) -> anyhow::Result<Report> {
     let repair_lock = AdvisoryLock::RecountRepair;
     ensure!(
         repair_lock.try_acquire_for_session(client).await?,
-        "another recount repairs this database"
+        "another recount is repairing this database"
     );
     let mut repair = Repair { client, account };
     let message_clicks = repair.message_clicks().await?;
@@ -39,13 +43,13 @@ pub async fn run(client: &mut Object, account: Option<i64>) -> anyhow::Result<Re
     let totals = repair.totals(&TOTALS).await?;
     let link_totals = repair.totals(&LINK_TOTALS).await?;
     let transaction = snapshot(repair.client).await?;
-    let find = Find {
+    let comparison = Comparison {
         transaction: &transaction,
         account,
     };
     Ok(Report {
-        clicks: find.count("clicks").await?,
-        conversions: find.count("conversions").await?,
+        clicks: comparison.count("clicks").await?,
+        conversions: comparison.count("conversions").await?,
         message_clicks,
         credits,
         totals,
@@ -62,18 +66,20 @@ struct Repair<'c> {
 impl Repair<'_> {
     async fn message_clicks(&mut self) -> anyhow::Result<Differences> {
         let transaction = snapshot(self.client).await?;
-        let find = Find {
+        let comparison = Comparison {
             transaction: &transaction,
             account: self.account,
         };
-        let rows = find.message_clicks().await?;
+        let rows = comparison.message_clicks().await?;
         transaction.commit().await?;
-        for (account_id, piece) in pieces(&rows) {
-            let keys: BTreeMap<MessageClickKey, Timestamp> = piece.into_iter().map(key).collect();
+        for (account_id, chunk) in chunks_by_account(&rows) {
+            let keys: BTreeMap<MessageClickKey, Timestamp> =
+                chunk.into_iter().map(key_and_time).collect();
             let transaction = self.client.transaction().await?;
             account_lock(&transaction, account_id).await?;
             let mut delta = TotalsDelta::default();
-            // One whose click does not exist would be taken for one that retention left.
+            // Without deleting them first, the ledger would keep a message click whose click
+            // does not exist, since retention may have deleted the click.
             let mut changes = message_click_delete_all(&transaction, &keys, &mut delta).await?;
             changes.extend(message_click_rebuild_all(&transaction, &keys, &mut delta).await?);
             let affected = conversion_find_affected(&transaction, &changes).await?;
@@ -81,20 +87,20 @@ impl Repair<'_> {
             delta.apply(&transaction).await?;
             transaction.commit().await?;
         }
-        Ok(Differences::of(&rows))
+        Ok(Differences::from_rows(&rows))
     }
 
     async fn credits(&mut self) -> anyhow::Result<Differences> {
         let transaction = snapshot(self.client).await?;
-        let find = Find {
+        let comparison = Comparison {
             transaction: &transaction,
             account: self.account,
         };
-        let rows = find.credits().await?;
+        let rows = comparison.credits().await?;
         transaction.commit().await?;
-        for (account_id, piece) in pieces(&rows) {
+        for (account_id, chunk) in chunks_by_account(&rows) {
             let id = |row: &Row| ConversionId::from_uuid(row.get("conversion_id"));
-            let ids: BTreeSet<_> = piece.into_iter().map(id).collect::<Result<_, _>>()?;
+            let ids: BTreeSet<_> = chunk.into_iter().map(id).collect::<Result<_, _>>()?;
             let transaction = self.client.transaction().await?;
             account_lock(&transaction, account_id).await?;
             let mut delta = TotalsDelta::default();
@@ -102,16 +108,16 @@ impl Repair<'_> {
             delta.apply(&transaction).await?;
             transaction.commit().await?;
         }
-        Ok(Differences::of(&rows))
+        Ok(Differences::from_rows(&rows))
     }
 
     /// Adds to the totals what they lack.
-    async fn totals(&mut self, table: &Table) -> anyhow::Result<Differences> {
-        let Table {
+    async fn totals(&mut self, table: &TotalsTable) -> anyhow::Result<Differences> {
+        let TotalsTable {
             name, key, columns, ..
         } = table;
         let transaction = snapshot(self.client).await?;
-        // A table of the session's own has the differences: there may be millions.
+        // There may be millions of differences, so they are kept in a temporary table.
         let sql = format!(
             "CREATE TEMPORARY TABLE lacking_{name} AS {}",
             table.differences()
@@ -119,7 +125,9 @@ impl Repair<'_> {
         let account = self.account.map_or("NULL".to_owned(), |id| id.to_string());
         let sql = sql.replace("$1", &account);
         transaction.batch_execute(&sql).await?;
-        let sql = format!("SELECT ctid::text AS place, account_id, difference FROM lacking_{name}");
+        let sql = format!(
+            "SELECT ctid::text AS row_position, account_id, difference FROM lacking_{name}"
+        );
         let rows = transaction.query(&sql, &[]).await?;
         transaction.commit().await?;
         let measures = MEASURES.join(", ");
@@ -139,21 +147,25 @@ impl Repair<'_> {
              WHERE ctid = ANY ($1::text[]::tid[])
              {on_conflict}"
         );
-        for (account_id, piece) in pieces(&rows) {
-            let places: Vec<&str> = piece.into_iter().map(|row| row.get("place")).collect();
+        for (account_id, chunk) in chunks_by_account(&rows) {
+            let positions: Vec<&str> = chunk
+                .into_iter()
+                .map(|row| row.get("row_position"))
+                .collect();
             let transaction = self.client.transaction().await?;
             account_lock(&transaction, account_id).await?;
-            transaction.execute(&sql, &[&places]).await?;
+            transaction.execute(&sql, &[&positions]).await?;
             transaction.commit().await?;
         }
         let sql = format!("DROP TABLE lacking_{name}");
         self.client.batch_execute(&sql).await?;
-        Ok(Differences::of(&rows))
+        Ok(Differences::from_rows(&rows))
     }
 }
 
-/// Rows of one account each, so many that its lock is not held for long.
-fn pieces(rows: &[Row]) -> Vec<(i64, Vec<&Row>)> {
+/// Divides rows into chunks of one account each, small enough that its lock is not held for
+/// long.
+fn chunks_by_account(rows: &[Row]) -> Vec<(i64, Vec<&Row>)> {
     let mut by_account: BTreeMap<i64, Vec<&Row>> = BTreeMap::new();
     for row in rows {
         by_account
@@ -161,14 +173,14 @@ fn pieces(rows: &[Row]) -> Vec<(i64, Vec<&Row>)> {
             .or_default()
             .push(row);
     }
-    let pieces = by_account.into_iter().flat_map(|(account_id, rows)| {
-        let pieces = rows.chunks(MAX_PIECE).map(<[_]>::to_vec);
-        pieces.map(|piece| (account_id, piece)).collect::<Vec<_>>()
+    let chunks = by_account.into_iter().flat_map(|(account_id, rows)| {
+        let chunks = rows.chunks(MAX_CHUNK).map(<[_]>::to_vec);
+        chunks.map(|chunk| (account_id, chunk)).collect::<Vec<_>>()
     });
-    pieces.collect()
+    chunks.collect()
 }
 
-fn key(row: &Row) -> (MessageClickKey, Timestamp) {
+fn key_and_time(row: &Row) -> (MessageClickKey, Timestamp) {
     let key = MessageClickKey {
         account_id: AccountId(row.get("account_id")),
         message_key: row.get("message_key"),

@@ -1,7 +1,7 @@
--- What should be counted of each refund and chargeback that came without a secret: against
--- the conversions of its transaction and currency that are credited, what is left of them
--- after those that came with a secret and after earlier ones without.
-of_transactions AS (
+-- The amount that should be counted of each refund and chargeback that came without a secret:
+-- no more than what is left of the credited conversions of its transaction and currency, after
+-- the refunds and chargebacks that came with a secret and after earlier ones without.
+transaction_amounts AS (
     SELECT conversion_id, account_id, txn_id, currency, authenticated,
            event IN ('refund', 'chargeback') AS is_reversal,
            CASE WHEN attribution = 'none' THEN 0 ELSE coalesce(revenue, payout, 0) END AS amount
@@ -20,7 +20,7 @@ counted_reversals AS (
                    ORDER BY conversion_id
                    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
                ), 0) AS earlier
-        FROM of_transactions
+        FROM transaction_amounts
     ) AS t
     WHERE is_limited
 )

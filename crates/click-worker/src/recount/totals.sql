@@ -1,7 +1,7 @@
--- What the totals should be, by the facts alone: every click, message click,
--- credited conversion and sent message, by quarter of an hour and by day, for each
--- dimension and each link. This does not use what the worker counts with.
-sent AS (
+-- The totals that follow from the facts alone: every click, message click, credited conversion
+-- and sent message, by quarter of an hour and by day, for each dimension and for each link. It
+-- uses nothing of the code with which the ledger counts.
+sent_links AS (
     SELECT m.account_id,
            date_bin('15 minutes', m.sent_at, 'epoch'::timestamptz) AS bucket,
            l.id AS link_key,
@@ -42,14 +42,14 @@ facts AS (
            CASE
                WHEN event NOT IN ('refund', 'chargeback') THEN coalesce(revenue, payout, 0)
                WHEN authenticated THEN -coalesce(revenue, payout, 0)
-               -- Without a transaction it has nothing to count against.
+               -- A reversal without a transaction has nothing to count against.
                ELSE -coalesce(r.counted_amount, 0)
            END
     FROM conversions
     LEFT JOIN counted_reversals r USING (conversion_id)
     WHERE attribution <> 'none'
 ),
-cells AS (
+finest AS (
     SELECT account_id, bucket, currency, offer_id, list_id, creative_id, campaign_id, country,
            device, sends, messages, clicks, unique_clicks, bot_clicks, confirmed_clicks,
            conversions, revenue
@@ -57,10 +57,10 @@ cells AS (
     UNION ALL
     SELECT account_id, bucket, '', offer_id, list_id, creative_id, NULL, NULL, NULL,
            1, is_first::int, 0, 0, 0, 0, 0, 0
-    FROM sent
+    FROM sent_links
     WHERE is_first_of_offer
 ),
-wanted_totals AS (
+expected_totals AS (
     SELECT account_id, s.span, r.dimension, s.bucket, r.key, currency,
            r.offer_id, r.list_id, r.creative_id, r.campaign_id, r.country, r.device,
            sum(r.sends)::int AS sends,
@@ -71,7 +71,7 @@ wanted_totals AS (
            sum(confirmed_clicks)::int AS confirmed_clicks,
            sum(conversions)::int AS conversions,
            sum(revenue) AS revenue
-    FROM cells c
+    FROM finest c
     CROSS JOIN LATERAL (
         VALUES ('quarter', c.bucket), ('day', date_trunc('day', c.bucket, 'UTC'))
     ) AS s (span, bucket)
@@ -100,7 +100,7 @@ wanted_totals AS (
     GROUP BY account_id, s.span, r.dimension, s.bucket, r.key, currency,
              r.offer_id, r.list_id, r.creative_id, r.campaign_id, r.country, r.device
 ),
-wanted_links AS (
+expected_link_totals AS (
     SELECT account_id, link_key, bucket,
            coalesce(country, '') AS country, coalesce(device, '') AS device, currency,
            sum(sends)::int AS sends,
@@ -118,7 +118,7 @@ wanted_links AS (
         WHERE link_key IS NOT NULL
         UNION ALL
         SELECT account_id, link_key, bucket, NULL, NULL, '', 1, is_first::int, 0, 0, 0, 0, 0, 0
-        FROM sent
-    ) AS of_links
+        FROM sent_links
+    ) AS link_counts
     GROUP BY account_id, link_key, bucket, coalesce(country, ''), coalesce(device, ''), currency
 )

@@ -73,7 +73,12 @@ async fn events_of_an_account_that_is_held_wait_and_those_of_others_do_not() {
     };
     wait_for("the other account's", 8, async || stored(2).await).await;
     assert_eq!(stored(1).await, 0);
-    assert!(worker.metric("waypost_worker_held_accounts_total").await > 0.0);
+    assert!(
+        worker
+            .metric("waypost_worker_contended_accounts_total")
+            .await
+            > 0.0
+    );
     wait_for("the age of what waits", true, async || {
         worker
             .metric("waypost_worker_oldest_unstored_seconds")
@@ -238,7 +243,7 @@ async fn a_queue_that_changes_hands_brings_no_event_twice() {
     })
     .await;
     for worker in [first, second] {
-        let n_duplicates = worker.metric("waypost_worker_duplicates_total").await;
+        let n_duplicates = worker.metric("waypost_worker_clicks_duplicate_total").await;
         assert_eq!(n_duplicates, 0.0);
         worker.stop();
     }
@@ -275,7 +280,7 @@ async fn an_event_that_fails_by_itself_is_parked_and_the_others_are_stored() {
     let producer = Producer::open(&test_env).await;
     slow_rows(&test_env).await;
     let mut worker = test_env.start_worker_with(&[("DATABASE_STATEMENT_TIMEOUT_MS", "700")]);
-    worker.expect_in_log("an event fails by itself and is parked");
+    worker.expect_in_log("storing one event failed and it was parked");
     let mut slow = click(1, 1, 7);
     slow["sub1"] = json!("slow");
     let others = (0..20).map(|visitor| click(1, 1, 10 + visitor));
@@ -284,7 +289,7 @@ async fn an_event_that_fails_by_itself_is_parked_and_the_others_are_stored() {
         test_env.count("SELECT count(*) FROM clicks").await >= 20
     })
     .await;
-    let parked = worker.wait_for_log("an event fails by itself and is parked");
+    let parked = worker.wait_for_log("storing one event failed and it was parked");
     assert_eq!(parked["event.id"], slow["click_id"]);
     assert_eq!(parked["reason"], "statement_timeout");
     // With more time it is stored, counted once, and not parked any more.
@@ -385,14 +390,14 @@ async fn a_postgres_that_is_silent_is_noticed_by_its_clients() {
         ("DATABASE_STATEMENT_TIMEOUT_MS", "500"),
     ];
     let mut worker = test_env.start_worker_with(&settings);
-    worker.expect_in_log("storing is tried again");
-    worker.expect_in_log("a periodic task failed");
+    worker.expect_in_log("storing a batch failed, retrying");
+    worker.expect_in_log("maintenance job failed, retrying");
     publish(&producer, [click(1, 1, 1)]).await;
     let stored = async || test_env.count("SELECT count(*) FROM clicks").await;
     wait_for("the first click", 1, stored).await;
     proxy.freeze();
     publish(&producer, [click(1, 1, 2)]).await;
-    let said = worker.wait_for_log("storing is tried again");
+    let said = worker.wait_for_log("storing a batch failed, retrying");
     let error = said["error"].as_str().unwrap();
     assert!(
         error.contains("does not answer") || error.contains("Timeout"),

@@ -307,7 +307,7 @@ async fn every_service_is_live_ready_and_measured() {
         (
             &worker,
             &["postgres", "rabbitmq"],
-            "waypost_worker_stored_total 1",
+            "waypost_worker_clicks_stored_total 1",
         ),
     ] {
         let admin = service.url("admin.address");

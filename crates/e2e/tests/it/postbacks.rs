@@ -338,7 +338,7 @@ async fn invented_clicks_are_kept_apart_few_and_for_a_day() {
     let settings = [
         ("MAX_UNKNOWN_CLICKS_PER_MINUTE", "7"),
         ("UNKNOWN_CLICK_GRACE_MS", "0"),
-        ("CHORES_INTERVAL_MS", "50"),
+        ("MAINTENANCE_INTERVAL_MS", "50"),
     ];
     let shop = Shop::open_with(&settings).await;
     let click = shop.click().await;
@@ -370,7 +370,7 @@ async fn invented_clicks_are_kept_apart_few_and_for_a_day() {
     // They wait at first, all of them; then seven are left of each minute of the stranger's,
     // two at most, and the other's one.
     let waiting = "SELECT count(*) FROM conversions WHERE account_id IS NULL";
-    let refused = "waypost_worker_conversions_refused_total{reason=\"too_many_unknown_clicks\"}";
+    let refused = "waypost_worker_conversions_rejected_total{reason=\"too_many_unknown_clicks\"}";
     wait_for("few conversions of unknown clicks", true, async || {
         let n_refused = shop.worker.metric(refused).await as i64;
         let n_waiting = shop.test_env.count(waiting).await;

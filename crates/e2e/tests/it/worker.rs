@@ -181,7 +181,7 @@ async fn a_later_arrival_of_an_earlier_click_takes_its_place() {
 async fn poison_goes_to_the_dead_letters_and_the_good_ones_are_stored() {
     let queue = Queue::new().await;
     let mut worker = queue.test_env.start_worker();
-    worker.expect_in_log("dead-lettered what cannot be stored");
+    worker.expect_in_log("can never be stored and was dead-lettered");
     let good = event(click_id(0, 1)).to_string();
     let mut nul = event(click_id(0, 2));
     nul["sub1"] = json!("a\0b");
@@ -258,7 +258,7 @@ async fn what_postgres_refuses_is_the_only_one_not_stored() {
         .await
         .unwrap();
     let mut worker = queue.test_env.start_worker();
-    worker.expect_in_log("dead-lettered what cannot be stored");
+    worker.expect_in_log("can never be stored and was dead-lettered");
     let lines: Vec<_> = (0..20_u8)
         .map(|i| {
             let mut line = event(click_id(0, i));
@@ -299,13 +299,13 @@ async fn an_outage_of_postgres_is_waited_for() {
         queue.test_env.name
     );
     let mut worker = queue.test_env.start_worker_with(&[("DATABASE_URL", &url)]);
-    worker.expect_in_log("storing is tried again");
-    worker.expect_in_log("a periodic task failed");
+    worker.expect_in_log("storing a batch failed, retrying");
+    worker.expect_in_log("maintenance job failed, retrying");
     queue.publish(&[event(click_id(0, 1)).to_string()]).await;
     queue.wait_for_clicks(1).await;
     proxy.cut();
     queue.publish(&[event(click_id(0, 2)).to_string()]).await;
-    worker.wait_for_log("storing is tried again");
+    worker.wait_for_log("storing a batch failed, retrying");
     assert_eq!(queue.test_env.count("SELECT count(*) FROM clicks").await, 1);
     proxy.pass();
     queue.wait_for_clicks(2).await;
@@ -316,8 +316,8 @@ async fn an_outage_of_postgres_is_waited_for() {
 async fn a_dropped_partition_is_made_again() {
     let queue = Queue::new().await;
     let mut worker = queue.test_env.start_worker();
-    worker.expect_in_log("storing is tried again");
-    worker.expect_in_log("a periodic task failed");
+    worker.expect_in_log("storing a batch failed, retrying");
+    worker.expect_in_log("maintenance job failed, retrying");
     queue.publish(&[event(click_id(0, 1)).to_string()]).await;
     queue.wait_for_clicks(1).await;
     let sql =
@@ -347,11 +347,11 @@ async fn a_lost_connection_and_a_deleted_queue_are_begun_anew() {
     let proxy = Proxy::start(server).await;
     let url = format!("amqp://guest:guest@{}/{vhost}", proxy.address());
     let mut worker = queue.test_env.start_worker_with(&[("AMQP_URL", &url)]);
-    worker.expect_in_log("consuming begins anew");
+    worker.expect_in_log("consumer session failed, reconnecting");
     queue.publish(&[event(click_id(0, 1)).to_string()]).await;
     queue.wait_for_clicks(1).await;
     proxy.cut();
-    worker.wait_for_log("consuming begins anew");
+    worker.wait_for_log("consumer session failed, reconnecting");
     proxy.pass();
     queue.publish(&[event(click_id(0, 2)).to_string()]).await;
     queue.wait_for_clicks(2).await;
@@ -418,7 +418,7 @@ async fn different_contacts_behind_one_proxy_are_no_burst() {
         ),
     ] {
         let queue = Queue::new().await;
-        let settings = [("CHORES_INTERVAL_MS", "50"), ("BURST_QUIET_MS", "0")];
+        let settings = [("MAINTENANCE_INTERVAL_MS", "50"), ("BURST_SETTLE_MS", "0")];
         let worker = queue.test_env.start_worker_with(&settings);
         let lines = clicks_at_once(contacts, n);
         queue.publish(&lines).await;

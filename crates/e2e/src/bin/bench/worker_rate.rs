@@ -15,7 +15,7 @@ use crate::{
 
 /// Counters of what a worker has stored.
 const STORED: [&str; 2] = [
-    "waypost_worker_stored_total",
+    "waypost_worker_clicks_stored_total",
     "waypost_worker_conversions_stored_total",
 ];
 /// The queues of a round must be empty by then.

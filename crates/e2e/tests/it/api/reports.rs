@@ -65,8 +65,8 @@ impl ReportFixture {
     async fn start(name: &str) -> Self {
         let api = Api::start(name).await;
         let producer = Producer::open(&api.test_env).await;
-        let chores = [("CHORES_INTERVAL_MS", "50"), ("BURST_QUIET_MS", "0")];
-        let worker = api.test_env.start_worker_with(&chores);
+        let settings = [("MAINTENANCE_INTERVAL_MS", "50"), ("BURST_SETTLE_MS", "0")];
+        let worker = api.test_env.start_worker_with(&settings);
         let offer = api
             .sms_offer("https://e.com/?c={click_id}", json!({ "payout": "4" }))
             .await;
@@ -793,7 +793,7 @@ async fn what_is_too_old_goes_and_the_totals_stay() {
     // What comes again of a day that is gone is not counted again.
     fixture.producer.publish(&delivered).await;
     wait_for("what is too old", true, async || {
-        let name = "waypost_worker_too_old_total";
+        let name = "waypost_worker_events_too_old_total";
         worker.metric(name).await + again.metric(name).await >= 3.0
     })
     .await;
@@ -808,7 +808,7 @@ async fn what_is_too_old_goes_and_the_totals_stay() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_late_click_of_another_account_keeps_its_day() {
     let mut fixture = ReportFixture::start("lateday").await;
-    let parked = "an event fails by itself and is parked";
+    let parked = "storing one event failed and it was parked";
     fixture.worker.expect_in_log(parked);
     let old = (Timestamp::now() - SignedDuration::from_hours(24 * 30)).to_string();
     fixture
@@ -828,7 +828,7 @@ async fn a_late_click_of_another_account_keeps_its_day() {
         .await
         .unwrap();
     let mut again = test_env.start_worker();
-    again.expect_in_log("a periodic task failed");
+    again.expect_in_log("maintenance job failed, retrying");
     again.expect_in_log(parked);
     let pending = "SELECT count(*) FROM pg_inherits WHERE inhdetachpending";
     let other = test_env.connect().await;

@@ -99,8 +99,8 @@ impl LedgerFixture {
             ("PREFETCH", "4"),
             ("BURST_CLICKS", "5"),
             ("BURST_WINDOW_MS", "3000"),
-            ("BURST_QUIET_MS", "50"),
-            ("CHORES_INTERVAL_MS", "50"),
+            ("BURST_SETTLE_MS", "50"),
+            ("MAINTENANCE_INTERVAL_MS", "50"),
         ];
         [
             self.test_env.start_worker_with(&settings),

@@ -79,18 +79,18 @@ fn start_worker(fixture: &LedgerFixture) -> Service {
         ("PREFETCH", "4"),
         ("BURST_CLICKS", "5"),
         ("BURST_WINDOW_MS", "3000"),
-        ("BURST_QUIET_MS", "50"),
-        ("CHORES_INTERVAL_MS", "50"),
+        ("BURST_SETTLE_MS", "50"),
+        ("MAINTENANCE_INTERVAL_MS", "50"),
         ("DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS", "500"),
         ("CONSUMER_HEARTBEAT_S", "1"),
     ];
     let mut worker = fixture.test_env.start_worker_with(&settings);
     for expected in [
-        "storing is tried again",
-        "consuming begins anew",
-        "a periodic task failed",
-        "an event fails by itself and is parked",
-        "a parked event failed again",
+        "storing a batch failed, retrying",
+        "consumer session failed, reconnecting",
+        "maintenance job failed, retrying",
+        "storing one event failed and it was parked",
+        "storing a parked event failed again",
     ] {
         worker.expect_in_log(expected);
     }

@@ -18,7 +18,7 @@ use crate::{
 /// Each of them clicks ten times a second.
 const N_CONNECTIONS: usize = 200;
 const RECORDED: &str = "waypost_edge_requests_total{outcome=\"click\"}";
-const DELAY_BUCKET: &str = "waypost_worker_lag_seconds_bucket{le=\"";
+const DELAY_BUCKET: &str = "waypost_worker_click_store_delay_seconds_bucket{le=\"";
 
 pub async fn run(settings: &Settings) -> Result<Verdict> {
     let system = System::start(Cores::Shared, &[]).await?;

@@ -1,10 +1,10 @@
-//! Finding bursts, by the rule of domain::burst, among clicks that are stored.
+//! Finding bursts among stored clicks, by the rule of `domain::burst`.
 //!
-//! Whoever stores clicks of an account marks their minutes, in the same transaction. A
-//! minute is looked at once no more clicks come into it for a while, together with as
-//! much around it as a burst can reach, so that every burst is seen whatever the
-//! order in which its clicks came. It is searched once, without a lock; then its clicks
-//! are judged piece by piece, each of which looks again at what it is about to judge.
+//! A transaction that stores clicks marks their minutes. A minute is scanned once no more
+//! clicks are stored in it for a while, together with the time before and after it into which
+//! a burst can extend. So every burst is found, in whichever order its clicks arrive. The scan
+//! takes no lock. Then the clicks are reclassified in chunks, each of which looks again at the
+//! clicks that it is about to change.
 
 use std::time::Instant;
 
@@ -18,74 +18,79 @@ use ledger::{
 use postgres::pool::{GenericClient, Object, Pool};
 use uuid::Uuid;
 
-use super::PieceSize;
-use crate::store::StoreError;
+use super::chunk_size::ChunkSize;
+use crate::ingest::StoreError;
 
-/// A minute that is never quiet is looked at this often.
-const MAX_UNQUIET: SignedDuration = SignedDuration::from_secs(60);
+/// A minute in which clicks are stored all the time is scanned after this time.
+const MAX_SCAN_DELAY: SignedDuration = SignedDuration::from_secs(60);
 
-/// Minutes that are looked at in one go.
+/// How many minutes one run scans at most.
 const MAX_MINUTES: i64 = 1_000;
 
 /// A minute of an account in which clicks were stored.
 struct MarkedMinute {
     account_id: i64,
     minute: Timestamp,
-    /// The marks that were there when it was looked at.
+    /// The marks that existed before the scan. A mark that comes later causes another scan.
     mark_ids: Vec<i64>,
 }
 
-/// Judges the clicks of bursts in minutes that have been marked; how many have
-/// become a bot's.
-pub async fn judge_bursts(
+/// Reclassifies the clicks of bursts in marked minutes as a bot's. Returns how many it has
+/// reclassified.
+pub async fn run(
     pool: &Pool,
-    burst: Option<BurstRule>,
-    quiet: SignedDuration,
+    rule: Option<BurstRule>,
+    settle_time: SignedDuration,
 ) -> Result<u64, StoreError> {
     let mut client = pool.get().await?;
-    let mut piece_size = PieceSize::default();
-    let mut n_judged = 0;
-    for marked in burst_minute_find_due(&client, quiet).await? {
-        if let Some(burst) = burst {
-            let mut clicks = click_find_in_bursts(&client, burst, &marked).await?;
+    let mut chunk_size = ChunkSize::default();
+    let mut n_reclassified = 0;
+    for marked in burst_minute_find_due(&client, settle_time).await? {
+        if let Some(rule) = rule {
+            let mut clicks = click_find_in_bursts(&client, rule, &marked).await?;
             while !clicks.is_empty() {
-                let rest = clicks.split_off(piece_size.rows().min(clicks.len()));
+                let rest = clicks.split_off(chunk_size.n_rows().min(clicks.len()));
                 let started = Instant::now();
-                n_judged += judge_piece(&mut client, marked.account_id, &clicks).await?;
-                piece_size.took(started.elapsed());
+                n_reclassified += reclassify_chunk(&mut client, marked.account_id, &clicks).await?;
+                chunk_size.adapt(started.elapsed());
                 clicks = rest;
             }
         }
-        // Done again, to no effect, if this process ends before it.
+        // If the process ends before this, the minute is scanned again, without effect.
         let sql = "DELETE FROM burst_minutes WHERE id = ANY ($1)";
         let statement = client.prepare_cached(sql).await?;
         client.execute(&statement, &[&marked.mark_ids]).await?;
     }
-    if n_judged > 0 {
-        tracing::info!(clicks = n_judged, "clicks were found to be of a burst");
+    if n_reclassified > 0 {
+        tracing::info!(
+            clicks = n_reclassified,
+            "found clicks of bursts and reclassified them as a bot's"
+        );
     }
-    Ok(n_judged)
+    Ok(n_reclassified)
 }
 
-async fn judge_piece(
+async fn reclassify_chunk(
     client: &mut Object,
     account_id: i64,
     clicks: &[ClickId],
 ) -> Result<u64, StoreError> {
     let transaction = client.transaction().await?;
     account_lock(&transaction, account_id).await?;
-    // Somebody may have judged them since they were found.
-    let verdicts: Vec<_> = click_find_unjudged(&transaction, clicks).await?;
+    // The clicks may have been reclassified before this transaction got the lock.
+    let reclassifications = load_reclassifications(&transaction, clicks).await?;
     let mut delta = TotalsDelta::default();
-    let n_judged = click_reclassify_all(&transaction, &verdicts, &mut delta).await?;
+    let n_reclassified = click_reclassify_all(&transaction, &reclassifications, &mut delta).await?;
     delta.apply(&transaction).await?;
     transaction.commit().await?;
-    Ok(n_judged)
+    Ok(n_reclassified)
 }
 
+/// Finds marked minutes in which no click was stored during the settle time, or whose first
+/// mark is old.
 async fn burst_minute_find_due(
     client: &Object,
-    quiet: SignedDuration,
+    settle_time: SignedDuration,
 ) -> Result<Vec<MarkedMinute>, StoreError> {
     let statement = client
         .prepare_cached(
@@ -98,9 +103,9 @@ async fn burst_minute_find_due(
              LIMIT $3",
         )
         .await?;
-    let (quiet, unquiet) = (quiet.as_secs_f64(), MAX_UNQUIET.as_secs_f64());
+    let (settle_s, max_delay_s) = (settle_time.as_secs_f64(), MAX_SCAN_DELAY.as_secs_f64());
     let rows = client
-        .query(&statement, &[&quiet, &unquiet, &MAX_MINUTES])
+        .query(&statement, &[&settle_s, &max_delay_s, &MAX_MINUTES])
         .await?;
     let marked = |row: &tokio_postgres::Row| MarkedMinute {
         account_id: row.get("account_id"),
@@ -110,17 +115,17 @@ async fn burst_minute_find_due(
     Ok(rows.iter().map(marked).collect())
 }
 
-/// The clicks of an account around a minute that are in a burst and not yet judged so,
-/// in the order of their ids. Clicks are those of one person if visitor and contact are
-/// the same, by the rule of [`domain::burst`]; those without a contact go by the visitor.
-/// Erased clicks all have the same visitor, who is nobody.
+/// Finds the clicks of an account around a minute that belong to a burst and do not have that
+/// reason yet, sorted by id. By the rule of [`domain::burst`], clicks with the same visitor and
+/// contact are one person's, and clicks without a contact go by the visitor. Erased clicks are
+/// left out: they all have the same visitor, which stands for many people.
 async fn click_find_in_bursts(
     client: &Object,
-    burst: BurstRule,
+    rule: BurstRule,
     marked: &MarkedMinute,
 ) -> Result<Vec<ClickId>, StoreError> {
-    let from = marked.minute - burst.window;
-    let to = marked.minute + SignedDuration::from_secs(60) + burst.window;
+    let from = marked.minute - rule.window;
+    let to = marked.minute + SignedDuration::from_secs(60) + rule.window;
     let statement = client
         .prepare_cached(
             "SELECT array_agg(click_id ORDER BY clicked_at, click_id) AS click_ids
@@ -133,7 +138,7 @@ async fn click_find_in_bursts(
              HAVING count(*) >= $4",
         )
         .await?;
-    let n_clicks = i64::try_from(burst.min_clicks).unwrap_or(i64::MAX);
+    let n_clicks = i64::try_from(rule.min_clicks).unwrap_or(i64::MAX);
     let people = client
         .query(&statement, &[&marked.account_id, &from, &to, &n_clicks])
         .await?;
@@ -145,18 +150,22 @@ async fn click_find_in_bursts(
             .filter_map(|id| ClickId::from_uuid(id).ok())
             .collect();
         let times: Vec<_> = ids.iter().map(ClickId::time).collect();
-        let found = ids.iter().zip(burst.clicks_in_bursts(&times));
-        in_bursts.extend(found.filter(|(_, is_burst)| *is_burst).map(|(id, _)| *id));
+        let with_result = ids.iter().zip(rule.clicks_in_bursts(&times));
+        in_bursts.extend(
+            with_result
+                .filter(|(_, is_burst)| *is_burst)
+                .map(|(id, _)| *id),
+        );
     }
-    let unjudged = click_find_unjudged(client, &in_bursts).await?;
-    let mut ids: Vec<_> = unjudged.iter().map(|verdict| verdict.click_id).collect();
+    let reclassifications = load_reclassifications(client, &in_bursts).await?;
+    let mut ids: Vec<_> = reclassifications.iter().map(|new| new.click_id).collect();
     ids.sort_unstable();
     Ok(ids)
 }
 
-/// The verdict on those of some clicks of bursts that are not yet judged so. Whoever was
-/// confirmed or judged by the API is left alone.
-async fn click_find_unjudged(
+/// The reclassifications of those of some clicks of bursts that do not have that reason yet. A
+/// click that was confirmed, or reclassified by the API, stays as it is.
+async fn load_reclassifications(
     client: &impl GenericClient,
     clicks: &[ClickId],
 ) -> Result<Vec<Reclassification>, StoreError> {
@@ -172,7 +181,7 @@ async fn click_find_unjudged(
     let ids: Vec<_> = clicks.iter().map(ClickId::as_uuid).collect();
     let times: Vec<_> = clicks.iter().map(ClickId::time).collect();
     let rows = client.query(&statement, &[&ids, &times, &reason]).await?;
-    let verdict = |row: &tokio_postgres::Row| {
+    let reclassification = |row: &tokio_postgres::Row| {
         let mut reasons: Vec<String> = row.get("bot_reasons");
         let mut rules: Vec<String> = row.get("bot_rules");
         reasons.push(reason.to_owned());
@@ -184,5 +193,5 @@ async fn click_find_unjudged(
             is_manual: false,
         }
     };
-    Ok(rows.iter().map(verdict).collect())
+    Ok(rows.iter().map(reclassification).collect())
 }

@@ -1,4 +1,4 @@
-//! The table of all clicks.
+//! The table `clicks`.
 
 use std::{borrow::Cow, collections::HashSet};
 
@@ -10,19 +10,20 @@ use postgres::{
 use tokio_postgres::{error::SqlState, types::Type};
 use uuid::Uuid;
 
-use super::Row;
+use super::click_row::ClickRow;
 
-/// Inserts what is not there yet; the ids of those. Needs the lock of each account: all
-/// clicks of an id are of the same account, so that nobody else inserts one meanwhile.
-/// `rows` have different ids.
+/// Inserts the clicks that are not stored yet, and returns their ids. The rows must have
+/// different ids. Needs the lock of each account: an id belongs to one account, so no other
+/// transaction inserts the same click meanwhile.
 ///
-/// Nearly always all of them are new: they are copied without a look at what is there,
-/// and only if one of them is, that is undone, and they are looked for.
+/// Nearly always, all clicks are new. So they are copied without a look at the table. Only if
+/// one of them is stored already, the copy is undone, and those that are stored are looked
+/// up.
 pub(super) async fn click_insert_all(
     transaction: &mut Transaction<'_>,
-    rows: &[&Row<'_>],
+    rows: &[&ClickRow<'_>],
 ) -> Result<HashSet<Uuid>, tokio_postgres::Error> {
-    let savepoint = transaction.savepoint("copied").await?;
+    let savepoint = transaction.savepoint("before_copy").await?;
     match click_copy_all(&savepoint, rows.iter().copied()).await {
         Ok(inserted) => {
             savepoint.commit().await?;
@@ -34,13 +35,13 @@ pub(super) async fn click_insert_all(
         Err(error) => return Err(error),
     }
     let existing = click_find_existing(transaction, rows).await?;
-    let is_new = |row: &&Row<'_>| !existing.contains(&row.event.click_id.as_uuid());
+    let is_new = |row: &&ClickRow<'_>| !existing.contains(&row.event.click_id.as_uuid());
     click_copy_all(transaction, rows.iter().copied().filter(is_new)).await
 }
 
 async fn click_copy_all<'r>(
     transaction: &Transaction<'_>,
-    rows: impl Iterator<Item = &'r Row<'r>>,
+    rows: impl Iterator<Item = &'r ClickRow<'r>>,
 ) -> Result<HashSet<Uuid>, tokio_postgres::Error> {
     let mut copied = HashSet::new();
     let mut copy = RowCopy::begin(transaction, "clicks", &COLUMNS).await?;
@@ -59,7 +60,7 @@ async fn click_copy_all<'r>(
             &text(&event.message_id),
             &text(&event.contact_phone),
             &row.visitor.to_string(),
-            &row.kept_ip,
+            &row.stored_ip,
             &text(&event.user_agent),
             &text(&event.referrer),
             &text(&event.country),
@@ -72,7 +73,7 @@ async fn click_copy_all<'r>(
             &text(&event.creative),
             &text(&event.cost),
             &event.is_bot(),
-            &names(event),
+            &reason_names(event),
             &event.bot_rules,
             &event.asn.map(i64::from),
             &event.confirmed,
@@ -129,7 +130,7 @@ fn text<'e>(value: &'e Option<Cow<'static, str>>) -> Option<&'e str> {
     value.as_deref()
 }
 
-fn names(event: &ClickEvent<'static>) -> Vec<&'static str> {
+fn reason_names(event: &ClickEvent<'static>) -> Vec<&'static str> {
     let reasons = event.bot_reasons.iter();
     reasons.map(|reason| reason.as_str()).collect()
 }
@@ -139,10 +140,10 @@ fn correction_names(event: &ClickEvent<'static>) -> Vec<&'static str> {
     corrections.map(|correction| correction.as_str()).collect()
 }
 
-/// The ids of those that are stored.
+/// Finds the ids of the clicks that are stored.
 async fn click_find_existing(
     transaction: &Transaction<'_>,
-    rows: &[&Row<'_>],
+    rows: &[&ClickRow<'_>],
 ) -> Result<HashSet<Uuid>, tokio_postgres::Error> {
     let statement = transaction
         .prepare_cached(

@@ -1,7 +1,7 @@
-//! A partition of `clicks` for every UTC day that has some.
+//! Creating the partitions of `clicks`: one for every day (UTC) that has clicks.
 //!
-//! Those of the next days are made before they are needed, so that nothing waits for one
-//! at midnight; one for a late click, when it comes.
+//! The partitions of the next days are created before they are needed, so that no batch waits
+//! for one at midnight. The partition for a late click is created when the click comes.
 
 use std::collections::BTreeSet;
 
@@ -14,11 +14,11 @@ use postgres::{
 
 use super::StoreError;
 
-/// How many days ahead of today there are partitions.
+/// For how many days after today partitions are created ahead.
 const DAYS_AHEAD: i64 = 3;
 
-/// How long the definition of `clicks` may be waited for, and those who insert be held up
-/// behind that; after it the batch is tried again.
+/// How long changing the definition of `clicks` may wait for its lock, and so block the inserts
+/// that queue behind it. After that, the batch is retried.
 const LOCK_TIMEOUT: &str = "100ms";
 
 /// The days whose partitions are known to exist.
@@ -26,8 +26,8 @@ const LOCK_TIMEOUT: &str = "100ms";
 pub struct Partitions(BTreeSet<Date>);
 
 impl Partitions {
-    /// Makes the partitions that these events need and that are missing.
-    pub async fn ensure<'e>(
+    /// Creates the partitions that the events need and that do not exist.
+    pub async fn create_missing<'e>(
         &mut self,
         client: &mut Object,
         events: impl Iterator<Item = &'e ClickEvent<'static>>,
@@ -40,13 +40,14 @@ impl Partitions {
         Ok(())
     }
 
+    /// Forgets which partitions exist, because one may have been dropped.
     pub fn forget(&mut self) {
         self.0.clear();
     }
 }
 
-/// Makes the partitions of today and the next days.
-pub async fn make_ahead(pool: &Pool) -> Result<(), StoreError> {
+/// Creates the partitions of today and the next days.
+pub async fn create_ahead(pool: &Pool) -> Result<(), StoreError> {
     let mut client = pool.get().await?;
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     for ahead in 0..=DAYS_AHEAD {
@@ -64,18 +65,19 @@ fn day(event: &ClickEvent<'static>) -> Date {
     event.click_id.time().to_zoned(TimeZone::UTC).date()
 }
 
-/// Attaching a finished table takes a weaker lock than making it in place:
-/// other workers go on inserting meanwhile.
+/// Creates the partition of a day, unless it exists. Attaching a complete table takes a weaker
+/// lock than creating it as a partition, so other workers can insert meanwhile.
 async fn partition_create(client: &mut Object, day: Date) -> Result<(), StoreError> {
     let name = partition_name(day);
     if let Some(exists) = partition_find(client, &name).await? {
-        return exists.attached();
+        return exists.check_attached();
     }
     let transaction = client.transaction().await?;
     let creation_lock = AdvisoryLock::PartitionCreation;
     creation_lock.acquire_in_txn(&transaction).await?;
-    let found = partition_find(&transaction, &name).await?;
-    if found.is_none() {
+    // Another worker may have created it before this one got the lock.
+    let existing = partition_find(&transaction, &name).await?;
+    if existing.is_none() {
         let next = day.saturating_add(1.day());
         let sql = format!(
             "SET LOCAL lock_timeout = '{LOCK_TIMEOUT}';
@@ -83,24 +85,24 @@ async fn partition_create(client: &mut Object, day: Date) -> Result<(), StoreErr
              ALTER TABLE clicks ATTACH PARTITION {name}
              FOR VALUES FROM ('{day} 00:00:00+00') TO ('{next} 00:00:00+00')"
         );
-        let made = transaction.batch_execute(&sql).await;
-        made.map_err(StoreError::NoPartition)?;
-        tracing::info!(partition = name, "made a partition");
+        let created = transaction.batch_execute(&sql).await;
+        created.map_err(StoreError::NoPartition)?;
+        tracing::info!(partition = name, "created a partition");
     }
     transaction.commit().await?;
-    found.map_or(Ok(()), Exists::attached)
+    existing.map_or(Ok(()), ExistingTable::check_attached)
 }
 
-/// A day's table, which may not be a partition any more.
+/// The state of a day's table, which may not be a partition any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Exists {
+enum ExistingTable {
     Attached,
     /// Retention is about to drop it, or to attach it again.
     Detached,
 }
 
-impl Exists {
-    fn attached(self) -> Result<(), StoreError> {
+impl ExistingTable {
+    fn check_attached(self) -> Result<(), StoreError> {
         match self {
             Self::Attached => Ok(()),
             Self::Detached => Err(StoreError::PartitionDetached),
@@ -108,12 +110,12 @@ impl Exists {
     }
 }
 
-/// Reads the catalogue as a table: `to_regclass` answers from a cache that may not know
-/// yet what another worker has made just now.
+/// Finds the table of a day. It reads the catalogue as a table, because `to_regclass` uses a
+/// cache that may not contain yet what another worker has just created.
 async fn partition_find(
     client: &impl GenericClient,
     name: &str,
-) -> Result<Option<Exists>, tokio_postgres::Error> {
+) -> Result<Option<ExistingTable>, tokio_postgres::Error> {
     let statement = client
         .prepare_cached(
             "SELECT i.inhdetachpending IS NOT DISTINCT FROM false AS is_attached
@@ -124,7 +126,7 @@ async fn partition_find(
         .await?;
     let row = client.query_opt(&statement, &[&name]).await?;
     Ok(row.map(|row| match row.get("is_attached") {
-        true => Exists::Attached,
-        false => Exists::Detached,
+        true => ExistingTable::Attached,
+        false => ExistingTable::Detached,
     }))
 }

@@ -1,4 +1,4 @@
-//! From a conversion as it was published to the facts that are stored.
+//! From the event of a conversion to the facts that are stored.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -8,10 +8,10 @@ use domain::{
 };
 use ledger::conversions::NewConversion;
 
-pub(super) fn facts(event: &Conversion<'static>, key: &VisitorHashKey) -> NewConversion {
+pub(super) fn conversion_facts(event: &Conversion<'static>, key: &VisitorHashKey) -> NewConversion {
     let time = event.conversion_id.time();
     let visitor = VisitorHash::new(key, time, event.ip, event.user_agent.as_deref());
-    let is_of_no_account = event.account_id.is_none();
+    let has_no_account = event.account_id.is_none();
     let address_key = || VisitorHash::new(key, time, network(event.ip), None).to_string();
     NewConversion {
         conversion_id: event.conversion_id,
@@ -30,13 +30,14 @@ pub(super) fn facts(event: &Conversion<'static>, key: &VisitorHashKey) -> NewCon
         txn_id: event.txn_id.as_deref().map(str::to_owned),
         authenticated: event.is_authenticated(),
         visitor: visitor.to_string(),
-        address_key: is_of_no_account.then(address_key),
+        address_key: has_no_account.then(address_key),
         customer_email_hash: None,
         metadata: None,
     }
 }
 
-/// Whose request it was, as far as an address tells: of IPv6 one customer has 2^64.
+/// The address that stands for one sender. One customer has 2^64 addresses of IPv6, a /64
+/// network.
 fn network(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX)).into(),

@@ -1,6 +1,6 @@
-//! Where lines go that cannot be stored: the dead-letter queue, confirmed,
-//! before their message is acknowledged. So nothing is dropped; after a crash
-//! in between a line may stand there twice.
+//! Publishing what can never be stored to the dead-letter queue. The broker confirms it before
+//! its message is acknowledged, so nothing is lost. After a crash in between, a line may be in
+//! the queue twice.
 
 use std::time::Duration;
 
@@ -11,10 +11,12 @@ use lapin::{
 };
 use platform::amqp::{self, ConfirmError, Topology};
 
-use crate::decode::Poison;
+use super::decode::RejectedEvent;
 
+/// How long the broker may take to confirm a dead letter.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// A channel to the dead-letter queue.
 pub struct DeadLetters {
     channel: Channel,
     topology: Topology,
@@ -32,18 +34,19 @@ impl DeadLetters {
         })
     }
 
-    pub async fn publish(&self, poison: &Poison) -> Result<(), ConfirmError> {
+    /// Publishes a rejected event, with the reason in its headers.
+    pub async fn publish(&self, rejected: &RejectedEvent) -> Result<(), ConfirmError> {
         let mut headers = FieldTable::default();
         let mut insert = |key: &str, value: &str| {
             headers.insert(key.into(), AMQPValue::LongString(value.into()));
         };
-        insert("reason", poison.reason);
-        insert("detail", &poison.detail);
+        insert("reason", rejected.reason);
+        insert("detail", &rejected.detail);
         let properties = BasicProperties::default()
             .with_delivery_mode(amqp::DELIVERY_MODE_PERSISTENT)
             .with_headers(headers);
         let options = BasicPublishOptions {
-            // Without its queue the line must not count as delivered.
+            // If the queue does not exist, the broker must not confirm the line.
             mandatory: true,
             ..Default::default()
         };
@@ -54,7 +57,7 @@ impl DeadLetters {
                     self.topology.dead_letter_exchange.clone(),
                     Topology::CLICKS_ROUTING_KEY.into(),
                     options,
-                    &poison.body,
+                    &rejected.body,
                     properties,
                 )
                 .await?;

@@ -1,8 +1,9 @@
-//! Tells redirectors which of their messages are stored or dead-lettered.
+//! Store receipts: telling redirectors which of their messages are stored or dead-lettered,
+//! so that they can delete them from their spools.
 //!
-//! Beside the work, on a connection of its own: a broker that is short of memory
-//! blocks connections that publish, and must not keep this worker from emptying its
-//! queue. A receipt that is lost costs a message that is sent again.
+//! Receipts are sent on a connection of their own, beside the work: a broker that is short of
+//! memory blocks connections that publish, and must not keep this worker from emptying its
+//! queues. After a lost receipt, the redirector publishes the message again.
 
 use std::collections::BTreeMap;
 
@@ -16,51 +17,58 @@ use platform::{
 };
 use tokio::sync::mpsc;
 
-/// Receipts that wait to be sent.
+/// How many receipts may wait to be sent. More are dropped.
 const MAX_WAITING: usize = 4096;
 
-/// Receipts that are sent together: those for a redirector are one message, with the
-/// correlation ids a line each.
-const MAX_AT_ONCE: usize = 512;
+/// How many receipts are sent together: those for one redirector are one message, with a
+/// correlation id on each line.
+const MAX_BATCH: usize = 512;
 
 struct Receipt {
     queue: ShortString,
-    /// The correlation id of the message that is settled.
-    id: ShortString,
+    /// The correlation id of the message that is stored.
+    correlation_id: ShortString,
 }
 
-/// A handle to send by; when all of them are dropped, [`Sender::run`] ends.
+/// A handle for sending receipts. When all clones are dropped, [`ReceiptTask::run`] ends.
 #[derive(Clone)]
-pub struct Receipts {
+pub struct ReceiptSender {
     topology: Topology,
-    waiting: mpsc::Sender<Receipt>,
+    receipts: mpsc::Sender<Receipt>,
 }
 
-pub struct Sender {
+/// The task that publishes the receipts.
+pub struct ReceiptTask {
     addresses: BrokerAddresses,
     topology: Topology,
-    waiting: mpsc::Receiver<Receipt>,
+    receipts: mpsc::Receiver<Receipt>,
 }
 
-pub fn channel(addresses: BrokerAddresses, topology: Topology) -> (Receipts, Sender) {
-    let (sender, waiting) = mpsc::channel(MAX_WAITING);
-    let receipts = Receipts {
+pub fn receipt_channel(
+    addresses: BrokerAddresses,
+    topology: Topology,
+) -> (ReceiptSender, ReceiptTask) {
+    let (sender, receiver) = mpsc::channel(MAX_WAITING);
+    let receipt_sender = ReceiptSender {
         topology: topology.clone(),
-        waiting: sender,
+        receipts: sender,
     };
-    let sender = Sender {
+    let task = ReceiptTask {
         addresses,
         topology,
-        waiting,
+        receipts: receiver,
     };
-    (receipts, sender)
+    (receipt_sender, task)
 }
 
-impl Receipts {
-    /// A message is settled. Does not wait, and does not fail.
-    pub fn settled(&self, delivery: &Delivery) {
+impl ReceiptSender {
+    /// Sends a receipt for a message, if the message asks for one. It does not wait, and
+    /// cannot fail.
+    pub fn send_receipt(&self, delivery: &Delivery) {
         let properties = &delivery.properties;
-        let (Some(queue), Some(id)) = (properties.reply_to(), properties.correlation_id()) else {
+        let (Some(queue), Some(correlation_id)) =
+            (properties.reply_to(), properties.correlation_id())
+        else {
             return;
         };
         if !self.topology.is_receipts_queue(queue.as_str()) {
@@ -68,33 +76,34 @@ impl Receipts {
         }
         let receipt = Receipt {
             queue: queue.clone(),
-            id: id.clone(),
+            correlation_id: correlation_id.clone(),
         };
-        if self.waiting.try_send(receipt).is_err() {
-            tracing::debug!("a receipt was dropped: too many wait");
+        if self.receipts.try_send(receipt).is_err() {
+            tracing::debug!("too many receipts are waiting, dropping one");
         }
     }
 }
 
-impl Sender {
-    /// Sends what comes until nobody can send any more. One that fails is lost.
+impl ReceiptTask {
+    /// Publishes receipts until all senders are dropped. A receipt that cannot be published is
+    /// lost.
     pub async fn run(mut self) {
         let mut channel = None;
         let mut backoff = Backoff::default();
         let mut receipts = Vec::new();
-        while self.waiting.recv_many(&mut receipts, MAX_AT_ONCE).await > 0 {
+        while self.receipts.recv_many(&mut receipts, MAX_BATCH).await > 0 {
             let mut by_queue: BTreeMap<ShortString, String> = BTreeMap::new();
             for receipt in receipts.drain(..) {
                 let ids = by_queue.entry(receipt.queue).or_default();
-                ids.push_str(receipt.id.as_str());
+                ids.push_str(receipt.correlation_id.as_str());
                 ids.push('\n');
             }
             for (queue, ids) in by_queue {
-                match self.send(&mut channel, queue, &ids).await {
+                match self.publish(&mut channel, queue, &ids).await {
                     Ok(()) => backoff.reset(),
                     Err(error) => {
                         channel = None;
-                        tracing::info!(error = %error, "a receipt was not sent: its messages may come again");
+                        tracing::info!(error = %error, "sending a receipt failed: its messages may be published again");
                         tokio::time::sleep(backoff.next_wait()).await;
                     }
                 }
@@ -105,7 +114,7 @@ impl Sender {
         }
     }
 
-    async fn send(
+    async fn publish(
         &self,
         channel: &mut Option<(Connection, Channel)>,
         queue: ShortString,
@@ -121,7 +130,7 @@ impl Sender {
         };
         channel
             .basic_publish(
-                // The default exchange: to the queue of that name, if there is one.
+                // The default exchange routes to the queue with that name, if there is one.
                 "".into(),
                 queue,
                 BasicPublishOptions::default(),

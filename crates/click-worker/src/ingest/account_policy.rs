@@ -1,4 +1,4 @@
-//! What an account says about the storing of its events.
+//! What an account decides about storing its events.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,11 +8,11 @@ use std::{
 use jiff::Timestamp;
 use postgres::pool::{GenericClient as _, Transaction};
 
-/// How much of an address is kept.
+/// How much of an IP address is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum IpStorage {
     Full,
-    /// The network: 24 bits of IPv4, 48 of IPv6.
+    /// The network only: 24 bits of IPv4, 48 bits of IPv6.
     Truncated,
     None,
 }
@@ -20,18 +20,20 @@ pub(super) enum IpStorage {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AccountPolicy {
     pub ip_storage: IpStorage,
-    /// What is older has been removed by retention, or will be: it is not stored, since
-    /// nobody can know any more whether it was stored and counted before.
+    /// The start of the first day that the account keeps. Retention has deleted older events, or
+    /// will do so. They are not stored, since nobody can know any more whether they were stored
+    /// and counted before.
     pub raw_since: Option<Timestamp>,
 }
 
-/// Of accounts that do not exist, everything is kept.
+/// The policy of accounts that do not exist: everything is kept.
 const DEFAULT: AccountPolicy = AccountPolicy {
     ip_storage: IpStorage::Full,
     raw_since: None,
 };
 
-pub(super) async fn account_find_policies(
+/// Loads the policy of each account.
+pub(super) async fn account_load_policies(
     transaction: &Transaction<'_>,
     account_ids: &BTreeSet<i64>,
 ) -> Result<BTreeMap<i64, AccountPolicy>, tokio_postgres::Error> {
@@ -56,8 +58,8 @@ pub(super) async fn account_find_policies(
 }
 
 impl IpStorage {
-    /// What is kept of an address.
-    pub fn kept(self, ip: IpAddr) -> Option<IpAddr> {
+    /// The part of an address that is stored.
+    pub fn apply(self, ip: IpAddr) -> Option<IpAddr> {
         match (self, ip) {
             (Self::Full, ip) => Some(ip),
             (Self::Truncated, IpAddr::V4(ip)) => {
@@ -76,8 +78,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_an_address_is_kept_what_the_account_wants() {
-        for (storage, ip, kept) in [
+    fn the_account_decides_which_part_of_an_address_is_stored() {
+        for (storage, ip, stored) in [
             (IpStorage::Full, "203.0.113.9", Some("203.0.113.9")),
             (IpStorage::Truncated, "203.0.113.9", Some("203.0.113.0")),
             (
@@ -87,8 +89,8 @@ mod tests {
             ),
             (IpStorage::None, "203.0.113.9", None),
         ] {
-            let kept: Option<IpAddr> = kept.map(|ip| ip.parse().unwrap());
-            assert_eq!(storage.kept(ip.parse().unwrap()), kept);
+            let stored: Option<IpAddr> = stored.map(|ip| ip.parse().unwrap());
+            assert_eq!(storage.apply(ip.parse().unwrap()), stored);
         }
     }
 }
