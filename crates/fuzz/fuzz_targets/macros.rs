@@ -4,7 +4,7 @@
 
 #![no_main]
 
-use domain::macros::{AffiliatePlatform, Template, lint, append_parameters};
+use domain::macros::{AffiliatePlatform, Template, append_parameters, lint};
 use libfuzzer_sys::fuzz_target;
 use url::Url;
 
