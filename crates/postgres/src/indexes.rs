@@ -1,7 +1,7 @@
 //! Indexes on tables that may be large. They are built without blocking writers, which
 //! Postgres cannot do in a transaction, and so not in a migration.
 //!
-//! `links-api migrate` calls [`create_missing`] after the migrations. A build that was
+//! `links-api migrate` calls `create_missing` after the migrations. A build that was
 //! interrupted leaves an invalid index, which the next run drops and builds again.
 
 use std::time::Duration;
