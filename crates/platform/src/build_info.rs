@@ -22,8 +22,8 @@ macro_rules! build_info {
         $crate::build_info::BuildInfo {
             version: env!("CARGO_PKG_VERSION"),
             commit: match option_env!("WAYPOST_COMMIT") {
-                Some("") | None => "unknown",
-                Some(commit) => commit,
+                Some(commit) if !commit.is_empty() => commit,
+                _ => "unknown",
             },
         }
     };
