@@ -15,10 +15,10 @@ mod settings;
 
 use std::process::ExitCode;
 
-use settings::{Cli, Command};
+use settings::{BUILD, Cli, Command};
 
 fn main() -> ExitCode {
-    match platform::settings::parse::<Cli>().command {
+    match platform::settings::parse::<Cli>(BUILD).command {
         Command::Serve(settings) => {
             let telemetry = settings.telemetry.clone();
             platform::service::main("click-worker", &telemetry, |shutdown| {

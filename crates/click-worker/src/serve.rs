@@ -20,7 +20,7 @@ use crate::{
     maintenance::{self, Maintenance},
     metrics::Metrics,
     progress::Progress,
-    settings::Settings,
+    settings::{BUILD, Settings},
 };
 
 /// How long sending the last receipts may take when the worker stops.
@@ -117,7 +117,7 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
         drain_timeout: Duration::from_secs(settings.drain_timeout_s),
     };
     let receipt_task = tokio::spawn(receipt_task.run());
-    let admin = admin::serve(settings.admin_bind, health.clone(), registry)?;
+    let admin = admin::serve(settings.admin_bind, health.clone(), registry, BUILD)?;
     shutdown.spawn_drain(&health, Duration::ZERO);
     tracing::info!(admin.address = %admin, "listening");
     worker.run().await?;

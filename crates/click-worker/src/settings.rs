@@ -4,14 +4,17 @@ use std::{net::SocketAddr, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 use domain::visitor::VisitorHashKey;
-use platform::{amqp::AmqpSettings, telemetry::TelemetrySettings};
+use platform::{amqp::AmqpSettings, build_info::BuildInfo, telemetry::TelemetrySettings};
 use postgres::pool::PoolSettings;
 
 use crate::{parked::ParkedSettings, recount::RecountSettings};
 
+/// The version and commit of this service.
+pub const BUILD: BuildInfo = platform::build_info!();
+
 /// Waypost's worker: stores clicks and conversions from RabbitMQ in Postgres.
 #[derive(Debug, Parser)]
-#[command(name = "click-worker", version)]
+#[command(name = "click-worker")]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,

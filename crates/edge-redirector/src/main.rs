@@ -22,7 +22,7 @@ mod visitor;
 
 use std::process::ExitCode;
 
-use settings::Settings;
+use settings::{BUILD, Settings};
 
 /// A click allocates some short-lived strings: glibc's malloc and free took 4 % of its time
 /// in a profile.
@@ -30,7 +30,7 @@ use settings::Settings;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let settings = platform::settings::parse::<Settings>();
+    let settings = platform::settings::parse::<Settings>(BUILD);
     let telemetry = settings.telemetry.clone();
     platform::service::main("edge-redirector", &telemetry, |shutdown| {
         serve::run(settings, shutdown)

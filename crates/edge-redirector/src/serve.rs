@@ -28,7 +28,7 @@ use crate::{
     publisher::{Publisher, PublisherSettings},
     resolve::{self, CacheLimits, Limits, Origin, Resolver},
     router,
-    settings::{ProxyProtocolSetting, Settings},
+    settings::{BUILD, ProxyProtocolSetting, Settings},
     spool::Spool,
     state::AppState,
     visitor::VisitorDetector,
@@ -60,7 +60,7 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
         draining: shutdown.signal_received().clone(),
         metrics: metrics.clone(),
     });
-    let admin_address = admin::serve(settings.admin_bind, health.clone(), registry)?;
+    let admin_address = admin::serve(settings.admin_bind, health.clone(), registry, BUILD)?;
 
     let (server, edge_address) = start_server(&settings, &shutdown, state)?;
 

@@ -7,6 +7,7 @@ use domain::client_ip::ProxyHeader;
 use ipnet::IpNet;
 use platform::{
     amqp::AmqpSettings,
+    build_info::BuildInfo,
     redis_cache::RedisSettings,
     settings::{Secret, parse_http_base_url, parse_long_secret},
     telemetry::TelemetrySettings,
@@ -39,9 +40,12 @@ pub enum ProxyProtocolSetting {
     V2,
 }
 
+/// The version and commit of this service.
+pub const BUILD: BuildInfo = platform::build_info!();
+
 /// Waypost's redirector.
 #[derive(Debug, Parser)]
-#[command(name = "edge-redirector", version)]
+#[command(name = "edge-redirector")]
 pub struct Settings {
     /// Address of the port for visitors, which the balancer in front connects to.
     #[arg(long, env = "EDGE_BIND", default_value = "127.0.0.1:8090")]

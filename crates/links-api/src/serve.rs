@@ -30,7 +30,7 @@ use crate::{
     outbox::RelayWake,
     rate_limit::RateLimits,
     routes,
-    settings::ServeSettings,
+    settings::{BUILD, ServeSettings},
     span,
     state::{AppState, Pools},
 };
@@ -118,7 +118,7 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
         domain_ownership: settings.domains.domain_ownership,
         metrics,
     });
-    let admin = admin::serve(settings.admin_bind, health.clone(), registry)?;
+    let admin = admin::serve(settings.admin_bind, health.clone(), registry, BUILD)?;
 
     let api = {
         let state = state.clone();

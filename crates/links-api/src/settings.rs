@@ -3,14 +3,20 @@
 use std::net::SocketAddr;
 
 use clap::{Args, Parser, Subcommand};
-use platform::{redis_cache::RedisSettings, settings::Secret, telemetry::TelemetrySettings};
+use platform::{
+    build_info::BuildInfo, redis_cache::RedisSettings, settings::Secret,
+    telemetry::TelemetrySettings,
+};
 use postgres::pool::PoolSettings;
 
 use crate::{admin::AdminSettings, domains::settings::DomainSettings};
 
+/// The version and commit of this service.
+pub const BUILD: BuildInfo = platform::build_info!();
+
 /// Waypost's HTTP API over Postgres.
 #[derive(Debug, Parser)]
-#[command(name = "links-api", version)]
+#[command(name = "links-api")]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,

@@ -7,11 +7,17 @@ use actix_web::{App, HttpResponse, HttpServer, http::header, web};
 use anyhow::Context as _;
 use prometheus_client::registry::Registry;
 
-use crate::health::Health;
+use crate::{build_info::BuildInfo, health::Health};
 
 /// Serves the admin port until the process ends, so that the metrics of a drain can be
-/// read. Returns the address that it listens on.
-pub fn serve(bind: SocketAddr, health: Health, metrics: Registry) -> anyhow::Result<SocketAddr> {
+/// read. Adds the metric of the build. Returns the address that it listens on.
+pub fn serve(
+    bind: SocketAddr,
+    health: Health,
+    mut metrics: Registry,
+    build: BuildInfo,
+) -> anyhow::Result<SocketAddr> {
+    build.register(&mut metrics);
     let metrics = Arc::new(metrics);
     let server = HttpServer::new(move || {
         App::new()

@@ -4,6 +4,7 @@ pub mod admin;
 pub mod amqp;
 pub mod backoff;
 pub mod bounded_memo;
+pub mod build_info;
 pub mod circuit_breaker;
 pub mod health;
 pub mod log_rate_limit;

@@ -8,10 +8,16 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
+use crate::build_info::BuildInfo;
+
 /// Reads the settings of a program. If one is missing or invalid, prints a sentence and
-/// ends the process with exit code 2.
-pub fn parse<S: Parser>() -> S {
-    S::try_parse().unwrap_or_else(|error| exit_with(&error, &S::command()))
+/// ends the process with exit code 2. `--version` prints `build`.
+pub fn parse<S: Parser>(build: BuildInfo) -> S {
+    // It is leaked once per process: clap wants a text that lives as long as that.
+    let command = S::command().version(build.to_string().leak() as &str);
+    let matches = command.try_get_matches();
+    let settings = matches.and_then(|matches| S::from_arg_matches(&matches));
+    settings.unwrap_or_else(|error| exit_with(&error, &S::command()))
 }
 
 #[expect(clippy::print_stderr, reason = "the log has not started")]

@@ -22,6 +22,9 @@ const SERVICES: [(&str, &[&str]); 3] = [
     ("click-worker", &["serve"]),
 ];
 
+/// All crates of the workspace have the same.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// What a service says when it does not start: exit code and standard error.
 fn refusal(name: &str, args: &[&str], env: &Env) -> (Option<i32>, String) {
     let output = command(name, args, env).output().unwrap();
@@ -251,6 +254,16 @@ async fn an_old_schema_and_a_spool_in_use_stop_the_start_with_a_sentence() {
     }
 }
 
+#[test]
+fn every_service_prints_its_version_and_commit() {
+    for (name, _) in SERVICES {
+        let output = command(name, &["--version"], &Env::new()).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{name}");
+        assert!(text.starts_with(&format!("{name} {VERSION} (")), "{text}");
+    }
+}
+
 #[tokio::test]
 async fn help_documents_every_setting() {
     for (name, args) in SERVICES {
@@ -328,6 +341,8 @@ async fn every_service_is_live_ready_and_measured() {
             .await;
         }
         assert_eq!(client.get(&format!("{admin}/ready")).await.status(), 200);
+        let build = format!("waypost_build_info{{version=\"{VERSION}\",commit=\"");
+        assert_eq!(service.metric(&build).await, 1.0, "{build}");
         wait_for(metric, true, async || {
             client
                 .get(&format!("{admin}/metrics"))

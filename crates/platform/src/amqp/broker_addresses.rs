@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use lapin::uri::{AMQPUri, SASLMechanism};
 use rand::seq::SliceRandom as _;
 
-use super::connect::{CONNECT_TIMEOUT, HEARTBEAT_S};
+use super::{CONNECT_TIMEOUT, HEARTBEAT_S};
 use crate::settings::{SettingError, parse_server_url};
 
 /// The options that a URL may have in its query.

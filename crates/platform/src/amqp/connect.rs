@@ -12,14 +12,10 @@ use lapin::{
     uri::AMQPUri,
 };
 
-use super::{BrokerAddresses, Topology};
+use super::{BrokerAddresses, CONNECT_TIMEOUT, Topology};
 
-/// A broker that sends nothing for so many seconds counts as gone.
-pub(super) const HEARTBEAT_S: u16 = 10;
-/// How long connecting and declaring may take together.
-pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The same where there are other addresses to try.
+/// How long connecting and declaring may take together where there are other addresses to
+/// try.
 const CONNECT_TIMEOUT_WITH_ALTERNATIVES: Duration = Duration::from_secs(4);
 
 /// How long a broker may take to confirm that a connection is closed.
@@ -171,14 +167,6 @@ pub async fn close(connection: &Connection) {
             "RabbitMQ did not confirm in time that the connection is closed, leaving it"
         ),
     }
-}
-
-/// Fails if the connection is lost. Loops that wait for the broker call it now and then.
-pub fn ensure_connected(connection: &Connection) -> lapin::Result<()> {
-    if connection.status().connected() {
-        return Ok(());
-    }
-    Err(lapin::ErrorKind::InvalidConnectionState(lapin::ConnectionState::Closed).into())
 }
 
 #[cfg(test)]

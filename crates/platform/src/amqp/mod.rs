@@ -24,14 +24,23 @@ mod confirm;
 mod connect;
 mod topology;
 
+use std::time::Duration;
+
+use lapin::Connection;
+
 pub use broker_addresses::BrokerAddresses;
 pub use confirm::{ConfirmError, check_confirmation};
-pub use connect::{ConnectError, close, close_in_background, connect, ensure_connected};
+pub use connect::{ConnectError, close, close_in_background, connect};
 use topology::MAX_PARTITIONS;
 pub use topology::Topology;
 
 /// The delivery mode of a message that the broker writes to disk before it confirms it.
 pub const DELIVERY_MODE_PERSISTENT: u8 = 2;
+
+/// A broker that sends nothing for so many seconds counts as gone.
+const HEARTBEAT_S: u16 = 10;
+/// How long connecting and declaring may take together.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The settings of RabbitMQ, the same for every service that uses it.
 #[derive(Debug, Clone, clap::Args)]
@@ -59,4 +68,12 @@ impl AmqpSettings {
     pub fn topology(&self) -> Topology {
         Topology::new(&self.amqp_prefix, self.amqp_partitions)
     }
+}
+
+/// Fails if the connection is lost. Loops that wait for the broker call it now and then.
+pub fn ensure_connected(connection: &Connection) -> lapin::Result<()> {
+    if connection.status().connected() {
+        return Ok(());
+    }
+    Err(lapin::ErrorKind::InvalidConnectionState(lapin::ConnectionState::Closed).into())
 }

@@ -6,7 +6,7 @@ use lapin::{
     types::{AMQPValue, FieldTable, ShortString},
 };
 
-use super::connect::ensure_connected;
+use super::ensure_connected;
 
 /// The most queues that accounts can be spread over.
 pub(super) const MAX_PARTITIONS: i64 = 64;
