@@ -8,8 +8,6 @@ use std::time::Duration;
 
 use tokio_postgres::{Client, error::SqlState};
 
-use crate::migrations::SchemaError;
-
 /// An index on an ordinary table, or on the partitions of a partitioned one.
 #[derive(Debug)]
 struct Index {
@@ -147,7 +145,7 @@ const RETRY_PAUSE: Duration = Duration::from_millis(400);
 
 /// Builds the indexes that are missing and drops those that are replaced. Returns the names
 /// of those that were built.
-pub(crate) async fn create_missing(client: &Client) -> Result<Vec<String>, SchemaError> {
+pub(crate) async fn create_missing(client: &Client) -> Result<Vec<String>, tokio_postgres::Error> {
     let mut created = Vec::new();
     for index in &INDEXES {
         if is_valid(client, index.name).await? {

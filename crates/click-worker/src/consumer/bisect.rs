@@ -232,7 +232,7 @@ impl BatchStorer {
                 account.id = *account_id,
                 reason,
                 detail,
-                "storing one event failed and it was parked, to be retried alone"
+                "storing one event failed and it was parked"
             );
         }
         Ok(())
