@@ -13,7 +13,7 @@ pub struct BuildInfo {
     pub commit: &'static str,
 }
 
-/// The [`BuildInfo`](crate::build_info::BuildInfo) of the crate that calls the macro. The
+/// The [`BuildInfo`] of the crate that calls the macro. The
 /// commit is the variable `WAYPOST_COMMIT` of the build: a build script that asked git would
 /// compile every service anew after each commit, and would need git.
 #[macro_export]
