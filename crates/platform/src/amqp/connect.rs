@@ -163,7 +163,7 @@ pub async fn close(connection: &Connection) {
         Ok(Err(error)) => {
             tracing::debug!(error = %error, "closing the connection to RabbitMQ failed")
         }
-        Err(_) => tracing::warn!(
+        Err(_) => tracing::info!(
             "RabbitMQ did not confirm in time that the connection is closed, leaving it"
         ),
     }
