@@ -1,41 +1,43 @@
-//! Device, operating system and browser by user agent, from `uap-core`, the
-//! list that many trackers share.
+//! Device, operating system and browser by user agent. Operating system and browser come from
+//! `uap-core`, a list that many trackers use.
 
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 use ua_parser::{os, user_agent};
 
-const LIST: &str = include_str!("../lists/uap-core.json");
+const UAP_CORE: &str = include_str!("../lists/uap-core.json");
 
-/// Compiled at the first question: it takes a moment, and memory.
-static PARSERS: LazyLock<Parsers> = LazyLock::new(|| Parsers::load(LIST));
+/// The list, compiled at its first use, since that takes time and memory.
+static PARSERS: LazyLock<Parsers> = LazyLock::new(|| Parsers::load(UAP_CORE));
 
-/// What somebody uses. Families without versions, as in `iOS` and `Mobile
-/// Safari`; `None` where the list does not know.
+/// The device of a visitor. `os` and `browser` are families without a version, such as `iOS` and
+/// `Mobile Safari`; `None` is one that the list does not know.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Device {
-    /// mobile, tablet, desktop, tv or other.
+    /// `mobile`, `tablet`, `desktop`, `tv` or `other`. `None` without a user agent.
     pub class: Option<&'static str>,
     pub os: Option<String>,
     pub browser: Option<String>,
 }
 
 impl Device {
-    /// Tries many expressions, so that callers remember what it finds.
+    /// Looks a user agent up. This tries many regular expressions, so callers keep the result for
+    /// the next click with the same user agent.
     pub fn from_user_agent(user_agent: &str) -> Self {
         let parsers = &*PARSERS;
         let os = parsers.os.extract(user_agent).map(|os| os.os.into_owned());
         let browser = parsers.browser.extract(user_agent);
         Self {
-            class: class(user_agent, os.as_deref()),
-            os: known(os),
-            browser: known(browser.map(|browser| browser.family.into_owned())),
+            class: device_class(user_agent, os.as_deref()),
+            os: known_family(os),
+            browser: known_family(browser.map(|browser| browser.family.into_owned())),
         }
     }
 }
 
-fn known(family: Option<String>) -> Option<String> {
+/// The list says `Other` where it does not know the family.
+fn known_family(family: Option<String>) -> Option<String> {
     family.filter(|family| family != "Other")
 }
 
@@ -44,20 +46,20 @@ struct Parsers {
     browser: user_agent::Extractor<'static>,
 }
 
-/// The parts that are used of the list.
+/// The parts of the list that are used.
 #[derive(Deserialize)]
-struct List {
+struct UapCore {
     user_agent_parsers: Vec<user_agent::Parser<'static>>,
     os_parsers: Vec<os::Parser<'static>>,
 }
 
 impl Parsers {
-    fn load(list: &'static str) -> Self {
-        let list: List = serde_json::from_str(list).expect("tested: it is such a list");
-        Self::compile(list).expect("tested: they are expressions")
+    fn load(json: &'static str) -> Self {
+        let list: UapCore = serde_json::from_str(json).expect("the tests parse the list");
+        Self::compile(list).expect("the tests compile the expressions")
     }
 
-    fn compile(list: List) -> Result<Self, ua_parser::Error> {
+    fn compile(list: UapCore) -> Result<Self, ua_parser::Error> {
         Ok(Self {
             os: os::Builder::new().push_all(list.os_parsers)?.build()?,
             browser: user_agent::Builder::new()
@@ -67,39 +69,42 @@ impl Parsers {
     }
 }
 
-/// The kind of device. Tablets with Android say `Android` without `Mobile`,
-/// <https://developer.chrome.com/docs/multidevice/user-agent>; iPads have said
-/// that they are Macs since iPadOS 13 and cannot be told from them.
-fn class(user_agent: &str, os: Option<&str>) -> Option<&'static str> {
+/// The class of the device. The user agents of Android tablets have `Android` without `Mobile`
+/// (<https://developer.chrome.com/docs/multidevice/user-agent>). Those of iPads have been the
+/// same as Macs' since iPadOS 13, so that they are classed as desktops.
+fn device_class(user_agent: &str, os: Option<&str>) -> Option<&'static str> {
     if user_agent.trim().is_empty() {
         return None;
     }
-    let says = |words: &[&str]| words.iter().any(|word| user_agent.contains(word));
-    let is_os = |words: &[&str]| {
+    let contains_any = |words: &[&str]| words.iter().any(|word| user_agent.contains(word));
+    let os_is_any = |families: &[&str]| {
         let os = os.unwrap_or_default();
-        words.iter().any(|word| os.starts_with(word))
+        families.iter().any(|family| os.starts_with(family))
     };
-    let is_android = is_os(&["Android"]);
-    let is_phone = says(&["Mobile", "Opera Mini", "Opera Mobi"]);
-    let is_tv = says(&["TV", "AFT", "Roku", "CrKey", "BRAVIA"]) || is_os(&["tvOS", "ATV OS"]);
-    let is_tablet = says(&["iPad", "Tablet", "Kindle", "Silk/"]) || (is_android && !is_phone);
+    let is_android = os_is_any(&["Android"]);
+    let is_phone = contains_any(&["Mobile", "Opera Mini", "Opera Mobi"]);
+    let is_tv =
+        contains_any(&["TV", "AFT", "Roku", "CrKey", "BRAVIA"]) || os_is_any(&["tvOS", "ATV OS"]);
+    let is_tablet =
+        contains_any(&["iPad", "Tablet", "Kindle", "Silk/"]) || (is_android && !is_phone);
     Some(if is_tv {
         "tv"
     } else if is_tablet {
         "tablet"
     } else if is_phone
-        || says(&["iPhone", "iPod", "KAIOS", "BlackBerry"])
-        || is_os(&["iOS", "KaiOS", "Windows Phone"])
+        || contains_any(&["iPhone", "iPod", "KAIOS", "BlackBerry"])
+        || os_is_any(&["iOS", "KaiOS", "Windows Phone"])
     {
         "mobile"
-    } else if is_os(&DESKTOPS) {
+    } else if os_is_any(&DESKTOP_SYSTEMS) {
         "desktop"
     } else {
         "other"
     })
 }
 
-const DESKTOPS: [&str; 9] = [
+/// Operating systems of desktops, as the list names them.
+const DESKTOP_SYSTEMS: [&str; 9] = [
     "Windows",
     "Mac OS X",
     "Linux",
@@ -155,18 +160,18 @@ mod tests {
     #[case("curl/8.5.0", "other", "", "curl")]
     #[case("something", "other", "", "")]
     #[case("", "", "", "")]
-    fn a_user_agent_tells_the_device(
+    fn the_user_agent_tells_the_device(
         #[case] user_agent: &str,
         #[case] class: &str,
         #[case] os: &str,
         #[case] browser: &str,
     ) {
         let device = Device::from_user_agent(user_agent);
-        let found = (
+        let families = (
             device.class.unwrap_or_default(),
             device.os.as_deref().unwrap_or_default(),
             device.browser.as_deref().unwrap_or_default(),
         );
-        assert_eq!(found, (class, os, browser));
+        assert_eq!(families, (class, os, browser));
     }
 }

@@ -1,15 +1,18 @@
-//! Which link the path of a request names, also when something was put around the
-//! link on its way: a full stop behind it in a text, a bracket, an invisible character,
-//! a slash too many, an escape that nobody needed.
+//! Which link the path of a request names. Texts and programs change links on their way to the
+//! visitor: they add a full stop, a bracket, an invisible character or a slash, or escape
+//! characters that need no escape. This module finds the link that was meant.
 
 use std::{borrow::Cow, fmt};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{LinkCode, ShortId, TrackerToken};
+use crate::{
+    hex,
+    id::{LinkCode, ShortId, TrackerToken},
+};
 
-/// A link by the path of its URL.
+/// The path of a link's URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LinkPath {
     /// `/c/<token>`
@@ -21,16 +24,17 @@ pub enum LinkPath {
 }
 
 impl LinkPath {
-    /// The link that exactly this path names.
+    /// The link that has exactly this path.
     pub fn parse(path: &str) -> Option<Self> {
         if let Some(name) = path.strip_prefix("/c/") {
-            return Self::parse_behind_c(name);
+            return Self::parse_token_or_code(name);
         }
         let id = path.strip_prefix('/')?;
         ShortId::parse(id).ok().map(Self::Short)
     }
 
-    fn parse_behind_c(name: &str) -> Option<Self> {
+    /// Parses what follows `/c/`: a token or a code.
+    fn parse_token_or_code(name: &str) -> Option<Self> {
         let token = TrackerToken::parse(name).ok().map(Self::Tracker);
         token.or_else(|| LinkCode::parse(name).ok().map(Self::Code))
     }
@@ -46,21 +50,21 @@ impl fmt::Display for LinkPath {
     }
 }
 
-/// How the path that was asked for differs from the path of the link that was found.
+/// How the requested path differs from the path of the link that was found.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum PathCorrection {
-    /// Characters that need no percent-escape were escaped.
+    /// The path had percent-escapes for characters that need none.
     EscapesDecoded,
-    /// Something stood before the link's name: one more slash, or a mark.
+    /// The path had something before the link's name: a slash too many, or a mark.
     PrefixIgnored,
-    /// Something followed the link's name: a mark, a slash, other text.
+    /// The path had something behind the link's name: a mark, a slash, or other text.
     SuffixIgnored,
-    /// The name was written in upper or lower case where the link has the other.
+    /// The path had upper case where the link has lower case, or the other way round.
     CaseIgnored,
-    /// A correction of a later version.
+    /// A correction that a later version of the redirector wrote.
     #[serde(other)]
     #[schemars(skip)]
     Unknown,
@@ -78,22 +82,22 @@ impl PathCorrection {
     }
 }
 
-/// A link that a path may have meant.
+/// A link that a requested path may mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CorrectedPath {
     pub path: LinkPath,
-    /// Never empty; each once, in their order.
+    /// Never empty. Each correction is there once, in the order of [`PathCorrection`].
     pub corrections: Vec<PathCorrection>,
 }
 
-/// The links that a path may mean which names none exactly, the likeliest first, at most
-/// two: the longest run of id characters, with unneeded escapes decoded and whatever
-/// stands around it left out; and the same without `_` and `-` at its end, which are
-/// id characters and marks.
+/// The links that a path may mean if it is not exactly the path of one: at most two, the most
+/// likely first. The first is the longest run of id characters, after unneeded escapes are
+/// decoded and everything around the run is left out. The second is the same without `_` and
+/// `-` at its end, which can be part of an id and can be marks of the text around the link.
 ///
-/// None for what browsers and crawlers ask of every host by themselves.
+/// The list is empty for paths that browsers and crawlers request of every host.
 pub fn corrected_paths(path: &str) -> Vec<CorrectedPath> {
-    if is_asked_of_every_host(path) {
+    if is_requested_of_every_host(path) {
         return Vec::new();
     }
     let decoded = decode_unreserved(path);
@@ -101,48 +105,52 @@ pub fn corrected_paths(path: &str) -> Vec<CorrectedPath> {
     if matches!(decoded, Cow::Owned(_)) {
         corrections.push(PathCorrection::EscapesDecoded);
     }
-    let (prefix, rest) = split_at_name(&decoded);
-    let behind_c = rest
+    let (prefix, after_prefix) = split_at_name(&decoded);
+    // A click host's path is `/c/<name>`.
+    let after_c = after_prefix
         .strip_prefix(['c', 'C'])
-        .filter(|rest| rest.starts_with('/'));
-    let (has_prefix, rest) = match behind_c {
-        Some(rest) => {
-            let (slashes, name) = split_at_name(rest);
-            (prefix != "/" || slashes != "/", name)
+        .filter(|after_c| after_c.starts_with('/'));
+    let (has_prefix, name_and_suffix) = match after_c {
+        Some(after_c) => {
+            let (slashes, name_and_suffix) = split_at_name(after_c);
+            (prefix != "/" || slashes != "/", name_and_suffix)
         }
-        None => (prefix != "/", rest),
+        None => (prefix != "/", after_prefix),
     };
     if has_prefix {
         corrections.push(PathCorrection::PrefixIgnored);
     }
-    let has_upper_c = behind_c.is_some() && !decoded.contains("c/");
-    let run_len = rest.bytes().take_while(|&b| is_id_character(b)).count();
-    let run = rest.get(..run_len).unwrap_or_default();
-    let trimmed = run.trim_end_matches(['_', '-']);
+    let has_upper_case_c = after_c.is_some() && !decoded.contains("c/");
+    let run_len = name_and_suffix
+        .bytes()
+        .take_while(|&byte| is_id_character(byte))
+        .count();
+    let run = name_and_suffix.get(..run_len).unwrap_or_default();
+    let trimmed_run = run.trim_end_matches(['_', '-']);
 
-    let mut found: Vec<CorrectedPath> = Vec::new();
-    for name in [run, trimmed] {
-        let path = match behind_c {
-            Some(_) => LinkPath::parse_behind_c(name),
+    let mut corrected_paths: Vec<CorrectedPath> = Vec::new();
+    for name in [run, trimmed_run] {
+        let path = match after_c {
+            Some(_) => LinkPath::parse_token_or_code(name),
             None => ShortId::parse(name).ok().map(LinkPath::Short),
         };
         let Some(path) = path else { continue };
         let mut corrections = corrections.clone();
-        if name.len() < rest.len() {
+        if name.len() < name_and_suffix.len() {
             corrections.push(PathCorrection::SuffixIgnored);
         }
-        if has_upper_c {
+        if has_upper_case_c {
             corrections.push(PathCorrection::CaseIgnored);
         }
-        let is_new = found.iter().all(|other| other.path != path);
+        let is_new = corrected_paths.iter().all(|other| other.path != path);
         if is_new && !corrections.is_empty() {
-            found.push(CorrectedPath { path, corrections });
+            corrected_paths.push(CorrectedPath { path, corrections });
         }
     }
-    found
+    corrected_paths
 }
 
-fn is_asked_of_every_host(path: &str) -> bool {
+fn is_requested_of_every_host(path: &str) -> bool {
     const FILES: [&str; 6] = [
         "/ads.txt",
         "/app-ads.txt",
@@ -151,10 +159,10 @@ fn is_asked_of_every_host(path: &str) -> bool {
         "/robots.txt",
         "/sitemap.xml",
     ];
-    // `/.well-known/...` and hidden files; not `/./` and `/../`, which are slashes too many.
+    // `/.well-known/...` and hidden files. `/./` and `/../` are only slashes too many.
     let is_hidden = path
         .strip_prefix("/.")
-        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphanumeric()));
+        .is_some_and(|name| name.starts_with(|c: char| c.is_ascii_alphanumeric()));
     is_hidden || FILES.contains(&path) || path.starts_with("/apple-touch-icon")
 }
 
@@ -162,57 +170,58 @@ fn is_id_character(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
-/// What stands before the first id character that is not part of an escape, and the rest.
+/// The text before the first id character that is not part of an escape, and the text from there
+/// on.
 fn split_at_name(path: &str) -> (&str, &str) {
     let bytes = path.as_bytes();
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        at += match escaped_byte(bytes, at) {
+    let mut name_start = 0;
+    while let Some(&byte) = bytes.get(name_start) {
+        name_start += match escaped_byte(bytes, name_start) {
             Some(_) => 3,
             None if is_id_character(byte) => break,
             None => 1,
         };
     }
-    // In the middle of a character it can only be if the text ends there.
-    path.split_at_checked(at).unwrap_or((path, ""))
+    // The index is not inside of a character unless the text ends with that character.
+    path.split_at_checked(name_start).unwrap_or((path, ""))
 }
 
-/// The byte that a percent-escape at this place stands for.
-fn escaped_byte(bytes: &[u8], at: usize) -> Option<u8> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    match bytes.get(at..at + 3)? {
-        [b'%', high, low] => u8::try_from(digit(*high)? * 16 + digit(*low)?).ok(),
+/// The byte that the percent-escape at this index stands for, if there is one.
+fn escaped_byte(bytes: &[u8], index: usize) -> Option<u8> {
+    match bytes.get(index..index + 3)? {
+        [b'%', high, low] => hex::decode_byte(*high, *low),
         _ => None,
     }
 }
 
-/// The path with percent-escapes of unreserved characters decoded: by RFC 3986, section
-/// 6.2.2.2, it is the same with them and without.
+/// Decodes the percent-escapes of unreserved characters. By RFC 3986, section 6.2.2.2, the path is
+/// the same with them and without.
 fn decode_unreserved(path: &str) -> Cow<'_, str> {
     let bytes = path.as_bytes();
-    let unreserved = |at: usize| {
-        escaped_byte(bytes, at).filter(|&byte| is_id_character(byte) || matches!(byte, b'.' | b'~'))
+    let escaped_unreserved = |index: usize| {
+        escaped_byte(bytes, index)
+            .filter(|&byte| is_id_character(byte) || matches!(byte, b'.' | b'~'))
     };
-    if !(0..bytes.len()).any(|at| unreserved(at).is_some()) {
+    if !(0..bytes.len()).any(|index| escaped_unreserved(index).is_some()) {
         return Cow::Borrowed(path);
     }
     let mut decoded = String::with_capacity(path.len());
-    let mut rest = path;
-    while let Some(at) = rest.find('%') {
-        let (before, escape) = rest.split_at(at);
+    let mut unread = path;
+    while let Some(percent) = unread.find('%') {
+        let (before, escape) = unread.split_at(percent);
         decoded.push_str(before);
-        match unreserved(path.len() - escape.len()) {
+        match escaped_unreserved(path.len() - escape.len()) {
             Some(byte) => {
                 decoded.push(char::from(byte));
-                rest = escape.get(3..).unwrap_or_default();
+                unread = escape.get(3..).unwrap_or_default();
             }
             None => {
                 decoded.push('%');
-                rest = escape.get(1..).unwrap_or_default();
+                unread = escape.get(1..).unwrap_or_default();
             }
         }
     }
-    decoded.push_str(rest);
+    decoded.push_str(unread);
     Cow::Owned(decoded)
 }
 
@@ -223,19 +232,19 @@ mod tests {
 
     use super::*;
 
-    /// Each path with its corrections: `<path> <corrections by initial>`.
-    fn readings(path: &str) -> String {
-        let show = |found: &CorrectedPath| {
-            let corrections = found.corrections.iter();
-            let initials = corrections.filter_map(|c| c.as_str().chars().next());
-            format!("{} {}", found.path, initials.collect::<String>())
+    /// The links that the path may mean, each as `<path> <initials of the corrections>`.
+    fn display_corrected(path: &str) -> String {
+        let display = |corrected: &CorrectedPath| {
+            let corrections = corrected.corrections.iter();
+            let initials = corrections.filter_map(|correction| correction.as_str().chars().next());
+            format!("{} {}", corrected.path, initials.collect::<String>())
         };
-        let found: Vec<_> = corrected_paths(path).iter().map(show).collect();
-        found.join(", ")
+        let corrected: Vec<_> = corrected_paths(path).iter().map(display).collect();
+        corrected.join(", ")
     }
 
     #[rstest]
-    // What is written behind a link in a text.
+    // Marks that follow a link in a text.
     #[case("/spring26.", "/spring26 s")]
     #[case("/spring26,", "/spring26 s")]
     #[case("/spring26...", "/spring26 s")]
@@ -259,25 +268,25 @@ mod tests {
     #[case("/spring26/", "/spring26 s")]
     #[case("/spring26/index.html", "/spring26 s")]
     #[case("/spring26.html", "/spring26 s")]
-    // `_` and `-` are id characters, and marks.
+    // `_` and `-` can be part of an id, and can be marks.
     #[case("/spring26_", "/spring26 s")]
     #[case("/spring26--", "/spring26 s")]
     #[case("/spring26_.", "/spring26_ s, /spring26 s")]
-    // Before it.
+    // Marks before a link.
     #[case("//spring26", "/spring26 p")]
     #[case("/./spring26", "/spring26 p")]
     #[case("/%E2%80%8Bspring26", "/spring26 p")]
     #[case("/(spring26)", "/spring26 ps")]
     #[case("/%3Cspring26%3E", "/spring26 ps")]
-    // The same URI by RFC 3986.
+    // Escapes that RFC 3986 reads as the same URI.
     #[case("/spring%32%36", "/spring26 e")]
     #[case("/%73pring26", "/spring26 e")]
     #[case("/spring%2D26", "/spring-26 e")]
     #[case("/spring%5f26", "/spring_26 e")]
     #[case("/spring26%2E", "/spring26 es")]
-    #[case("/spring26%2532", "/spring26 s")] // decoded once
+    #[case("/spring26%2532", "/spring26 s")] // escapes are decoded once
     #[case("//spring%32%36).", "/spring26 eps")]
-    // The second kind of path.
+    // Paths of click hosts.
     #[case("/c/x7kQ2mNp.", "/c/x7kQ2mNp s")]
     #[case("/c//x7kQ2mNp", "/c/x7kQ2mNp p")]
     #[case("//c/x7kQ2mNp", "/c/x7kQ2mNp p")]
@@ -290,7 +299,7 @@ mod tests {
     )]
     #[case("/c/x7kQ2mNpx.", "")]
     #[case("/c/.", "")]
-    // What names a link exactly, or nothing at all.
+    // Paths that are exactly a link's, or mean none.
     #[case("/spring26", "")]
     #[case("/c/x7kQ2mNp", "")]
     #[case("/", "")]
@@ -304,32 +313,34 @@ mod tests {
     #[case("/apple-touch-icon-120x120.png", "")]
     #[case("/.well-known/security.txt", "")]
     #[case("/.env", "")]
-    fn what_stands_around_a_link_is_left_out(#[case] path: &str, #[case] expected: &str) {
-        assert_eq!(readings(path), expected);
+    fn everything_around_a_link_is_left_out(#[case] path: &str, #[case] expected: &str) {
+        assert_eq!(display_corrected(path), expected);
     }
 
     #[test]
-    fn a_name_that_is_too_long_is_none() {
+    fn a_name_of_more_than_64_characters_is_no_link() {
         let (fits, too_long) = ("a".repeat(64), "a".repeat(65));
-        assert_eq!(readings(&format!("/{fits}.")), format!("/{fits} s"));
-        assert_eq!(readings(&format!("/{too_long}.")), "");
+        assert_eq!(
+            display_corrected(&format!("/{fits}.")),
+            format!("/{fits} s")
+        );
+        assert_eq!(display_corrected(&format!("/{too_long}.")), "");
     }
 
     #[test]
-    fn an_unknown_correction_does_not_stop_an_old_reader() {
-        let read: Vec<PathCorrection> =
+    fn an_old_reader_accepts_an_unknown_correction() {
+        let parsed: Vec<PathCorrection> =
             serde_json::from_str(r#"["suffix_ignored", "added_later"]"#).unwrap();
         let expected = [PathCorrection::SuffixIgnored, PathCorrection::Unknown];
-        assert_eq!(read, expected);
+        assert_eq!(parsed, expected);
     }
 
     proptest! {
         #[test]
-        fn any_path_can_be_read(path in ".{0,80}") {
-            for found in corrected_paths(&path) {
-                // What was found names itself, and needs no correction.
-                let text = found.path.to_string();
-                prop_assert_eq!(LinkPath::parse(&text), Some(found.path));
+        fn a_corrected_path_is_exactly_a_links_path(path in ".{0,80}") {
+            for corrected in corrected_paths(&path) {
+                let text = corrected.path.to_string();
+                prop_assert_eq!(LinkPath::parse(&text), Some(corrected.path));
             }
         }
 
@@ -341,10 +352,12 @@ mod tests {
         ) {
             let path = format!("/{before}{id}{after}");
             let expected = LinkPath::Short(ShortId::parse(&id).unwrap());
-            let exact = LinkPath::parse(&path) == Some(expected.clone());
-            prop_assume!(!is_asked_of_every_host(&path));
-            let found = corrected_paths(&path).into_iter().any(|found| found.path == expected);
-            prop_assert!(exact || found, "{}", path);
+            let is_exact = LinkPath::parse(&path) == Some(expected.clone());
+            prop_assume!(!is_requested_of_every_host(&path));
+            let is_found = corrected_paths(&path)
+                .into_iter()
+                .any(|corrected| corrected.path == expected);
+            prop_assert!(is_exact || is_found, "{}", path);
         }
     }
 }

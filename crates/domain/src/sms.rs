@@ -1,16 +1,15 @@
-//! How long a text is as an SMS, in which encoding and in how many segments.
+//! The size of a text as an SMS: its encoding, its length, and how many segments it takes.
 //!
-//! The GSM 7 bit default alphabet and its extension table are those of 3GPP
-//! TS 23.038, clause 6.2.1 (GSM 03.38). A text with any other character is
-//! sent in UCS-2, that is, in UTF-16 code units. One segment carries 160
-//! septets or 70 units; with the header that joins several (TS 23.040, clause
-//! 9.2.3.24.1), 153 or 67. A character of two septets or units is never split
-//! over two segments.
+//! The GSM 7 bit default alphabet and its extension table are those of 3GPP TS 23.038, clause
+//! 6.2.1 (GSM 03.38). A text with any other character is sent in UCS-2, that is, in UTF-16
+//! code units. One segment carries 160 septets or 70 units. If there are several, each has a
+//! header that joins them (TS 23.040, clause 9.2.3.24.1) and carries 153 or 67. A character
+//! of two septets or units is never split over two segments.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// How a text is sent.
+/// The encoding in which a text is sent. Its unit is the septet or the UTF-16 code unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub enum Encoding {
     #[serde(rename = "GSM-7")]
@@ -20,7 +19,7 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// What a message of one segment holds.
+    /// How many units fit into a message of one segment.
     pub fn single_segment_units(self) -> usize {
         match self {
             Self::Gsm7 => 160,
@@ -28,7 +27,7 @@ impl Encoding {
         }
     }
 
-    /// What each of several segments holds.
+    /// How many units fit into each segment of a message of several.
     pub fn joined_segment_units(self) -> usize {
         match self {
             Self::Gsm7 => 153,
@@ -36,9 +35,9 @@ impl Encoding {
         }
     }
 
-    /// Septets or UTF-16 units of a character. A character outside of the
-    /// GSM alphabet counts as in UCS-2.
-    fn units(self, c: char) -> usize {
+    /// How many units a character takes. In GSM-7 a character outside of the alphabet counts as
+    /// in UCS-2.
+    fn units_of(self, c: char) -> usize {
         match self {
             Self::Gsm7 => septets(c).unwrap_or_else(|| c.len_utf16()),
             Self::Ucs2 => c.len_utf16(),
@@ -46,29 +45,29 @@ impl Encoding {
     }
 }
 
-/// What a text takes.
+/// The size of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SmsSize {
     pub encoding: Encoding,
-    /// Septets, or UTF-16 units.
+    /// In units of the encoding.
     pub length: usize,
-    /// 1 for the empty text.
+    /// The empty text has one segment.
     pub segments: usize,
 }
 
-/// The exact size of a text.
+/// Measures a text exactly.
 pub fn measure(text: &str) -> SmsSize {
-    let encoding = encoding(text);
-    let length = text.chars().map(|c| encoding.units(c)).sum();
+    let encoding = encoding_for(text);
+    let length = length_in(text, encoding);
     SmsSize {
         encoding,
         length,
-        segments: segments(text, encoding, length),
+        segments: count_segments(text, encoding, length),
     }
 }
 
 /// The encoding that the characters of a text need.
-pub fn encoding(text: &str) -> Encoding {
+pub fn encoding_for(text: &str) -> Encoding {
     if text.chars().all(|c| septets(c).is_some()) {
         Encoding::Gsm7
     } else {
@@ -76,18 +75,18 @@ pub fn encoding(text: &str) -> Encoding {
     }
 }
 
-/// The length of a text in an encoding.
-pub fn length(text: &str, encoding: Encoding) -> usize {
-    text.chars().map(|c| encoding.units(c)).sum()
+/// The length of a text in units of an encoding.
+pub fn length_in(text: &str, encoding: Encoding) -> usize {
+    text.chars().map(|c| encoding.units_of(c)).sum()
 }
 
-fn segments(text: &str, encoding: Encoding, length: usize) -> usize {
+fn count_segments(text: &str, encoding: Encoding, length: usize) -> usize {
     if length <= encoding.single_segment_units() {
         return 1;
     }
     let (mut segments, mut used) = (1, 0);
     for c in text.chars() {
-        let units = encoding.units(c);
+        let units = encoding.units_of(c);
         if used + units > encoding.joined_segment_units() {
             segments += 1;
             used = 0;
@@ -97,37 +96,40 @@ fn segments(text: &str, encoding: Encoding, length: usize) -> usize {
     segments
 }
 
-/// The default alphabet in the order of its codes; 0x1B is the escape to the
-/// extension table, and no character.
-const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?\
+/// The default alphabet in the order of its codes. Code 0x1B is left out: it is not a character
+/// but the escape to the extension table.
+const DEFAULT_ALPHABET: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?\
     ¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
-/// What follows an escape: form feed, `^{}\[~]|` and the euro.
-const EXTENSION: &str = "\u{c}^{}\\[~]|€";
+/// The characters of the extension table: form feed, `^{}\[~]|` and the euro. Each is sent as the
+/// escape and its code.
+const EXTENSION_TABLE: &str = "\u{c}^{}\\[~]|€";
 
-/// 1 or 2, `None` outside of the alphabet.
+/// How many septets a character takes: 1 or 2. `None` if it is not in the alphabet.
 fn septets(c: char) -> Option<usize> {
-    // Most of a text, without a search.
+    // Most characters of a text need no search.
     if c.is_ascii_alphanumeric() || c == ' ' {
         return Some(1);
     }
-    if BASIC.contains(c) {
+    if DEFAULT_ALPHABET.contains(c) {
         Some(1)
     } else {
-        EXTENSION.contains(c).then_some(2)
+        EXTENSION_TABLE.contains(c).then_some(2)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use rstest::rstest;
 
     use super::*;
 
-    /// TS 23.038, table of clause 6.2.1, row by row: code, character.
-    const TABLE: [(u32, char); 127] = table();
+    /// The default alphabet of TS 23.038, clause 6.2.1: code and character.
+    const STANDARD_TABLE: [(u32, char); 127] = standard_table();
 
-    const fn table() -> [(u32, char); 127] {
-        // By code points, and not by the literal under test.
+    const fn standard_table() -> [(u32, char); 127] {
+        // The table is written as code points, apart from the literal under test. Pairs of code and
+        // code point where the two differ:
         let special: [(u32, u32); 46] = [
             (0x00, 0x40),
             (0x01, 0xA3),
@@ -180,7 +182,7 @@ mod tests {
         let (mut code, mut row) = (0_u32, 0);
         while code < 128 {
             if code != 0x1B {
-                // Everywhere else the code is the ASCII code.
+                // For all other characters the code is the ASCII code.
                 let mut point = code;
                 let mut i = 0;
                 while i < special.len() {
@@ -191,7 +193,7 @@ mod tests {
                 }
                 rows[row] = match char::from_u32(point) {
                     Some(c) => (code, c),
-                    None => panic!("a code point"),
+                    None => panic!("every number in the table is a code point"),
                 };
                 row += 1;
             }
@@ -201,20 +203,23 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_default_alphabet_is_one_septet_each() {
-        for (code, c) in TABLE {
+    fn each_character_of_the_default_alphabet_is_one_septet() {
+        for (code, c) in STANDARD_TABLE {
             assert_eq!(septets(c), Some(1), "{code:#04x} {c:?}");
-            let at = BASIC.chars().position(|basic| basic == c).unwrap();
+            let index = DEFAULT_ALPHABET
+                .chars()
+                .position(|other| other == c)
+                .unwrap();
             let code = code as usize;
-            assert_eq!(at, if code > 0x1B { code - 1 } else { code }, "{c:?}");
+            assert_eq!(index, if code > 0x1B { code - 1 } else { code }, "{c:?}");
         }
-        assert_eq!(BASIC.chars().count(), 127);
+        assert_eq!(DEFAULT_ALPHABET.chars().count(), 127);
     }
 
     #[test]
-    fn the_extension_table_is_two_septets_each() {
+    fn each_character_of_the_extension_table_is_two_septets() {
         let points = [0x0C, 0x5E, 0x7B, 0x7D, 0x5C, 0x5B, 0x7E, 0x5D, 0x7C, 0x20AC];
-        assert_eq!(EXTENSION.chars().count(), points.len());
+        assert_eq!(EXTENSION_TABLE.chars().count(), points.len());
         for point in points {
             let c = char::from_u32(point).unwrap();
             assert_eq!(septets(c), Some(2), "{c:?}");
@@ -222,12 +227,12 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_in_the_alphabet() {
-        let n_known = (0..=0x10_FFFF)
+    fn no_other_character_is_in_the_alphabet() {
+        let n_in_alphabet = (0..=0x10_FFFF)
             .filter_map(char::from_u32)
             .filter(|c| septets(*c).is_some())
             .count();
-        assert_eq!(n_known, 127 + 10);
+        assert_eq!(n_in_alphabet, 127 + 10);
     }
 
     const GSM: Encoding = Encoding::Gsm7;
@@ -249,7 +254,7 @@ mod tests {
     #[case("e\u{301}", UCS, 2, 1)] // a combining mark
     #[case("👩‍👩‍👧‍👦", UCS, 11, 1)] // four pairs and three joiners
     #[case("\u{feff}", UCS, 1, 1)]
-    fn texts_are_measured(
+    fn a_text_has_this_size(
         #[case] text: &str,
         #[case] encoding: Encoding,
         #[case] length: usize,
@@ -284,20 +289,38 @@ mod tests {
     #[case("😀", 36, 72, 2)]
     #[case("😀", 66, 132, 2)] // 33 in each
     #[case("😀", 67, 134, 3)] // 134 units, but no pair is split
-    fn borders_are_where_the_standard_has_them(
+    fn a_segment_is_added_where_the_standard_says(
         #[case] unit: &str,
-        #[case] n: usize,
+        #[case] n_units: usize,
         #[case] length: usize,
         #[case] segments: usize,
     ) {
-        let size = measure(&unit.repeat(n));
+        let size = measure(&unit.repeat(n_units));
         assert_eq!((size.length, size.segments), (length, segments));
     }
 
     #[test]
-    fn one_character_changes_the_encoding_of_all() {
+    fn one_character_outside_the_alphabet_changes_the_encoding() {
         let text = format!("{}я", "a".repeat(70));
         let size = measure(&text);
         assert_eq!((size.encoding, size.length, size.segments), (UCS, 71, 2));
+    }
+
+    proptest! {
+        #[test]
+        fn the_segments_have_room_for_the_text_and_no_segment_is_wasted(text in "\\PC{0,400}") {
+            let size = measure(&text);
+            let capacity = match size.segments {
+                1 => size.encoding.single_segment_units(),
+                n => n * size.encoding.joined_segment_units(),
+            };
+            prop_assert!(size.length <= capacity);
+            // At the end of each segment at most one unit stays empty.
+            let max_empty_units = size.segments - 1;
+            let one_segment_less = (size.segments - 1) * size.encoding.joined_segment_units();
+            prop_assert!(
+                size.segments == 1 || size.length + max_empty_units > one_segment_less
+            );
+        }
     }
 }

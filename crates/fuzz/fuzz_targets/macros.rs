@@ -1,6 +1,5 @@
-//! Whatever the template and the values: the result is a URL with the
-//! template's scheme, host and port, and no value brings a line break or a
-//! fragment of its own.
+//! Expanding any template with any values gives a URL with the template's scheme, host and port.
+//! No value adds a line break or a fragment.
 
 #![no_main]
 
@@ -11,12 +10,12 @@ use url::Url;
 fuzz_target!(|input: (&str, &str, &str)| {
     let (text, value, query) = input;
     check(text, value, query);
-    // Few of the texts that are tried are URLs.
+    // Few of the generated texts are URLs by themselves.
     check(&format!("https://example.com/{text}"), value, query);
 });
 
 fn origin(url: &str) -> (String, Option<String>, Option<u16>) {
-    let url = Url::parse(url).expect("a URL");
+    let url = Url::parse(url).expect("a template expands to a URL");
     let host = url.host_str().map(str::to_owned);
     (url.scheme().to_owned(), host, url.port())
 }
@@ -26,20 +25,20 @@ fn check(text: &str, value: &str, query: &str) {
     let Ok(template) = Template::parse(text) else {
         return;
     };
-    let empty = template.expand(|_| None);
+    let without_values = template.expand(|_| None);
     let expanded = template.expand(|_| Some(value.into()));
-    let forwarding = template.expand_with_query(query, |_| Some(value.into()));
-    for url in [&expanded, &forwarding] {
-        assert_eq!(origin(url), origin(&empty), "{url}");
-        let is_plain = url.bytes().all(|byte| byte.is_ascii_graphic());
-        assert!(is_plain, "{url:?}");
+    let with_query = template.expand_with_query(query, |_| Some(value.into()));
+    for url in [&expanded, &with_query] {
+        assert_eq!(origin(url), origin(&without_values), "{url}");
+        let is_graphic = url.bytes().all(|byte| byte.is_ascii_graphic());
+        assert!(is_graphic, "{url:?}");
     }
     let n_fragments = |url: &str| url.matches('#').count();
-    assert_eq!(n_fragments(&expanded), n_fragments(&empty), "{expanded}");
+    assert_eq!(n_fragments(&expanded), n_fragments(&without_values), "{expanded}");
 
-    // What is put behind a template is a template too.
+    // A template with more parameters is a template with the same origin.
     let longer = append_parameters(text, &AffiliatePlatform::Tune.parameters());
     if let Ok(longer) = Template::parse(&longer) {
-        assert_eq!(origin(&longer.expand(|_| None)), origin(&empty), "{text}");
+        assert_eq!(origin(&longer.expand(|_| None)), origin(&without_values), "{text}");
     }
 }

@@ -1,5 +1,5 @@
-//! Whatever the query: it is read within its limits, the first of a key wins,
-//! and nothing is read that Postgres cannot hold.
+//! Any query is read within its limits, the first value of a key counts, and no value is read that
+//! Postgres cannot store.
 
 #![no_main]
 
@@ -21,9 +21,9 @@ fuzz_target!(|raw: &str| {
     for value in values.flatten() {
         assert!(!value.is_empty() && !value.contains('\0'), "{value:?}");
     }
-    let again = format!("{kept}&sub1=later&source=later");
-    let again = ClickQuery::parse(&again);
+    let with_second_sub1 = format!("{kept}&sub1=later&source=later");
+    let with_second_sub1 = ClickQuery::parse(&with_second_sub1);
     if query.subs[0].is_some() {
-        assert_eq!(again.subs[0], query.subs[0]);
+        assert_eq!(with_second_sub1.subs[0], query.subs[0]);
     }
 });

@@ -9,7 +9,7 @@ use super::{
     token::{Token, tokens},
 };
 
-/// A template: parsed once (see `super::parser`) and expanded for each click.
+/// A template: parsed once and expanded for each click.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
     /// `scheme://host[:port]` in the form that URL parsers write.
