@@ -1,17 +1,18 @@
 #![doc = include_str!("../README.md")]
 
 mod accounts;
-mod admin;
 mod affiliate_links;
 mod auth;
 mod body;
 mod campaigns;
+mod cli;
 mod clicks;
 mod contacts;
 mod conversions;
 mod creatives;
 mod csv;
 mod db;
+mod domain_ownership;
 mod domains;
 mod edge_cache;
 mod edge_records;
@@ -37,18 +38,6 @@ mod state;
 
 use std::process::ExitCode;
 
-use settings::{BUILD, Cli, Command};
-
 fn main() -> ExitCode {
-    match platform::settings::parse::<Cli>(BUILD).command {
-        Command::Serve(settings) => {
-            let telemetry = settings.telemetry.clone();
-            platform::service::main("links-api", &telemetry, |shutdown| {
-                serve::run(*settings, shutdown)
-            })
-        }
-        Command::Migrate(settings) => admin::main(|| admin::migrate(settings)),
-        Command::Admin(settings) => admin::main(|| admin::run(settings)),
-        Command::Openapi => admin::print(Ok(http::document(&routes::operations()))),
-    }
+    cli::run(platform::settings::parse(settings::BUILD))
 }

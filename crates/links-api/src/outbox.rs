@@ -4,7 +4,7 @@
 use std::{cell::Cell, sync::Arc};
 
 use domain::record::RecordKey;
-use postgres::pool::{GenericClient as _, Transaction};
+use postgres::pool::{GenericClient, Transaction};
 use tokio::sync::Notify;
 
 use crate::error::ApiError;
@@ -52,6 +52,24 @@ impl<'a> Outbox<'a> {
     pub fn has_changes(&self) -> bool {
         self.has_changes.get()
     }
+}
+
+/// Announces all links on a host as changed: another account holds the host now, or none does.
+pub async fn links_on_host_changed(
+    client: &impl GenericClient,
+    host: &str,
+) -> Result<(), ApiError> {
+    let statement = client
+        .prepare_cached(
+            "INSERT INTO changes (record_key, created_at)
+             SELECT DISTINCT 'link/' || d.host || '/' || l.short_id, clock_timestamp()
+             FROM domains d
+             JOIN links l ON l.domain_id = d.id
+             WHERE d.host = $1",
+        )
+        .await?;
+    client.execute(&statement, &[&host]).await?;
+    Ok(())
 }
 
 /// Wakes the relay of this process after a commit, so that it need not wait for its next

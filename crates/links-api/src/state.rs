@@ -7,8 +7,8 @@ use platform::settings::Secret;
 use postgres::pool::Pool;
 
 use crate::{
-    domains::settings::Ownership, edge_cache::EdgeCacheWriter, metrics::Metrics, outbox::RelayWake,
-    rate_limit::RateLimits,
+    edge_cache::EdgeCacheWriter, metrics::Metrics, outbox::RelayWake, rate_limit::RateLimits,
+    settings::DomainOwnership,
 };
 
 pub struct AppState {
@@ -20,7 +20,7 @@ pub struct AppState {
     pub origin_token: Secret,
     /// Host of the click tracker, where a list or an account has none of its own.
     pub platform_click_host: String,
-    pub domain_ownership: Ownership,
+    pub domain_ownership: DomainOwnership,
     pub metrics: Metrics,
 }
 

@@ -34,6 +34,7 @@ const LAYERS: [(&str, Layers); 3] = [
                 &["objects"],
                 &["minting"],
                 &["edge_records"],
+                &["domain_ownership"],
                 &["resources"],
                 &["routes"],
                 &["serve"],

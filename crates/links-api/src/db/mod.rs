@@ -2,5 +2,6 @@
 //! or a transaction first, and know nothing of requests.
 
 pub mod changes;
+pub mod domain_checks;
 pub mod links;
 pub mod offers;

@@ -5,11 +5,7 @@
 //! domain is `pending`: several accounts may claim one host, and the one that proves it
 //! holds it.
 
-mod ask;
-mod checks;
 mod ownership;
-mod proof;
-pub mod settings;
 
 use actix_web::http::Method;
 use domain::host;
@@ -22,16 +18,14 @@ use tokio_postgres::{Row, types::ToSql};
 use crate::{
     auth::Scope,
     body::{Text, given},
+    domain_ownership,
     error::{ApiError, CodedField},
     http::{
         Content, ListQuery, Operation, PageRequest, Pagination, Parameter, RequestContext,
         Response, Timestamp,
     },
+    settings::DomainOwnership,
 };
-pub use ask::configure as configure_origin;
-pub use checks::DomainChecks;
-pub use proof::Prober;
-use settings::Ownership;
 
 const PER_PAGE: u32 = 50;
 const KINDS: [&str; 2] = ["short", "click"];
@@ -194,11 +188,11 @@ impl Proof {
             ownership: row.get("ownership"),
             dns: TxtRecord {
                 r#type: "TXT",
-                name: proof::record_name(&host),
+                name: domain_ownership::txt_record_name(&host),
                 value: token.clone(),
             },
             http: ProofFile {
-                url: proof::file_url(&host, &token),
+                url: domain_ownership::file_url(&host, &token),
                 body: token,
             },
             proved_at: time("proved_at"),
@@ -275,11 +269,13 @@ async fn create_domain(context: RequestContext<'_>) -> Result<Response, ApiError
     }
     let account_id = context.caller.account_id.0;
     let row = match context.state.domain_ownership {
-        Ownership::Proved => {
+        DomainOwnership::Proved => {
             require_room(context, account_id).await?;
             domain_insert(context, &host, kind, "pending", "checked").await?
         }
-        Ownership::Assumed => domain_insert(context, &host, kind, "active", "approved").await?,
+        DomainOwnership::Assumed => {
+            domain_insert(context, &host, kind, "active", "approved").await?
+        }
     };
     Response::created(&DomainObject::read(&row))
 }
@@ -322,21 +318,6 @@ async fn domain_insert(
         )
         .await?;
     Ok(row)
-}
-
-/// Redirectors forget the links on a host: another account holds it now, or none.
-async fn links_changed(client: &impl GenericClient, host: &str) -> Result<(), ApiError> {
-    let statement = client
-        .prepare_cached(
-            "INSERT INTO changes (record_key, created_at)
-             SELECT DISTINCT 'link/' || d.host || '/' || l.short_id, clock_timestamp()
-             FROM domains d
-             JOIN links l ON l.domain_id = d.id
-             WHERE d.host = $1",
-        )
-        .await?;
-    client.execute(&statement, &[&host]).await?;
-    Ok(())
 }
 
 /// A name with a dot, in the spelling that is stored; letters beyond ASCII

@@ -6,12 +6,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{COLUMNS, DomainObject, example, links_changed};
+use super::{COLUMNS, DomainObject, example};
 use crate::{
     auth::Scope,
     body::{Text, given},
     error::ApiError,
     http::{Operation, RequestContext, Response},
+    outbox::links_on_host_changed,
 };
 
 const OWNERSHIP: [&str; 3] = ["checked", "approved", "refused"];
@@ -73,6 +74,6 @@ async fn set_ownership(context: RequestContext<'_>) -> Result<Response, ApiError
     let statement = context.db.prepare_cached(&sql).await?;
     let row = context.db.query_opt(&statement, &[&id, &ownership]).await?;
     let row = row.ok_or(ApiError::NotFound("domain"))?;
-    links_changed(context.db, row.get("host")).await?;
+    links_on_host_changed(context.db, row.get("host")).await?;
     Response::ok(&DomainObject::read(&row))
 }

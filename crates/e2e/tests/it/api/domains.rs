@@ -283,7 +283,7 @@ async fn a_domain_is_pending_until_its_txt_record_shows_the_token() {
     let checked = net.check(&domain).await;
     assert_eq!(checked["status"], "pending");
     let error = checked["proof"]["error"].as_str().unwrap();
-    assert!(error.contains("it has another value"), "{error}");
+    assert!(error.contains("the record has another value"), "{error}");
     // The token is.
     net.names
         .set_text(&proof["dns"]["name"], &proof["dns"]["value"]);
@@ -318,12 +318,18 @@ async fn a_file_on_the_host_proves_it() {
     net.names.set_address(host, [127, 0, 0, 1]);
     for (answer, expected) in [
         (with_status("404 Not Found", token), "status 404"),
-        (with_status("200 OK", "another"), "it is not the token"),
-        (with_status("200 OK", ""), "it is not the token"),
+        (
+            with_status("200 OK", "another"),
+            "the file does not have the token",
+        ),
+        (
+            with_status("200 OK", ""),
+            "the file does not have the token",
+        ),
         // A page that repeats what it was asked for.
         (
             with_status("200 OK", &format!("No {path} here")),
-            "it is not the token",
+            "the file does not have the token",
         ),
         (
             with_status("200 OK", &format!("{token}{}", " ".repeat(9999))),
@@ -469,7 +475,7 @@ async fn a_proof_that_is_gone_for_seven_checks_ends() {
     let checked = net.get(&domain).await;
     assert_eq!(checked["status"], "active", "{checked}");
     let error = checked["proof"]["error"].as_str().unwrap();
-    assert!(error.contains("no answer"), "{error}");
+    assert!(error.contains("name servers do not answer"), "{error}");
     net.names.is_broken.store(false, Ordering::Relaxed);
     net.names.texts.lock().unwrap().clear();
     let n_failed = "SELECT n_failed_checks::bigint FROM domains WHERE host = 'moved.example'";

@@ -1,7 +1,4 @@
-//! The command line for what must be there before the API can be called: each
-//! command prints JSON, or one sentence on standard error and exits 1.
-
-use std::{process::ExitCode, time::Duration};
+//! `links-api admin`: creates what must exist before the API can be called.
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
@@ -19,7 +16,6 @@ use crate::{
     },
     auth::{Product, Scope},
     enumeration::Enumeration as _,
-    settings::MigrateSettings,
 };
 
 #[derive(Debug, Args)]
@@ -34,7 +30,7 @@ pub struct AdminSettings {
 enum AdminCommand {
     /// Create an account (tenant).
     CreateAccount(CreateAccount),
-    /// Create an API key for an account. The key is shown this once.
+    /// Create an API key for an account. The key is shown only once.
     CreateKey(CreateKey),
 }
 
@@ -42,7 +38,7 @@ enum AdminCommand {
 struct CreateAccount {
     #[arg(long)]
     name: String,
-    /// A product the account has; may be given several times.
+    /// A product that the account has bought. The option may be repeated.
     #[arg(long = "product", value_parser = PossibleValuesParser::new(Product::NAMES))]
     products: Vec<String>,
 }
@@ -54,11 +50,11 @@ struct CreateKey {
     account: i64,
     #[arg(long)]
     name: String,
-    /// What the key may do; may be given several times.
+    /// A scope of the key. The option may be repeated.
     #[arg(long = "scope", default_values = ["links:read", "links:write"],
           value_parser = PossibleValuesParser::new(Scope::NAMES))]
     scopes: Vec<String>,
-    /// When it ends, as in 2027-01-31T00:00:00Z. Never, if not given.
+    /// When the key expires, such as 2027-01-31T00:00:00Z. Without this option it never does.
     #[arg(long)]
     expires_at: Option<jiff::Timestamp>,
 }
@@ -93,58 +89,6 @@ impl CreateKey {
             "expires_at": fields.expires_at,
         }))
     }
-}
-
-/// Runs a command to its end, outside of a service's life.
-pub fn main<F>(command: impl FnOnce() -> F) -> ExitCode
-where
-    F: Future<Output = anyhow::Result<Value>>,
-{
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let result = match runtime {
-        Ok(runtime) => runtime.block_on(command()),
-        Err(error) => Err(error.into()),
-    };
-    print(result)
-}
-
-#[expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command line prints"
-)]
-pub fn print(result: anyhow::Result<Value>) -> ExitCode {
-    match result {
-        Ok(answer) => {
-            println!("{answer:#}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("links-api: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// On a schema that is newer than this program nothing is done, which is a success: a
-/// deployment that is rolled back starts with this command.
-#[expect(clippy::print_stderr, reason = "a command line prints")]
-pub async fn migrate(settings: MigrateSettings) -> anyhow::Result<Value> {
-    let wait = Duration::from_secs(settings.migrate_wait_s);
-    let notify = |notice: &str| eprintln!("links-api: {notice}");
-    let migrated = migrations::run(&settings.pool, wait, notify).await?;
-    let mut answer = json!({ "applied": migrated.applied, "version": migrated.version });
-    if migrated.version > migrated.known_version {
-        let known_version = migrated.known_version;
-        answer["note"] = format!(
-            "the schema is newer than this program, which knows version {known_version}: \
-             nothing was done"
-        )
-        .into();
-    }
-    Ok(answer)
 }
 
 pub async fn run(settings: AdminSettings) -> anyhow::Result<Value> {

@@ -1,0 +1,96 @@
+//! The HTTP servers of the API and of the origin.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use actix_web::{
+    App, HttpServer,
+    dev::Server,
+    http::header,
+    middleware::{DefaultHeaders, from_fn},
+    web,
+};
+use anyhow::Context as _;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    domain_ownership, edge_records, http, routes, settings::ServeSettings, span, state::AppState,
+};
+
+/// Longer than load balancers keep idle connections, so that they close them first and never
+/// send a request into a connection that is being closed.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// A server that listens; it serves once it is awaited.
+pub struct BoundServer {
+    pub address: SocketAddr,
+    pub server: Server,
+}
+
+/// The API with its reference, which stops when `stopping` is cancelled.
+pub fn bind_api(
+    settings: &ServeSettings,
+    state: &Arc<AppState>,
+    stopping: &CancellationToken,
+) -> anyhow::Result<BoundServer> {
+    let state = state.clone();
+    let document = web::Bytes::from(http::document(&routes::operations()).to_string());
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(web::Data::from(state.clone()))
+            .app_data(web::Data::new(state.metrics.clone()))
+            .wrap(from_fn(span::trace_request))
+            .wrap(browser_headers())
+            .configure(|config| http::configure(routes::operations(), config))
+            .configure(|config| http::docs_ui::configure(document.clone(), config))
+            .default_service(web::to(http::default_service))
+    })
+    .workers(settings.api_workers.into())
+    .keep_alive(KEEP_ALIVE)
+    .shutdown_timeout(settings.drain_timeout_s)
+    .shutdown_signal(stopping.clone().cancelled_owned())
+    .bind(settings.api_bind)
+    .with_context(|| format!("listening on API_BIND {} failed", settings.api_bind))?;
+    Ok(BoundServer {
+        address: server.addrs()[0],
+        server: server.run(),
+    })
+}
+
+/// The port for redirectors and for Caddy, which stops when `stopping` is cancelled.
+pub fn bind_origin(
+    settings: &ServeSettings,
+    state: &Arc<AppState>,
+    stopping: &CancellationToken,
+) -> anyhow::Result<BoundServer> {
+    let state = state.clone();
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(web::Data::from(state.clone()))
+            .app_data(web::Data::new(state.metrics.clone()))
+            .wrap(from_fn(span::trace_request))
+            .configure(edge_records::configure)
+            .configure(domain_ownership::configure)
+            .default_service(web::to(http::default_service))
+    })
+    .workers(1)
+    .keep_alive(KEEP_ALIVE)
+    .shutdown_timeout(settings.drain_timeout_s)
+    .shutdown_signal(stopping.clone().cancelled_owned())
+    .bind(settings.origin_bind)
+    .with_context(|| format!("listening on ORIGIN_BIND {} failed", settings.origin_bind))?;
+    Ok(BoundServer {
+        address: server.addrs()[0],
+        server: server.run(),
+    })
+}
+
+/// Response headers for browsers: they guess no content type, and the API reference may load
+/// only its own files.
+fn browser_headers() -> DefaultHeaders {
+    const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; \
+        img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
+    DefaultHeaders::new()
+        .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .add((header::CONTENT_SECURITY_POLICY, POLICY))
+        .add((header::REFERRER_POLICY, "no-referrer"))
+}
