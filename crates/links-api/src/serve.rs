@@ -122,7 +122,8 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
 
     let api = {
         let state = state.clone();
-        let document = web::Bytes::from(http::document(&routes::operations()).to_string());
+        let document =
+            web::Bytes::from(http::document(&routes::API_INFO, &routes::operations()).to_string());
         HttpServer::new(move || {
             App::new()
                 .app_data(web::Data::from(state.clone()))
