@@ -34,6 +34,12 @@ pub fn parameters() -> [Parameter; 2] {
 }
 
 impl Csv {
+    pub fn new(has_byte_order_mark: bool) -> Self {
+        Self {
+            has_byte_order_mark,
+        }
+    }
+
     /// `None` where JSON is asked for.
     pub fn read(context: RequestContext<'_>) -> Result<Option<Self>, ApiError> {
         let format = context.choice("format", &FORMATS)?;

@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 use domain::postback::PostbackMode;
 
 use crate::{
-    body::{Text, given},
     error::ApiError,
+    fields::{Text, non_empty},
 };
 
 /// Characters of a secret.
@@ -28,7 +28,7 @@ pub fn mode(sent: &Text) -> Result<Option<String>, ApiError> {
 
 /// A secret that is sent, if one is.
 pub fn secret(field: &'static str, sent: &Option<Text>) -> Result<Option<String>, ApiError> {
-    let Some(secret) = given(sent) else {
+    let Some(secret) = non_empty(sent) else {
         return Ok(None);
     };
     is_secret(field, secret)?;

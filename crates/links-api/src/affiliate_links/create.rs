@@ -14,13 +14,11 @@ use serde_json::json;
 
 use super::object::{AffiliateLink, example};
 use crate::{
-    body::{Text, given},
+    db::domains::ShortDomain,
     error::{ApiError, FieldError},
+    fields::{Text, non_empty, parse_slug},
     http::{Operation, RequestContext, Response},
-    links::{
-        mint::{Extras, Minted, NewLink, ShortDomain, mint},
-        request::slug,
-    },
+    links::mint::{Extras, Minted, NewLink, mint},
 };
 
 const MAX_LINKS: usize = 500;
@@ -146,7 +144,7 @@ fn check_all(
         let mut refuse = |field: &str, message: String| {
             wrong.push(FieldError::new(format!("{}{field}", place(index)), message));
         };
-        let owned = |text: &Option<Text>| given(text).map(str::to_owned);
+        let owned = |text: &Option<Text>| non_empty(text).map(str::to_owned);
         let campaign_id = owned(&request.campaign_id);
         if campaign_id.is_none() {
             refuse("campaign_id", "it is required".into());
@@ -161,7 +159,7 @@ fn check_all(
         if let Some(Err(reason)) = landing_page_url.as_deref().map(Template::parse) {
             refuse("landing_page_url", reason.to_string());
         }
-        let slug = slug(&request.slug).unwrap_or_else(|_| {
+        let slug = parse_slug(&request.slug).unwrap_or_else(|_| {
             refuse(
                 "slug",
                 "it is not 3 to 64 of A-Z, a-z, 0-9, _ and -, or reserved".into(),

@@ -11,7 +11,8 @@ use tokio_postgres::Row;
 use crate::{
     db::links::{RECORD_COLUMNS, record_from_row},
     error::ApiError,
-    http::{RequestContext, Timestamp},
+    fields::Timestamp,
+    http::RequestContext,
     links::object::{LinkState, short_url},
 };
 

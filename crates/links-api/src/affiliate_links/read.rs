@@ -9,12 +9,9 @@ use tokio_postgres::{Row, types::ToSql};
 
 use super::object::{AffiliateLink, FROM, columns, example};
 use crate::{
-    campaigns::PER_PAGE,
-    db::links::record_from_row,
+    db::{ListQuery, links::record_from_row},
     error::ApiError,
-    http::{
-        AffiliatePageMeta, ListQuery, Operation, PageRequest, Parameter, RequestContext, Response,
-    },
+    http::{AffiliatePageMeta, Operation, PageRequest, Parameter, RequestContext, Response},
     links::qr,
 };
 
@@ -25,7 +22,7 @@ pub fn operations() -> [Operation; 4] {
     let list = Operation::affiliate(Method::GET, "/links", "list_affiliate_links", list_links)
         .summary("List campaign links")
         .description("The newest first, the active ones where nothing is said.")
-        .with_paging(PER_PAGE)
+        .with_paging(20)
         .parameter(Parameter::text(
             "campaign_id",
             "Only links of this campaign.",
@@ -67,7 +64,7 @@ struct Links {
 }
 
 async fn list_links(context: RequestContext<'_>) -> Result<Response, ApiError> {
-    let page = PageRequest::from_request(&context, PER_PAGE)?;
+    let page = PageRequest::from_request(&context, 20)?;
     let status = context.choice("status", &STATUS)?.unwrap_or("active");
     let campaign_id = context.text("campaign_id")?;
     let campaign_id = campaign_id.map(|id| CampaignId::parse(&id).map_or(id, |id| id.to_string()));

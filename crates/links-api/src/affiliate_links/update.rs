@@ -11,8 +11,8 @@ use super::{
     read::{ONE, STATUS, link_find},
 };
 use crate::{
-    body::{Text, given},
     error::{ApiError, FieldError},
+    fields::{Text, non_empty},
     http::{Operation, RequestContext, Response},
     links::update::link_changed,
 };
@@ -46,11 +46,11 @@ struct LinkChange {
 async fn update_link(context: RequestContext<'_>) -> Result<Response, ApiError> {
     let body: LinkChange = context.json()?;
     let mut wrong = Vec::new();
-    let status = given(&body.status);
+    let status = non_empty(&body.status);
     if status.is_some_and(|status| !STATUS.contains(&status)) {
         wrong.push(FieldError::new("status", "it is not active or deactivated"));
     }
-    let page = given(&body.landing_page_url).map(str::trim);
+    let page = non_empty(&body.landing_page_url).map(str::trim);
     if let Some(Err(reason)) = page.map(Template::parse) {
         wrong.push(FieldError::new("landing_page_url", reason.to_string()));
     }

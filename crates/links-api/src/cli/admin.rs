@@ -10,11 +10,11 @@ use postgres::{
 use serde_json::{Value, json};
 
 use crate::{
-    accounts::{
-        account_create,
-        keys::{KeyFields, key_insert},
-    },
     auth::{Product, Scope},
+    db::{
+        accounts::{self, AccountFields},
+        api_keys::{self, ApiKeyFields},
+    },
     enumeration::Enumeration as _,
 };
 
@@ -61,8 +61,14 @@ struct CreateKey {
 
 impl CreateAccount {
     async fn run(self, client: &Object) -> anyhow::Result<Value> {
-        let id = account_create(client, &self.name, self.products.clone()).await?;
-        Ok(json!({ "id": id, "name": self.name, "products": self.products }))
+        let fields = AccountFields {
+            name: self.name,
+            products: self.products,
+            ..AccountFields::default()
+        };
+        let account = accounts::insert(client, &fields).await?;
+        let AccountFields { name, products, .. } = fields;
+        Ok(json!({ "id": account.id.0, "name": name, "products": products }))
     }
 }
 
@@ -72,16 +78,16 @@ impl CreateKey {
             .query_opt("SELECT 1 FROM accounts WHERE id = $1", &[&self.account])
             .await?;
         account.context("there is no account with this id")?;
-        let fields = KeyFields {
+        let fields = ApiKeyFields {
             name: self.name,
             scopes: self.scopes,
             rate_limit_per_minute: None,
             expires_at: self.expires_at,
         };
-        let (key, row) = key_insert(client, AccountId(self.account), &fields).await?;
-        let id: i64 = row.get("id");
+        let (key, row) = api_keys::insert(client, AccountId(self.account), fields).await?;
+        let fields = row.fields;
         Ok(json!({
-            "id": id,
+            "id": row.id.0,
             "account_id": self.account,
             "name": fields.name,
             "key": key.reveal(),

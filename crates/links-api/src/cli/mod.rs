@@ -45,7 +45,9 @@ pub fn run(cli: Cli) -> ExitCode {
         }
         Command::Migrate(settings) => print_json(block_on(migrate::run(settings))),
         Command::Admin(settings) => print_json(block_on(admin::run(settings))),
-        Command::Openapi => print_json(Ok(http::document(&routes::operations()))),
+        Command::Openapi => {
+            print_json(Ok(http::document(&routes::API_INFO, &routes::operations())))
+        }
     }
 }
 

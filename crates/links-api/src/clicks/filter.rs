@@ -11,9 +11,9 @@ use serde::Deserialize;
 use tokio_postgres::{Row, types::ToSql};
 
 use crate::{
-    body::{Text, given},
     error::ApiError,
-    http::{Parameter, RequestContext, time},
+    fields::{Text, non_empty, timestamp},
+    http::{Parameter, RequestContext},
     links::link_find_keys,
 };
 
@@ -122,8 +122,8 @@ impl ClickFilter {
         place: &str,
     ) -> Result<Checked, ApiError> {
         let field = |name: &str| format!("{place}{name}");
-        let owned = |text: &Option<Text>| given(text).map(str::to_owned);
-        let network = given(&self.ip).map(|text| {
+        let owned = |text: &Option<Text>| non_empty(text).map(str::to_owned);
+        let network = non_empty(&self.ip).map(|text| {
             let address = text.parse::<IpAddr>().map(IpNet::from);
             let network = text.parse::<IpNet>().or(address);
             network
@@ -132,7 +132,7 @@ impl ClickFilter {
                     ApiError::invalid_field(field("ip"), "it is neither an address nor a network")
                 })
         });
-        let is_bot = given(&self.verdict).map(|verdict| match verdict {
+        let is_bot = non_empty(&self.verdict).map(|verdict| match verdict {
             "bot" => Ok(true),
             "human" => Ok(false),
             _ => Err(ApiError::invalid_field(
@@ -140,8 +140,8 @@ impl ClickFilter {
                 "it is neither bot nor human",
             )),
         });
-        let reason = given(&self.reason).map(|reason| find_reason(reason, || field("reason")));
-        let link_keys = match given(&self.link_id) {
+        let reason = non_empty(&self.reason).map(|reason| find_reason(reason, || field("reason")));
+        let link_keys = match non_empty(&self.link_id) {
             None => None,
             Some(link_id) => Some(link_find_keys(context, link_id).await?),
         };
@@ -179,12 +179,12 @@ fn read_time(
     text: &Option<Text>,
     field: impl Fn() -> String,
 ) -> Result<Option<Timestamp>, ApiError> {
-    let Some(text) = given(text) else {
+    let Some(text) = non_empty(text) else {
         return Ok(None);
     };
-    let time = time::parse(text);
+    let time = timestamp::parse(text);
     time.map(Some)
-        .ok_or_else(|| ApiError::invalid_field(field(), time::NOT_A_TIME))
+        .ok_or_else(|| ApiError::invalid_field(field(), timestamp::NOT_A_TIME))
 }
 
 impl Checked {

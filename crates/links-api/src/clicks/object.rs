@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio_postgres::Row;
 
-use crate::http::Timestamp;
+use crate::fields::Timestamp;
 
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Click")]

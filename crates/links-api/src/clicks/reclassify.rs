@@ -18,8 +18,8 @@ use tokio_postgres::Row;
 use super::filter::{ClickFilter, VERDICTS, find_reason};
 use crate::{
     auth::Scope,
-    body::{Text, given},
     error::ApiError,
+    fields::{Text, non_empty},
     http::{Operation, RequestContext, Response},
     state::PoolKind,
 };
@@ -93,7 +93,7 @@ enum Judgement {
 async fn reclassify_clicks(context: RequestContext<'_>) -> Result<Response, ApiError> {
     let body: ReclassifyRequest = context.json()?;
     let judgement = judgement(&body)?;
-    let cursor = given(&body.cursor).map(|text| {
+    let cursor = non_empty(&body.cursor).map(|text| {
         ClickId::parse(text)
             .map_err(|_| ApiError::invalid_field("cursor", "it is not one that was answered"))
     });
@@ -136,7 +136,7 @@ async fn reclassify_clicks(context: RequestContext<'_>) -> Result<Response, ApiE
 }
 
 fn judgement(body: &ReclassifyRequest) -> Result<Judgement, ApiError> {
-    let verdict = given(&body.verdict);
+    let verdict = non_empty(&body.verdict);
     match (verdict, &body.rule) {
         (Some(_), Some(_)) => Err(ApiError::invalid_field(
             "rule",

@@ -12,8 +12,9 @@ use tokio_postgres::types::ToSql;
 use crate::{
     auth::Scope,
     error::ApiError,
-    http::{Operation, Parameter, RequestContext, Response, Timestamp},
-    phone::PhoneNumber,
+    fields::PhoneNumber,
+    fields::Timestamp,
+    http::{Operation, Parameter, RequestContext, Response},
 };
 
 const MAX_EVENTS: i64 = 1_000;

@@ -14,7 +14,8 @@ use crate::{
     clicks::ClickObject,
     conversions::{COLUMNS, ConversionObject},
     error::ApiError,
-    http::{Operation, RequestContext, Response, Timestamp},
+    fields::Timestamp,
+    http::{Operation, RequestContext, Response},
 };
 
 /// Of each message.

@@ -22,9 +22,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     auth::Scope,
-    body::{Object, Text, given},
     error::{ApiError, FieldError},
-    http::{DecimalText, Operation, RequestContext, Response, Timestamp},
+    fields::{DecimalText, JsonObject, Text, Timestamp, non_empty},
+    http::{Operation, RequestContext, Response},
 };
 
 const MAX_EMAIL: usize = 254;
@@ -88,7 +88,7 @@ struct TrackRequest {
     /// Kept only as a hash.
     #[schemars(length(max = 254))]
     customer_email: Option<Text>,
-    metadata: Option<Object>,
+    metadata: Option<JsonObject>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -201,7 +201,7 @@ fn hash(email: &str) -> String {
 
 async fn track_conversion(context: RequestContext<'_>) -> Result<Response, ApiError> {
     let body: TrackRequest = context.json()?;
-    let text = |text: &Option<Text>| given(text).map(str::to_owned);
+    let text = |text: &Option<Text>| non_empty(text).map(str::to_owned);
     let asked = Asked {
         click_id: text(&body.click_id),
         order_id: text(&body.order_id),
@@ -212,7 +212,7 @@ async fn track_conversion(context: RequestContext<'_>) -> Result<Response, ApiEr
         currency: text(&body.currency),
         event_type: text(&body.event_type),
         customer_email: text(&body.customer_email),
-        metadata: body.metadata.map(|Object(map)| Value::Object(map)),
+        metadata: body.metadata.map(|JsonObject(map)| Value::Object(map)),
     };
     let (tracked, is_new) = record(context, asked).await?;
     match is_new {

@@ -9,9 +9,8 @@ use tokio_postgres::{Row, types::Json};
 
 use super::TYPES;
 use crate::{
-    body::{Text, given},
     error::{ApiError, CodedField},
-    offers::required,
+    fields::{Text, non_empty, required},
 };
 
 const MAX_MESSAGE: usize = 1_600;
@@ -128,13 +127,13 @@ impl CreativeFields {
         if message.chars().count() > MAX_MESSAGE {
             return Err(ApiError::MessageTooLong);
         }
-        if let Some(status) = given(&sent.status) {
+        if let Some(status) = non_empty(&sent.status) {
             if !statuses.contains(&status) {
                 return Err(ApiError::InvalidStatus("active, paused"));
             }
             self.status = status.to_owned();
         }
-        if let Some(creative_type) = given(&sent.creative_type) {
+        if let Some(creative_type) = non_empty(&sent.creative_type) {
             if !TYPES.contains(&creative_type) {
                 return Err(ApiError::InvalidCreativeType);
             }
@@ -154,7 +153,7 @@ impl CreativeFields {
             let has = |name: &str| self.offer_links.iter().any(|link| link.key == name);
             return missing(&has).map_or(Ok(()), Err);
         };
-        let has = |name: &str| links.iter().any(|link| given(&link.key) == Some(name));
+        let has = |name: &str| links.iter().any(|link| non_empty(&link.key) == Some(name));
         missing(&has).map_or(Ok(()), Err)?;
         self.offer_links = offer_links(links)?;
         Ok(())
@@ -168,15 +167,18 @@ fn offer_links(sent: Vec<OfferLinkRequest>) -> Result<Vec<OfferLink>, ApiError> 
             "it has more than 100 entries",
         ));
     }
-    if let Some(index) = sent.iter().position(|link| given(&link.key).is_none()) {
+    if let Some(index) = sent.iter().position(|link| non_empty(&link.key).is_none()) {
         return Err(ApiError::MissingOfferLinkKey(index));
     }
-    if let Some(index) = sent.iter().position(|link| given(&link.offer_id).is_none()) {
+    if let Some(index) = sent
+        .iter()
+        .position(|link| non_empty(&link.offer_id).is_none())
+    {
         return Err(ApiError::MissingOfferLinkOfferId(index));
     }
     let mut links: Vec<OfferLink> = Vec::with_capacity(sent.len());
     for (index, link) in sent.into_iter().enumerate() {
-        let key = given(&link.key).unwrap_or_default();
+        let key = non_empty(&link.key).unwrap_or_default();
         if links.iter().any(|other| other.key == key) {
             return Err(ApiError::DuplicateOfferLinkKey(key.to_owned()));
         }
@@ -186,7 +188,7 @@ fn offer_links(sent: Vec<OfferLinkRequest>) -> Result<Vec<OfferLink>, ApiError> 
                 "it exceeds 255 characters",
             ));
         }
-        let url = given(&link.url).map(str::trim);
+        let url = non_empty(&link.url).map(str::trim);
         if let Some(url) = url {
             Template::parse(url).map_err(ApiError::InvalidUrl)?;
         }
@@ -194,7 +196,7 @@ fn offer_links(sent: Vec<OfferLinkRequest>) -> Result<Vec<OfferLink>, ApiError> 
         check_parameters(index, &url_params)?;
         links.push(OfferLink {
             key: key.to_owned(),
-            offer_id: given(&link.offer_id).unwrap_or_default().to_owned(),
+            offer_id: non_empty(&link.offer_id).unwrap_or_default().to_owned(),
             url: url.map(str::to_owned),
             url_params,
         });

@@ -18,7 +18,7 @@ use crate::{
     auth::Scope,
     error::{ApiError, CodedField},
     http::{Operation, PageRequest, Pagination, Parameter, RequestContext, Response},
-    macros_preview::FindingObject,
+    objects::finding::FindingObject,
 };
 use fields::{CreativeFields, CreativeRequest};
 use object::{CreativeObject, example};

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio_postgres::Row;
 
 use super::fields::{CreativeFields, OfferLink};
-use crate::http::Timestamp;
+use crate::fields::Timestamp;
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct CreativeObject {

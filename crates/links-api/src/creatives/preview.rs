@@ -13,11 +13,11 @@ use super::render::{
 };
 use super::{findings, findings_example};
 use crate::{
-    body::{Text, given},
     error::{ApiError, CodedField},
+    fields::ListSelector,
+    fields::{Text, non_empty},
     http::{Operation, RequestContext, Response},
-    lists::sending::WantedList,
-    macros_preview::FindingObject,
+    objects::finding::FindingObject,
 };
 
 const MAX_MESSAGES: usize = 100;
@@ -92,7 +92,7 @@ struct PreviewAnswer {
 
 async fn preview_creative(context: RequestContext<'_>) -> Result<Response, ApiError> {
     let body: PreviewRequest = context.json()?;
-    let template = given(&body.message).ok_or(ApiError::MissingField(CodedField::Message))?;
+    let template = non_empty(&body.message).ok_or(ApiError::MissingField(CodedField::Message))?;
     if template.chars().count() > 1_600 {
         return Err(ApiError::MessageTooLong);
     }
@@ -106,10 +106,10 @@ async fn preview_creative(context: RequestContext<'_>) -> Result<Response, ApiEr
     let mut rendered = Vec::with_capacity(sent.len());
     let mut found = findings(template);
     if !sent.is_empty() {
-        let wanted = WantedList::of(body.list_id, &body.phone_number)?;
-        wanted.check()?;
+        let wanted = ListSelector::from_fields(body.list_id, &body.phone_number)?;
+        wanted.validate()?;
         let (list, domain) = list_find(context, &wanted).await?;
-        let framed = list.frame().wrap(template);
+        let framed = list.message_frame().wrap(template);
         found = findings(&framed);
         let pieces = message::parse_pieces(&framed);
         let url = format!("https://{}/xxxxxxx", domain.host);

@@ -8,8 +8,9 @@ use tokio_postgres::{
 
 use super::fields::{CreativeFields, OfferLink};
 use crate::{
+    db::ListQuery,
     error::ApiError,
-    http::{ListQuery, PageRequest, RequestContext},
+    http::{PageRequest, RequestContext},
 };
 
 const COLUMNS: &str =

@@ -25,13 +25,14 @@ use super::{
     sends::count_sends,
 };
 use crate::{
-    body::{Text, given},
+    db::domains::ShortDomain,
+    db::lists::{self, ActiveList},
     error::ApiError,
+    fields::ListSelector,
+    fields::{PhoneNumber, Text, non_empty},
     http::{Operation, RequestContext, Response},
-    links::mint::{Extras, InMessage, NewLink, ShortDomain, mint},
-    lists::sending::{SendingList, WantedList, list_find_active},
-    macros_preview::FindingObject,
-    phone::PhoneNumber,
+    links::mint::{Extras, InMessage, NewLink, mint},
+    objects::finding::FindingObject,
 };
 
 const MAX_MESSAGES: usize = 1_000;
@@ -168,8 +169,8 @@ pub struct Message {
 
 async fn render_creative(context: RequestContext<'_>) -> Result<Response, ApiError> {
     let body: RenderRequest = context.json()?;
-    let wanted_list = WantedList::of(body.list_id, &body.phone_number)?;
-    wanted_list.check()?;
+    let wanted_list = ListSelector::from_fields(body.list_id, &body.phone_number)?;
+    wanted_list.validate()?;
     let messages = check_all(body.messages.unwrap_or_default())?;
 
     let id: CreativeId = context.path("creative_id", "creative")?;
@@ -179,7 +180,7 @@ async fn render_creative(context: RequestContext<'_>) -> Result<Response, ApiErr
         return Err(ApiError::CreativeNotActive);
     }
     let (list, domain) = list_find(context, &wanted_list).await?;
-    let framed = list.frame().wrap(&creative.message);
+    let framed = list.message_frame().wrap(&creative.message);
     let pieces = message::parse_pieces(&framed);
     let placeholders = message::link_placeholders(&framed);
     for (index, message) in messages.iter().enumerate() {
@@ -227,7 +228,7 @@ fn check_all(sent: Vec<MessageRequest>) -> Result<Vec<Message>, ApiError> {
 /// A message by itself, `index` of the request.
 pub fn check(index: usize, sent: MessageRequest) -> Result<Message, ApiError> {
     let place = |field: &str| format!("messages[{index}].{field}");
-    let id = given(&sent.message_id);
+    let id = non_empty(&sent.message_id);
     let id = id.ok_or_else(|| ApiError::invalid_field(place("messageId"), "it is required"))?;
     if id.chars().count() > 255 {
         return Err(ApiError::invalid_field(
@@ -235,7 +236,7 @@ pub fn check(index: usize, sent: MessageRequest) -> Result<Message, ApiError> {
             "it exceeds 255 characters",
         ));
     }
-    let phone = given(&sent.contact_phone);
+    let phone = non_empty(&sent.contact_phone);
     let phone =
         phone.ok_or_else(|| ApiError::invalid_field(place("contactPhone"), "it is required"))?;
     let phone =
@@ -266,22 +267,22 @@ pub fn check(index: usize, sent: MessageRequest) -> Result<Message, ApiError> {
 /// must have been checked.
 pub async fn list_find(
     context: RequestContext<'_>,
-    wanted: &WantedList,
-) -> Result<(SendingList, ShortDomain), ApiError> {
-    let list = list_find_active(context, wanted).await?;
+    wanted: &ListSelector,
+) -> Result<(ActiveList, ShortDomain), ApiError> {
+    let list = lists::find_active(context.db, context.caller.account_id, wanted).await?;
     let list = list.ok_or(ApiError::ListNotFound)?;
     let domain = list.short_domain()?.clone();
     Ok((list, domain))
 }
 
 /// The value of a variable of a message. `contact.x` may also be given as `x`.
-fn variable<'v>(message: &'v Message, list: &'v SendingList, name: &str) -> Option<&'v str> {
-    let given = |name: &str| message.variables.get(name).map(String::as_str);
+fn variable<'v>(message: &'v Message, list: &'v ActiveList, name: &str) -> Option<&'v str> {
+    let value = |name: &str| message.variables.get(name).map(String::as_str);
     match name {
         "contact.phone" => Some(message.contact_phone.as_str()),
         "message_id" | "messageId" | "sendId" => Some(message.id.as_str()),
-        "brand_name" => given(name).or(list.brand_name.as_deref()),
-        _ => given(name).or_else(|| given(name.strip_prefix("contact.")?)),
+        "brand_name" => value(name).or(list.brand_name.as_deref()),
+        _ => value(name).or_else(|| value(name.strip_prefix("contact.")?)),
     }
 }
 
@@ -289,7 +290,7 @@ fn variable<'v>(message: &'v Message, list: &'v SendingList, name: &str) -> Opti
 pub fn require_variables(
     pieces: &[MessagePiece<'_>],
     message: &Message,
-    list: &SendingList,
+    list: &ActiveList,
     index: usize,
 ) -> Result<(), ApiError> {
     for piece in pieces {
@@ -307,7 +308,7 @@ pub fn require_variables(
 pub fn finish(
     pieces: &[MessagePiece<'_>],
     message: Message,
-    list: &SendingList,
+    list: &ActiveList,
     links: BTreeMap<String, String>,
 ) -> Result<RenderedMessage, ApiError> {
     let url = |name: &str| links.get(name).map_or("", String::as_str);
@@ -377,7 +378,7 @@ async fn offer_links<'c>(
 #[derive(Clone, Copy)]
 struct Send<'s> {
     creative_id: CreativeId,
-    list: &'s SendingList,
+    list: &'s ActiveList,
     domain: &'s ShortDomain,
 }
 

@@ -1,7 +1,19 @@
-//! The tables: a module for each, with its queries and what they read. Queries take a client
-//! or a transaction first, and know nothing of requests.
+//! The tables: a module for each, with its rows and queries. Queries take a client or a
+//! transaction first and know no request.
 
+pub mod accounts;
+pub mod api_keys;
+pub mod campaigns;
 pub mod changes;
 pub mod domain_checks;
+pub mod domains;
 pub mod links;
+pub mod lists;
 pub mod offers;
+mod placeholders;
+mod row_lock;
+mod select_page;
+
+use placeholders::placeholders;
+pub use row_lock::RowLock;
+pub use select_page::{ListQuery, select_page};

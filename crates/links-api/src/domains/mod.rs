@@ -17,13 +17,11 @@ use tokio_postgres::{Row, types::ToSql};
 
 use crate::{
     auth::Scope,
-    body::{Text, given},
+    db::ListQuery,
     domain_ownership,
     error::{ApiError, CodedField},
-    http::{
-        Content, ListQuery, Operation, PageRequest, Pagination, Parameter, RequestContext,
-        Response, Timestamp,
-    },
+    fields::{Text, Timestamp, non_empty},
+    http::{Content, Operation, PageRequest, Pagination, Parameter, RequestContext, Response},
     settings::DomainOwnership,
 };
 
@@ -260,9 +258,9 @@ async fn list_domains(context: RequestContext<'_>) -> Result<Response, ApiError>
 
 async fn create_domain(context: RequestContext<'_>) -> Result<Response, ApiError> {
     let body: NewDomain = context.json()?;
-    let host = given(&body.host).ok_or(ApiError::MissingField(CodedField::Host))?;
+    let host = non_empty(&body.host).ok_or(ApiError::MissingField(CodedField::Host))?;
     let host = public_host(host).ok_or(ApiError::InvalidHost)?;
-    let kind = given(&body.kind).filter(|kind| KINDS.contains(kind));
+    let kind = non_empty(&body.kind).filter(|kind| KINDS.contains(kind));
     let kind = kind.ok_or(ApiError::InvalidKind)?;
     if host == context.state.platform_click_host {
         return Err(ApiError::HostTaken);
@@ -351,7 +349,7 @@ async fn get_domain(context: RequestContext<'_>) -> Result<Response, ApiError> {
 
 async fn update_domain(context: RequestContext<'_>) -> Result<Response, ApiError> {
     let body: DomainChange = context.json()?;
-    let status = given(&body.status);
+    let status = non_empty(&body.status);
     if status.is_some_and(|status| !STATUS.contains(&status)) {
         return Err(ApiError::InvalidStatus(STATUS_NAMES));
     }

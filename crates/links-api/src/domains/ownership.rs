@@ -9,8 +9,8 @@ use serde_json::json;
 use super::{COLUMNS, DomainObject, example};
 use crate::{
     auth::Scope,
-    body::{Text, given},
     error::ApiError,
+    fields::{Text, non_empty},
     http::{Operation, RequestContext, Response},
     outbox::links_on_host_changed,
 };
@@ -53,7 +53,7 @@ struct OwnershipChange {
 
 async fn set_ownership(context: RequestContext<'_>) -> Result<Response, ApiError> {
     let body: OwnershipChange = context.json()?;
-    let ownership = given(&body.ownership).filter(|ownership| OWNERSHIP.contains(ownership));
+    let ownership = non_empty(&body.ownership).filter(|ownership| OWNERSHIP.contains(ownership));
     let problem = || format!("it is not one of {}", OWNERSHIP.join(", "));
     let ownership = ownership.ok_or_else(|| ApiError::invalid_field("ownership", problem()))?;
     let id: i64 = context.path("domain_id", "domain")?;

@@ -2,46 +2,104 @@
 
 use std::str::FromStr;
 
-use super::RequestContext;
-use crate::{csv::Csv, error::ApiError};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, de};
 
-pub const DEFAULT_ROWS: i64 = 1_000;
-pub const MAX_ROWS: i64 = 10_000;
+use super::query::{BoundedInteger, QueryParameters};
+use crate::csv::Csv;
 
-/// Which rows of an export are asked for, and how.
-#[derive(Debug)]
-pub struct Export<I> {
-    /// The last row of the page before.
-    pub cursor: Option<I>,
-    pub limit: i64,
-    /// `None` is JSON.
-    pub csv: Option<Csv>,
+const DEFAULT_ROWS: i64 = 1_000;
+const MAX_ROWS: i64 = 10_000;
+
+/// The parameters of an export whose rows have ids of the type `I`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(bound(deserialize = "I: FromStr"))]
+pub struct ExportQuery<I> {
+    /// `next_cursor` of the page before; of CSV the header `X-Next-Cursor`.
+    cursor: Option<Cursor<I>>,
+    /// Rows of a page.
+    #[schemars(extend("minimum" = 1, "maximum" = MAX_ROWS, "default" = DEFAULT_ROWS))]
+    limit: Option<BoundedInteger<1, MAX_ROWS>>,
 }
 
-impl<I: FromStr> Export<I> {
-    pub fn read(context: RequestContext<'_>) -> Result<Self, ApiError> {
-        let cursor = context.text("cursor")?.map(|text| {
-            let problem = "it is not one that was answered";
-            text.parse()
-                .map_err(|_| ApiError::invalid_field("cursor", problem))
-        });
-        Ok(Self {
-            cursor: cursor.transpose()?,
-            limit: context
-                .integer("limit", 1..=MAX_ROWS)?
-                .unwrap_or(DEFAULT_ROWS),
-            csv: Csv::read(context)?,
-        })
+impl<I: FromStr + JsonSchema> QueryParameters for ExportQuery<I> {}
+
+impl<I: Copy> ExportQuery<I> {
+    /// The id of the last row of the page before.
+    pub fn cursor(&self) -> Option<I> {
+        self.cursor.as_ref().map(|cursor| cursor.0)
     }
 
-    /// Cuts off the row that is there only if there are more; then the cursor of
-    /// the next page is the last that is left.
-    pub fn cut<R>(&self, rows: &mut Vec<R>, cursor: impl Fn(&R) -> String) -> Option<String> {
-        let n_rows = usize::try_from(self.limit).unwrap_or(usize::MAX);
-        if rows.len() <= n_rows {
+    /// Rows to select: one more than the page has, so that it is known whether there is
+    /// another page.
+    pub fn limit_and_one(&self) -> i64 {
+        self.limit() + 1
+    }
+
+    fn limit(&self) -> i64 {
+        self.limit.map_or(DEFAULT_ROWS, BoundedInteger::get)
+    }
+
+    /// Truncates the rows to the page. Returns the cursor of the next page, which is that of
+    /// the last row, if there were more.
+    pub fn split_next_cursor<R>(
+        &self,
+        rows: &mut Vec<R>,
+        cursor: impl Fn(&R) -> String,
+    ) -> Option<String> {
+        let limit = usize::try_from(self.limit()).unwrap_or(usize::MAX);
+        if rows.len() <= limit {
             return None;
         }
-        rows.truncate(n_rows);
+        rows.truncate(limit);
         rows.last().map(cursor)
+    }
+}
+
+/// A value of `next_cursor`: an id.
+#[derive(Debug, Clone, Copy)]
+pub struct Cursor<I>(pub I);
+
+impl<'de, I: FromStr> Deserialize<'de> for Cursor<I> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let id = text.parse().ok();
+        id.map(Self)
+            .ok_or_else(|| de::Error::custom("it is not a value of `next_cursor`"))
+    }
+}
+
+impl<I> JsonSchema for Cursor<I> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Cursor".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string" })
+    }
+}
+
+/// The parameters for the format of rows.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct FormatQuery {
+    /// json by default.
+    format: Option<Format>,
+    /// Whether CSV begins with a byte order mark, which Excel needs to read UTF-8.
+    #[schemars(extend("default" = false))]
+    bom: Option<bool>,
+}
+
+impl QueryParameters for FormatQuery {}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Format {
+    Json,
+    Csv,
+}
+
+impl FormatQuery {
+    /// `None` if the request asks for JSON.
+    pub fn csv(&self) -> Option<Csv> {
+        (self.format == Some(Format::Csv)).then(|| Csv::new(self.bom == Some(true)))
     }
 }

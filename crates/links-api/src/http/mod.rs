@@ -1,24 +1,45 @@
-//! What every operation of the API has in common: it is declared once, with
-//! its path, scope, form and errors, and the server, the checks before its
-//! handler and the OpenAPI document are all made of that declaration.
+//! The framework of the API's operations. It knows no resource.
+//!
+//! An operation is declared once, as an [`Operation`]: a method, a path, a handler, and what
+//! the document says of it. The server, the checks before the handler ([`pipeline`]) and the
+//! OpenAPI document ([`openapi`]) are all made of the declaration. What the operation takes
+//! from a request is known from the types of the handler's arguments ([`handler`]), so that the
+//! document cannot differ from what is parsed.
+//!
+//! A complete operation, with its test:
+//!
+//! ```ignore
+#![doc = include_str!("example.rs")]
+//! ```
 
+mod body;
 mod context;
 pub mod docs_ui;
+#[cfg(test)]
+mod example;
 mod export;
+mod handler;
 mod idempotency;
+mod legacy;
 mod openapi;
+mod openapi_errors;
 mod operation;
 mod paging;
-mod path;
+mod path_parameter;
 mod pipeline;
+mod query;
 mod response;
-pub mod time;
 
-pub use context::{DecimalText, RequestContext, Timestamp};
-pub use export::Export;
+pub use body::{RequestBody, parse as parse_json};
+pub use context::RequestContext;
+pub use export::{ExportQuery, FormatQuery};
 pub use idempotency::delete_expired as delete_expired_idempotency_keys;
-pub use openapi::document;
+pub use legacy::Export;
+pub use openapi::{ApiInfo, document};
 pub use operation::{Content, Operation, Parameter};
-pub use paging::{AffiliatePageMeta, ListQuery, PageRequest, Pagination};
+pub use paging::{AffiliatePageMeta, PageQuery, PageRequest, Pagination};
+pub use path_parameter::PathParameter;
 pub use pipeline::{configure, default_service};
+pub use query::{BoundedInteger, IdNumber, QueryParameters};
 pub use response::Response;
+pub(crate) use response::success_body;

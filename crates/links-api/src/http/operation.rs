@@ -1,61 +1,86 @@
 //! The declaration of an operation.
 
-use std::rc::Rc;
+use std::{any::type_name, borrow::Cow, rc::Rc};
 
 use actix_web::http::{Method, StatusCode};
-use futures_util::future::LocalBoxFuture;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{context::RequestContext, export, response::Response};
+use super::{
+    body::RequestBody,
+    context::RequestContext,
+    handler::{Handler, HandlerFuture},
+    path_parameter::PathParameter,
+};
 use crate::{
     auth::Scope,
-    csv,
     error::{ApiError, ApiFamily},
     state::PoolKind,
 };
 
-/// A handler: it runs in a transaction that is committed if it succeeds.
-pub type Handler =
-    Rc<dyn for<'a> Fn(RequestContext<'a>) -> LocalBoxFuture<'a, Result<Response, ApiError>>>;
-
-/// Where the schema of a type comes from.
-pub type SchemaFn = fn(&mut SchemaGenerator) -> Schema;
-
-/// One method of one path.
+/// One method of one path. What it takes from a request is known from the arguments of its
+/// handler; the rest is said by the methods, which have OpenAPI's names.
 pub struct Operation {
-    pub method: Method,
-    /// Relative to the base paths of its API: `/links/{link_id}`.
-    pub path: &'static str,
-    pub family: ApiFamily,
+    pub(super) method: Method,
+    /// The path behind the base of its API: `/links/{link_id}`.
+    pub(super) path: &'static str,
+    pub(super) family: ApiFamily,
     /// `<verb>_<resource>`.
-    pub id: &'static str,
-    pub tag: &'static str,
-    pub summary: &'static str,
-    pub description: &'static str,
-    pub scope: Scope,
-    pub parameters: Vec<Parameter>,
-    pub body: Option<Body>,
-    pub responses: Vec<ResponseSpec>,
-    /// Beside those that every operation of its kind has.
-    pub errors: Vec<ApiError>,
-    pub handler: Handler,
-    pub pool: PoolKind,
-    /// A GET that changes something, for callers that know no other method; their
-    /// key may stand in the query.
-    pub has_side_effects: bool,
+    pub(super) id: &'static str,
+    pub(super) tag: &'static str,
+    pub(super) summary: &'static str,
+    pub(super) description: &'static str,
+    pub(super) scope: Scope,
+    pub(super) inputs: OperationInputs,
+    pub(super) responses: Vec<ResponseSpec>,
+    /// Errors beside those that every operation of its kind has.
+    pub(super) errors: Vec<ApiError>,
+    pub(super) handler: BoxedHandler,
+    pub(super) pool: PoolKind,
+    /// Whether a GET changes something.
+    pub(super) has_side_effects: bool,
 }
 
-/// A JSON body as it is documented.
-pub struct Body {
+/// A handler behind its arguments. It runs in a transaction, which is committed if it succeeds.
+pub type BoxedHandler = Rc<dyn for<'a> Fn(RequestContext<'a>) -> HandlerFuture<'a>>;
+
+/// Generates the schema of a type.
+pub type SchemaFn = fn(&mut SchemaGenerator) -> Schema;
+
+/// What an operation takes from a request.
+#[derive(Default)]
+pub struct OperationInputs {
+    pub(super) path_parameters: Vec<PathParameterSpec>,
+    pub(super) query_parameters: Vec<Parameter>,
+    pub(super) body: Option<BodySpec>,
+}
+
+/// A parameter of the path for the document.
+pub struct PathParameterSpec {
+    pub name: &'static str,
+    pub description: &'static str,
+    pub schema: Value,
+    pub example: Value,
+}
+
+/// A parameter of the query for the document.
+#[derive(Debug, Clone)]
+pub struct Parameter {
+    pub name: &'static str,
+    pub description: Cow<'static, str>,
+    pub schema: Value,
+}
+
+/// A JSON body for the document.
+pub struct BodySpec {
     pub schema: SchemaFn,
     pub examples: Vec<Value>,
-    /// Fields that may not be absent: what can be changed field by field has
-    /// one type for both.
+    /// Fields that must be there. The schema cannot say so where creating and updating have
+    /// one type, since an update may leave out any field.
     pub required: Vec<&'static str>,
 }
 
-/// An answer as it is documented.
+/// A response for the document.
 pub struct ResponseSpec {
     pub status: StatusCode,
     pub description: &'static str,
@@ -63,153 +88,94 @@ pub struct ResponseSpec {
 }
 
 pub enum Content {
+    /// JSON by a schema, with an example.
     Json(SchemaFn, Value),
-    /// A content type of its own.
+    /// A body of another content type.
     Bytes(&'static str),
     Empty,
 }
 
-/// A parameter of the query.
-#[derive(Debug, Clone)]
-pub struct Parameter {
-    pub name: &'static str,
-    pub description: &'static str,
-    pub schema: Value,
-}
-
-impl Parameter {
-    pub fn text(name: &'static str, description: &'static str) -> Self {
-        Self::with_schema(name, description, json!({ "type": "string" }))
+impl OperationInputs {
+    pub fn add_path_parameter<T: PathParameter>(&mut self) {
+        self.path_parameters.push(PathParameterSpec {
+            name: T::NAME,
+            description: T::DESCRIPTION,
+            schema: T::schema(),
+            example: T::example(),
+        });
     }
 
-    pub fn integer(name: &'static str, description: &'static str) -> Self {
-        Self::with_schema(name, description, json!({ "type": "integer" }))
+    pub fn add_query_parameters(&mut self, parameters: Vec<Parameter>) {
+        self.query_parameters.extend(parameters);
     }
 
-    pub fn choice(name: &'static str, description: &'static str, of: &[&str]) -> Self {
-        Self::with_schema(name, description, json!({ "type": "string", "enum": of }))
+    pub fn set_body<T: RequestBody>(&mut self) {
+        self.body = Some(BodySpec {
+            schema: schema_for::<T>,
+            examples: Vec::new(),
+            required: Vec::new(),
+        });
     }
-
-    pub fn with_schema(name: &'static str, description: &'static str, schema: Value) -> Self {
-        Self {
-            name,
-            description,
-            schema,
-        }
-    }
-}
-
-/// What the parameters of paths are: schema, and an example.
-pub fn path_parameter(name: &str) -> Option<(Value, Value, &'static str)> {
-    let integer = json!({ "type": "integer", "format": "int64" });
-    let text = |pattern: &str| json!({ "type": "string", "pattern": pattern });
-    Some(match name {
-        "link_id" => (
-            text("^[A-Za-z0-9_-]{3,64}$"),
-            json!("Ab3kX9q"),
-            "The link's short id.",
-        ),
-        "affiliate_link_id" => (
-            text("^lnk_[A-Za-z0-9]{8}$"),
-            json!("lnk_x7kQ2mNp"),
-            "The campaign link's id.",
-        ),
-        "campaign_id" => (
-            text("^camp_[A-Za-z0-9]{1,32}$"),
-            json!("camp_abc123"),
-            "The campaign's id.",
-        ),
-        "offer_id" => (
-            text("^[0-9a-f]{24}$"),
-            json!("6789abcd1234ef5678901234"),
-            "The offer's id.",
-        ),
-        "creative_id" => (integer, json!(101), "The creative's id."),
-        "list_id" => (integer, json!(42), "The sending list's id."),
-        "domain_id" => (integer, json!(7), "The domain's id."),
-        "account_id" => (integer, json!(1), "The account's id."),
-        "message_id" => (
-            json!({ "type": "string", "minLength": 1, "maxLength": 255 }),
-            json!("m-1"),
-            "The message's id.",
-        ),
-        "phone" => (
-            text(r"^\+[1-9][0-9]{6,14}$"),
-            json!("+18005550100"),
-            "The contact's number in E.164.",
-        ),
-        "key_id" => (integer, json!(3), "The API key's id."),
-        _ => return None,
-    })
 }
 
 impl Operation {
-    /// An operation of the v2 API.
-    pub fn platform<F>(method: Method, path: &'static str, id: &'static str, handler: F) -> Self
-    where
-        F: for<'a> AsyncFn(RequestContext<'a>) -> Result<Response, ApiError> + Copy + 'static,
-    {
-        Self::new(ApiFamily::V2, method, path, id, handler)
+    pub fn get<Args>(path: &'static str, handler: impl Handler<Args>) -> Self {
+        Self::new(Method::GET, path, handler)
     }
 
-    /// An operation of the affiliate API.
-    pub fn affiliate<F>(method: Method, path: &'static str, id: &'static str, handler: F) -> Self
-    where
-        F: for<'a> AsyncFn(RequestContext<'a>) -> Result<Response, ApiError> + Copy + 'static,
-    {
-        Self::new(ApiFamily::Affiliate, method, path, id, handler)
+    pub fn post<Args>(path: &'static str, handler: impl Handler<Args>) -> Self {
+        Self::new(Method::POST, path, handler)
     }
 
-    fn new<F>(
-        family: ApiFamily,
-        method: Method,
-        path: &'static str,
-        id: &'static str,
-        handler: F,
-    ) -> Self
-    where
-        F: for<'a> AsyncFn(RequestContext<'a>) -> Result<Response, ApiError> + Copy + 'static,
-    {
+    pub fn put<Args>(path: &'static str, handler: impl Handler<Args>) -> Self {
+        Self::new(Method::PUT, path, handler)
+    }
+
+    pub fn patch<Args>(path: &'static str, handler: impl Handler<Args>) -> Self {
+        Self::new(Method::PATCH, path, handler)
+    }
+
+    pub fn delete<Args>(path: &'static str, handler: impl Handler<Args>) -> Self {
+        Self::new(Method::DELETE, path, handler)
+    }
+
+    /// An operation of the v2 API; see [`Operation::affiliate_api`].
+    fn new<H: Handler<Args>, Args>(method: Method, path: &'static str, handler: H) -> Self {
+        let mut inputs = OperationInputs::default();
+        H::describe(&mut inputs);
         Self {
             method,
             path,
-            family,
-            id,
+            family: ApiFamily::V2,
+            id: function_name::<H>(),
             tag: "",
             summary: "",
             description: "",
             scope: Scope::Admin,
-            parameters: Vec::new(),
-            body: None,
+            inputs,
             responses: Vec::new(),
             errors: Vec::new(),
             has_side_effects: false,
             pool: PoolKind::Requests,
-            handler: Rc::new(move |context| Box::pin(async move { handler(context).await })),
+            handler: Rc::new(move |context| handler.handle(context)),
         }
     }
 
-    /// The scope that the API key needs.
-    pub fn scope(mut self, scope: Scope) -> Self {
-        self.scope = scope;
+    /// The operation is one of the affiliate API.
+    pub fn affiliate_api(mut self) -> Self {
+        self.family = ApiFamily::Affiliate;
+        self
+    }
+
+    /// The `operationId`, where it is not the name of the handler.
+    pub fn operation_id(mut self, id: &'static str) -> Self {
+        self.id = id;
         self
     }
 
     /// The section of the document.
     pub fn tag(mut self, tag: &'static str) -> Self {
         self.tag = tag;
-        self
-    }
-
-    /// Works with connections of another pool than most requests.
-    pub fn pool(mut self, pool: PoolKind) -> Self {
-        self.pool = pool;
-        self
-    }
-
-    /// A GET that changes something.
-    pub fn get_with_side_effects(mut self) -> Self {
-        self.has_side_effects = true;
         self
     }
 
@@ -223,73 +189,48 @@ impl Operation {
         self
     }
 
-    pub fn parameter(mut self, parameter: Parameter) -> Self {
-        self.parameters.push(parameter);
+    /// The scope that the API key must have. It is documented and enforced.
+    pub fn scope(mut self, scope: Scope) -> Self {
+        self.scope = scope;
         self
     }
 
-    pub fn parameters(mut self, parameters: impl IntoIterator<Item = Parameter>) -> Self {
-        self.parameters.extend(parameters);
+    /// The pool of connections, where it is not that of most requests.
+    pub fn pool(mut self, pool: PoolKind) -> Self {
+        self.pool = pool;
         self
     }
 
-    /// `page` and `per_page`.
-    pub fn with_paging(self, default_per_page: u32) -> Self {
-        let of = |max: u32, default: u32| json!({ "type": "integer", "minimum": 1, "maximum": max, "default": default });
-        self.parameter(Parameter::with_schema(
-            "page",
-            "Which page, from 1.",
-            of(super::paging::MAX_PAGE, 1),
-        ))
-        .parameter(Parameter::with_schema(
-            "per_page",
-            "Entries on a page.",
-            of(super::paging::MAX_PER_PAGE, default_per_page),
-        ))
-    }
-
-    /// `cursor`, `limit` and `format`.
-    pub fn with_export_parameters(self) -> Self {
-        let limit = json!({
-            "type": "integer",
-            "minimum": 1,
-            "maximum": export::MAX_ROWS,
-            "default": export::DEFAULT_ROWS,
-        });
-        self.pool(PoolKind::Exports)
-            .parameter(Parameter::with_schema("limit", "Rows of a page.", limit))
-            .parameter(Parameter::text(
-                "cursor",
-                "`next_cursor` of the page before; of CSV the header `X-Next-Cursor`.",
-            ))
-            .parameters(csv::parameters())
-    }
-
-    /// A JSON body, with examples of it.
-    pub fn request_body<T: JsonSchema>(
-        mut self,
-        examples: impl IntoIterator<Item = Value>,
-    ) -> Self {
-        self.body = Some(Body {
-            schema: schema_for::<T>,
-            examples: examples.into_iter().collect(),
-            required: Vec::new(),
-        });
+    /// The operation is a GET that changes something, for callers that know no other method.
+    /// Its transaction may write, and the API key may stand in the query.
+    pub fn get_with_side_effects(mut self) -> Self {
+        self.has_side_effects = true;
         self
     }
 
-    /// Fields of the body that may not be absent, null or empty.
+    /// Examples of the body, whose schema is that of the handler's argument.
+    pub fn request_examples(mut self, examples: impl IntoIterator<Item = Value>) -> Self {
+        self.body_mut().examples.extend(examples);
+        self
+    }
+
+    /// Fields of the body that must be there and must not be null or empty.
     pub fn required_fields(mut self, fields: impl IntoIterator<Item = &'static str>) -> Self {
-        let body = self.body.as_mut().expect("there is a body");
-        body.required.extend(fields);
+        self.body_mut().required.extend(fields);
         self
     }
 
-    /// A JSON answer, with an example of it.
+    fn body_mut(&mut self) -> &mut BodySpec {
+        let body = self.inputs.body.as_mut();
+        body.expect("the handler has a body among its arguments")
+    }
+
+    /// A JSON response, with an example.
     pub fn response<T: JsonSchema>(self, status: u16, example: Value) -> Self {
         self.response_with_content(status, "Success", Content::Json(schema_for::<T>, example))
     }
 
+    /// A response of any content. Several of one status are one response in several formats.
     pub fn response_with_content(
         mut self,
         status: u16,
@@ -297,20 +238,22 @@ impl Operation {
         content: Content,
     ) -> Self {
         self.responses.push(ResponseSpec {
-            status: StatusCode::from_u16(status).expect("a status"),
+            status: StatusCode::from_u16(status).expect("statuses are from 100 to 999"),
             description,
             content,
         });
         self
     }
 
+    /// Errors of this operation, beside those that every operation of its kind has. Each stands
+    /// in the document with its status, code and sentence.
     pub fn errors(mut self, errors: impl IntoIterator<Item = ApiError>) -> Self {
         self.errors.extend(errors);
         self
     }
 
-    /// The paths it answers at, the documented one first.
-    pub fn paths(&self) -> Vec<String> {
+    /// The paths that the server has for it, the documented one first.
+    pub(super) fn paths(&self) -> Vec<String> {
         let bases: &[&str] = match self.family {
             ApiFamily::V2 => &["/api/v2", "/v2"],
             ApiFamily::Affiliate => &["/api"],
@@ -321,24 +264,24 @@ impl Operation {
             .collect()
     }
 
-    /// The names in the path's braces.
-    pub fn path_parameters(&self) -> impl Iterator<Item = &'static str> {
-        let parts = self.path.split('{').skip(1);
-        parts.filter_map(|part| part.split('}').next())
+    /// Whether the body is read. That of a POST is part of what its Idempotency-Key stands
+    /// for, even if the operation takes no body.
+    pub(super) fn reads_body(&self) -> bool {
+        self.inputs.body.is_some() || self.is_post()
     }
 
-    /// Whether the body is looked at: that of a POST is part of what its Idempotency-Key
-    /// stands for, also where the operation takes none.
-    pub fn reads_body(&self) -> bool {
-        self.body.is_some() || self.is_post()
-    }
-
-    /// Only these are remembered by an Idempotency-Key.
-    pub fn is_post(&self) -> bool {
+    /// Whether an Idempotency-Key counts.
+    pub(super) fn is_post(&self) -> bool {
         self.method == Method::POST
     }
 }
 
-fn schema_for<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+/// The last part of a function's path: the type of a function is named like the function.
+fn function_name<F>() -> &'static str {
+    let path = type_name::<F>();
+    path.rsplit("::").next().unwrap_or(path)
+}
+
+pub(super) fn schema_for<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
 }

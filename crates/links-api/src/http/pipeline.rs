@@ -13,12 +13,11 @@ use actix_web::{
 use postgres::pool::Object;
 
 use super::{
-    context::RequestContext, idempotency::IdempotentRequest, operation::Operation,
+    body, context::RequestContext, idempotency::IdempotentRequest, operation::Operation,
     response::Response,
 };
 use crate::{
     auth::{Caller, authenticate},
-    body,
     error::{ApiError, ApiFamily, ErrorResponse},
     outbox::Outbox,
     rate_limit::Allowance,
@@ -125,7 +124,7 @@ async fn execute(
     // A connection is not held while a slow client sends its body.
     let body = if operation.reads_body() {
         drop(client);
-        let body = body::read(payload).await?;
+        let body = body::read_limited(payload).await?;
         client = pool.get().await?;
         body
     } else {

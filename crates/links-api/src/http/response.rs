@@ -117,3 +117,31 @@ impl Response {
         response.content_type(self.content_type).body(self.body)
     }
 }
+
+/// Declares the body of a response that only says what was done:
+/// `{"success": true, "<what>": true}`.
+macro_rules! success_body {
+    ($(#[$meta:meta])* $visibility:vis struct $Body:ident { $what:ident }) => {
+        #[derive(Debug, serde::Serialize, schemars::JsonSchema)]
+        $(#[$meta])*
+        $visibility struct $Body {
+            success: bool,
+            $what: bool,
+        }
+
+        impl $Body {
+            $visibility fn new() -> Self {
+                Self {
+                    success: true,
+                    $what: true,
+                }
+            }
+
+            $visibility fn example() -> serde_json::Value {
+                serde_json::json!({ "success": true, stringify!($what): true })
+            }
+        }
+    };
+}
+
+pub(crate) use success_body;

@@ -12,9 +12,8 @@ use super::{
 };
 use crate::{
     auth::Scope,
-    body,
     error::{ApiError, FieldError},
-    http::{Operation, RequestContext, Response},
+    http::{self, Operation, RequestContext, Response},
 };
 
 const MAX_LINKS: usize = 1_000;
@@ -175,16 +174,17 @@ async fn resolve(
     index: usize,
     entry: &RawValue,
 ) -> Result<(NewLink, Option<Offer>), ApiError> {
-    let body: LinkRequest = body::parse(entry.get().as_bytes()).map_err(|error| match error {
-        ApiError::InvalidField(FieldError { field, message }) => {
-            let field = match field.as_str() {
-                "body" => format!("links[{index}]"),
-                field => format!("links[{index}].{field}"),
-            };
-            ApiError::invalid_field(field, message)
-        }
-        other => other,
-    })?;
+    let body: LinkRequest =
+        http::parse_json(entry.get().as_bytes()).map_err(|error| match error {
+            ApiError::InvalidField(FieldError { field, message }) => {
+                let field = match field.as_str() {
+                    "body" => format!("links[{index}]"),
+                    field => format!("links[{index}].{field}"),
+                };
+                ApiError::invalid_field(field, message)
+            }
+            other => other,
+        })?;
     lookup
         .resolve(context, Wanted::check(body, Kind::Any)?, Kind::Any)
         .await

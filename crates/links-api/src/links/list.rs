@@ -10,8 +10,9 @@ use tokio_postgres::types::ToSql;
 use super::object::{FROM, LinkObject, columns};
 use crate::{
     auth::Scope,
+    db::ListQuery,
     error::ApiError,
-    http::{ListQuery, Operation, PageRequest, Pagination, Parameter, RequestContext, Response},
+    http::{Operation, PageRequest, Pagination, Parameter, RequestContext, Response},
 };
 
 const PER_PAGE: u32 = 50;

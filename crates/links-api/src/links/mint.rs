@@ -11,15 +11,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio_postgres::types::Json;
 
-use crate::{body::Object, error::ApiError, http::RequestContext};
-
-/// The short domain of a link.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ShortDomain {
-    pub id: i64,
-    /// Normalised.
-    pub host: String,
-}
+use crate::{db::domains::ShortDomain, error::ApiError, fields::JsonObject, http::RequestContext};
 
 /// A link to be.
 #[derive(Debug, Clone)]
@@ -52,7 +44,7 @@ pub struct Extras {
     pub message_id: Option<String>,
     /// E.164.
     pub contact_phone: Option<String>,
-    pub metadata: Option<Object>,
+    pub metadata: Option<JsonObject>,
     pub forward_query: bool,
     pub expires_at: Option<Timestamp>,
 }
@@ -201,7 +193,7 @@ async fn link_insert_all(
     };
     let metadata = |l: &NewLink| {
         let metadata = l.extras.metadata.clone();
-        metadata.map(|Object(map)| Json(Value::Object(map)))
+        metadata.map(|JsonObject(map)| Json(Value::Object(map)))
     };
     let rows = context
         .db

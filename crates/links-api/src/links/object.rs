@@ -15,7 +15,8 @@ use super::request::OfferFacts;
 use crate::{
     db::links::{RECORD_COLUMNS, record_from_row},
     error::ApiError,
-    http::{RequestContext, Timestamp},
+    fields::Timestamp,
+    http::RequestContext,
 };
 
 #[derive(Debug, Serialize, JsonSchema)]

@@ -14,12 +14,15 @@ use serde::Deserialize;
 use super::mint::{Extras, NewLink};
 use crate::{
     auth::Product,
-    body::{Object, Text, change, given},
-    db,
+    db::{
+        self,
+        lists::{self, ActiveList},
+    },
     error::ApiError,
-    http::{RequestContext, Timestamp},
-    lists::sending::{SendingList, WantedList, list_find_active},
-    phone::PhoneNumber,
+    fields::{
+        JsonObject, ListSelector, PhoneNumber, Text, Timestamp, non_empty, parse_slug, update_text,
+    },
+    http::RequestContext,
 };
 
 /// The body of every create of the v2 API. Which fields count depends on the
@@ -49,7 +52,7 @@ pub struct LinkRequest {
     #[schemars(length(max = 255))]
     message_id: Option<Text>,
     /// Stored and returned. At most 16 KiB.
-    metadata: Option<Object>,
+    metadata: Option<JsonObject>,
     /// The link's own path: 3 to 64 of A-Z, a-z, 0-9, _ and -.
     slug: Option<Text>,
     /// When the link ends; it must lie ahead.
@@ -71,7 +74,7 @@ pub enum Kind {
 #[derive(Debug)]
 pub struct Wanted {
     target: Target,
-    list: WantedList,
+    list: ListSelector,
     slug: Option<ShortId>,
     extras: Extras,
 }
@@ -93,24 +96,25 @@ impl Wanted {
     /// looked at.
     pub fn check(body: LinkRequest, kind: Kind) -> Result<Self, ApiError> {
         let target = target(&body, kind)?;
-        let list = WantedList::of(body.list_id, &body.phone_number)?;
+        let list = ListSelector::from_fields(body.list_id, &body.phone_number)?;
         if let Target::Url(url) = &target {
             Template::parse(url).map_err(ApiError::InvalidUrl)?;
         }
-        list.check()?;
+        list.validate()?;
         Ok(Self {
             target,
             list,
-            slug: slug(&body.slug)?,
+            slug: parse_slug(&body.slug)?,
             extras: extras(body)?,
         })
     }
 }
 
 fn target(body: &LinkRequest, kind: Kind) -> Result<Target, ApiError> {
-    let internal = given(&body.offer_id).map(|id| WantedOffer::Internal(id.to_owned()));
-    let external = given(&body.external_offer_id).map(|id| WantedOffer::External(id.to_owned()));
-    let url = given(&body.url).map(|url| Target::Url(url.trim().to_owned()));
+    let internal = non_empty(&body.offer_id).map(|id| WantedOffer::Internal(id.to_owned()));
+    let external =
+        non_empty(&body.external_offer_id).map(|id| WantedOffer::External(id.to_owned()));
+    let url = non_empty(&body.url).map(|url| Target::Url(url.trim().to_owned()));
     match kind {
         Kind::Partnership => internal
             .or(external)
@@ -128,21 +132,8 @@ fn target(body: &LinkRequest, kind: Kind) -> Result<Target, ApiError> {
     }
 }
 
-/// Paths that the redirector or the API uses itself.
-const RESERVED_SLUGS: [&str; 4] = ["bulk", "conv", "pixel", "shorten"];
-
-pub fn slug(text: &Option<Text>) -> Result<Option<ShortId>, ApiError> {
-    let Some(text) = given(text) else {
-        return Ok(None);
-    };
-    match ShortId::parse(text) {
-        Ok(slug) if !RESERVED_SLUGS.contains(&text) => Ok(Some(slug)),
-        _ => Err(ApiError::InvalidSlug),
-    }
-}
-
 fn extras(body: LinkRequest) -> Result<Extras, ApiError> {
-    let contact_phone = match given(&body.contact_phone) {
+    let contact_phone = match non_empty(&body.contact_phone) {
         Some(phone) => {
             let phone = PhoneNumber::parse(phone).ok_or(ApiError::InvalidPhone("contactPhone"))?;
             Some(phone.as_str().to_owned())
@@ -150,10 +141,10 @@ fn extras(body: LinkRequest) -> Result<Extras, ApiError> {
         None => None,
     };
     let mut message_id = None;
-    change(&mut message_id, &body.message_id, "messageId", 255)?;
+    update_text(&mut message_id, &body.message_id, "messageId", 255)?;
     let now = jiff::Timestamp::now();
     let expires_at = body.expires_at.as_ref();
-    let expires_at = expires_at.map(|text| Timestamp::ahead("expiresAt", text, now));
+    let expires_at = expires_at.map(|text| Timestamp::parse_future("expiresAt", text, now));
     Ok(Extras {
         contact_phone,
         message_id,
@@ -203,7 +194,7 @@ impl OfferFacts {
 #[derive(Default)]
 pub struct Lookup {
     offers: HashMap<WantedOffer, Option<Offer>>,
-    lists: HashMap<WantedList, Option<SendingList>>,
+    lists: HashMap<ListSelector, Option<ActiveList>>,
 }
 
 impl Lookup {
@@ -292,12 +283,12 @@ async fn find_offer(
 }
 
 async fn find_list<'k>(
-    known: &'k mut HashMap<WantedList, Option<SendingList>>,
+    known: &'k mut HashMap<ListSelector, Option<ActiveList>>,
     context: RequestContext<'_>,
-    wanted: &WantedList,
-) -> Result<&'k Option<SendingList>, ApiError> {
+    wanted: &ListSelector,
+) -> Result<&'k Option<ActiveList>, ApiError> {
     if !known.contains_key(wanted) {
-        let found = list_find_active(context, wanted).await?;
+        let found = lists::find_active(context.db, context.caller.account_id, wanted).await?;
         known.insert(wanted.clone(), found);
     }
     Ok(&known[wanted])

@@ -14,10 +14,10 @@ use super::{
 };
 use crate::{
     auth::Scope,
-    body::{Object, Text, given},
     db,
     error::ApiError,
-    http::{Operation, RequestContext, Response, Timestamp},
+    fields::{JsonObject, Text, Timestamp, non_empty},
+    http::{Operation, RequestContext, Response},
 };
 
 pub fn operations() -> [Operation; 2] {
@@ -77,7 +77,7 @@ struct LinkChange {
     expires_at: Option<Text>,
     forward_query: Option<bool>,
     /// Takes the place of what was there.
-    metadata: Option<Object>,
+    metadata: Option<JsonObject>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -88,17 +88,17 @@ struct Deactivated {
 
 async fn update_link(context: RequestContext<'_>) -> Result<Response, ApiError> {
     let body: LinkChange = context.json()?;
-    let status = given(&body.status);
+    let status = non_empty(&body.status);
     if status.is_some_and(|status| !STATUS.contains(&status)) {
         return Err(ApiError::InvalidStatus("active, deactivated"));
     }
-    let url = given(&body.url).map(str::trim);
+    let url = non_empty(&body.url).map(str::trim);
     if let Some(url) = url {
         Template::parse(url).map_err(ApiError::InvalidUrl)?;
     }
     let now = jiff::Timestamp::now();
     let expires_at = body.expires_at.as_ref();
-    let expires_at = expires_at.map(|text| Timestamp::ahead("expiresAt", text, now));
+    let expires_at = expires_at.map(|text| Timestamp::parse_future("expiresAt", text, now));
     let expires_at = expires_at.transpose()?;
 
     let row = link_find(context).await?;
@@ -123,7 +123,9 @@ async fn update_link(context: RequestContext<'_>) -> Result<Response, ApiError> 
         )
         .await?;
     let key: i64 = row.get("id");
-    let metadata = body.metadata.map(|Object(map)| Json(Value::Object(map)));
+    let metadata = body
+        .metadata
+        .map(|JsonObject(map)| Json(Value::Object(map)));
     context
         .db
         .execute(

@@ -16,7 +16,8 @@ use crate::{
     auth::Scope,
     csv::{self, Csv},
     error::ApiError,
-    http::{Content, Operation, Parameter, RequestContext, Response, Timestamp},
+    fields::Timestamp,
+    http::{Content, Operation, Parameter, RequestContext, Response},
     state::PoolKind,
 };
 use asked::{Asked, GROUPS};

@@ -11,7 +11,8 @@ use ledger::totals::{BUCKET_SECONDS, bucket_start};
 
 use crate::{
     error::ApiError,
-    http::{Parameter, RequestContext, time},
+    fields::timestamp,
+    http::{Parameter, RequestContext},
 };
 
 /// Days that a report shows where nothing is said, today among them.
@@ -153,7 +154,7 @@ fn moment(
     zone: &TimeZone,
     bound: Bound,
 ) -> Result<Timestamp, ApiError> {
-    if let Some(time) = time::parse(text) {
+    if let Some(time) = timestamp::parse(text) {
         return Ok(time);
     }
     let problem = "it is neither a day as in 2026-03-01 nor a time as in 2026-03-01T00:00:00Z, \
@@ -171,14 +172,14 @@ fn moment(
 /// calendar start at the first and the last time there is.
 fn start(day: Date, zone: &TimeZone) -> Timestamp {
     let beyond = if day.year() > 1 {
-        time::LATEST
+        timestamp::LATEST
     } else {
-        time::EARLIEST
+        timestamp::EARLIEST
     };
     day.to_zoned(zone.clone())
         .and_then(|time| time.start_of_day())
         .map_or(beyond, |start| start.timestamp())
-        .clamp(time::EARLIEST, time::LATEST)
+        .clamp(timestamp::EARLIEST, timestamp::LATEST)
 }
 
 #[cfg(test)]

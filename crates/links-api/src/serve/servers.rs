@@ -33,7 +33,8 @@ pub fn bind_api(
     stopping: &CancellationToken,
 ) -> anyhow::Result<BoundServer> {
     let state = state.clone();
-    let document = web::Bytes::from(http::document(&routes::operations()).to_string());
+    let document =
+        web::Bytes::from(http::document(&routes::API_INFO, &routes::operations()).to_string());
     let server = HttpServer::new(move || {
         App::new()
             .app_data(web::Data::from(state.clone()))

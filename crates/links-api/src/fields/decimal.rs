@@ -1,0 +1,42 @@
+//! Decimal numbers in bodies.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, de};
+
+/// A decimal number, as a text or as a JSON number. The number is not parsed yet; an empty
+/// text clears the value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecimalText(pub String);
+
+impl<'de> Deserialize<'de> for DecimalText {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "a decimal number, or a text that is one")]
+        enum Form {
+            Number(serde_json::Number),
+            Text(String),
+        }
+        Ok(Self(match Form::deserialize(deserializer)? {
+            Form::Number(number) => number.to_string(),
+            Form::Text(text) => text,
+        }))
+    }
+}
+
+impl JsonSchema for DecimalText {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Decimal".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": ["string", "number"],
+            "pattern": r"^([0-9]{1,9}(\.[0-9]{1,4})?)?$",
+            "minimum": 0,
+            "maximum": 999_999_999,
+            "multipleOf": 0.0001,
+        })
+    }
+}

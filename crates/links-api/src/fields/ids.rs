@@ -1,0 +1,180 @@
+//! The ids of resources, as parameters of paths.
+
+use domain::id::{AccountId, CampaignId, CreativeId, LinkCode, ListId, OfferId, ShortId};
+use serde_json::{Value, json};
+
+use super::PhoneNumber;
+use crate::{error::ApiError, http::PathParameter};
+
+/// A short domain or a click domain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DomainId(pub i64);
+
+/// An API key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ApiKeyId(pub i64);
+
+/// A message, by the id that the client gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageId(pub String);
+
+/// An id that is the number of a row.
+macro_rules! number_parameter {
+    ($Type:ident, $name:literal, $description:literal, $resource:literal, $example:literal) => {
+        impl PathParameter for $Type {
+            const NAME: &'static str = $name;
+            const DESCRIPTION: &'static str = $description;
+            const RESOURCE: &'static str = $resource;
+
+            fn schema() -> Value {
+                json!({ "type": "integer", "format": "int64" })
+            }
+
+            fn example() -> Value {
+                json!($example)
+            }
+
+            fn parse(text: &str) -> Option<Self> {
+                text.parse().ok().map(Self)
+            }
+        }
+    };
+}
+
+number_parameter!(AccountId, "account_id", "The account's id.", "account", 1);
+number_parameter!(ApiKeyId, "key_id", "The API key's id.", "API key", 3);
+number_parameter!(
+    CreativeId,
+    "creative_id",
+    "The creative's id.",
+    "creative",
+    101
+);
+number_parameter!(DomainId, "domain_id", "The domain's id.", "domain", 7);
+number_parameter!(ListId, "list_id", "The sending list's id.", "list", 42);
+
+/// An id that is a text of a fixed form.
+macro_rules! text_parameter {
+    (
+        $Type:ident, $name:literal, $description:literal, $resource:literal,
+        $pattern:literal, $example:literal, $parse:expr
+    ) => {
+        impl PathParameter for $Type {
+            const NAME: &'static str = $name;
+            const DESCRIPTION: &'static str = $description;
+            const RESOURCE: &'static str = $resource;
+
+            fn schema() -> Value {
+                json!({ "type": "string", "pattern": $pattern })
+            }
+
+            fn example() -> Value {
+                json!($example)
+            }
+
+            fn parse(text: &str) -> Option<Self> {
+                $parse(text).ok()
+            }
+        }
+    };
+}
+
+text_parameter!(
+    ShortId,
+    "link_id",
+    "The link's short id.",
+    "link",
+    "^[A-Za-z0-9_-]{3,64}$",
+    "Ab3kX9q",
+    ShortId::parse
+);
+text_parameter!(
+    LinkCode,
+    "affiliate_link_id",
+    "The campaign link's id.",
+    "link",
+    "^lnk_[A-Za-z0-9]{8}$",
+    "lnk_x7kQ2mNp",
+    LinkCode::parse_link_id
+);
+text_parameter!(
+    CampaignId,
+    "campaign_id",
+    "The campaign's id.",
+    "campaign",
+    "^camp_[A-Za-z0-9]{1,32}$",
+    "camp_abc123",
+    CampaignId::parse
+);
+text_parameter!(
+    OfferId,
+    "offer_id",
+    "The offer's id.",
+    "offer",
+    "^[0-9a-f]{24}$",
+    "6789abcd1234ef5678901234",
+    OfferId::parse
+);
+
+/// The id of a partnership offer, which is looked for among those alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartnershipOfferId(pub OfferId);
+
+impl PathParameter for PartnershipOfferId {
+    const NAME: &'static str = OfferId::NAME;
+    const DESCRIPTION: &'static str = OfferId::DESCRIPTION;
+    const RESOURCE: &'static str = "partnership offer";
+
+    fn schema() -> Value {
+        OfferId::schema()
+    }
+
+    fn example() -> Value {
+        OfferId::example()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        <OfferId as PathParameter>::parse(text).map(Self)
+    }
+}
+
+impl PathParameter for MessageId {
+    const NAME: &'static str = "message_id";
+    const DESCRIPTION: &'static str = "The message's id.";
+    const RESOURCE: &'static str = "message";
+
+    fn schema() -> Value {
+        json!({ "type": "string", "minLength": 1, "maxLength": 255 })
+    }
+
+    fn example() -> Value {
+        json!("m-1")
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Some(Self(text.to_owned()))
+    }
+}
+
+impl PathParameter for PhoneNumber {
+    const NAME: &'static str = "phone";
+    const DESCRIPTION: &'static str = "The contact's number in E.164.";
+    const RESOURCE: &'static str = "contact";
+
+    fn schema() -> Value {
+        json!({ "type": "string", "pattern": r"^\+[1-9][0-9]{6,14}$" })
+    }
+
+    fn example() -> Value {
+        json!("+18005550100")
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::parse(text)
+    }
+
+    /// Any contact may exist, so that a text that is no number is a mistake of the client.
+    fn error() -> ApiError {
+        ApiError::InvalidPhone("phone")
+    }
+}

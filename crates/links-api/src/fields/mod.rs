@@ -1,0 +1,28 @@
+//! Types of the fields that bodies, paths and queries have, and their rules. They know no
+//! resource and no database.
+
+mod clearable_bool;
+mod country;
+mod decimal;
+pub mod ids;
+pub mod interstitial;
+mod json_object;
+mod list_selector;
+mod phone;
+mod slug;
+mod status;
+mod text;
+pub mod timestamp;
+mod url;
+
+pub use clearable_bool::ClearableBool;
+pub use country::update_countries;
+pub use decimal::DecimalText;
+pub use json_object::JsonObject;
+pub use list_selector::ListSelector;
+pub use phone::PhoneNumber;
+pub use slug::parse_slug;
+pub use status::{parse_status, update_status};
+pub use text::{Text, name, non_empty, required, update_text};
+pub use timestamp::Timestamp;
+pub use url::update_url;

@@ -1,0 +1,132 @@
+//! The error responses of the OpenAPI document: each has an example for every code.
+
+use std::collections::BTreeMap;
+
+use postgres::pool::PoolError;
+use serde_json::{Map, Value, json};
+
+use super::operation::Operation;
+use crate::{
+    enumeration::Enumeration as _,
+    error::{ApiError, ApiFamily, FieldError},
+};
+
+/// The responses to failed requests, by status.
+pub fn responses(operation: &Operation) -> Vec<(u16, Value)> {
+    let mut by_status = BTreeMap::<u16, Vec<&ApiError>>::new();
+    let common = common_errors(operation);
+    for error in common.iter().chain(&operation.errors) {
+        let status = operation.family.status(error).as_u16();
+        by_status.entry(status).or_default().push(error);
+    }
+    by_status
+        .into_iter()
+        .map(|(status, errors)| (status, error_response(operation.family, &errors)))
+        .collect()
+}
+
+/// The schemas of the error formats of the two APIs.
+pub fn schemas() -> Map<String, Value> {
+    Map::from_iter([
+        ("Error".to_owned(), v2_error()),
+        ("AffiliateError".to_owned(), affiliate_error()),
+    ])
+}
+
+/// One response for all errors of a status, with an example for each code.
+fn error_response(family: ApiFamily, errors: &[&ApiError]) -> Value {
+    let codes: BTreeMap<String, Value> = errors
+        .iter()
+        .map(|error| {
+            let example = json!({ "summary": error.to_string(), "value": family.body(error) });
+            (family.code(error), example)
+        })
+        .collect();
+    let names: Vec<_> = codes.keys().collect();
+    let (schema, field) = match family {
+        ApiFamily::V2 => ("Error", "code"),
+        ApiFamily::Affiliate => ("AffiliateError", "error_code"),
+    };
+    let all: Vec<_> = codes.keys().map(|code| format!("`{code}`")).collect();
+    json!({
+        "description": all.join(", "),
+        "content": { "application/json": {
+            "schema": {
+                "allOf": [{ "$ref": format!("#/components/schemas/{schema}") }],
+                "properties": { field: { "enum": names } },
+            },
+            "examples": codes,
+        }},
+    })
+}
+
+/// The errors of every operation of its kind.
+fn common_errors(operation: &Operation) -> Vec<ApiError> {
+    let mut errors = vec![
+        ApiError::Unauthorized,
+        ApiError::AccountSuspended,
+        ApiError::InsufficientScope(operation.scope.name()),
+        ApiError::RateLimited { retry_after_s: 17 },
+        ApiError::unavailable(PoolError::Closed),
+        ApiError::internal(anyhow::Error::msg("an example")),
+    ];
+    if operation.inputs.body.is_some() {
+        errors.extend([
+            ApiError::InvalidJson("EOF while parsing an object at line 1 column 1".into()),
+            ApiError::InvalidField(FieldError::new(
+                "name",
+                "invalid type: integer `5`, expected a string",
+            )),
+        ]);
+    }
+    if operation.reads_body() {
+        errors.extend([ApiError::PayloadTooLarge, ApiError::UnreadableBody]);
+    }
+    if !operation.inputs.query_parameters.is_empty() {
+        errors.push(ApiError::invalid_field(
+            "page",
+            "it is not an integer from 1 to 1000000",
+        ));
+    }
+    if operation.is_post() {
+        errors.extend([
+            ApiError::InvalidIdempotencyKey,
+            ApiError::IdempotencyMismatch,
+        ]);
+    }
+    errors
+}
+
+fn v2_error() -> Value {
+    json!({
+        "type": "object",
+        "required": ["error", "code"],
+        "properties": {
+            "error": { "type": "string", "description": "A sentence for people." },
+            "code": { "type": "string", "description": "A word for programs." },
+        },
+    })
+}
+
+fn affiliate_error() -> Value {
+    json!({
+        "type": "object",
+        "required": ["detail", "error_code", "status"],
+        "properties": {
+            "detail": { "type": "string", "description": "A sentence for people." },
+            "error_code": { "type": "string", "description": "A word for programs." },
+            "status": { "type": "integer", "description": "The HTTP status." },
+            "fields": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["field", "message"],
+                    "properties": {
+                        "field": { "type": "string" },
+                        "message": { "type": "string" },
+                    },
+                },
+            },
+        },
+    })
+}

@@ -1,0 +1,3 @@
+//! JSON that more than one resource shows.
+
+pub mod finding;

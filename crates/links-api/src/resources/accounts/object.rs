@@ -1,0 +1,97 @@
+//! An account as JSON.
+
+use domain::money;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::{
+    db::accounts::{AccountRow, AccountStatus},
+    fields::Timestamp,
+    http::Pagination,
+};
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Accounts {
+    pub accounts: Vec<AccountObject>,
+    pub pagination: Pagination,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct AccountObject {
+    id: i64,
+    name: String,
+    #[schemars(with = "String")]
+    status: AccountStatus,
+    products: Vec<String>,
+    bot_filter_mode: String,
+    allowed_countries: Vec<String>,
+    blocked_countries: Vec<String>,
+    prepend_text: Option<String>,
+    append_text: Option<String>,
+    /// Null is never.
+    retention_days: Option<i32>,
+    ip_storage: String,
+    postbacks: String,
+    postback_secrets: Vec<String>,
+    /// A decimal number, as text; null is any.
+    postback_max_amount: Option<String>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl From<AccountRow> for AccountObject {
+    fn from(row: AccountRow) -> Self {
+        let fields = row.fields;
+        Self {
+            id: row.id.0,
+            name: fields.name,
+            status: fields.status,
+            products: fields.products,
+            bot_filter_mode: fields.bot_filter_mode,
+            allowed_countries: fields.allowed_countries,
+            blocked_countries: fields.blocked_countries,
+            prepend_text: fields.prepend_text,
+            append_text: fields.append_text,
+            retention_days: fields.retention_days,
+            ip_storage: fields.ip_storage,
+            postbacks: fields.postbacks,
+            postback_secrets: fields.postback_secrets,
+            postback_max_amount: fields.postback_max_amount.map(money::format),
+            created_at: Timestamp(row.created_at),
+            updated_at: Timestamp(row.updated_at),
+        }
+    }
+}
+
+impl AccountObject {
+    pub fn example() -> Value {
+        json!({
+            "id": 1,
+            "name": "Example",
+            "status": "active",
+            "products": ["sms", "offer_management"],
+            "bot_filter_mode": "no_filter",
+            "allowed_countries": ["US", "CA"],
+            "blocked_countries": [],
+            "prepend_text": "{{brand_name}}: ",
+            "append_text": "Reply STOP to opt out.",
+            "retention_days": 400,
+            "ip_storage": "full",
+            "postbacks": "token",
+            "postback_secrets": ["pbs_x7kQ2mNpx7kQ2mNpx7kQ2mNpx7kQ2mNp"],
+            "postback_max_amount": null,
+            "created_at": "2026-03-10T08:15:00Z",
+            "updated_at": "2026-03-10T08:15:00Z",
+        })
+    }
+}
+
+impl Accounts {
+    pub fn example() -> Value {
+        json!({
+            "accounts": [AccountObject::example()],
+            "pagination": { "page": 1, "per_page": 50, "total": 1, "total_pages": 1 },
+        })
+    }
+}

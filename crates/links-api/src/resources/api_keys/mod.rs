@@ -1,0 +1,67 @@
+//! The API keys of an account, for operators.
+
+mod handlers;
+mod object;
+mod request;
+
+use serde_json::json;
+
+use crate::{
+    auth::Scope,
+    error::{ApiError, CodedField},
+    http::Operation,
+};
+use handlers::{RevokedKey, create_key, get_key, list_keys, revoke_key, update_key};
+use object::{CreatedKey, KeyObject, Keys};
+
+pub fn operations() -> Vec<Operation> {
+    let no_account = || ApiError::NotFound("account");
+    let no_key = || ApiError::NotFound("API key");
+    let name_errors = || {
+        [
+            ApiError::MissingField(CodedField::Name),
+            ApiError::NameTooLong,
+        ]
+    };
+    vec![
+        Operation::get("/accounts/{account_id}/keys", list_keys)
+            .summary("List an account's API keys")
+            .description("The newest first, with those that are revoked.")
+            .response::<Keys>(200, Keys::example())
+            .errors([no_account()]),
+        Operation::post("/accounts/{account_id}/keys", create_key)
+            .summary("Create an API key")
+            .description("`key` is shown only once: it is null in a replay by Idempotency-Key.")
+            .request_examples([json!({
+                "name": "sender",
+                "scopes": ["links:read", "links:write"],
+                "rate_limit_per_minute": 600,
+            })])
+            .required_fields(["name"])
+            .response::<CreatedKey>(201, CreatedKey::example())
+            .errors(name_errors())
+            .errors([no_account()]),
+        Operation::get("/accounts/{account_id}/keys/{key_id}", get_key)
+            .summary("Get an API key")
+            .response::<KeyObject>(200, KeyObject::example())
+            .errors([no_account(), no_key()]),
+        Operation::put("/accounts/{account_id}/keys/{key_id}", update_key)
+            .summary("Update an API key")
+            .description(
+                "Updates the given fields. A limit of 0 and an empty `expires_at` clear the \
+                 value.",
+            )
+            .request_examples([json!({ "rate_limit_per_minute": 1200 })])
+            .response::<KeyObject>(200, KeyObject::example())
+            .errors(name_errors())
+            .errors([no_account(), no_key()]),
+        Operation::delete("/accounts/{account_id}/keys/{key_id}", revoke_key)
+            .summary("Revoke an API key")
+            .description("The key is refused from the next request on. This cannot be undone.")
+            .response::<RevokedKey>(200, RevokedKey::example())
+            .errors([no_account(), no_key()]),
+    ]
+    .into_iter()
+    .map(|operation| operation.scope(Scope::Admin).tag("accounts"))
+    .collect()
+}

@@ -1,0 +1,9 @@
+//! The resources of the API: a folder for each, whose `mod.rs` lists its operations. They know
+//! nothing of each other; what two of them need stands in a layer below.
+
+pub mod accounts;
+pub mod api_keys;
+pub mod campaigns;
+pub mod lists;
+pub mod macros;
+pub mod offers;

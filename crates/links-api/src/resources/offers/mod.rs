@@ -1,0 +1,109 @@
+//! SMS offers at `/api/v2/offers`, and partnership offers at `/api/v2/partnership-offers`,
+//! which are the same but for the names of two fields.
+
+mod handlers;
+mod object;
+mod partnership;
+mod request;
+mod slug;
+mod sms;
+
+use domain::macros::InvalidTemplate;
+use serde_json::json;
+
+use crate::{
+    auth::Scope,
+    db::offers::{OfferKind, OfferStatus},
+    enumeration::Enumeration as _,
+    error::{ApiError, CodedField},
+    http::Operation,
+};
+use handlers::ArchivedOffer;
+use object::{OfferObject, Offers, SavedOffer};
+use partnership::{
+    archive_partnership_offer, create_partnership_offer, get_partnership_offer,
+    list_partnership_offers, update_partnership_offer,
+};
+use request::{request_example, template_field};
+use sms::{archive_offer, create_offer, get_offer, list_offers, update_offer};
+
+pub fn operations() -> Vec<Operation> {
+    let sms = [
+        Operation::get("/offers", list_offers),
+        Operation::post("/offers", create_offer),
+        Operation::get("/offers/{offer_id}", get_offer),
+        Operation::put("/offers/{offer_id}", update_offer),
+        Operation::delete("/offers/{offer_id}", archive_offer),
+    ];
+    let partnership = [
+        Operation::get("/partnership-offers", list_partnership_offers),
+        Operation::post("/partnership-offers", create_partnership_offer),
+        Operation::get("/partnership-offers/{offer_id}", get_partnership_offer),
+        Operation::put("/partnership-offers/{offer_id}", update_partnership_offer),
+        Operation::delete("/partnership-offers/{offer_id}", archive_partnership_offer),
+    ];
+    let sms = describe(OfferKind::Sms, sms);
+    let partnership = describe(OfferKind::Partnership, partnership);
+    sms.into_iter().chain(partnership).collect()
+}
+
+fn describe(
+    kind: OfferKind,
+    [list, create, get, update, archive]: [Operation; 5],
+) -> [Operation; 5] {
+    let not_found = || ApiError::NotFound(kind.resource());
+    [
+        list.summary("List offers")
+            .description("The newest first; without `status`, all but archived ones.")
+            .response::<Offers>(200, Offers::example(kind)),
+        create
+            .summary("Create an offer")
+            .description(
+                "The template is checked as by `/macros/preview`: one with an error is not \
+                 accepted, and other findings are in `findings`. Without a `postback_secret` one \
+                 is generated.",
+            )
+            .request_examples([request_example(kind)])
+            .required_fields(["name", template_field(kind).name()])
+            .response::<SavedOffer>(201, SavedOffer::example(kind))
+            .errors(field_errors(kind)),
+        get.summary("Get an offer")
+            .response::<OfferObject>(200, OfferObject::example(kind))
+            .errors([not_found()]),
+        update
+            .summary("Update an offer")
+            .description(
+                "Updates the given fields and merges `metadata`, where an empty text removes an \
+                 entry. An archived offer can be restored by its `status`. Redirectors apply the \
+                 change within a second.",
+            )
+            .request_examples([json!({ "status": "paused", "metadata": { "team": "b" } })])
+            .response::<SavedOffer>(200, SavedOffer::example(kind))
+            .errors(field_errors(kind))
+            .errors([not_found()]),
+        archive
+            .summary("Archive an offer")
+            .description("Its links lead to its fallback, the list's, or the 404 page.")
+            .response::<ArchivedOffer>(200, ArchivedOffer::example())
+            .errors([not_found()]),
+    ]
+    .map(|operation| operation.scope(Scope::Offers).tag("offers"))
+}
+
+/// The errors of a body, in the order in which its fields are checked.
+fn field_errors(kind: OfferKind) -> [ApiError; 11] {
+    let template = template_field(kind);
+    [
+        ApiError::MissingField(CodedField::Name),
+        ApiError::NameTooLong,
+        ApiError::MissingField(template),
+        ApiError::InvalidTemplate(template, InvalidTemplate::NotHttp),
+        ApiError::InvalidExternalPlatform,
+        ApiError::InvalidPayout,
+        ApiError::InvalidPayoutType,
+        ApiError::InvalidStatus(OfferStatus::NAME_LIST),
+        ApiError::InvalidSlug,
+        ApiError::InvalidTemplate(CodedField::FallbackUrl, InvalidTemplate::NotHttp),
+        ApiError::SlugTaken,
+    ]
+}
