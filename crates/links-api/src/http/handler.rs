@@ -107,8 +107,9 @@ macro_rules! impl_handler {
                 + 'static,
             $($Type: FromRequest<$Source> + 'static,)*
         {
-            #[allow(unused_variables, reason = "a handler may have no arguments")]
             fn describe(inputs: &mut OperationInputs) {
+                // A handler without arguments uses it here only.
+                _ = &inputs;
                 $($Type::describe(inputs);)*
             }
 
