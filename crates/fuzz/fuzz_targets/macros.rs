@@ -34,11 +34,19 @@ fn check(text: &str, value: &str, query: &str) {
         assert!(is_graphic, "{url:?}");
     }
     let n_fragments = |url: &str| url.matches('#').count();
-    assert_eq!(n_fragments(&expanded), n_fragments(&without_values), "{expanded}");
+    assert_eq!(
+        n_fragments(&expanded),
+        n_fragments(&without_values),
+        "{expanded}"
+    );
 
     // A template with more parameters is a template with the same origin.
     let longer = append_parameters(text, &AffiliatePlatform::Tune.parameters());
     if let Ok(longer) = Template::parse(&longer) {
-        assert_eq!(origin(&longer.expand(|_| None)), origin(&without_values), "{text}");
+        assert_eq!(
+            origin(&longer.expand(|_| None)),
+            origin(&without_values),
+            "{text}"
+        );
     }
 }
