@@ -177,18 +177,30 @@ impl QueueConsumer {
                 () = &mut linger => break,
             }
         }
+        match self.wait_for_permit().await? {
+            Some(permit) => Ok(Some(permit)),
+            None => Ok(self.collect_last_batch().await),
+        }
+    }
+
+    /// Waits for a permit to store, and receives further messages meanwhile. `None` if the
+    /// consumer was told to stop.
+    ///
+    /// When it returns, its place in the line for permits is given up: a permit that was
+    /// granted to a line's place which nobody polls any more would be lost for all consumers.
+    async fn wait_for_permit(&mut self) -> Result<Option<OwnedSemaphorePermit>, SessionEnd> {
         let permit = self.store_permits.clone().acquire_owned();
         tokio::pin!(permit);
         loop {
             tokio::select! {
                 biased;
                 // Another worker may have a permit free at once.
-                () = self.stop.cancelled() => return Ok(self.collect_last_batch().await),
+                () = self.stop.cancelled() => return Ok(None),
                 permit = &mut permit => {
                     return Ok(Some(permit.expect("the semaphore is never closed")));
                 }
-                next = intake.deliveries.next(), if intake.has_room() => {
-                    intake.receive(next).await?;
+                next = self.intake.deliveries.next(), if self.intake.has_room() => {
+                    self.intake.receive(next).await?;
                 }
             }
         }
