@@ -207,43 +207,58 @@ impl Checked {
             && self.reason.is_none()
     }
 
-    /// The clicks behind a cursor, from the oldest: at most `limit`.
+    /// The clicks behind a cursor in an order: at most `limit`.
     pub async fn fetch(
         &self,
         context: RequestContext<'_>,
         columns: &str,
+        order: ClickOrder,
         cursor: Option<ClickId>,
         limit: i64,
     ) -> Result<Vec<Row>, ApiError> {
+        // The bound by time alone is what the index of the account's clicks and the choice of
+        // partitions need; the comparison with the cursor is exact within a millisecond.
+        let (is_behind_cursor, direction) = match order {
+            ClickOrder::OldestFirst => (
+                "c.clicked_at >= $18 AND (c.clicked_at, c.click_id) > ($18, $19)",
+                "ASC",
+            ),
+            ClickOrder::NewestFirst => (
+                "c.clicked_at <= $18 AND (c.clicked_at, c.click_id) < ($18, $19)",
+                "DESC",
+            ),
+        };
+        let cursor_condition = match cursor {
+            Some(_) => is_behind_cursor,
+            None => "$18::timestamptz IS NULL AND $19::uuid IS NULL",
+        };
         let sql = format!(
             "SELECT {columns}
              FROM clicks c
              WHERE c.account_id = $1
                AND c.clicked_at >= $2
-               AND ($3::uuid IS NULL OR (c.clicked_at, c.click_id) > ($2, $3))
-               AND c.clicked_at < $4
+               AND c.clicked_at < $3
                AND {CONDITIONS}
-             ORDER BY c.clicked_at, c.click_id
-             LIMIT $18"
+               AND {cursor_condition}
+             ORDER BY c.clicked_at {direction}, c.click_id {direction}
+             LIMIT $4"
         );
         context.plan_by_values().await?;
         let statement = context.db.prepare_cached(&sql).await?;
         let account_id = context.caller.account_id.0;
-        let after = cursor.map(|id| id.time());
         let from = self.from.unwrap_or(Timestamp::UNIX_EPOCH);
-        let (from, after) = match after {
-            Some(after) if after >= from => (after, cursor.map(|id| id.as_uuid())),
-            _ => (from, None),
-        };
         let to = self.to.unwrap_or_else(|| {
             // Later than any click can be.
             Timestamp::now() + jiff::SignedDuration::from_hours(48)
         });
-        let parameters: [&(dyn ToSql + Sync); 4] = [&account_id, &from, &after, &to];
+        let cursor_id = cursor.map(|id| id.as_uuid());
+        let cursor_time = cursor.map(|id| id.time());
+        let parameters: [&(dyn ToSql + Sync); 4] = [&account_id, &from, &to, &limit];
+        let cursor_parameters: [&(dyn ToSql + Sync); 2] = [&cursor_time, &cursor_id];
         let parameters: Vec<_> = parameters
             .into_iter()
             .chain(self.conditions())
-            .chain([&limit as &(dyn ToSql + Sync)])
+            .chain(cursor_parameters)
             .collect();
         Ok(context.db.query(&statement, &parameters).await?)
     }
@@ -292,6 +307,13 @@ impl Checked {
             &self.reason,
         ]
     }
+}
+
+/// The order in which clicks are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClickOrder {
+    OldestFirst,
+    NewestFirst,
 }
 
 /// What a filter asks of a click `c`, but for its time, by the parameters `$5` to `$17`.

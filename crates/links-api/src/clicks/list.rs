@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{
-    filter::{self, ClickFilter},
+    filter::{self, ClickFilter, ClickOrder},
     object::{CSV_COLUMNS, ClickObject, columns},
 };
 use crate::{
@@ -47,7 +47,13 @@ async fn list_clicks(context: RequestContext<'_>) -> Result<Response, ApiError> 
     let export = Export::<ClickId>::read(context)?;
     let filter = ClickFilter::read(context)?.check(context, "").await?;
     let rows = filter
-        .fetch(context, &columns(), export.cursor, export.limit + 1)
+        .fetch(
+            context,
+            &columns(),
+            ClickOrder::OldestFirst,
+            export.cursor,
+            export.limit + 1,
+        )
         .await?;
     let mut clicks: Vec<_> = rows.iter().map(ClickObject::read).collect();
     let next_cursor = export.cut(&mut clicks, |click| click.click_id.clone());

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio_postgres::Row;
 
-use super::filter::{ClickFilter, VERDICTS, find_reason};
+use super::filter::{ClickFilter, ClickOrder, VERDICTS, find_reason};
 use crate::{
     auth::Scope,
     error::ApiError,
@@ -41,8 +41,10 @@ pub fn operation() -> Operation {
     .summary("Judge clicks again").description("Gives the clicks of a filter another `verdict`, or applies a `rule` to them: those that it \
          holds for become a bot's, the others stay as they are. Message clicks, credits of \
          conversions and totals are afterwards what they would be had the verdicts been right \
-         from the start. At most 1,000 clicks in a request, from the oldest: while there is a \
-         `next_cursor`, send the request again with it as `cursor`. A verdict is final: bursts \
+         from the start. At most 1,000 clicks in a request, from the newest, or from \
+         the oldest for the verdict `human`, so that the credit of a conversion moves once however \
+         many requests it takes: while there is a `next_cursor`, send the request again with it as \
+         `cursor`. A verdict is final: bursts \
          leave its clicks alone.")
     .request_body::<ReclassifyRequest>([
         json!({
@@ -112,7 +114,13 @@ async fn reclassify_clicks(context: RequestContext<'_>) -> Result<Response, ApiE
     // They are looked for without a lock, for as long as that takes, and read again under
     // it: somebody else may have judged or erased some meanwhile.
     let found = filter
-        .fetch(context, "c.click_id", cursor, MAX_CLICKS + 1)
+        .fetch(
+            context,
+            "c.click_id",
+            judgement.order(),
+            cursor,
+            MAX_CLICKS + 1,
+        )
         .await?;
     let mut ids: Vec<_> = found.iter().map(click_id).collect();
     let has_more = ids.len() as i64 > MAX_CLICKS;
@@ -176,6 +184,17 @@ fn judgement(body: &ReclassifyRequest) -> Result<Judgement, ApiError> {
 }
 
 impl Judgement {
+    /// Conversions without a contact are credited to the first click of their link that is
+    /// not a bot's. If the first clicks became a bot's first, each request would move the
+    /// credit of all of these conversions to the next click; so the first click comes last
+    /// there, and first where clicks become people's.
+    fn order(&self) -> ClickOrder {
+        match self {
+            Self::Human => ClickOrder::OldestFirst,
+            Self::Bot(_) | Self::Rule(_) => ClickOrder::NewestFirst,
+        }
+    }
+
     /// `None` where a click stays as it is.
     fn verdict(&self, row: &Row) -> Option<Reclassification> {
         let verdict = |reasons: Vec<String>, rules: Vec<String>, is_manual| Reclassification {
