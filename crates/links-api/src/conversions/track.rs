@@ -166,7 +166,7 @@ impl Asked {
             wrong.push(FieldError::new("currency", "it is not a code as in USD"));
         }
         let event = self.event_type.as_deref().unwrap_or("sale");
-        let event = EventType::parse(event, &EventType::AFFILIATE_EVENTS);
+        let event = EventType::parse_one_of(event, &EventType::AFFILIATE_EVENTS);
         if event.is_none() {
             let problem = "it is not one of sale, lead, signup, trial";
             wrong.push(FieldError::new("event_type", problem));
