@@ -19,8 +19,6 @@ use crate::{
 pub const RETRY_WINDOW: SignedDuration = SignedDuration::from_secs(60);
 /// Stands between the parts of a key. No `txn_id` has control characters.
 const SEPARATOR: char = '\u{1f}';
-/// Follows [`SEPARATOR`] in the order of bytes.
-const AFTER_SEPARATOR: char = '\u{20}';
 
 /// The fields that conversions of one account are deduplicated by.
 #[derive(Debug, Clone, Copy)]
@@ -111,14 +109,21 @@ impl Identity {
             }
         }
     }
+
+    /// The stored keys of the conversions of this identity, whenever they were received.
+    pub fn all_stored_keys(&self) -> RangeInclusive<String> {
+        match self {
+            Self::Key(key) => key.clone()..=key.clone(),
+            // `~` follows all digits of an id.
+            Self::KeyInWindow(key) => format!("{key}{SEPARATOR}@")..=format!("{key}{SEPARATOR}@~"),
+        }
+    }
 }
 
-/// The stored keys of all conversions and reversals of an order begin with these bytes: the
-/// order of a stored key, and the range of its keys without the upper bound.
-pub fn order_of_key(dedupe_key: &str) -> Option<(&str, [String; 2])> {
-    let (order, _) = dedupe_key.split_once(SEPARATOR)?;
-    let bounds = [format!("{order}{SEPARATOR}"), format!("{order}{AFTER_SEPARATOR}")];
-    Some((order, bounds))
+/// The order of a stored key.
+pub fn order_of_key(dedupe_key: &str) -> &str {
+    let (order, _) = dedupe_key.split_once(SEPARATOR).unwrap_or((dedupe_key, ""));
+    order
 }
 
 fn transaction_order(offer_id: Option<&str>, txn_id: &str) -> String {
@@ -180,9 +185,15 @@ mod tests {
         let key = fields.dedupe_key();
         assert_eq!(key.replace(SEPARATOR, "|"), expected);
         let time = fields.conversion_id.time();
-        assert!(fields.identity().stored_keys(time).contains(&key), "{key:?}");
-        let (_, [from, to]) = order_of_key(&key).unwrap();
-        assert!((from..to).contains(&key), "{key:?}");
+        assert!(
+            fields.identity().stored_keys(time).contains(&key),
+            "{key:?}"
+        );
+        assert!(
+            fields.identity().all_stored_keys().contains(&key),
+            "{key:?}"
+        );
+        assert_eq!(order_of_key(&key), fields.order());
     }
 
     #[test]

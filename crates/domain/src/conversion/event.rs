@@ -16,7 +16,9 @@ use crate::{
 
 /// What could not be read of a request, or is noteworthy about a conversion. Reports and
 /// exports show it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum ConversionFlag {
     /// The sender named an amount that has no one meaning: the offer's payout counts.
@@ -32,6 +34,19 @@ pub enum ConversionFlag {
 }
 
 impl ConversionFlag {
+    const ALL: [Self; 5] = [
+        Self::AmountUnreadable,
+        Self::AmountRounded,
+        Self::CurrencyUnknown,
+        Self::TxnIdShortened,
+        Self::Repeated,
+    ];
+
+    /// The flag of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|flag| flag.as_str() == name)
+    }
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AmountUnreadable => "amount_unreadable",
@@ -145,7 +160,11 @@ impl Conversion<'static> {
         .into_iter()
         .filter_map(|text| text.as_deref())
         .chain([&*self.currency])
-        .chain(self.parameters.iter().flat_map(|(name, value)| [&**name, &**value]))
+        .chain(
+            self.parameters
+                .iter()
+                .flat_map(|(name, value)| [&**name, &**value]),
+        )
     }
 }
 

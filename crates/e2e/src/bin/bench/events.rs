@@ -5,7 +5,7 @@ use std::{borrow::Cow, net::Ipv4Addr};
 use domain::{
     bot::BotReason,
     click::ClickEvent,
-    conversion::{Conversion, ConversionSource, EventType},
+    conversion::{Conversion, ConversionSource, ConversionStatus, EventType},
     id::{AccountId, ClickId, ConversionId, CreativeId, LinkKey, ListId, OfferId, ShortId},
 };
 use rand::{Rng as _, RngExt as _, SeedableRng as _, rngs::StdRng};
@@ -129,6 +129,7 @@ impl Events {
             conversion_id: ConversionId::generate(unix_ms, rng),
             source: ConversionSource::Conv,
             event: EventType::Sale,
+            status: ConversionStatus::Approved,
             account_id: Some(account_id),
             click_id: None,
             link_key: Some(LinkKey(link_key)),
