@@ -5,7 +5,6 @@
     reason = "operations move to typed handlers one by one"
 )]
 
-mod affiliate_links;
 mod auth;
 mod cli;
 mod clicks;
@@ -22,8 +21,8 @@ mod enumeration;
 mod error;
 mod fields;
 mod http;
-mod links;
 mod metrics;
+mod minting;
 mod objects;
 mod outbox;
 mod postbacks;

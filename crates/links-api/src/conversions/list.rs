@@ -12,9 +12,9 @@ use tokio_postgres::types::ToSql;
 use super::object::{COLUMNS, CSV_COLUMNS, ConversionObject};
 use crate::{
     auth::Scope,
+    db::links::find_keys,
     error::ApiError,
     http::{Content, Export, Operation, Parameter, RequestContext, Response},
-    links::link_find_keys,
 };
 
 const ATTRIBUTIONS: [&str; 3] = ["click", "offer", "none"];
@@ -97,7 +97,7 @@ async fn list_conversions(context: RequestContext<'_>) -> Result<Response, ApiEr
     let from = after.map_or(from, |id| id.time());
     let link_keys = match context.text("link_id")? {
         None => None,
-        Some(link_id) => Some(link_find_keys(context, &link_id).await?),
+        Some(link_id) => Some(find_keys(context.db, context.caller.account_id, &link_id).await?),
     };
     let parameters: [&(dyn ToSql + Sync); 12] = [
         &account_id,

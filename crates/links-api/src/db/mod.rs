@@ -7,6 +7,7 @@ pub mod campaigns;
 pub mod changes;
 pub mod domain_checks;
 pub mod domains;
+pub mod link_totals;
 pub mod links;
 pub mod lists;
 pub mod offers;

@@ -1,4 +1,4 @@
-//! The table `links`, as records of whole links.
+//! Records of whole links, as redirectors read them.
 
 use domain::{
     id::{
