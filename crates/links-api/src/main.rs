@@ -9,7 +9,6 @@ mod auth;
 mod cli;
 mod clicks;
 mod contacts;
-mod conversions;
 mod creatives;
 mod csv;
 mod db;

@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod api_keys;
 pub mod campaigns;
 pub mod changes;
+pub mod conversions;
 pub mod domain_checks;
 pub mod domains;
 pub mod link_totals;

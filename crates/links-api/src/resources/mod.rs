@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod affiliate_links;
 pub mod api_keys;
 pub mod campaigns;
+pub mod conversions;
 pub mod links;
 pub mod lists;
 pub mod macros;

@@ -12,24 +12,24 @@ use crate::fields::Timestamp;
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Conversion")]
 pub struct ConversionObject {
-    pub(super) conversion_id: String,
+    pub conversion_id: String,
     /// When it was received.
     converted_at: Timestamp,
     /// conv, offer, pixel or api.
     source: String,
     event: String,
     txn_id: Option<String>,
-    /// What was sent with it.
+    /// As it was sent with the conversion, like the three fields behind it.
     click_id: Option<String>,
     link_id: Option<String>,
     offer_id: Option<String>,
     message_id: Option<String>,
-    /// Reported: what was sent, or else the offer's payout; less than 0 for
-    /// refunds and chargebacks.
-    pub amount: String,
-    pub currency: String,
-    /// click: credited to the message click below; offer: to its offer, without a
-    /// click; none: unattributed.
+    /// The amount that was sent, or else the offer's payout; less than 0 for refunds and
+    /// chargebacks.
+    amount: String,
+    currency: String,
+    /// click: it is credited to the message click below. offer: it is credited to its offer,
+    /// without a click. none: it is unattributed.
     attribution: String,
     credited_click_id: Option<String>,
     credited_clicked_at: Option<Timestamp>,
@@ -46,7 +46,7 @@ pub struct ConversionObject {
     customer_email_hash: Option<String>,
 }
 
-/// What [`ConversionObject::read`] reads, of conversions `c`.
+/// The columns that a [`ConversionObject`] is made of, of conversions `c`.
 pub const COLUMNS: &str = "
     c.conversion_id::text AS conversion_id, c.converted_at, c.source, c.event, c.txn_id,
     c.click_id::text AS click_id, c.link_id, c.offer_id, c.message_id,
@@ -58,7 +58,7 @@ pub const COLUMNS: &str = "
     c.credited_contact_phone, c.credited_country, c.credited_device, c.customer_email_hash
 ";
 
-/// In the order of the object.
+/// The columns of CSV, in the order of the object.
 pub const CSV_COLUMNS: [&str; 24] = [
     "conversion_id",
     "converted_at",
@@ -86,8 +86,8 @@ pub const CSV_COLUMNS: [&str; 24] = [
     "customer_email_hash",
 ];
 
-impl ConversionObject {
-    pub fn read(row: &Row) -> Self {
+impl From<&Row> for ConversionObject {
+    fn from(row: &Row) -> Self {
         let credited_clicked_at: Option<jiff::Timestamp> = row.get("credited_clicked_at");
         Self {
             conversion_id: row.get("conversion_id"),
@@ -116,7 +116,9 @@ impl ConversionObject {
             customer_email_hash: row.get("customer_email_hash"),
         }
     }
+}
 
+impl ConversionObject {
     pub fn example() -> Value {
         json!({
             "conversion_id": "01a11d5d-1e7b-7123-8123-456789abcdef",
