@@ -5,12 +5,10 @@
     reason = "operations move to typed handlers one by one"
 )]
 
-mod affiliate_links;
 mod auth;
 mod cli;
 mod clicks;
 mod contacts;
-mod conversions;
 mod creatives;
 mod csv;
 mod db;
@@ -22,8 +20,8 @@ mod enumeration;
 mod error;
 mod fields;
 mod http;
-mod links;
 mod metrics;
+mod minting;
 mod objects;
 mod outbox;
 mod postbacks;

@@ -2,10 +2,12 @@
 //! server nor in the OpenAPI document.
 
 use crate::{
-    affiliate_links, clicks, contacts, conversions, creatives, domains,
+    clicks, contacts, creatives, domains,
     http::{ApiInfo, Operation},
-    links, reports,
-    resources::{accounts, api_keys, campaigns, lists, macros, offers},
+    reports,
+    resources::{
+        accounts, affiliate_links, api_keys, campaigns, conversions, links, lists, macros, offers,
+    },
 };
 
 /// All operations of the API, in the order of the document.

@@ -132,6 +132,17 @@ pub(super) async fn conversion_apply_states(
                  currency = coalesce(n.currency, c.currency),
                  attribution = 'none',
                  credited_click_id = NULL,
+                 credited_clicked_at = NULL,
+                 credited_link_key = NULL,
+                 credited_link_id = NULL,
+                 credited_list_id = NULL,
+                 credited_offer_id = NULL,
+                 credited_creative_id = NULL,
+                 credited_campaign_id = NULL,
+                 credited_message_id = NULL,
+                 credited_contact_phone = NULL,
+                 credited_country = NULL,
+                 credited_device = NULL,
                  credited_to_own_contact = false,
                  counted_amount = NULL
              FROM unnest($1::uuid[], $2::text[], $3::numeric[], $4::text[])

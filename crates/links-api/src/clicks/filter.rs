@@ -11,10 +11,10 @@ use serde::Deserialize;
 use tokio_postgres::{Row, types::ToSql};
 
 use crate::{
+    db::links::find_keys,
     error::ApiError,
     fields::{Text, non_empty, timestamp},
     http::{Parameter, RequestContext},
-    links::link_find_keys,
 };
 
 pub const VERDICTS: [&str; 2] = ["bot", "human"];
@@ -143,7 +143,7 @@ impl ClickFilter {
         let reason = non_empty(&self.reason).map(|reason| find_reason(reason, || field("reason")));
         let link_keys = match non_empty(&self.link_id) {
             None => None,
-            Some(link_id) => Some(link_find_keys(context, link_id).await?),
+            Some(link_id) => Some(find_keys(context.db, context.caller.account_id, link_id).await?),
         };
         Ok(Checked {
             from: read_time(&self.from, || field("from"))?,

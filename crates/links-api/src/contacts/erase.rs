@@ -12,9 +12,9 @@ use tokio_postgres::types::ToSql;
 use super::journey::phone;
 use crate::{
     auth::Scope,
+    db::links::record_links_changed,
     error::ApiError,
     http::{Operation, RequestContext, Response},
-    links::update::link_changed,
 };
 
 pub fn operation() -> Operation {
@@ -118,7 +118,7 @@ async fn erase_links(context: RequestContext<'_>, links: &[i64]) -> Result<u64, 
         WHERE id = ANY ($1)";
     let statement = context.db.prepare_cached(sql).await?;
     let n_links = context.db.execute(&statement, &[&links]).await?;
-    link_changed(context, links).await?;
+    record_links_changed(context.db, context.outbox, links).await?;
     Ok(n_links)
 }
 

@@ -12,10 +12,10 @@ use serde_json::json;
 use crate::{
     auth::Scope,
     clicks::ClickObject,
-    conversions::{COLUMNS, ConversionObject},
     error::ApiError,
     fields::Timestamp,
     http::{Operation, RequestContext, Response},
+    objects::conversion::{COLUMNS, ConversionObject},
 };
 
 /// Of each message.
@@ -251,5 +251,5 @@ async fn conversions_of(
     let account_id = context.caller.account_id.0;
     let key = message_key_of_message(message_id);
     let rows = context.db.query(&statement, &[&account_id, &key]).await?;
-    Ok(rows.iter().map(ConversionObject::read).collect())
+    Ok(rows.iter().map(ConversionObject::from).collect())
 }

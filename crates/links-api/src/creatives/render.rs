@@ -31,7 +31,7 @@ use crate::{
     fields::ListSelector,
     fields::{PhoneNumber, Text, non_empty},
     http::{Operation, RequestContext, Response},
-    links::mint::{Extras, InMessage, NewLink, mint},
+    minting::{LinkAttributes, MessagePlaceholder, NewLink, mint_links},
     objects::finding::FindingObject,
 };
 
@@ -415,9 +415,12 @@ async fn mint_messages(
         }
     }
     let mut records = Vec::with_capacity(new_links.len());
-    for ((message, name), minted) in places.into_iter().zip(mint(context, new_links).await?) {
+    for ((message, name), minted) in places
+        .into_iter()
+        .zip(mint_links(context, new_links).await?)
+    {
         let record = minted?.record;
-        let url = crate::links::object::short_url(&record);
+        let url = record.short_url();
         let links = urls.entry(message.id.clone()).or_default();
         links.insert(name.to_owned(), url);
         records.push(record);
@@ -432,18 +435,18 @@ fn new_link(send: Send<'_>, message: &Message, placeholder: &Placeholder<'_>) ->
         slug: None,
         tracker_host: None,
         campaign: None,
-        in_message: Some(InMessage {
+        placeholder: Some(MessagePlaceholder {
             creative_id: send.creative_id,
-            placeholder: placeholder.name.to_owned(),
+            name: placeholder.name.to_owned(),
         }),
         list_id: Some(send.list.id),
         offer_id: Some(placeholder.offer_id),
         destination: placeholder.entry.url.clone(),
         default_parameters: placeholder.entry.default_parameters(),
-        extras: Extras {
+        attributes: LinkAttributes {
             message_id: Some(message.id.clone()),
             contact_phone: Some(message.contact_phone.clone()),
-            ..Extras::default()
+            ..LinkAttributes::default()
         },
     }
 }

@@ -38,3 +38,38 @@ pub async fn find_id(
         .await?;
     Ok(row.map(|row| row.get("id")))
 }
+
+/// The hosts of links that name no list.
+#[derive(Debug, Default)]
+pub struct DefaultDomains {
+    pub short: Option<ShortDomain>,
+    /// Host of the click domain.
+    pub click: Option<String>,
+}
+
+/// The account's oldest active domain of each kind.
+pub async fn find_default(
+    client: &impl GenericClient,
+    account_id: AccountId,
+) -> Result<DefaultDomains, ApiError> {
+    let statement = client
+        .prepare_cached(
+            "SELECT DISTINCT ON (kind) kind, id, host
+             FROM domains
+             WHERE account_id = $1 AND status = 'active'
+             ORDER BY kind, id",
+        )
+        .await?;
+    let mut domains = DefaultDomains::default();
+    for row in client.query(&statement, &[&account_id.0]).await? {
+        let host = row.get("host");
+        match row.get("kind") {
+            DomainKind::Short => {
+                let id = row.get("id");
+                domains.short = Some(ShortDomain { id, host });
+            }
+            DomainKind::Click => domains.click = Some(host),
+        }
+    }
+    Ok(domains)
+}

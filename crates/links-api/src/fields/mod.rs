@@ -24,5 +24,5 @@ pub use phone::PhoneNumber;
 pub use slug::parse_slug;
 pub use status::{parse_status, update_status};
 pub use text::{Text, name, non_empty, required, update_text};
-pub use timestamp::Timestamp;
+pub use timestamp::{QueryTime, Timestamp};
 pub use url::update_url;

@@ -15,11 +15,11 @@ const MAX_ROWS: i64 = 10_000;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(bound(deserialize = "I: FromStr"))]
 pub struct ExportQuery<I> {
-    /// `next_cursor` of the page before; of CSV the header `X-Next-Cursor`.
-    cursor: Option<Cursor<I>>,
     /// Rows of a page.
     #[schemars(extend("minimum" = 1, "maximum" = MAX_ROWS, "default" = DEFAULT_ROWS))]
     limit: Option<BoundedInteger<1, MAX_ROWS>>,
+    /// `next_cursor` of the page before, or its header `X-Next-Cursor` if it is CSV.
+    cursor: Option<Cursor<I>>,
 }
 
 impl<I: FromStr + JsonSchema> QueryParameters for ExportQuery<I> {}

@@ -1,3 +1,6 @@
-//! JSON that more than one resource shows.
+//! JSON and images that more than one resource shows.
 
+pub mod conversion;
+pub mod destination;
 pub mod finding;
+pub mod qr;

@@ -1,7 +1,7 @@
 //! What a report is asked for.
 
 use super::period::Period;
-use crate::{error::ApiError, http::RequestContext, links::link_find_keys};
+use crate::{db::links::find_keys, error::ApiError, http::RequestContext};
 
 pub const GROUPS: [&str; 10] = [
     "date", "hour", "message", "creative", "offer", "list", "link", "campaign", "country", "device",
@@ -105,7 +105,9 @@ impl Asked {
         };
         let link_keys = match context.text("link_id")? {
             None => None,
-            Some(link_id) => Some(link_find_keys(context, &link_id).await?),
+            Some(link_id) => {
+                Some(find_keys(context.db, context.caller.account_id, &link_id).await?)
+            }
         };
         Ok(Self {
             group: Group::ALL[group],

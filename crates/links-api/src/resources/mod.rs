@@ -2,8 +2,11 @@
 //! nothing of each other; what two of them need stands in a layer below.
 
 pub mod accounts;
+pub mod affiliate_links;
 pub mod api_keys;
 pub mod campaigns;
+pub mod conversions;
+pub mod links;
 pub mod lists;
 pub mod macros;
 pub mod offers;

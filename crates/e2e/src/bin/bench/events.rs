@@ -1,6 +1,6 @@
 //! Clicks and conversions as redirectors write them, made from a seed.
 
-use std::{borrow::Cow, net::Ipv4Addr};
+use std::{borrow::Cow, collections::BTreeMap, net::Ipv4Addr};
 
 use domain::{
     bot::BotReason,
@@ -140,7 +140,12 @@ impl Events {
             contact_phone: has_message.then(|| format!("+1202{message:07}").into()),
             revenue: Some("12.50".parse().expect("a number")),
             currency: "USD".into(),
+            without_payout: false,
             txn_id: Some(format!("{:016x}", rng.next_u64()).into()),
+            refund_id: None,
+            request_digest: None,
+            flags: Vec::new(),
+            parameters: BTreeMap::new(),
             authenticated: false,
             ip: Ipv4Addr::from_bits(rng.next_u32()).into(),
             user_agent: Some("Postback/1.0".into()),

@@ -25,7 +25,7 @@ use reqwest::Method;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::model::{Click, Counts, Credit, Facts, Key, Link, Message, Terms, TotalsKey};
+use super::model::{Amounts, Click, Counts, Credit, Facts, Key, Link, Message, Terms, TotalsKey};
 
 const BURST_CLICKS: usize = 5;
 const BURST_WINDOW: SignedDuration = SignedDuration::from_secs(3);

@@ -1,0 +1,22 @@
+//! The table `links`.
+
+mod campaign_links;
+mod changed;
+mod insert;
+mod keys;
+mod record;
+mod state;
+mod v2_links;
+
+pub use campaign_links::{
+    CampaignLinkFilter, CampaignLinkRow, find_campaign_link, select_campaign_links,
+    update_campaign_link,
+};
+pub use changed::record_links_changed;
+pub use insert::{LinkInsert, insert_all_if_free};
+pub use keys::find_keys;
+pub use record::{RECORD_COLUMNS, RECORD_FROM, find_records, record_from_row, select_records};
+pub use state::LinkState;
+pub use v2_links::{
+    LinkFilter, LinkRow, LinkUpdate, deactivate_link, find_v2_link, select_v2_links, update_v2_link,
+};
