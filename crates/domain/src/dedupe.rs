@@ -117,7 +117,10 @@ impl Identity {
 /// order of a stored key, and the range of its keys without the upper bound.
 pub fn order_of_key(dedupe_key: &str) -> Option<(&str, [String; 2])> {
     let (order, _) = dedupe_key.split_once(SEPARATOR)?;
-    let bounds = [format!("{order}{SEPARATOR}"), format!("{order}{AFTER_SEPARATOR}")];
+    let bounds = [
+        format!("{order}{SEPARATOR}"),
+        format!("{order}{AFTER_SEPARATOR}"),
+    ];
     Some((order, bounds))
 }
 
@@ -180,7 +183,10 @@ mod tests {
         let key = fields.dedupe_key();
         assert_eq!(key.replace(SEPARATOR, "|"), expected);
         let time = fields.conversion_id.time();
-        assert!(fields.identity().stored_keys(time).contains(&key), "{key:?}");
+        assert!(
+            fields.identity().stored_keys(time).contains(&key),
+            "{key:?}"
+        );
         let (_, [from, to]) = order_of_key(&key).unwrap();
         assert!((from..to).contains(&key), "{key:?}");
     }

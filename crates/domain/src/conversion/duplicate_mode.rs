@@ -7,9 +7,7 @@ use serde::{Deserialize, Serialize};
 /// account, offer, event and transaction, or without a transaction of the same click. In each
 /// mode a request that is repeated within a minute is a retry and changes nothing, and a status
 /// that differs from the present one is applied.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DuplicateMode {
     /// It changes nothing.

@@ -16,7 +16,9 @@ use crate::{
 
 /// What could not be read of a request, or is noteworthy about a conversion. Reports and
 /// exports show it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum ConversionFlag {
     /// The sender named an amount that has no one meaning: the offer's payout counts.
@@ -145,7 +147,11 @@ impl Conversion<'static> {
         .into_iter()
         .filter_map(|text| text.as_deref())
         .chain([&*self.currency])
-        .chain(self.parameters.iter().flat_map(|(name, value)| [&**name, &**value]))
+        .chain(
+            self.parameters
+                .iter()
+                .flat_map(|(name, value)| [&**name, &**value]),
+        )
     }
 }
 

@@ -103,7 +103,10 @@ impl EventType {
 
 impl CustomEvent {
     pub fn as_str(&self) -> &str {
-        let name = self.bytes.get(..usize::from(self.length)).unwrap_or_default();
+        let name = self
+            .bytes
+            .get(..usize::from(self.length))
+            .unwrap_or_default();
         str::from_utf8(name).unwrap_or_default()
     }
 }
@@ -170,7 +173,10 @@ mod tests {
         "a_very_long_name_of_an_event_that_is_cut",
         Some("a_very_long_name_of_an_event_tha")
     )]
-    #[case("a_very_long_name_of_an_event_th _ cut", Some("a_very_long_name_of_an_event_th"))]
+    #[case(
+        "a_very_long_name_of_an_event_th _ cut",
+        Some("a_very_long_name_of_an_event_th")
+    )]
     fn any_name_becomes_an_event(#[case] name: &str, #[case] expected: Option<&str>) {
         let event = EventType::from_name(name);
         assert_eq!(event.as_ref().map(EventType::as_str), expected);

@@ -100,7 +100,9 @@ mod tests {
         let state = effective_conversion(&updates, mode);
         let backwards: Vec<_> = updates.into_iter().rev().collect();
         assert_eq!(effective_conversion(&backwards, mode), state);
-        let amount = state.revenue.map_or("-".into(), |amount| amount.to_string());
+        let amount = state
+            .revenue
+            .map_or("-".into(), |amount| amount.to_string());
         let currency = state.currency.unwrap_or_default();
         format!("{} {amount} {currency}", state.status.as_str())
     }

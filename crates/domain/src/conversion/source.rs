@@ -32,8 +32,14 @@ impl ConversionSource {
 
     /// The source of this name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Conv, Self::Offer, Self::Pixel, Self::Api, Self::Import]
-            .into_iter()
-            .find(|source| source.as_str() == name)
+        [
+            Self::Conv,
+            Self::Offer,
+            Self::Pixel,
+            Self::Api,
+            Self::Import,
+        ]
+        .into_iter()
+        .find(|source| source.as_str() == name)
     }
 }

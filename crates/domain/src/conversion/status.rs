@@ -32,7 +32,12 @@ pub enum ConversionStatus {
 }
 
 impl ConversionStatus {
-    pub const ALL: [Self; 4] = [Self::Pending, Self::Approved, Self::Rejected, Self::Reversed];
+    pub const ALL: [Self; 4] = [
+        Self::Pending,
+        Self::Approved,
+        Self::Rejected,
+        Self::Reversed,
+    ];
 
     pub const fn as_str(self) -> &'static str {
         match self {
