@@ -7,8 +7,6 @@
 
 mod auth;
 mod cli;
-mod clicks;
-mod contacts;
 mod creatives;
 mod csv;
 mod db;

@@ -2,11 +2,12 @@
 //! server nor in the OpenAPI document.
 
 use crate::{
-    clicks, contacts, creatives, domains,
+    creatives, domains,
     http::{ApiInfo, Operation},
     reports,
     resources::{
-        accounts, affiliate_links, api_keys, campaigns, conversions, links, lists, macros, offers,
+        accounts, affiliate_links, api_keys, campaigns, clicks, contacts, conversions, links,
+        lists, macros, messages, offers,
     },
 };
 
@@ -24,6 +25,7 @@ pub fn operations() -> Vec<Operation> {
         reports::operations(),
         clicks::operations(),
         conversions::operations(),
+        messages::operations(),
         contacts::operations(),
         accounts::operations(),
         api_keys::operations(),

@@ -11,7 +11,7 @@ use crate::fields::Timestamp;
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Click")]
 pub struct ClickObject {
-    pub(super) click_id: String,
+    pub click_id: String,
     clicked_at: Timestamp,
     link_id: String,
     list_id: Option<i64>,
@@ -20,9 +20,9 @@ pub struct ClickObject {
     campaign_id: Option<String>,
     message_id: Option<String>,
     contact_phone: Option<String>,
-    /// Who clicked, where no contact is known; another one every day.
+    /// A pseudonym of the visitor, which changes every day.
     visitor: String,
-    /// Null where the account keeps none.
+    /// Null if the account does not store addresses.
     ip: Option<String>,
     user_agent: Option<String>,
     referrer: Option<String>,
@@ -42,16 +42,16 @@ pub struct ClickObject {
     is_bot: bool,
     bot_reasons: Vec<String>,
     bot_rules: Vec<String>,
-    /// Somebody pressed Continue on the preview page.
+    /// Whether the Continue button of the preview page was pressed.
     confirmed: bool,
-    /// How the path that was asked for differs from the link's own: `escapes_decoded`,
-    /// `prefix_ignored`, `suffix_ignored`, `case_ignored`. Empty where it does not.
+    /// How the path of the request differs from the link's: `escapes_decoded`,
+    /// `prefix_ignored`, `suffix_ignored`, `case_ignored`. Empty if it does not.
     path_corrections: Vec<String>,
-    /// It is its message's click: the first of its contact that is not a bot's.
+    /// Whether it counts as its contact's click on the message: the first that is not a bot's.
     is_message_click: bool,
 }
 
-/// What [`ClickObject::read`] reads, of clicks `c`.
+/// The columns that a [`ClickObject`] is made of, of clicks `c`.
 pub fn columns() -> String {
     format!(
         "c.click_id::text AS click_id, c.clicked_at, c.link_id, c.list_id, c.offer_id,
@@ -70,7 +70,7 @@ pub fn columns() -> String {
     )
 }
 
-/// In the order of the object.
+/// The columns of CSV, in the order of the object.
 pub const CSV_COLUMNS: [&str; 32] = [
     "click_id",
     "clicked_at",
@@ -106,8 +106,8 @@ pub const CSV_COLUMNS: [&str; 32] = [
     "is_message_click",
 ];
 
-impl ClickObject {
-    pub fn read(row: &Row) -> Self {
+impl From<&Row> for ClickObject {
+    fn from(row: &Row) -> Self {
         Self {
             click_id: row.get("click_id"),
             clicked_at: Timestamp(row.get("clicked_at")),
@@ -143,7 +143,9 @@ impl ClickObject {
             is_message_click: row.get("is_message_click"),
         }
     }
+}
 
+impl ClickObject {
     pub fn example() -> Value {
         json!({
             "click_id": "01a11d5c-1e7b-7123-8123-456789abcdef",
