@@ -7,11 +7,9 @@
 
 mod auth;
 mod cli;
-mod creatives;
 mod csv;
 mod db;
 mod domain_ownership;
-mod domains;
 mod edge_cache;
 mod edge_records;
 mod enumeration;

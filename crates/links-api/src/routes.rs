@@ -2,12 +2,11 @@
 //! server nor in the OpenAPI document.
 
 use crate::{
-    creatives, domains,
     http::{ApiInfo, Operation},
     reports,
     resources::{
-        accounts, affiliate_links, api_keys, campaigns, clicks, contacts, conversions, links,
-        lists, macros, messages, offers,
+        accounts, affiliate_links, api_keys, campaigns, clicks, contacts, conversions, creatives,
+        domains, links, lists, macros, messages, offers,
     },
 };
 

@@ -8,6 +8,8 @@ pub mod campaigns;
 pub mod clicks;
 pub mod contacts;
 pub mod conversions;
+pub mod creatives;
+pub mod domains;
 pub mod links;
 pub mod lists;
 pub mod macros;

@@ -1,19 +1,10 @@
-//! Short domains and click domains.
+//! Domains as lists and links refer to them.
 
 use domain::id::AccountId;
 use postgres::pool::GenericClient;
 
-use crate::{enumeration::enumeration, error::ApiError};
-
-enumeration! {
-    /// What the links on a host are.
-    pub enum DomainKind {
-        /// Short links.
-        Short = "short",
-        /// Links of the click tracker.
-        Click = "click",
-    }
-}
+use super::DomainKind;
+use crate::error::ApiError;
 
 /// The short domain of a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
