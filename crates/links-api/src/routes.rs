@@ -3,10 +3,9 @@
 
 use crate::{
     http::{ApiInfo, Operation},
-    reports,
     resources::{
         accounts, affiliate_links, api_keys, campaigns, clicks, contacts, conversions, creatives,
-        domains, links, lists, macros, messages, offers,
+        domains, links, lists, macros, messages, offers, reports,
     },
 };
 

@@ -15,3 +15,4 @@ pub mod lists;
 pub mod macros;
 pub mod messages;
 pub mod offers;
+pub mod reports;

@@ -16,11 +16,10 @@ use crate::{
     db::offers::{OfferFields, OfferKind},
     error::{ApiError, CodedField},
     fields::{
-        ClearableBool, DecimalText, Text, interstitial, name, parse_slug, required, update_status,
-        update_text, update_url,
+        ClearableBool, DecimalText, Text, interstitial, name, parse_slug, postbacks, required,
+        update_status, update_text, update_url,
     },
     http::RequestBody,
-    postbacks,
 };
 
 /// Creating an offer takes all fields into account, updating it those that are given.
@@ -165,16 +164,16 @@ impl OfferRequest {
             interstitial::validate(&interstitial)?;
             fields.interstitial = Some(Json(interstitial));
         }
-        if let Some(secret) = postbacks::secret("postback_secret", &self.postback_secret)? {
+        if let Some(secret) = postbacks::parse_secret("postback_secret", &self.postback_secret)? {
             fields.postback_secret = Some(secret);
         }
         if let Some(secrets) = &self.previous_postback_secrets {
             let field = "previous_postback_secrets";
             let max = postbacks::MAX_SECRETS - 1;
-            fields.previous_postback_secrets = postbacks::secrets(field, secrets, max)?;
+            fields.previous_postback_secrets = postbacks::parse_secrets(field, secrets, max)?;
         }
         if let Some(mode) = &self.postbacks {
-            fields.postbacks = postbacks::mode(mode)?;
+            fields.postbacks = postbacks::parse_mode(mode)?;
         }
         if let Some(days) = self.click_window_days {
             let days = i32::try_from(days).ok();

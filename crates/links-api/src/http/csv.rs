@@ -3,34 +3,17 @@
 #![warn(clippy::indexing_slicing)]
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::{
-    error::ApiError,
-    http::{Parameter, RequestContext},
-};
+use crate::error::ApiError;
 
-const FORMATS: [&str; 2] = ["json", "csv"];
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
-/// The CSV that is asked for.
+/// The kind of CSV that a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Csv {
-    /// Excel takes a file without the mark for one in the machine's old encoding.
+    /// Excel reads a file without the mark in the encoding of the machine.
     has_byte_order_mark: bool,
-}
-
-/// The parameters that [`Csv::read`] reads.
-pub fn parameters() -> [Parameter; 2] {
-    let bom = json!({ "type": "boolean", "default": false });
-    [
-        Parameter::choice("format", "json by default.", &FORMATS),
-        Parameter::with_schema(
-            "bom",
-            "Whether CSV begins with a byte order mark, which Excel needs to read UTF-8.",
-            bom,
-        ),
-    ]
 }
 
 impl Csv {
@@ -40,16 +23,7 @@ impl Csv {
         }
     }
 
-    /// `None` where JSON is asked for.
-    pub fn read(context: RequestContext<'_>) -> Result<Option<Self>, ApiError> {
-        let format = context.choice("format", &FORMATS)?;
-        let bom = context.choice("bom", &["true", "false"])?;
-        Ok((format == Some("csv")).then_some(Self {
-            has_byte_order_mark: bom == Some("true"),
-        }))
-    }
-
-    /// These columns of what rows are as JSON objects. Arrays are joined by spaces.
+    /// Writes these columns of rows, which are JSON objects. Arrays are joined by spaces.
     pub fn write(self, columns: &[&str], rows: &[impl Serialize]) -> Result<Vec<u8>, ApiError> {
         let mut out = Vec::new();
         if self.has_byte_order_mark {
@@ -70,8 +44,8 @@ impl Csv {
     }
 }
 
-/// A text that a spreadsheet would take for a formula is quoted: whoever clicks
-/// chooses the user agent. Phone numbers start with a plus and are safe.
+/// The text of a cell. A text that a spreadsheet would take for a formula gets an apostrophe,
+/// since visitors choose their user agent. Phone numbers begin with a plus and are safe.
 fn cell(value: &Value) -> String {
     let text = match value {
         Value::Null => return String::new(),
@@ -89,8 +63,8 @@ fn cell(value: &Value) -> String {
     }
 }
 
-/// Whether a text begins as formulas do, and is no number or phone number. Spreadsheets
-/// may drop a tab or a line break in front; those of East Asia take the wide forms too.
+/// Whether a text begins as formulas do and is no number or phone number. Spreadsheets may drop
+/// a tab or a line break in front; those of East Asia also accept the wide forms.
 fn is_formula(text: &str) -> bool {
     let mut rest = text.chars();
     match rest.next() {

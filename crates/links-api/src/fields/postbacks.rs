@@ -1,22 +1,21 @@
-//! What accounts and offers say about postbacks: what those must prove, and by which secrets.
+//! The fields of accounts and offers about postbacks: what postbacks must prove, and by which
+//! secrets.
 
 use std::ops::RangeInclusive;
 
 use domain::postback::PostbackMode;
 
-use crate::{
-    error::ApiError,
-    fields::{Text, non_empty},
-};
+use super::text::{Text, non_empty};
+use crate::error::ApiError;
 
 /// Characters of a secret.
-pub const SECRET_LENGTH: RangeInclusive<usize> = 16..=255;
+const SECRET_LENGTH: RangeInclusive<usize> = 16..=255;
 /// Secrets that are valid at once.
 pub const MAX_SECRETS: usize = 5;
 
-/// One of the modes, or an empty text, which is none.
-pub fn mode(sent: &Text) -> Result<Option<String>, ApiError> {
-    let name = sent.as_str();
+/// Parses the name of a mode. An empty text, which clears the value, is `None`.
+pub fn parse_mode(text: &Text) -> Result<Option<String>, ApiError> {
+    let name = text.as_str();
     match name.is_empty() || PostbackMode::parse(name).is_some() {
         true => Ok(Some(name.to_owned()).filter(|name| !name.is_empty())),
         false => {
@@ -26,20 +25,24 @@ pub fn mode(sent: &Text) -> Result<Option<String>, ApiError> {
     }
 }
 
-/// A secret that is sent, if one is.
-pub fn secret(field: &'static str, sent: &Option<Text>) -> Result<Option<String>, ApiError> {
-    let Some(secret) = non_empty(sent) else {
+/// Parses a secret; `None` if the text is absent or empty.
+pub fn parse_secret(field: &'static str, text: &Option<Text>) -> Result<Option<String>, ApiError> {
+    let Some(secret) = non_empty(text) else {
         return Ok(None);
     };
-    is_secret(field, secret)?;
+    validate_secret(field, secret)?;
     Ok(Some(secret.to_owned()))
 }
 
-/// All secrets of a field, in their order.
-pub fn secrets(field: &'static str, sent: &[Text], max: usize) -> Result<Vec<String>, ApiError> {
-    let mut secrets: Vec<String> = Vec::with_capacity(sent.len());
-    for secret in sent.iter().map(Text::as_str) {
-        is_secret(field, secret)?;
+/// Parses at most `max` secrets. Repetitions are left out.
+pub fn parse_secrets(
+    field: &'static str,
+    texts: &[Text],
+    max: usize,
+) -> Result<Vec<String>, ApiError> {
+    let mut secrets: Vec<String> = Vec::with_capacity(texts.len());
+    for secret in texts.iter().map(Text::as_str) {
+        validate_secret(field, secret)?;
         if !secrets.iter().any(|other| other == secret) {
             secrets.push(secret.to_owned());
         }
@@ -53,7 +56,7 @@ pub fn secrets(field: &'static str, sent: &[Text], max: usize) -> Result<Vec<Str
     Ok(secrets)
 }
 
-fn is_secret(field: &'static str, secret: &str) -> Result<(), ApiError> {
+fn validate_secret(field: &'static str, secret: &str) -> Result<(), ApiError> {
     match SECRET_LENGTH.contains(&secret.chars().count()) {
         true => Ok(()),
         false => Err(ApiError::invalid_field(

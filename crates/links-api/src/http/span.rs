@@ -1,20 +1,12 @@
 //! Gives every request an id, a span, metrics and, for failures, a log line.
-//!
-//! A handler that panics is answered like any failure: 500 in the error format of its
-//! API. `platform::telemetry` logs the panic itself, with its place.
 
-use std::{
-    any::Any, cell::Cell, error::Error as _, panic::AssertUnwindSafe, rc::Rc, time::Instant,
-};
+use std::{cell::Cell, error::Error as _, panic::AssertUnwindSafe, rc::Rc, time::Instant};
 
 use actix_web::{
-    Error, HttpMessage as _, HttpRequest, HttpResponse, ResponseError,
+    Error, HttpMessage as _, HttpRequest,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
-    http::{
-        StatusCode,
-        header::{self, HeaderName, HeaderValue},
-    },
+    http::header::HeaderValue,
     middleware::Next,
     web,
 };
@@ -22,13 +14,11 @@ use futures_util::FutureExt as _;
 use platform::telemetry::{self, TRACEPARENT};
 use tracing::Instrument as _;
 
+use super::panic_response::{PanicResponse, REQUEST_ID, panic_message};
 use crate::{
     error::{ApiError, ApiFamily, ErrorResponse},
     metrics::{Metrics, method_label},
 };
-
-/// The id of a request, in its response and in the log.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What the log line of a failed request says about it.
 #[derive(Debug)]
@@ -122,42 +112,6 @@ pub async fn trace_request(
     result
 }
 
-/// The response to a request whose handler panicked.
-#[derive(Debug, thiserror::Error)]
-#[error("{response}")]
-struct PanicResponse {
-    response: ErrorResponse,
-    request_id: String,
-}
-
-impl ResponseError for PanicResponse {
-    fn status_code(&self) -> StatusCode {
-        self.response.status_code()
-    }
-
-    /// Sets the headers that middleware sets for other responses, since this one does not
-    /// pass through it.
-    fn error_response(&self) -> HttpResponse {
-        let mut response = self.response.error_response();
-        let headers = response.headers_mut();
-        if let Ok(id) = HeaderValue::try_from(&self.request_id) {
-            headers.insert(REQUEST_ID, id);
-        }
-        headers.insert(
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        );
-        response
-    }
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> &str {
-    let owned = panic.downcast_ref::<String>().map(String::as_str);
-    owned
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("no message")
-}
-
 /// The error and its causes in one line.
 fn error_with_causes(error: &Error) -> String {
     let mut text = error.to_string();
@@ -180,7 +134,7 @@ mod tests {
         sync::{Arc, Mutex},
     };
 
-    use actix_web::{App, middleware::from_fn, test};
+    use actix_web::{App, HttpResponse, middleware::from_fn, test};
     use serde_json::{Value, json};
     use tracing_subscriber::fmt::MakeWriter;
 

@@ -1,4 +1,4 @@
-//! A row of a report: what it is of, and its numbers.
+//! A row of a report: its key, and its metrics.
 
 use domain::money;
 use rust_decimal::{Decimal, prelude::ToPrimitive as _};
@@ -6,12 +6,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::asked::Group;
-use crate::{csv::Csv, error::ApiError};
+use super::group::Group;
+use crate::{error::ApiError, http::Csv};
 
-/// What is counted.
+/// The sums that the metrics of a row are computed from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct RowCounts {
     pub sends: i64,
     pub clicks: i64,
     pub unique_clicks: i64,
@@ -21,9 +21,9 @@ pub struct Counts {
     pub revenue: Decimal,
 }
 
-/// What is counted, and what follows from it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Metrics {
+#[schemars(rename = "Metrics")]
+pub struct ReportMetrics {
     sends: i64,
     clicks: i64,
     unique_clicks: i64,
@@ -43,17 +43,39 @@ pub struct Metrics {
 }
 
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Row {
-    /// What the row is of: `date`, `hour`, or an id with its name.
+#[schemars(rename = "Row")]
+pub struct ReportRow {
+    /// What the row is about: `date`, `hour`, or an id with its name.
     #[serde(flatten)]
     #[schemars(with = "std::collections::BTreeMap<String, Value>")]
     pub key: Map<String, Value>,
     #[serde(flatten)]
-    pub metrics: Metrics,
+    pub metrics: ReportMetrics,
 }
 
-impl From<Counts> for Metrics {
-    fn from(counts: Counts) -> Self {
+/// The rows of a report, or a page of them.
+pub struct ReportPage {
+    pub rows: Vec<ReportRow>,
+    pub next_cursor: Option<String>,
+}
+
+impl From<&tokio_postgres::Row> for RowCounts {
+    /// The columns are those of `fetch::measures`.
+    fn from(row: &tokio_postgres::Row) -> Self {
+        Self {
+            sends: row.get("sends"),
+            clicks: row.get("clicks"),
+            unique_clicks: row.get("unique_clicks"),
+            bot_clicks: row.get("bot_clicks"),
+            confirmed_clicks: row.get("confirmed_clicks"),
+            conversions: row.get("conversions"),
+            revenue: row.get("revenue"),
+        }
+    }
+}
+
+impl From<RowCounts> for ReportMetrics {
+    fn from(counts: RowCounts) -> Self {
         let n = |count: i64| Decimal::from(count);
         let revenue = counts.revenue;
         Self {
@@ -73,7 +95,7 @@ impl From<Counts> for Metrics {
     }
 }
 
-/// With 4 decimals; a division by zero is 0.
+/// The quotient with 4 decimals; 0 if it is a division by zero.
 fn per(amount: Decimal, n: i64) -> Decimal {
     amount
         .checked_div(Decimal::from(n))
@@ -85,28 +107,7 @@ fn number(rate: Decimal) -> f64 {
     rate.to_f64().unwrap_or_default()
 }
 
-/// The names of the columns that say what a row is of.
-pub fn key_columns(group: Group) -> &'static [&'static str] {
-    match group {
-        Group::Date => &["date"],
-        Group::Hour => &["hour"],
-        Group::Message => &["message_id"],
-        Group::Creative => &["creative_id", "creative_name"],
-        Group::Offer => &["offer_id", "offer_name"],
-        Group::List => &["list_id", "list_name"],
-        Group::Link => &["link_id", "short_url"],
-        Group::Campaign => &["campaign_id", "campaign_name"],
-        Group::Country => &["country"],
-        Group::Device => &["device"],
-    }
-}
-
-/// The first of them: its key.
-pub fn key_column(group: Group) -> &'static str {
-    key_columns(group).first().copied().unwrap_or_default()
-}
-
-pub fn write_csv(csv: Csv, group: Group, rows: &[Row]) -> Result<Vec<u8>, ApiError> {
+pub fn write_csv(csv: Csv, group: Group, rows: &[ReportRow]) -> Result<Vec<u8>, ApiError> {
     let metrics = [
         "sends",
         "clicks",
@@ -121,7 +122,12 @@ pub fn write_csv(csv: Csv, group: Group, rows: &[Row]) -> Result<Vec<u8>, ApiErr
         "epc",
         "epc_total",
     ];
-    let columns: Vec<_> = key_columns(group).iter().chain(&metrics).copied().collect();
+    let columns: Vec<_> = group
+        .key_columns()
+        .iter()
+        .chain(&metrics)
+        .copied()
+        .collect();
     csv.write(&columns, rows)
 }
 
@@ -131,23 +137,23 @@ mod tests {
 
     #[test]
     fn rates_are_of_unique_clicks_and_nothing_divided_is_zero() {
-        let metrics = |counts| serde_json::to_value(Metrics::from(counts)).unwrap();
-        let counts = Counts {
+        let metrics = |counts| serde_json::to_value(ReportMetrics::from(counts)).unwrap();
+        let counts = RowCounts {
             sends: 1000,
             clicks: 260,
             unique_clicks: 180,
             conversions: 9,
             revenue: "112.5".parse().unwrap(),
-            ..Counts::default()
+            ..RowCounts::default()
         };
-        let found = metrics(counts);
-        assert_eq!(found["click_rate"], 0.18);
-        assert_eq!(found["conversion_rate"], 0.05);
-        assert_eq!(found["revenue"], "112.50");
-        assert_eq!(found["revenue_per_send"], "0.1125");
-        assert_eq!(found["epc"], "0.625");
-        assert_eq!(found["epc_total"], "0.4327");
-        let nothing = metrics(Counts::default());
+        let metrics_of_counts = metrics(counts);
+        assert_eq!(metrics_of_counts["click_rate"], 0.18);
+        assert_eq!(metrics_of_counts["conversion_rate"], 0.05);
+        assert_eq!(metrics_of_counts["revenue"], "112.50");
+        assert_eq!(metrics_of_counts["revenue_per_send"], "0.1125");
+        assert_eq!(metrics_of_counts["epc"], "0.625");
+        assert_eq!(metrics_of_counts["epc_total"], "0.4327");
+        let nothing = metrics(RowCounts::default());
         assert_eq!(nothing["click_rate"], 0.0);
         assert_eq!(nothing["epc"], "0.00");
     }
