@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio_postgres::types::Json;
 
+use super::metadata::merge_metadata;
 use crate::{
     db::offers::{OfferFields, OfferKind},
     error::{ApiError, CodedField},
@@ -198,34 +199,6 @@ fn update_choice(
         Some("") => *current = None,
         Some(text) if choices.contains(&text) => *current = Some(text.to_owned()),
         Some(_) => return Err(error),
-    }
-    Ok(())
-}
-
-const MAX_METADATA: usize = 100;
-
-/// Adds new entries to the current ones, or replaces those of the same name. An empty value
-/// removes an entry.
-fn merge_metadata(
-    current: &mut BTreeMap<String, String>,
-    new: BTreeMap<String, String>,
-) -> Result<(), ApiError> {
-    let error = |problem: &str| Err(ApiError::invalid_field("metadata", problem));
-    for (name, value) in new {
-        if name.contains('\0') || value.contains('\0') {
-            return error("U+0000 is not allowed");
-        }
-        if name.chars().count() > 255 || value.chars().count() > 1_000 {
-            return error("a name exceeds 255 characters or a value 1,000");
-        }
-        if value.is_empty() {
-            current.remove(&name);
-        } else {
-            current.insert(name, value);
-        }
-    }
-    if current.len() > MAX_METADATA {
-        return error("it has more than 100 entries");
     }
     Ok(())
 }

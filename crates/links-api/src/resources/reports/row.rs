@@ -21,6 +21,7 @@ pub struct RowCounts {
     pub revenue: Decimal,
 }
 
+/// The counts of a row, and the rates that follow from them.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[schemars(rename = "Metrics")]
 pub struct ReportMetrics {
