@@ -10,6 +10,7 @@ use tokio_postgres::Row;
 
 use super::filter::{Verdict, parse_reason};
 use crate::{
+    db::clicks::ClickOrder,
     enumeration::Enumeration as _,
     error::ApiError,
     fields::{Text, non_empty},
@@ -59,6 +60,19 @@ impl ReclassifyAction {
                 let problem = format!("it is not one of {}", Verdict::NAME_LIST);
                 Err(ApiError::invalid_field("verdict", problem))
             }
+        }
+    }
+
+    /// The order in which clicks are reclassified if there are more than one request takes.
+    ///
+    /// Conversions without a contact are credited to the first click of their link that is not
+    /// a bot's. If the oldest clicks became clicks of bots first, each request would move the
+    /// credit of all of these conversions to the next click. So the oldest click is the last
+    /// one then, and the first one if clicks become clicks of people.
+    pub fn order(&self) -> ClickOrder {
+        match self {
+            Self::Human => ClickOrder::OldestFirst,
+            Self::Bot(_) | Self::Rule(_) => ClickOrder::NewestFirst,
         }
     }
 

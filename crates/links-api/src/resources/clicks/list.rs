@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::filter::ClicksQuery;
 use crate::{
-    db::clicks::select_after,
+    db::clicks::{ClickOrder, ClickPage, select_page},
     error::ApiError,
     http::{ExportQuery, FormatQuery, RequestContext, Response},
     objects::click::{CSV_COLUMNS, ClickObject, columns},
@@ -33,15 +33,13 @@ pub async fn list_clicks(
 ) -> Result<Response, ApiError> {
     let filter = query.resolve(context).await?;
     context.plan_by_values().await?;
-    let rows = select_after(
-        context.db,
-        context.caller.account_id,
-        &columns(),
-        &filter,
-        export.cursor(),
-        export.limit_and_one(),
-    )
-    .await?;
+    let page = ClickPage {
+        order: ClickOrder::OldestFirst,
+        cursor: export.cursor(),
+        limit: export.limit_and_one(),
+    };
+    let account_id = context.caller.account_id;
+    let rows = select_page(context.db, account_id, &columns(), &filter, page).await?;
     let mut clicks: Vec<_> = rows.iter().map(ClickObject::from).collect();
     let next_cursor = export.split_next_cursor(&mut clicks, |click| click.click_id.clone());
     if let Some(csv) = format.csv() {

@@ -32,9 +32,10 @@ pub fn operations() -> Vec<Operation> {
                  those that match become clicks of bots, the others stay as they are. \
                  Afterwards, message clicks, credits of conversions and totals are what they \
                  would be if the verdicts had been right from the start. A request reclassifies \
-                 at most 1,000 clicks, from the oldest: while there is a `next_cursor`, send the \
-                 request again with it as `cursor`. A verdict is final: the detection of bursts \
-                 does not change it.",
+                 at most 1,000 clicks, from the newest, or from the oldest for the verdict \
+                 `human`, so that the credit of a conversion moves once however many requests it \
+                 takes: while there is a `next_cursor`, send the request again with it as \
+                 `cursor`. A verdict is final: the detection of bursts does not change it.",
             )
             .request_examples(ReclassifyRequest::examples())
             .response::<ReclassifyResponse>(200, ReclassifyResponse::example()),
