@@ -1,19 +1,9 @@
 #![doc = include_str!("../README.md")]
-#![expect(
-    dead_code,
-    unused_imports,
-    reason = "operations move to typed handlers one by one"
-)]
 
 mod auth;
 mod cli;
-mod clicks;
-mod contacts;
-mod creatives;
-mod csv;
 mod db;
 mod domain_ownership;
-mod domains;
 mod edge_cache;
 mod edge_records;
 mod enumeration;
@@ -24,14 +14,11 @@ mod metrics;
 mod minting;
 mod objects;
 mod outbox;
-mod postbacks;
 mod rate_limit;
-mod reports;
 mod resources;
 mod routes;
 mod serve;
 mod settings;
-mod span;
 mod state;
 
 use std::process::ExitCode;

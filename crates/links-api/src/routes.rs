@@ -2,11 +2,10 @@
 //! server nor in the OpenAPI document.
 
 use crate::{
-    clicks, contacts, creatives, domains,
     http::{ApiInfo, Operation},
-    reports,
     resources::{
-        accounts, affiliate_links, api_keys, campaigns, conversions, links, lists, macros, offers,
+        accounts, affiliate_links, api_keys, campaigns, clicks, contacts, conversions, creatives,
+        domains, links, lists, macros, messages, offers, reports,
     },
 };
 
@@ -24,6 +23,7 @@ pub fn operations() -> Vec<Operation> {
         reports::operations(),
         clicks::operations(),
         conversions::operations(),
+        messages::operations(),
         contacts::operations(),
         accounts::operations(),
         api_keys::operations(),
@@ -37,44 +37,45 @@ pub fn operations() -> Vec<Operation> {
 pub const API_INFO: ApiInfo = ApiInfo {
     title: "Waypost links API",
     description: "\
-Mints and manages tracked links for SMS and affiliate offers.
+Creates and manages tracked links for SMS and affiliate offers.
 
 **Authentication.** An API key, `trk_` and 32 alphanumerics, as `X-Api-Key` or as \
 `Authorization: Bearer`. It is checked before anything else.
 
-**Two APIs.** Paths under `/api/v2` answer under `/v2` alike; their errors are \
-`{\"error\", \"code\"}`. Paths under `/api/links`, `/api/campaigns` and `/api/conversions` answer \
-errors as `{\"detail\", \"error_code\", \"status\"}`, and what is wrong with a body as 422 with `fields`.
+**Two APIs.** The v2 API is at `/api/v2`, and at `/v2` as well; its errors are \
+`{\"error\", \"code\"}`. The affiliate API is at `/api/links`, `/api/campaigns` and \
+`/api/conversions`; its errors are `{\"detail\", \"error_code\", \"status\"}`, and the invalid \
+fields of a body are the `fields` of a 422.
 
-**Bodies** are JSON of at most 5 MB. Unknown fields are ignored and `null` is as good as \
-absent. Where something is changed, an empty text takes a value away.
+**Bodies** are JSON of at most 5 MB. Unknown fields are ignored, and `null` is the same as an \
+absent field. In an update, an empty text clears a value.
 
-**Idempotency.** Any POST takes an `Idempotency-Key`. The same key and request within 24 hours \
-is answered with the first answer and `Idempotent-Replayed: true`. A request that was refused \
-did nothing and leaves its key free.
+**Idempotency.** Any POST takes an `Idempotency-Key`. The same request with the same key within \
+24 hours gets the first response again, with `Idempotent-Replayed: true`. A request that failed \
+changed nothing, and its key can be used again.
 
-**Rate limits**, where a key has one, are per minute: `X-RateLimit-Limit`, \
-`X-RateLimit-Remaining`, `X-RateLimit-Reset` (Unix seconds), and `Retry-After` (seconds) with 429.
+**Rate limits** of a key are per minute: `X-RateLimit-Limit`, `X-RateLimit-Remaining`, \
+`X-RateLimit-Reset` (Unix seconds), and `Retry-After` (seconds) with 429.
 
-**Ids of others** answer exactly as ids that do not exist. Times are UTC.",
+**Ids of other accounts** get the same response as ids that do not exist. Times are UTC.",
     tags: &[
-    ("links", "Short links (v2 API)"),
-    (
-        "creatives",
-        "Message templates, and rendering them at send time",
-    ),
-    ("offers", "SMS offers and partnership offers"),
-    ("lists", "Sending lists and domains"),
-    ("macros", "Destination templates"),
-    ("reports", "Performance by any dimension"),
-    ("clicks", "Raw clicks, and judging them again"),
-    (
-        "conversions",
-        "Raw conversions, and recording them (affiliate API)",
-    ),
-    ("contacts", "What became of a message, and of a contact"),
-    ("affiliate links", "Campaign links (affiliate API)"),
-    ("campaigns", "Affiliate programs (affiliate API)"),
-    ("accounts", "Accounts and API keys (operators)"),
-],
+        ("links", "Short links (v2 API)"),
+        (
+            "creatives",
+            "Message templates, and rendering them at send time",
+        ),
+        ("offers", "SMS offers and partnership offers"),
+        ("lists", "Sending lists and domains"),
+        ("macros", "Destination templates"),
+        ("reports", "Performance by any dimension"),
+        ("clicks", "Raw clicks, and reclassifying them"),
+        (
+            "conversions",
+            "Raw conversions, and recording them (affiliate API)",
+        ),
+        ("contacts", "What happened to a message and to a contact"),
+        ("affiliate links", "Campaign links (affiliate API)"),
+        ("campaigns", "Affiliate programs (affiliate API)"),
+        ("accounts", "Accounts and API keys (operators)"),
+    ],
 };

@@ -152,7 +152,8 @@ impl PathParameter for MessageId {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        Some(Self(text.to_owned()))
+        // Postgres cannot store U+0000, so that there is no such message.
+        (!text.contains('\0')).then(|| Self(text.to_owned()))
     }
 }
 

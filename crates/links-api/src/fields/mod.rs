@@ -9,6 +9,7 @@ pub mod interstitial;
 mod json_object;
 mod list_selector;
 mod phone;
+pub mod postbacks;
 mod slug;
 mod status;
 mod text;

@@ -12,11 +12,6 @@ use crate::error::{ApiError, CodedField};
 pub struct Text(String);
 
 impl Text {
-    /// A text that is known to have no U+0000.
-    pub fn new(text: String) -> Self {
-        Self(text)
-    }
-
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -5,8 +5,10 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
-use super::query::{BoundedInteger, QueryParameters};
-use crate::csv::Csv;
+use super::{
+    csv::Csv,
+    query::{BoundedInteger, QueryParameters},
+};
 
 const DEFAULT_ROWS: i64 = 1_000;
 const MAX_ROWS: i64 = 10_000;

@@ -19,7 +19,7 @@ use futures_util::future::LocalBoxFuture;
 use super::{
     body::{self, RequestBody},
     context::RequestContext,
-    operation::OperationInputs,
+    operation_parts::OperationInputs,
     path_parameter::PathParameter,
     query::QueryParameters,
     response::Response,

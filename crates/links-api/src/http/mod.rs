@@ -14,32 +14,37 @@
 
 mod body;
 mod context;
+mod csv;
 pub mod docs_ui;
 #[cfg(test)]
 mod example;
 mod export;
 mod handler;
 mod idempotency;
-mod legacy;
 mod openapi;
 mod openapi_errors;
 mod operation;
+mod operation_parts;
 mod paging;
+mod panic_response;
 mod path_parameter;
 mod pipeline;
 mod query;
 mod response;
+mod span;
 
 pub use body::{RequestBody, parse as parse_json};
 pub use context::RequestContext;
+pub use csv::Csv;
 pub use export::{ExportQuery, FormatQuery};
 pub use idempotency::delete_expired as delete_expired_idempotency_keys;
-pub use legacy::Export;
 pub use openapi::{ApiInfo, document};
-pub use operation::{Content, Operation, Parameter};
+pub use operation::Operation;
+pub use operation_parts::Content;
 pub use paging::{AffiliatePageMeta, PageQuery, PageRequest, Pagination};
 pub use path_parameter::PathParameter;
 pub use pipeline::{configure, default_service};
 pub use query::{BoundedInteger, IdNumber, QueryParameters};
 pub use response::Response;
 pub(crate) use response::success_body;
+pub use span::trace_request;

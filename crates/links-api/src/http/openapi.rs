@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::{
     openapi_errors,
-    operation::{BodySpec, Content, Operation, ResponseSpec},
+    operation::Operation,
+    operation_parts::{BodySpec, Content, ResponseSpec},
 };
 use crate::enumeration::Enumeration as _;
 

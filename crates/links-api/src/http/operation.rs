@@ -1,16 +1,15 @@
 //! The declaration of an operation.
 
-use std::{any::type_name, borrow::Cow, rc::Rc};
+use std::{any::type_name, rc::Rc};
 
 use actix_web::http::{Method, StatusCode};
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::JsonSchema;
 use serde_json::Value;
 
 use super::{
-    body::RequestBody,
     context::RequestContext,
     handler::{Handler, HandlerFuture},
-    path_parameter::PathParameter,
+    operation_parts::{BodySpec, Content, OperationInputs, ResponseSpec, schema_for},
 };
 use crate::{
     auth::Scope,
@@ -25,7 +24,7 @@ pub struct Operation {
     /// The path behind the base of its API: `/links/{link_id}`.
     pub(super) path: &'static str,
     pub(super) family: ApiFamily,
-    /// `<verb>_<resource>`.
+    /// `<verb>_<resource>`: the name of the handler.
     pub(super) id: &'static str,
     pub(super) tag: &'static str,
     pub(super) summary: &'static str,
@@ -43,80 +42,6 @@ pub struct Operation {
 
 /// A handler behind its arguments. It runs in a transaction, which is committed if it succeeds.
 pub type BoxedHandler = Rc<dyn for<'a> Fn(RequestContext<'a>) -> HandlerFuture<'a>>;
-
-/// Generates the schema of a type.
-pub type SchemaFn = fn(&mut SchemaGenerator) -> Schema;
-
-/// What an operation takes from a request.
-#[derive(Default)]
-pub struct OperationInputs {
-    pub(super) path_parameters: Vec<PathParameterSpec>,
-    pub(super) query_parameters: Vec<Parameter>,
-    pub(super) body: Option<BodySpec>,
-}
-
-/// A parameter of the path for the document.
-pub struct PathParameterSpec {
-    pub name: &'static str,
-    pub description: &'static str,
-    pub schema: Value,
-    pub example: Value,
-}
-
-/// A parameter of the query for the document.
-#[derive(Debug, Clone)]
-pub struct Parameter {
-    pub name: &'static str,
-    pub description: Cow<'static, str>,
-    pub schema: Value,
-}
-
-/// A JSON body for the document.
-pub struct BodySpec {
-    pub schema: SchemaFn,
-    pub examples: Vec<Value>,
-    /// Fields that must be there. The schema cannot say so where creating and updating have
-    /// one type, since an update may leave out any field.
-    pub required: Vec<&'static str>,
-}
-
-/// A response for the document.
-pub struct ResponseSpec {
-    pub status: StatusCode,
-    pub description: &'static str,
-    pub content: Content,
-}
-
-pub enum Content {
-    /// JSON by a schema, with an example.
-    Json(SchemaFn, Value),
-    /// A body of another content type.
-    Bytes(&'static str),
-    Empty,
-}
-
-impl OperationInputs {
-    pub fn add_path_parameter<T: PathParameter>(&mut self) {
-        self.path_parameters.push(PathParameterSpec {
-            name: T::NAME,
-            description: T::DESCRIPTION,
-            schema: T::schema(),
-            example: T::example(),
-        });
-    }
-
-    pub fn add_query_parameters(&mut self, parameters: Vec<Parameter>) {
-        self.query_parameters.extend(parameters);
-    }
-
-    pub fn set_body<T: RequestBody>(&mut self) {
-        self.body = Some(BodySpec {
-            schema: schema_for::<T>,
-            examples: Vec::new(),
-            required: Vec::new(),
-        });
-    }
-}
 
 impl Operation {
     pub fn get<Args>(path: &'static str, handler: impl Handler<Args>) -> Self {
@@ -164,12 +89,6 @@ impl Operation {
     /// The operation is one of the affiliate API.
     pub fn affiliate_api(mut self) -> Self {
         self.family = ApiFamily::Affiliate;
-        self
-    }
-
-    /// The `operationId`, where it is not the name of the handler.
-    pub fn operation_id(mut self, id: &'static str) -> Self {
-        self.id = id;
         self
     }
 
@@ -280,8 +199,4 @@ impl Operation {
 fn function_name<F>() -> &'static str {
     let path = type_name::<F>();
     path.rsplit("::").next().unwrap_or(path)
-}
-
-pub(super) fn schema_for<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
-    generator.subschema_for::<T>()
 }

@@ -14,14 +14,13 @@ use postgres::pool::Object;
 
 use super::{
     body, context::RequestContext, idempotency::IdempotentRequest, operation::Operation,
-    response::Response,
+    response::Response, span,
 };
 use crate::{
     auth::{Caller, authenticate},
     error::{ApiError, ApiFamily, ErrorResponse},
     outbox::Outbox,
     rate_limit::Allowance,
-    span,
     state::AppState,
 };
 

@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    domain_ownership, edge_records, http, routes, settings::ServeSettings, span, state::AppState,
+    domain_ownership, edge_records, http, routes, settings::ServeSettings, state::AppState,
 };
 
 /// Longer than load balancers keep idle connections, so that they close them first and never
@@ -39,7 +39,7 @@ pub fn bind_api(
         App::new()
             .app_data(web::Data::from(state.clone()))
             .app_data(web::Data::new(state.metrics.clone()))
-            .wrap(from_fn(span::trace_request))
+            .wrap(from_fn(http::trace_request))
             .wrap(browser_headers())
             .configure(|config| http::configure(routes::operations(), config))
             .configure(|config| http::docs_ui::configure(document.clone(), config))
@@ -68,7 +68,7 @@ pub fn bind_origin(
         App::new()
             .app_data(web::Data::from(state.clone()))
             .app_data(web::Data::new(state.metrics.clone()))
-            .wrap(from_fn(span::trace_request))
+            .wrap(from_fn(http::trace_request))
             .configure(edge_records::configure)
             .configure(domain_ownership::configure)
             .default_service(web::to(http::default_service))

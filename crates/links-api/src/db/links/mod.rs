@@ -2,8 +2,10 @@
 
 mod campaign_links;
 mod changed;
+mod contact;
 mod insert;
 mod keys;
+mod of_messages;
 mod record;
 mod state;
 mod v2_links;
@@ -13,9 +15,13 @@ pub use campaign_links::{
     update_campaign_link,
 };
 pub use changed::record_links_changed;
+pub use contact::{erase_contact, find_and_lock_keys_of_contact};
 pub use insert::{LinkInsert, insert_all_if_free};
 pub use keys::find_keys;
-pub use record::{RECORD_COLUMNS, RECORD_FROM, find_records, record_from_row, select_records};
+pub use of_messages::{PlaceholderUrl, find_placeholder_urls};
+pub use record::{
+    RECORD_COLUMNS, RECORD_FROM, SHORT_URL, find_records, record_from_row, select_records,
+};
 pub use state::LinkState;
 pub use v2_links::{
     LinkFilter, LinkRow, LinkUpdate, deactivate_link, find_v2_link, select_v2_links, update_v2_link,

@@ -21,6 +21,10 @@ pub const RECORD_COLUMNS: &str = "
            l.code, l.code_host, l.creative_id, l.list_id, l.offer_id, l.campaign_id, l.destination, l.message_id,
            l.contact_phone, l.bound, l.forward_query, l.status, l.expires_at, l.version
 ";
+/// The URL of a short link, of links `l` and their domains `d`, as
+/// `LinkRecord::short_url` writes it.
+pub const SHORT_URL: &str = "'https://' || d.host || '/' || l.short_id";
+
 /// The tables of [`RECORD_COLUMNS`].
 pub const RECORD_FROM: &str = "FROM links l JOIN domains d ON d.id = l.domain_id";
 

@@ -128,3 +128,33 @@ pub async fn archive(
         .await?;
     Ok(n_archived > 0)
 }
+
+/// Those of the ids that are ids of the account's offers.
+pub async fn find_existing(
+    client: &impl GenericClient,
+    account_id: AccountId,
+    ids: &[String],
+) -> Result<Vec<String>, ApiError> {
+    let statement = client
+        .prepare_cached("SELECT id FROM offers WHERE account_id = $1 AND id = ANY($2)")
+        .await?;
+    let rows = client.query(&statement, &[&account_id.0, &ids]).await?;
+    Ok(rows.iter().map(|row| row.get("id")).collect())
+}
+
+/// How many of the ids are ids of active offers of the account.
+pub async fn count_active(
+    client: &impl GenericClient,
+    account_id: AccountId,
+    ids: &[String],
+) -> Result<i64, ApiError> {
+    let statement = client
+        .prepare_cached(
+            "SELECT count(*) AS n_active
+             FROM offers
+             WHERE account_id = $1 AND id = ANY($2) AND status = 'active'",
+        )
+        .await?;
+    let row = client.query_one(&statement, &[&account_id.0, &ids]).await?;
+    Ok(row.get("n_active"))
+}

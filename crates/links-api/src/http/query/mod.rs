@@ -15,7 +15,7 @@ use serde::{
 };
 use serde_json::Value;
 
-use super::operation::Parameter;
+use super::operation_parts::Parameter;
 use crate::error::ApiError;
 
 /// A struct of optional parameters as the argument of a handler.

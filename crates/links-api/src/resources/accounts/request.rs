@@ -9,9 +9,10 @@ use crate::{
     db::accounts::AccountFields,
     enumeration::Enumeration as _,
     error::ApiError,
-    fields::{DecimalText, Text, name, non_empty, update_countries, update_status, update_text},
+    fields::{
+        DecimalText, Text, name, non_empty, postbacks, update_countries, update_status, update_text,
+    },
     http::RequestBody,
-    postbacks,
 };
 
 /// Creating an account takes all fields into account, updating it those that are given.
@@ -134,13 +135,14 @@ impl AccountRequest {
 
     fn apply_postbacks(&self, fields: &mut AccountFields) -> Result<(), ApiError> {
         if let Some(mode) = &self.postbacks
-            && let Some(mode) = postbacks::mode(mode)?
+            && let Some(mode) = postbacks::parse_mode(mode)?
         {
             fields.postbacks = mode;
         }
         if let Some(secrets) = &self.postback_secrets {
             let field = "postback_secrets";
-            fields.postback_secrets = postbacks::secrets(field, secrets, postbacks::MAX_SECRETS)?;
+            fields.postback_secrets =
+                postbacks::parse_secrets(field, secrets, postbacks::MAX_SECRETS)?;
         }
         if fields.postbacks != "open" && fields.postback_secrets.is_empty() {
             let problem = "token and signed need a secret in postback_secrets";

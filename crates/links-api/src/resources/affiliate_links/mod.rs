@@ -22,13 +22,10 @@ use object::{AffiliateLink, AffiliateLinks};
 use request::INVALID_STATUS;
 
 pub fn operations() -> Vec<Operation> {
-    let reading = reading_operations()
-        .into_iter()
-        .map(|operation| operation.scope(Scope::LinksRead));
-    let writing = writing_operations()
-        .into_iter()
-        .map(|operation| operation.scope(Scope::LinksWrite));
+    let reading = reading_operations().map(|operation| operation.scope(Scope::LinksRead));
+    let writing = writing_operations().map(|operation| operation.scope(Scope::LinksWrite));
     reading
+        .into_iter()
         .chain(writing)
         .map(|operation| operation.affiliate_api().tag("affiliate links"))
         .collect()

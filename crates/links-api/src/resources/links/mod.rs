@@ -30,15 +30,13 @@ use shorten::shorten_link;
 use update::{DeactivatedLink, deactivate_link, update_link};
 
 pub fn operations() -> Vec<Operation> {
-    let reading = reading_operations()
+    let creating = creating_operations().map(|operation| operation.scope(Scope::LinksWrite));
+    let reading = reading_operations().map(|operation| operation.scope(Scope::LinksRead));
+    let updating = updating_operations().map(|operation| operation.scope(Scope::LinksWrite));
+    creating
         .into_iter()
-        .map(|operation| operation.scope(Scope::LinksRead));
-    let writing = creating_operations()
-        .into_iter()
-        .chain(updating_operations())
-        .map(|operation| operation.scope(Scope::LinksWrite));
-    writing
         .chain(reading)
+        .chain(updating)
         .map(|operation| operation.tag("links"))
         .collect()
 }
@@ -113,6 +111,26 @@ fn target_errors(product: Product, offer: &'static str) -> [ApiError; 9] {
     ]
 }
 
+fn reading_operations() -> [Operation; 4] {
+    let svg = Operation::get("/links/{link_id}/qr.svg", get_link_qr_svg);
+    let png = Operation::get("/links/{link_id}/qr.png", get_link_qr_png);
+    [
+        Operation::get("/links", list_links)
+            .summary("List links")
+            .description("The links of the v2 API, the newest first. A link must meet all filters.")
+            .response::<Links>(200, Links::example()),
+        Operation::get("/links/{link_id}", get_link)
+            .summary("Get a link")
+            .description(
+                "A short id is unique per domain only: name the domain if the id is on several.",
+            )
+            .response::<LinkObject>(200, LinkObject::example())
+            .errors(find_errors()),
+        objects::qr::describe(svg, objects::qr::SVG).errors(find_errors()),
+        objects::qr::describe(png, objects::qr::PNG).errors(find_errors()),
+    ]
+}
+
 fn updating_operations() -> [Operation; 2] {
     [
         Operation::patch("/links/{link_id}", update_link)
@@ -139,26 +157,6 @@ fn updating_operations() -> [Operation; 2] {
             )
             .response::<DeactivatedLink>(200, DeactivatedLink::example())
             .errors(find_errors()),
-    ]
-}
-
-fn reading_operations() -> [Operation; 4] {
-    let svg = Operation::get("/links/{link_id}/qr.svg", get_link_qr_svg);
-    let png = Operation::get("/links/{link_id}/qr.png", get_link_qr_png);
-    [
-        Operation::get("/links", list_links)
-            .summary("List links")
-            .description("The links of the v2 API, the newest first. A link must meet all filters.")
-            .response::<Links>(200, Links::example()),
-        Operation::get("/links/{link_id}", get_link)
-            .summary("Get a link")
-            .description(
-                "A short id is unique per domain only: name the domain if the id is on several.",
-            )
-            .response::<LinkObject>(200, LinkObject::example())
-            .errors(find_errors()),
-        objects::qr::describe(svg, objects::qr::SVG).errors(find_errors()),
-        objects::qr::describe(png, objects::qr::PNG).errors(find_errors()),
     ]
 }
 

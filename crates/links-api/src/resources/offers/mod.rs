@@ -2,6 +2,7 @@
 //! which are the same but for the names of two fields.
 
 mod handlers;
+mod metadata;
 mod object;
 mod partnership;
 mod request;

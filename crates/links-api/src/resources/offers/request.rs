@@ -12,15 +12,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio_postgres::types::Json;
 
+use super::metadata::merge_metadata;
 use crate::{
     db::offers::{OfferFields, OfferKind},
     error::{ApiError, CodedField},
     fields::{
-        ClearableBool, DecimalText, Text, interstitial, name, parse_slug, required, update_status,
-        update_text, update_url,
+        ClearableBool, DecimalText, Text, interstitial, name, parse_slug, postbacks, required,
+        update_status, update_text, update_url,
     },
     http::RequestBody,
-    postbacks,
 };
 
 /// Creating an offer takes all fields into account, updating it those that are given.
@@ -165,16 +165,16 @@ impl OfferRequest {
             interstitial::validate(&interstitial)?;
             fields.interstitial = Some(Json(interstitial));
         }
-        if let Some(secret) = postbacks::secret("postback_secret", &self.postback_secret)? {
+        if let Some(secret) = postbacks::parse_secret("postback_secret", &self.postback_secret)? {
             fields.postback_secret = Some(secret);
         }
         if let Some(secrets) = &self.previous_postback_secrets {
             let field = "previous_postback_secrets";
             let max = postbacks::MAX_SECRETS - 1;
-            fields.previous_postback_secrets = postbacks::secrets(field, secrets, max)?;
+            fields.previous_postback_secrets = postbacks::parse_secrets(field, secrets, max)?;
         }
         if let Some(mode) = &self.postbacks {
-            fields.postbacks = postbacks::mode(mode)?;
+            fields.postbacks = postbacks::parse_mode(mode)?;
         }
         if let Some(days) = self.click_window_days {
             let days = i32::try_from(days).ok();
@@ -199,34 +199,6 @@ fn update_choice(
         Some("") => *current = None,
         Some(text) if choices.contains(&text) => *current = Some(text.to_owned()),
         Some(_) => return Err(error),
-    }
-    Ok(())
-}
-
-const MAX_METADATA: usize = 100;
-
-/// Adds new entries to the current ones, or replaces those of the same name. An empty value
-/// removes an entry.
-fn merge_metadata(
-    current: &mut BTreeMap<String, String>,
-    new: BTreeMap<String, String>,
-) -> Result<(), ApiError> {
-    let error = |problem: &str| Err(ApiError::invalid_field("metadata", problem));
-    for (name, value) in new {
-        if name.contains('\0') || value.contains('\0') {
-            return error("U+0000 is not allowed");
-        }
-        if name.chars().count() > 255 || value.chars().count() > 1_000 {
-            return error("a name exceeds 255 characters or a value 1,000");
-        }
-        if value.is_empty() {
-            current.remove(&name);
-        } else {
-            current.insert(name, value);
-        }
-    }
-    if current.len() > MAX_METADATA {
-        return error("it has more than 100 entries");
     }
     Ok(())
 }

@@ -1,0 +1,87 @@
+//! What an operation takes and returns, for the document.
+
+use std::borrow::Cow;
+
+use actix_web::http::StatusCode;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::Value;
+
+use super::{body::RequestBody, path_parameter::PathParameter};
+
+/// Generates the schema of a type.
+pub type SchemaFn = fn(&mut SchemaGenerator) -> Schema;
+
+/// What an operation takes from a request.
+#[derive(Default)]
+pub struct OperationInputs {
+    pub path_parameters: Vec<PathParameterSpec>,
+    pub query_parameters: Vec<Parameter>,
+    pub body: Option<BodySpec>,
+}
+
+/// A parameter of the path for the document.
+pub struct PathParameterSpec {
+    pub name: &'static str,
+    pub description: &'static str,
+    pub schema: Value,
+    pub example: Value,
+}
+
+/// A parameter of the query for the document.
+#[derive(Debug, Clone)]
+pub struct Parameter {
+    pub name: &'static str,
+    pub description: Cow<'static, str>,
+    pub schema: Value,
+}
+
+/// A JSON body for the document.
+pub struct BodySpec {
+    pub schema: SchemaFn,
+    pub examples: Vec<Value>,
+    /// Fields that must be there. The schema cannot say so where creating and updating have
+    /// one type, since an update may leave out any field.
+    pub required: Vec<&'static str>,
+}
+
+/// A response for the document.
+pub struct ResponseSpec {
+    pub status: StatusCode,
+    pub description: &'static str,
+    pub content: Content,
+}
+
+pub enum Content {
+    /// JSON by a schema, with an example.
+    Json(SchemaFn, Value),
+    /// A body of another content type.
+    Bytes(&'static str),
+    Empty,
+}
+
+impl OperationInputs {
+    pub fn add_path_parameter<T: PathParameter>(&mut self) {
+        self.path_parameters.push(PathParameterSpec {
+            name: T::NAME,
+            description: T::DESCRIPTION,
+            schema: T::schema(),
+            example: T::example(),
+        });
+    }
+
+    pub fn add_query_parameters(&mut self, parameters: Vec<Parameter>) {
+        self.query_parameters.extend(parameters);
+    }
+
+    pub fn set_body<T: RequestBody>(&mut self) {
+        self.body = Some(BodySpec {
+            schema: schema_for::<T>,
+            examples: Vec::new(),
+            required: Vec::new(),
+        });
+    }
+}
+
+pub fn schema_for<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}

@@ -1,0 +1,195 @@
+//! The clicks that a request selects: by the parameters of a query or by an object of a body.
+
+use std::net::IpAddr;
+
+use domain::bot::BotReason;
+use ipnet::IpNet;
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::{
+    db::{clicks::ClickFilter, links::find_keys},
+    enumeration::enumeration,
+    error::ApiError,
+    fields::{QueryTime, Text, non_empty, timestamp},
+    http::{BoundedInteger, QueryParameters, RequestContext},
+};
+
+enumeration! {
+    /// Who made a click.
+    pub enum Verdict {
+        Bot = "bot",
+        Human = "human",
+    }
+}
+
+type Number = BoundedInteger<0, { i64::MAX }>;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct ClicksQuery {
+    /// The first time, as in 2026-03-01T00:00:00Z.
+    from: Option<QueryTime>,
+    /// The time after the last.
+    to: Option<QueryTime>,
+    /// A short id, or lnk_...
+    link_id: Option<String>,
+    /// Only clicks of this list.
+    list_id: Option<Number>,
+    /// Only clicks of this offer.
+    offer_id: Option<String>,
+    /// Only clicks of this creative.
+    creative_id: Option<Number>,
+    /// Only clicks of this campaign.
+    campaign_id: Option<String>,
+    /// Only clicks of this message.
+    message_id: Option<String>,
+    /// Only clicks of this contact (E.164).
+    contact_phone: Option<String>,
+    /// An address, or a network as in 203.0.113.0/24.
+    ip: Option<String>,
+    /// A part of the user agent, in either case.
+    user_agent: Option<String>,
+    /// ISO 3166-1 alpha-2.
+    country: Option<String>,
+    /// The number of an autonomous system.
+    asn: Option<Number>,
+    /// Only clicks with this verdict.
+    verdict: Option<Verdict>,
+    /// One of the reasons why a click is classified as a bot's.
+    reason: Option<String>,
+}
+
+impl QueryParameters for ClicksQuery {}
+
+/// A click must meet all conditions that are given.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[schemars(rename = "ClickFilter")]
+pub struct ClickFilterRequest {
+    /// The first time, as in 2026-03-01T00:00:00Z.
+    from: Option<Text>,
+    /// The time after the last.
+    to: Option<Text>,
+    /// A short id, or lnk_...
+    link_id: Option<Text>,
+    list_id: Option<i64>,
+    offer_id: Option<Text>,
+    creative_id: Option<i64>,
+    campaign_id: Option<Text>,
+    message_id: Option<Text>,
+    /// In E.164.
+    contact_phone: Option<Text>,
+    /// An address, or a network as in 203.0.113.0/24.
+    ip: Option<Text>,
+    /// A part of the user agent, in either case.
+    user_agent: Option<Text>,
+    /// ISO 3166-1 alpha-2.
+    country: Option<Text>,
+    /// The number of an autonomous system.
+    asn: Option<i64>,
+    /// bot or human: the current verdict.
+    verdict: Option<Text>,
+    /// One of the reasons why a click is classified as a bot's.
+    reason: Option<Text>,
+}
+
+impl ClicksQuery {
+    pub async fn resolve(self, context: RequestContext<'_>) -> Result<ClickFilter, ApiError> {
+        let number = |number: Option<Number>| number.map(BoundedInteger::get);
+        let network = self.ip.as_deref().map(|text| parse_network(text, "ip"));
+        let reason = self.reason.as_deref();
+        let reason = reason.map(|name| parse_reason(name, "reason"));
+        Ok(ClickFilter {
+            from: self.from.map(|time| time.0),
+            to: self.to.map(|time| time.0),
+            link_keys: find_links(context, self.link_id.as_deref()).await?,
+            list_id: number(self.list_id),
+            offer_id: self.offer_id,
+            creative_id: number(self.creative_id),
+            campaign_id: self.campaign_id,
+            message_id: self.message_id,
+            contact_phone: self.contact_phone,
+            network: network.transpose()?,
+            user_agent: self.user_agent,
+            country: self.country,
+            asn: number(self.asn),
+            is_bot: self.verdict.map(|verdict| verdict == Verdict::Bot),
+            reason: reason.transpose()?,
+        })
+    }
+}
+
+impl ClickFilterRequest {
+    /// The fields of errors are those of the object `filter`.
+    pub async fn resolve(self, context: RequestContext<'_>) -> Result<ClickFilter, ApiError> {
+        let owned = |text: &Option<Text>| non_empty(text).map(str::to_owned);
+        let network = non_empty(&self.ip).map(|text| parse_network(text, "filter.ip"));
+        let is_bot = non_empty(&self.verdict).map(|verdict| match verdict {
+            "bot" => Ok(true),
+            "human" => Ok(false),
+            _ => Err(ApiError::invalid_field(
+                "filter.verdict",
+                "it is neither bot nor human",
+            )),
+        });
+        let reason = non_empty(&self.reason).map(|name| parse_reason(name, "filter.reason"));
+        Ok(ClickFilter {
+            from: parse_time(&self.from, "filter.from")?,
+            to: parse_time(&self.to, "filter.to")?,
+            link_keys: find_links(context, non_empty(&self.link_id)).await?,
+            list_id: self.list_id,
+            offer_id: owned(&self.offer_id),
+            creative_id: self.creative_id,
+            campaign_id: owned(&self.campaign_id),
+            message_id: owned(&self.message_id),
+            contact_phone: owned(&self.contact_phone),
+            network: network.transpose()?,
+            user_agent: owned(&self.user_agent),
+            country: owned(&self.country),
+            asn: self.asn,
+            is_bot: is_bot.transpose()?,
+            reason: reason.transpose()?,
+        })
+    }
+}
+
+async fn find_links(
+    context: RequestContext<'_>,
+    link_id: Option<&str>,
+) -> Result<Option<Vec<i64>>, ApiError> {
+    match link_id {
+        None => Ok(None),
+        Some(id) => {
+            let keys = find_keys(context.db, context.caller.account_id, id).await?;
+            Ok(Some(keys))
+        }
+    }
+}
+
+/// A network, or an address as the network of this address alone.
+fn parse_network(text: &str, field: &str) -> Result<IpNet, ApiError> {
+    let address = text.parse::<IpAddr>().map(IpNet::from);
+    let network = text.parse::<IpNet>().or(address);
+    let problem = "it is neither an address nor a network";
+    network
+        .map(|network| network.trunc())
+        .map_err(|_| ApiError::invalid_field(field, problem))
+}
+
+pub fn parse_reason(name: &str, field: &str) -> Result<BotReason, ApiError> {
+    let mut reasons = BotReason::ALL.into_iter();
+    let reason = reasons.find(|reason| reason.as_str() == name);
+    reason.ok_or_else(|| {
+        let names = BotReason::ALL.map(BotReason::as_str).join(", ");
+        ApiError::invalid_field(field, format!("it is not one of {names}"))
+    })
+}
+
+fn parse_time(text: &Option<Text>, field: &str) -> Result<Option<Timestamp>, ApiError> {
+    let Some(text) = non_empty(text) else {
+        return Ok(None);
+    };
+    let time = timestamp::parse(text);
+    time.map(Some)
+        .ok_or_else(|| ApiError::invalid_field(field, timestamp::NOT_A_TIME))
+}

@@ -1,0 +1,174 @@
+//! The SQL that all reports have in common.
+
+use jiff::{SignedDuration, Timestamp};
+use ledger::totals::day_start;
+use postgres::pool::GenericClient as _;
+use tokio_postgres::{Row, types::ToSql};
+
+use super::{group::Group, period::Period, request::ReportRequest, source::Source};
+use crate::{error::ApiError, http::RequestContext};
+
+/// Whether the rows of whole days can be read, or only those of quarters of an hour because a
+/// row of the report does not consist of whole days by UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Granularity {
+    DailyRows,
+    QuarterHourRows,
+}
+
+impl Granularity {
+    /// The midnights (UTC) between which rows of whole days are read; the same moment if none
+    /// are.
+    fn whole_days(self, period: &Period) -> (Timestamp, Timestamp) {
+        let Period { from, to, .. } = *period;
+        let almost_a_day = SignedDuration::from_hours(24) - SignedDuration::from_millis(1);
+        let first = day_start(from.saturating_add(almost_a_day).unwrap_or(from));
+        match self {
+            Self::DailyRows if first < day_start(to) => (first, day_start(to)),
+            Self::DailyRows | Self::QuarterHourRows => (to, to),
+        }
+    }
+}
+
+/// `$1` to `$10` are account, from, to, currency and the filters that both tables have, `$11`
+/// is the dimension, `$12` and `$13` are the midnights of [`Granularity::whole_days`], `$14` is
+/// the key of the rows if the filter is on their only dimension, and `$15` the offer that their
+/// key begins with.
+const FROM_TOTALS: &str = "
+    FROM (
+        SELECT * FROM totals
+        WHERE account_id = $1 AND span = 'quarter' AND dimension = $11
+          AND ($14::text IS NULL OR key = $14)
+          AND ($15::text IS NULL OR (key > $15 || '|' AND key < $15 || '}'))
+          AND bucket >= $2 AND bucket < $12
+        UNION ALL
+        SELECT * FROM totals
+        WHERE account_id = $1 AND span = 'day' AND dimension = $11
+          AND ($14::text IS NULL OR key = $14)
+          AND ($15::text IS NULL OR (key > $15 || '|' AND key < $15 || '}'))
+          AND bucket >= $12 AND bucket < $13
+        UNION ALL
+        SELECT * FROM totals
+        WHERE account_id = $1 AND span = 'quarter' AND dimension = $11
+          AND ($14::text IS NULL OR key = $14)
+          AND ($15::text IS NULL OR (key > $15 || '|' AND key < $15 || '}'))
+          AND bucket >= $13 AND bucket < $3
+    ) AS t
+    WHERE ($5::text IS NULL OR t.offer_id = $5)
+      AND ($6::bigint IS NULL OR t.list_id = $6)
+      AND ($7::bigint IS NULL OR t.creative_id = $7)
+      AND ($8::text IS NULL OR t.campaign_id = $8)
+      AND ($9::text IS NULL OR t.country = $9)
+      AND ($10::text IS NULL OR t.device = $10)
+";
+
+/// `$11` are links, `$12` is a message; `$1` to `$10` are those of `FROM_TOTALS`.
+const FROM_LINKS: &str = "
+    FROM link_totals t
+    JOIN links l ON l.id = t.link_key
+    WHERE t.account_id = $1
+      AND t.bucket >= $2
+      AND t.bucket < $3
+      AND ($5::text IS NULL OR l.offer_id = $5)
+      AND ($6::bigint IS NULL OR l.list_id = $6)
+      AND ($7::bigint IS NULL OR l.creative_id = $7)
+      AND ($8::text IS NULL OR l.campaign_id = $8)
+      AND ($9::text IS NULL OR t.country = $9)
+      AND ($10::text IS NULL OR t.device = $10)
+      AND ($11::bigint[] IS NULL OR t.link_key = ANY ($11))
+      AND ($12::text IS NULL OR t.link_key IN (
+          SELECT id FROM links WHERE account_id = $1 AND message_id = $12
+      ))
+";
+
+/// The tables of a query with their conditions.
+pub struct FromClause {
+    pub sql: &'static str,
+    /// The parameters that it has; further ones have higher numbers.
+    pub n_parameters: usize,
+}
+
+pub fn from_clause(source: Source) -> FromClause {
+    match source {
+        Source::Rollup(_) => FromClause {
+            sql: FROM_TOTALS,
+            n_parameters: 15,
+        },
+        Source::Links => FromClause {
+            sql: FROM_LINKS,
+            n_parameters: 12,
+        },
+    }
+}
+
+/// The columns that [`RowCounts`] are made of. In rows of offers, a message counts as a send of
+/// each of its offers, and elsewhere once.
+pub fn measures(request: &ReportRequest, source: Source, group: Option<Group>) -> String {
+    let is_of_offers = group == Some(Group::Offer) || request.filters.offer_id.is_some();
+    // A send has no campaign, country or device.
+    let has_no_sends = matches!(
+        group,
+        Some(Group::Campaign | Group::Country | Group::Device)
+    );
+    let sends = match source {
+        _ if has_no_sends => "0::bigint",
+        Source::Links => "count(DISTINCT l.message_id) FILTER (WHERE t.sends > 0)",
+        Source::Rollup(_) if is_of_offers => "sum(t.sends)::bigint",
+        Source::Rollup(_) => "sum(t.messages)::bigint",
+    };
+    format!(
+        "coalesce({sends}, 0) AS sends,
+         coalesce(sum(t.clicks), 0)::bigint AS clicks,
+         coalesce(sum(t.unique_clicks), 0)::bigint AS unique_clicks,
+         coalesce(sum(t.bot_clicks), 0)::bigint AS bot_clicks,
+         coalesce(sum(t.confirmed_clicks), 0)::bigint AS confirmed_clicks,
+         coalesce(sum(t.conversions), 0)::bigint AS conversions,
+         coalesce(sum(t.revenue) FILTER (WHERE t.currency = $4), 0) AS revenue"
+    )
+}
+
+/// Runs a query on a [`from_clause`]. Its parameters are followed by `extra_parameters`.
+pub async fn fetch(
+    context: RequestContext<'_>,
+    request: &ReportRequest,
+    source: Source,
+    granularity: Granularity,
+    sql: &str,
+    extra_parameters: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<Row>, ApiError> {
+    let account_id = context.caller.account_id.0;
+    let filters = &request.filters;
+    let (first_day, end_of_days) = granularity.whole_days(&request.period);
+    let (key, key_start) = match source {
+        Source::Rollup(dimension) => (filters.key_of(dimension), filters.key_start_of(dimension)),
+        Source::Links => (None, None),
+    };
+    let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![
+        &account_id,
+        &request.period.from,
+        &request.period.to,
+        &request.currency,
+        &filters.offer_id,
+        &filters.list_id,
+        &filters.creative_id,
+        &filters.campaign_id,
+        &filters.country,
+        &filters.device,
+    ];
+    match &source {
+        Source::Rollup(dimension) => parameters.extend([
+            dimension as &(dyn ToSql + Sync),
+            &first_day,
+            &end_of_days,
+            &key,
+            &key_start,
+        ]),
+        Source::Links => parameters.extend([
+            &filters.link_keys as &(dyn ToSql + Sync),
+            &filters.message_id,
+        ]),
+    }
+    parameters.extend(extra_parameters);
+    let statement = context.db.prepare_cached(sql).await?;
+    Ok(context.db.query(&statement, &parameters).await?)
+}

@@ -1,0 +1,47 @@
+//! Reports: sends, clicks, conversions and revenue by any dimension, from the totals.
+
+mod by_dimension;
+mod by_key;
+mod by_time;
+mod fetch;
+mod group;
+mod names;
+mod performance;
+mod period;
+mod request;
+mod row;
+mod source;
+mod sums;
+mod time_slices;
+
+use crate::{
+    auth::Scope,
+    http::{Content, Operation},
+    state::PoolKind,
+};
+use performance::{Report, get_performance_report};
+
+pub fn operations() -> Vec<Operation> {
+    vec![
+        Operation::get("/reports/performance", get_performance_report)
+            .scope(Scope::ReportsRead)
+            .tag("reports")
+            .pool(PoolKind::Reports)
+            .summary("Get a performance report")
+            .description(
+                "Rows by the dimension `group_by`. `clicks` counts all clicks, `unique_clicks` \
+                 the first click of each contact and message that is not a bot's, and \
+                 `confirmed_clicks` those that pressed the Continue button. Rates are of unique \
+                 clicks: `click_rate` per send, `conversion_rate` and `epc` per unique click, \
+                 `epc_total` per click; a division by zero gives 0. Conversions are those that \
+                 are attributed, at the time when they were received; refunds and chargebacks \
+                 are subtracted from the revenue. A message counts as a send of each of its \
+                 offers and links, and as one send in `totals`. What has no offer (list, \
+                 creative, campaign, country, device) is in a row whose key is null. Links and \
+                 messages come in pages by key, and only those with clicks, sends or conversions \
+                 in the range. Times that are not full quarters of an hour are extended to them.",
+            )
+            .response::<Report>(200, Report::example())
+            .response_with_content(200, "Success", Content::Bytes("text/csv")),
+    ]
+}

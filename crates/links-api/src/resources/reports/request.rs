@@ -1,0 +1,115 @@
+//! The query of a report.
+
+use domain::conversion::{DEFAULT_CURRENCY, parse_currency};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{group::Group, period::Period};
+use crate::{
+    db::links::find_keys,
+    error::ApiError,
+    http::{BoundedInteger, IdNumber, QueryParameters, RequestContext},
+};
+
+const MAX_ROWS: i64 = 1_000;
+const DEFAULT_ROWS: i64 = 100;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct PerformanceQuery {
+    /// The dimension of the rows, date by default.
+    group_by: Option<Group>,
+    /// The first day, as in 2026-03-01, or a time, as in 2026-03-01T00:00:00Z. By default the
+    /// report has 30 days with the last.
+    from: Option<String>,
+    /// The last day, or the time after the last. By default today.
+    to: Option<String>,
+    /// The time zone of days and hours, as in America/New_York. UTC by default.
+    tz: Option<String>,
+    /// Only this offer.
+    offer_id: Option<String>,
+    /// Only this list.
+    list_id: Option<IdNumber>,
+    /// Only this creative.
+    creative_id: Option<IdNumber>,
+    /// Only this campaign.
+    campaign_id: Option<String>,
+    /// Only this country (ISO 3166-1 alpha-2).
+    country: Option<String>,
+    /// Only this class of devices.
+    device: Option<String>,
+    /// Only this link, by its short id or as lnk_...
+    link_id: Option<String>,
+    /// Only this message.
+    message_id: Option<String>,
+    /// The currency of the revenue (ISO 4217), USD by default. Amounts are not converted;
+    /// `currencies` lists the currencies of all revenue.
+    currency: Option<String>,
+    /// Rows of a page of links or messages, 100 by default, at most 1,000.
+    limit: Option<BoundedInteger<1, MAX_ROWS>>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+impl QueryParameters for PerformanceQuery {}
+
+/// A valid query.
+#[derive(Debug, Clone)]
+pub struct ReportRequest {
+    pub group: Group,
+    pub period: Period,
+    pub filters: Filters,
+    pub currency: String,
+    /// Rows of a page.
+    pub limit: i64,
+    pub cursor: Option<String>,
+}
+
+/// Conditions that everything that is counted must meet. `None` is no condition.
+#[derive(Debug, Clone, Default)]
+pub struct Filters {
+    pub offer_id: Option<String>,
+    pub list_id: Option<i64>,
+    pub creative_id: Option<i64>,
+    pub campaign_id: Option<String>,
+    pub country: Option<String>,
+    pub device: Option<String>,
+    /// The links with the id of the query: none if there is no such link.
+    pub link_keys: Option<Vec<i64>>,
+    pub message_id: Option<String>,
+}
+
+impl ReportRequest {
+    pub async fn from_query(
+        context: RequestContext<'_>,
+        query: PerformanceQuery,
+        now: jiff::Timestamp,
+    ) -> Result<Self, ApiError> {
+        let currency = match &query.currency {
+            None => DEFAULT_CURRENCY.to_owned(),
+            Some(text) => parse_currency(text)
+                .ok_or_else(|| ApiError::invalid_field("currency", "it is not a code as in USD"))?,
+        };
+        let link_keys = match &query.link_id {
+            None => None,
+            Some(id) => Some(find_keys(context.db, context.caller.account_id, id).await?),
+        };
+        let (from, to) = (query.from.as_deref(), query.to.as_deref());
+        Ok(Self {
+            group: query.group_by.unwrap_or(Group::Date),
+            period: Period::parse(from, to, query.tz.as_deref(), now)?,
+            filters: Filters {
+                offer_id: query.offer_id,
+                list_id: query.list_id.map(BoundedInteger::get),
+                creative_id: query.creative_id.map(BoundedInteger::get),
+                campaign_id: query.campaign_id,
+                country: query.country,
+                device: query.device,
+                link_keys,
+                message_id: query.message_id,
+            },
+            currency,
+            limit: query.limit.map_or(DEFAULT_ROWS, BoundedInteger::get),
+            cursor: query.cursor,
+        })
+    }
+}
