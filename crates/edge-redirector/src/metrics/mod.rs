@@ -111,7 +111,7 @@ impl Metrics {
         }
         for source in CONVERSION_SOURCES {
             let error_codes = PostbackError::all().map(|error| error.status_and_code().1);
-            for code in std::iter::once("accepted").chain(error_codes) {
+            for code in ["accepted", "ignored"].into_iter().chain(error_codes) {
                 let labels = ConversionLabels { source, code };
                 drop(self.conversions.get_or_create(&labels));
             }
