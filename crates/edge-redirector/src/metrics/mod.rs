@@ -324,7 +324,8 @@ mod tests {
         }
         let n_lines = |name: &str| lines.iter().filter(|line| line.starts_with(name)).count();
         assert_eq!(n_lines("waypost_edge_requests_total{"), 8);
-        let n_codes = 1 + PostbackError::all().count();
+        // `accepted` and `ignored` are no errors.
+        let n_codes = 2 + PostbackError::all().count();
         assert_eq!(n_lines("waypost_edge_conversions_total{"), 3 * n_codes);
     }
 
