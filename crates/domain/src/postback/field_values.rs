@@ -96,19 +96,14 @@ impl<'p> FieldValues<'p> {
     }
 
     /// Assigns a parameter to a field, unless a better one is there. Of two that are as good
-    /// the one with the longer name is better.
+    /// the one with the longer name is better, and then the first one.
     fn offer(&mut self, field: Field, candidate: Assigned) {
-        let name_at = |index| self.parameters.at(index).map(|(name, _)| name);
-        let is_better = match self.assigned[field as usize] {
-            None => true,
-            Some(current) => {
-                let key = |assigned: Assigned| {
-                    let name = name_at(assigned.index);
-                    (assigned.rank, Reverse(name.map(str::len)), name)
-                };
-                key(candidate) < key(current)
-            }
+        let key = |assigned: Assigned| {
+            let name = self.parameters.at(assigned.index).map(|(name, _)| name);
+            (assigned.rank, Reverse(name.map(str::len)))
         };
+        let current = self.assigned[field as usize];
+        let is_better = current.is_none_or(|current| key(candidate) < key(current));
         if is_better {
             self.assigned[field as usize] = Some(candidate);
         }

@@ -5,28 +5,27 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{error::PostbackError, parameters::PostbackParameters};
+use super::error::PostbackError;
 
 /// The most levels of nesting that are read.
 const MAX_DEPTH: usize = 8;
 
-/// Adds the members of an object, nested ones by dotted names. A number keeps its spelling, so
-/// that an amount is not rounded. An array with one object in it is read as that object. Fails
-/// if the text is no JSON, is nested too deeply, or is an array of several values.
-pub fn add_members(
-    parameters: &mut PostbackParameters<'_>,
-    body: &[u8],
-) -> Result<(), PostbackError> {
+/// The members of an object, nested ones by dotted names. A number keeps its spelling, so that
+/// an amount is not rounded. An array with one object in it is read as that object. Fails if the
+/// text is no JSON, is nested too deeply, or is an array of several values.
+pub fn members(body: &[u8]) -> Result<Vec<(String, String)>, PostbackError> {
     let value: &RawValue = serde_json::from_slice(body).map_err(|_| PostbackError::InvalidBody)?;
+    let mut members = Vec::new();
     let value = match value.get().starts_with('[') {
         false => value,
         true => match parse::<Vec<&RawValue>>(value)?.as_slice() {
-            [] => return Ok(()),
+            [] => return Ok(members),
             [only] if only.get().starts_with('{') => only,
             _ => return Err(PostbackError::InvalidBody),
         },
     };
-    add_value(parameters, String::new(), value, 0)
+    add_value(&mut members, String::new(), value, 0)?;
+    Ok(members)
 }
 
 /// Whether a body is one JSON value that has no members.
@@ -38,7 +37,7 @@ pub fn is_scalar(body: &[u8]) -> bool {
 }
 
 fn add_value(
-    parameters: &mut PostbackParameters<'_>,
+    members: &mut Vec<(String, String)>,
     name: String,
     value: &RawValue,
     depth: usize,
@@ -49,24 +48,24 @@ fn add_value(
     match value.get().as_bytes().first() {
         Some(b'{') => {
             for (key, member) in parse::<Members<'_>>(value)?.0 {
-                add_value(parameters, child_name(&name, &key), member, depth + 1)?;
+                add_value(members, child_name(&name, &key), member, depth + 1)?;
             }
         }
         Some(b'[') => {
             for (index, element) in parse::<Vec<&RawValue>>(value)?.into_iter().enumerate() {
                 // Shopify, among others, sends a list of names and values.
                 if let Ok(NamedValue { name: key, value }) = parse(element) {
-                    add_value(parameters, child_name(&name, &key), value, depth + 1)?;
+                    add_value(members, child_name(&name, &key), value, depth + 1)?;
                 } else {
                     let element_name = child_name(&name, &index.to_string());
-                    add_value(parameters, element_name, element, depth + 1)?;
+                    add_value(members, element_name, element, depth + 1)?;
                 }
             }
         }
-        Some(b'"') => parameters.add(name, parse::<String>(value)?),
+        Some(b'"') => members.push((name, parse(value)?)),
         // The value is `null`.
         Some(b'n') => {}
-        _ => parameters.add(name, value.get().to_owned()),
+        _ => members.push((name, value.get().to_owned())),
     }
     Ok(())
 }
@@ -126,10 +125,8 @@ mod tests {
     use super::*;
 
     fn read(body: &str) -> Result<String, PostbackError> {
-        let mut parameters = PostbackParameters::default();
-        add_members(&mut parameters, body.as_bytes())?;
-        let pairs: Vec<_> = parameters
-            .iter()
+        let pairs = members(body.as_bytes())?.into_iter();
+        let pairs: Vec<_> = pairs
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
         Ok(pairs.join(" "))

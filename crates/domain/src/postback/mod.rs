@@ -15,6 +15,7 @@ mod interpret;
 mod json;
 mod layers;
 mod mapping;
+mod mapping_check;
 mod multipart;
 mod no_value;
 mod parameters;
@@ -30,9 +31,10 @@ pub use self::{
     interpret::{ConversionDetails, Postback, UnderstoodParameter, interpret},
     layers::MappingLayers,
     mapping::{
-        AbsentAmount, AmountUnit, EventMeaning, FixedResponse, InvalidMapping, MAX_MAPPING_ENTRIES,
+        AbsentAmount, AmountUnit, EventMeaning, FixedResponse, MAX_MAPPING_ENTRIES,
         MAX_MAPPING_NAME_BYTES, MAX_RESPONSE_BYTES, PostbackMapping, StatusMeaning,
     },
+    mapping_check::InvalidMapping,
     parameters::PostbackParameters,
     preset::Preset,
     proof::{PostbackMode, SigningKey, signed_text},

@@ -49,10 +49,13 @@ impl<'a> PostbackParameters<'a> {
         let body = body.trim_ascii();
         match body.first() {
             None => Ok(()),
-            Some(b'{' | b'[') => json::add_members(self, body),
+            Some(b'{' | b'[') => {
+                self.add_all(json::members(body)?);
+                Ok(())
+            }
             _ if is_json(content_type) && json::is_scalar(body) => Ok(()),
             Some(b'-') if body.starts_with(b"--") => {
-                multipart::add_fields(self, body);
+                self.add_all(multipart::fields(body));
                 Ok(())
             }
             Some(_) => {
@@ -66,6 +69,12 @@ impl<'a> PostbackParameters<'a> {
     pub fn add(&mut self, name: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) {
         if self.0.len() < MAX_PARAMETERS {
             self.0.push((name.into(), value.into()));
+        }
+    }
+
+    fn add_all(&mut self, parameters: Vec<(String, String)>) {
+        for (name, value) in parameters {
+            self.add(name, value);
         }
     }
 
