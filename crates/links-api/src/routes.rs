@@ -5,7 +5,7 @@ use crate::{
     http::{ApiInfo, Operation},
     resources::{
         accounts, affiliate_links, api_keys, campaigns, clicks, contacts, conversions, creatives,
-        domains, links, lists, macros, messages, offers, reports,
+        domains, links, lists, macros, messages, offers, postbacks, reports,
     },
 };
 
@@ -18,6 +18,7 @@ pub fn operations() -> Vec<Operation> {
         domains::operations(),
         creatives::operations(),
         macros::operations(),
+        postbacks::operations(),
         affiliate_links::operations(),
         campaigns::operations(),
         reports::operations(),
@@ -67,6 +68,7 @@ changed nothing, and its key can be used again.
         ("offers", "SMS offers and partnership offers"),
         ("lists", "Sending lists and domains"),
         ("macros", "Destination templates"),
+        ("postbacks", "How networks' postbacks are read"),
         ("reports", "Performance by any dimension"),
         ("clicks", "Raw clicks, and reclassifying them"),
         (

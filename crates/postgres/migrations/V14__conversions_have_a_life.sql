@@ -44,7 +44,10 @@ ALTER TABLE link_totals
     ADD COLUMN pending_revenue numeric NOT NULL DEFAULT 0;
 
 -- How the postbacks of an account or offer are read: domain::postback::PostbackMapping.
-ALTER TABLE accounts ADD COLUMN postback_mapping jsonb;
+-- `default_currency` is that of amounts without one; null is USD.
+ALTER TABLE accounts
+    ADD COLUMN postback_mapping jsonb,
+    ADD COLUMN default_currency text;
 ALTER TABLE offers ADD COLUMN postback_mapping jsonb;
 
 -- Which changes of rows are finished that are made in many small transactions.

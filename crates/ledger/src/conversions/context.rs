@@ -89,6 +89,11 @@ pub(super) async fn enrich(
             offer.and_then(|offer| offer.mapping.as_ref()),
             policy.and_then(|policy| policy.mapping.as_ref()),
         );
+        let default_currency = policy.and_then(|policy| policy.default_currency.as_deref());
+        let mapping = match default_currency {
+            Some(currency) => mapping.with_default_currency(currency),
+            None => mapping,
+        };
         if !conversion.parameters.is_empty() {
             context.is_rejected = conversion.interpret_again(mapping);
         }

@@ -23,6 +23,7 @@ pub(super) struct PostbackPolicy {
     mode: PostbackMode,
     max_amount: Option<Decimal>,
     pub mapping: Option<PostbackMapping>,
+    pub default_currency: Option<String>,
 }
 
 impl PostbackPolicy {
@@ -50,7 +51,7 @@ pub(super) async fn account_load_postback_policies(
     }
     let statement = transaction
         .prepare_cached(
-            "SELECT id, postbacks, postback_max_amount, postback_mapping
+            "SELECT id, postbacks, postback_max_amount, postback_mapping, default_currency
              FROM accounts
              WHERE id = ANY($1)",
         )
@@ -62,6 +63,7 @@ pub(super) async fn account_load_postback_policies(
             mode: PostbackMode::parse(row.get("postbacks")).unwrap_or_default(),
             max_amount: row.get("postback_max_amount"),
             mapping: mapping(row),
+            default_currency: row.get("default_currency"),
         };
         (row.get("id"), policy)
     });

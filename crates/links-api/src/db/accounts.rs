@@ -1,10 +1,13 @@
 //! Accounts, the tenants of the installation.
 
-use domain::id::AccountId;
+use domain::{id::AccountId, postback::PostbackMapping};
 use jiff::Timestamp;
 use postgres::pool::GenericClient;
 use rust_decimal::Decimal;
-use tokio_postgres::{Row, types::ToSql};
+use tokio_postgres::{
+    Row,
+    types::{Json, ToSql},
+};
 
 use super::{ListQuery, RowLock, placeholders};
 use crate::{enumeration::enumeration, error::ApiError, http::PageRequest};
@@ -41,6 +44,8 @@ pub struct AccountFields {
     pub postbacks: String,
     pub postback_secrets: Vec<String>,
     pub postback_max_amount: Option<Decimal>,
+    pub postback_mapping: Option<Json<PostbackMapping>>,
+    pub default_currency: Option<String>,
 }
 
 impl Default for AccountFields {
@@ -59,6 +64,8 @@ impl Default for AccountFields {
             postbacks: "open".to_owned(),
             postback_secrets: Vec::new(),
             postback_max_amount: None,
+            postback_mapping: None,
+            default_currency: None,
         }
     }
 }
@@ -66,9 +73,9 @@ impl Default for AccountFields {
 /// The columns of [`AccountFields`]; the values are those of [`values`].
 const FIELD_COLUMNS: &str = "name, status, products, bot_filter_mode, allowed_countries,
     blocked_countries, prepend_text, append_text, retention_days, ip_storage, postbacks,
-    postback_secrets, postback_max_amount";
+    postback_secrets, postback_max_amount, postback_mapping, default_currency";
 
-fn values(fields: &AccountFields) -> [&(dyn ToSql + Sync); 13] {
+fn values(fields: &AccountFields) -> [&(dyn ToSql + Sync); 15] {
     [
         &fields.name,
         &fields.status,
@@ -83,6 +90,8 @@ fn values(fields: &AccountFields) -> [&(dyn ToSql + Sync); 13] {
         &fields.postbacks,
         &fields.postback_secrets,
         &fields.postback_max_amount,
+        &fields.postback_mapping,
+        &fields.default_currency,
     ]
 }
 
@@ -104,6 +113,8 @@ impl From<&Row> for AccountRow {
                 postbacks: row.get("postbacks"),
                 postback_secrets: row.get("postback_secrets"),
                 postback_max_amount: row.get("postback_max_amount"),
+                postback_mapping: row.get("postback_mapping"),
+                default_currency: row.get("default_currency"),
             },
             created_at: row.get("created_at"),
             updated_at: row.get("updated_at"),

@@ -15,6 +15,7 @@ pub mod links;
 pub mod lists;
 pub mod messages;
 pub mod offers;
+pub mod postbacks;
 mod placeholders;
 mod row_lock;
 mod select_page;

@@ -7,7 +7,7 @@ use domain::{
 };
 use postgres::pool::GenericClient;
 
-use super::postback_secrets::{digests, mode, signing_keys};
+use super::postback_settings::{digests, mapping, mode, signing_keys};
 use crate::error::ApiError;
 
 pub async fn find(
@@ -17,7 +17,8 @@ pub async fn find(
     let statement = client
         .prepare_cached(
             "SELECT status, bot_filter_mode, allowed_countries, blocked_countries, version,
-                    postbacks, postback_secrets, postback_max_amount
+                    postbacks, postback_secrets, postback_max_amount, postback_mapping,
+                    default_currency
              FROM accounts
              WHERE id = $1",
         )
@@ -34,8 +35,8 @@ pub async fn find(
         postback_digests: digests(&row.get::<_, Vec<String>>("postback_secrets")),
         postback_keys: signing_keys(mode(&row), row.get("postback_secrets")),
         postback_max_amount: row.get("postback_max_amount"),
-        postback_mapping: None,
-        default_currency: None,
+        postback_mapping: mapping(&row),
+        default_currency: row.get("default_currency"),
         countries: CountryFilter {
             allowed: row.get("allowed_countries"),
             blocked: row.get("blocked_countries"),

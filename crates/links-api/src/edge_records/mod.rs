@@ -11,7 +11,7 @@ mod lists;
 mod loader;
 mod offers;
 mod origin;
-mod postback_secrets;
+mod postback_settings;
 mod relay;
 
 pub use delivery::RelayTarget;

@@ -7,7 +7,7 @@ use domain::{
 use postgres::pool::GenericClient;
 use tokio_postgres::{Row, types::Json};
 
-use super::postback_secrets::{digests, mode, signing_keys};
+use super::postback_settings::{digests, mapping, mode, signing_keys};
 use crate::{db::offers::destination_template, error::ApiError};
 
 pub async fn find(
@@ -19,7 +19,7 @@ pub async fn find(
             "SELECT account_id, kind, url_template, external_platform, external_id, affiliate_id,
                     fallback_url, filter_bots, interstitial, status, version,
                     encode(sha256(convert_to(postback_secret, 'UTF8')), 'hex') AS postback_digest,
-                    postbacks, postback_secret, previous_postback_secrets
+                    postbacks, postback_secret, previous_postback_secrets, postback_mapping
              FROM offers
              WHERE id = $1",
         )
@@ -29,7 +29,7 @@ pub async fn find(
         postbacks: mode(&row),
         postback_digests: digests(&secrets(&row)),
         postback_keys: signing_keys(mode(&row), secrets(&row)),
-        postback_mapping: None,
+        postback_mapping: mapping(&row),
         offer_id: id,
         account_id: AccountId(row.get("account_id")),
         destination: destination_template(

@@ -1,9 +1,10 @@
-//! The fields of accounts and offers about postbacks: what postbacks must prove, and by which
-//! secrets.
+//! The fields of accounts and offers about postbacks: what postbacks must prove, by which
+//! secrets, and how they are read.
 
 use std::ops::RangeInclusive;
 
-use domain::postback::PostbackMode;
+use domain::postback::{PostbackMapping, PostbackMode};
+use tokio_postgres::types::Json;
 
 use super::text::{Text, non_empty};
 use crate::error::ApiError;
@@ -64,4 +65,14 @@ fn validate_secret(field: &'static str, secret: &str) -> Result<(), ApiError> {
             "a secret does not have 16 to 255 characters",
         )),
     }
+}
+
+/// The mapping if it says anything. Fails if it exceeds a limit or names an unknown preset.
+pub fn check_mapping(
+    mapping: &PostbackMapping,
+) -> Result<Option<Json<PostbackMapping>>, ApiError> {
+    mapping
+        .check()
+        .map_err(|error| ApiError::invalid_field("postback_mapping", error.to_string()))?;
+    Ok((!mapping.is_empty()).then(|| Json(mapping.clone())))
 }

@@ -15,4 +15,5 @@ pub mod lists;
 pub mod macros;
 pub mod messages;
 pub mod offers;
+pub mod postbacks;
 pub mod reports;

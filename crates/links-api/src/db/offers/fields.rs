@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{id::random_base62, interstitial::Interstitial};
+use domain::{id::random_base62, interstitial::Interstitial, postback::PostbackMapping};
 use jiff::Timestamp;
 use rand::CryptoRng;
 use rust_decimal::Decimal;
@@ -70,6 +70,7 @@ pub struct OfferFields {
     pub previous_postback_secrets: Vec<String>,
     /// What postbacks must prove; `None` is as the account says.
     pub postbacks: Option<String>,
+    pub postback_mapping: Option<Json<PostbackMapping>>,
     pub click_window_days: i32,
     pub fallback_url: Option<String>,
     pub status: OfferStatus,
@@ -94,6 +95,7 @@ impl OfferFields {
             postback_secret: Some(format!("pbs_{}", random_base62(rng, 32))),
             previous_postback_secrets: Vec::new(),
             postbacks: None,
+            postback_mapping: None,
             click_window_days: 90,
             fallback_url: None,
             status: OfferStatus::Active,
@@ -105,9 +107,9 @@ impl OfferFields {
 /// The columns of [`OfferFields`]; the values are those of [`values`].
 pub(super) const FIELD_COLUMNS: &str = "slug, name, url_template, external_platform, external_id,
     advertiser_id, affiliate_id, payout, payout_type, filter_bots, interstitial, postback_secret,
-    previous_postback_secrets, postbacks, click_window_days, fallback_url, status, metadata";
+    previous_postback_secrets, postbacks, postback_mapping, click_window_days, fallback_url, status, metadata";
 
-pub(super) fn values(fields: &OfferFields) -> [&(dyn ToSql + Sync); 18] {
+pub(super) fn values(fields: &OfferFields) -> [&(dyn ToSql + Sync); 19] {
     [
         &fields.slug,
         &fields.name,
@@ -123,6 +125,7 @@ pub(super) fn values(fields: &OfferFields) -> [&(dyn ToSql + Sync); 18] {
         &fields.postback_secret,
         &fields.previous_postback_secrets,
         &fields.postbacks,
+        &fields.postback_mapping,
         &fields.click_window_days,
         &fields.fallback_url,
         &fields.status,
@@ -150,6 +153,7 @@ impl From<&Row> for OfferRow {
                 postback_secret: row.get("postback_secret"),
                 previous_postback_secrets: row.get("previous_postback_secrets"),
                 postbacks: row.get("postbacks"),
+                postback_mapping: row.get("postback_mapping"),
                 click_window_days: row.get("click_window_days"),
                 fallback_url: row.get("fallback_url"),
                 status: row.get("status"),

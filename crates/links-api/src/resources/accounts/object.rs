@@ -1,6 +1,6 @@
 //! An account as JSON.
 
-use domain::money;
+use domain::{money, postback::PostbackMapping};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -36,6 +36,8 @@ pub struct AccountObject {
     postback_secrets: Vec<String>,
     /// A decimal number, as text; null is any.
     postback_max_amount: Option<String>,
+    postback_mapping: Option<PostbackMapping>,
+    default_currency: Option<String>,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -58,6 +60,8 @@ impl From<AccountRow> for AccountObject {
             postbacks: fields.postbacks,
             postback_secrets: fields.postback_secrets,
             postback_max_amount: fields.postback_max_amount.map(money::format),
+            postback_mapping: fields.postback_mapping.map(|mapping| mapping.0),
+            default_currency: fields.default_currency,
             created_at: Timestamp(row.created_at),
             updated_at: Timestamp(row.updated_at),
         }
@@ -81,6 +85,8 @@ impl AccountObject {
             "postbacks": "token",
             "postback_secrets": ["pbs_x7kQ2mNpx7kQ2mNpx7kQ2mNpx7kQ2mNp"],
             "postback_max_amount": null,
+            "postback_mapping": { "preset": "tune" },
+            "default_currency": "USD",
             "created_at": "2026-03-10T08:15:00Z",
             "updated_at": "2026-03-10T08:15:00Z",
         })

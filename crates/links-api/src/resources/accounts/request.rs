@@ -1,6 +1,10 @@
 //! The body of an account, and the rules of its fields.
 
-use domain::money::{self, PAYOUT_DECIMALS};
+use domain::{
+    conversion::parse_currency,
+    money::{self, PAYOUT_DECIMALS},
+    postback::PostbackMapping,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -57,6 +61,12 @@ pub struct AccountRequest {
     postback_secrets: Option<Vec<Text>>,
     /// The largest amount of a postback that comes without a secret; empty is any.
     postback_max_amount: Option<DecimalText>,
+    /// How postbacks are read, for senders with names and values of their own; an empty object
+    /// clears it. An offer can say otherwise for its links.
+    postback_mapping: Option<PostbackMapping>,
+    /// The currency of amounts that come without one, by ISO 4217 or a cryptocurrency's code;
+    /// empty is USD.
+    default_currency: Option<Text>,
 }
 
 impl RequestBody for AccountRequest {}
@@ -147,6 +157,17 @@ impl AccountRequest {
         if fields.postbacks != "open" && fields.postback_secrets.is_empty() {
             let problem = "token and signed need a secret in postback_secrets";
             return Err(ApiError::invalid_field("postbacks", problem));
+        }
+        if let Some(mapping) = &self.postback_mapping {
+            fields.postback_mapping = postbacks::check_mapping(mapping)?;
+        }
+        if let Some(currency) = &self.default_currency {
+            fields.default_currency = match currency.as_str() {
+                "" => None,
+                text => Some(parse_currency(text).ok_or_else(|| {
+                    ApiError::invalid_field("default_currency", "it is not a code as in USD")
+                })?),
+            };
         }
         if let Some(DecimalText(amount)) = &self.postback_max_amount {
             fields.postback_max_amount = match amount.as_str() {

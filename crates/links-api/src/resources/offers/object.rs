@@ -6,6 +6,7 @@ use domain::{
     interstitial::Interstitial,
     macros::{Severity, lint},
     money,
+    postback::PostbackMapping,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -62,6 +63,7 @@ pub struct OfferObject {
     previous_postback_secrets: Vec<String>,
     /// open, token or signed; null is as the account's.
     postbacks: Option<String>,
+    postback_mapping: Option<PostbackMapping>,
     click_window_days: i32,
     fallback_url: Option<String>,
     #[schemars(with = "String")]
@@ -99,6 +101,7 @@ impl From<OfferRow> for OfferObject {
             postback_secret: fields.postback_secret,
             previous_postback_secrets: fields.previous_postback_secrets,
             postbacks: fields.postbacks,
+            postback_mapping: fields.postback_mapping.map(|mapping| mapping.0),
             click_window_days: fields.click_window_days,
             fallback_url: fields.fallback_url,
             status: fields.status,
@@ -136,6 +139,7 @@ impl OfferObject {
             "postback_secret": "pbs_x7kQ2mNpx7kQ2mNpx7kQ2mNpx7kQ2mNp",
             "previous_postback_secrets": [],
             "postbacks": null,
+            "postback_mapping": null,
             "click_window_days": 90,
             "fallback_url": null,
             "status": "active",

@@ -6,6 +6,7 @@ use domain::{
     interstitial::Interstitial,
     macros::Template,
     money::{self, PAYOUT_DECIMALS},
+    postback::PostbackMapping,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -65,6 +66,9 @@ pub struct OfferRequest {
     /// or if it is empty, the account's `postbacks` and secrets decide.
     #[schemars(extend("enum" = ["open", "token", "signed", "", null]))]
     postbacks: Option<Text>,
+    /// How postbacks for it and its links are read, for senders with names and values of their
+    /// own; an empty object clears it. What is not set is as the account's.
+    postback_mapping: Option<PostbackMapping>,
     /// A conversion counts within this many days after the click, 1 to 3650.
     click_window_days: Option<i64>,
     /// Where visitors are redirected while the offer is not active.
@@ -175,6 +179,9 @@ impl OfferRequest {
         }
         if let Some(mode) = &self.postbacks {
             fields.postbacks = postbacks::parse_mode(mode)?;
+        }
+        if let Some(mapping) = &self.postback_mapping {
+            fields.postback_mapping = postbacks::check_mapping(mapping)?;
         }
         if let Some(days) = self.click_window_days {
             let days = i32::try_from(days).ok();

@@ -1,9 +1,9 @@
-//! What redirectors need in order to check the proof of a postback. They get the secrets
+//! What redirectors need in order to check the proof of a postback and to read it. They get the secrets
 //! themselves only if they must check signatures; digests are enough to compare tokens.
 
-use domain::postback::{PostbackMode, SigningKey};
+use domain::postback::{PostbackMapping, PostbackMode, SigningKey};
 use sha2::{Digest as _, Sha256};
-use tokio_postgres::Row;
+use tokio_postgres::{Row, types::Json};
 
 /// The proof that postbacks must have, by the column `postbacks`.
 pub fn mode(row: &Row) -> Option<PostbackMode> {
@@ -23,4 +23,10 @@ pub fn signing_keys(mode: Option<PostbackMode>, secrets: Vec<String>) -> Vec<Sig
         Some(PostbackMode::Signed) => secrets.into_iter().map(SigningKey::new).collect(),
         Some(PostbackMode::Open | PostbackMode::Token) | None => Vec::new(),
     }
+}
+
+/// How postbacks are read. A mapping that this version cannot read counts as none.
+pub fn mapping(row: &Row) -> Option<PostbackMapping> {
+    let json: Option<Json<serde_json::Value>> = row.get("postback_mapping");
+    json.and_then(|Json(value)| serde_json::from_value(value).ok())
 }

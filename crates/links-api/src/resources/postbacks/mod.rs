@@ -1,0 +1,58 @@
+//! Setting up postbacks: the networks that are known, the URL to paste into one, and what a
+//! postback would be read as.
+
+mod presets;
+mod template;
+mod trial;
+
+use serde_json::json;
+
+use crate::{
+    auth::Scope,
+    error::ApiError,
+    http::Operation,
+};
+use presets::{Presets, list_presets};
+use template::{PostbackTemplate, get_template};
+use trial::{PostbackTrial, test_postback};
+
+pub fn operations() -> Vec<Operation> {
+    let invalid = || ApiError::invalid_field("preset", "there is no such preset");
+    [
+        Operation::get("/postbacks/presets", list_presets)
+            .summary("List presets of postbacks")
+            .description(
+                "The networks, trackers and shops whose names and values are known. A preset is \
+                 chosen by the `postback_mapping` of an account or offer, by the parameter \
+                 `preset`, or by the path `/api/postbacks/<preset>` at a redirector.",
+            )
+            .response::<Presets>(200, Presets::example()),
+        Operation::get("/postbacks/template", get_template)
+            .summary("Get the postback URL for a network")
+            .description(
+                "The URL to paste into the network, with the network's own macros. It has the \
+                 account, and the offer and its secret if an offer is given and the network \
+                 sends no click id. Without a `host` it is at the account's short domain.",
+            )
+            .response::<PostbackTemplate>(200, PostbackTemplate::example())
+            .errors([invalid(), ApiError::NotFound("offer")]),
+        Operation::post("/postbacks/test", test_postback)
+            .summary("Explain a postback")
+            .description(
+                "What a postback would be read as by the mappings of the account and of the offer \
+                 that it is for. Nothing is stored, and no secret is checked.",
+            )
+            .request_examples([json!({
+                "url": "https://go.example.com/conv?cid=01a11d5c1e7b71238123456789abcdef\
+                        &order_id=A-17&payout=%2412.50&status=approved&adv=7",
+            })])
+            .required_fields(["url"])
+            .response::<PostbackTrial>(200, PostbackTrial::example())
+            .errors([
+                ApiError::invalid_field("url", "it is required"),
+                ApiError::NotFound("offer"),
+            ]),
+    ]
+    .map(|operation| operation.scope(Scope::Offers).tag("postbacks"))
+    .into()
+}
