@@ -15,8 +15,8 @@ pub mod links;
 pub mod lists;
 pub mod messages;
 pub mod offers;
-pub mod postbacks;
 mod placeholders;
+pub mod postbacks;
 mod row_lock;
 mod select_page;
 

@@ -68,9 +68,7 @@ fn validate_secret(field: &'static str, secret: &str) -> Result<(), ApiError> {
 }
 
 /// The mapping if it says anything. Fails if it exceeds a limit or names an unknown preset.
-pub fn check_mapping(
-    mapping: &PostbackMapping,
-) -> Result<Option<Json<PostbackMapping>>, ApiError> {
+pub fn check_mapping(mapping: &PostbackMapping) -> Result<Option<Json<PostbackMapping>>, ApiError> {
     mapping
         .check()
         .map_err(|error| ApiError::invalid_field("postback_mapping", error.to_string()))?;

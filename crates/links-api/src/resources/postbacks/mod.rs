@@ -7,11 +7,7 @@ mod trial;
 
 use serde_json::json;
 
-use crate::{
-    auth::Scope,
-    error::ApiError,
-    http::Operation,
-};
+use crate::{auth::Scope, error::ApiError, http::Operation};
 use presets::{Presets, list_presets};
 use template::{PostbackTemplate, get_template};
 use trial::{PostbackTrial, test_postback};

@@ -47,13 +47,15 @@ pub async fn get_template(
     query: TemplateQuery,
 ) -> Result<Response, ApiError> {
     let names = || {
-        let names: Vec<_> = Preset::all().iter().map(|preset| preset.name.as_str()).collect();
+        let names: Vec<_> = Preset::all()
+            .iter()
+            .map(|preset| preset.name.as_str())
+            .collect();
         names.join(", ")
     };
     let preset = query.preset.as_deref().and_then(Preset::named);
-    let preset = preset.ok_or_else(|| {
-        ApiError::invalid_field("preset", format!("it is none of {}", names()))
-    })?;
+    let preset = preset
+        .ok_or_else(|| ApiError::invalid_field("preset", format!("it is none of {}", names())))?;
     let account_id = context.caller.account_id;
     if let Some(id) = &query.offer_id {
         let id = OfferId::parse(id).map_err(|_| ApiError::NotFound("offer"))?;

@@ -4,7 +4,9 @@ use domain::{
     conversion::ConversionStatus,
     id::{ClickId, OfferId},
     money,
-    postback::{ConversionDetails, Field, LinkRef, NamedClick, Postback, PostbackParameters, Preset},
+    postback::{
+        ConversionDetails, Field, LinkRef, NamedClick, Postback, PostbackParameters, Preset,
+    },
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -103,7 +105,8 @@ pub async fn test_postback(
     context: RequestContext<'_>,
     body: TestRequest,
 ) -> Result<Response, ApiError> {
-    let url = non_empty(&body.url).ok_or_else(|| ApiError::invalid_field("url", "it is required"))?;
+    let url =
+        non_empty(&body.url).ok_or_else(|| ApiError::invalid_field("url", "it is required"))?;
     let (path, query) = url.split_once('?').unwrap_or(("", url));
     let mut parameters = PostbackParameters::default();
     let (_, last_segment) = path.rsplit_once('/').unwrap_or(("", path));
