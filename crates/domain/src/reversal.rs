@@ -1,10 +1,10 @@
-//! How much is subtracted for refunds and chargebacks that came without a secret.
+//! How much is subtracted for refunds and chargebacks.
 //!
-//! Anybody can send such a reversal, so it must not take away more than was earned. It is
-//! counted only against conversions of the same account, transaction and currency that are
-//! counted themselves, and only up to the amount that remains of them after the reversals
-//! that came with a secret and the earlier ones without. As long as no conversion of its
-//! transaction has arrived, it counts 0; a reversal without a transaction always counts 0.
+//! A reversal must not take away more than was earned: it is counted only against approved
+//! conversions of the same order and currency that are credited, and only up to the amount
+//! that remains of them after the reversals before it. Those that came with a secret come
+//! first, since anybody can send the others. A reversal without an amount takes all that
+//! remains. As long as no conversion of its order has arrived, it counts 0.
 //!
 //! The amounts are a function of the set of conversions, whatever the order of arrival.
 
@@ -14,47 +14,57 @@ use rust_decimal::Decimal;
 
 use crate::id::ConversionId;
 
-/// A conversion or reversal of one transaction.
+/// A conversion or reversal of one order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TransactionEntry<'a> {
+pub struct OrderEntry<'a> {
     pub conversion_id: ConversionId,
     pub is_reversal: bool,
     pub authenticated: bool,
-    /// Whether it is credited to a click or an offer; otherwise it is not counted.
-    pub is_credited: bool,
+    /// Whether it is approved, and credited to a click or an offer; otherwise it is not
+    /// counted.
+    pub counts: bool,
     pub currency: &'a str,
-    /// The amount that the sender named, or else the offer's payout.
-    pub amount: Decimal,
+    /// The amount that the sender named, or else, for a conversion, the offer's payout.
+    pub amount: Option<Decimal>,
 }
 
-/// For each reversal of one transaction that came without a secret, the amount to subtract.
-pub fn counted_reversal_amounts(
-    entries: &[TransactionEntry<'_>],
-) -> BTreeMap<ConversionId, Decimal> {
-    let is_limited = |entry: &&TransactionEntry<'_>| entry.is_reversal && !entry.authenticated;
+/// What is subtracted for a reversal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CountedReversal {
+    pub amount: Decimal,
+    /// The currency of the amount: that of the reversal or, if it names no amount, that of
+    /// the order's first conversion.
+    pub currency: String,
+}
+
+/// For each reversal of one order, what to subtract.
+pub fn counted_reversals(entries: &[OrderEntry<'_>]) -> BTreeMap<ConversionId, CountedReversal> {
     let mut remaining_by_currency: BTreeMap<&str, Decimal> = BTreeMap::new();
-    for entry in entries.iter().filter(|entry| entry.is_credited) {
-        let remaining = remaining_by_currency.entry(entry.currency).or_default();
-        match (entry.is_reversal, entry.authenticated) {
-            (false, _) => *remaining += entry.amount,
-            (true, true) => *remaining -= entry.amount,
-            (true, false) => {}
-        }
+    let conversions = || entries.iter().filter(|entry| !entry.is_reversal);
+    for entry in conversions().filter(|entry| entry.counts) {
+        *remaining_by_currency.entry(entry.currency).or_default() +=
+            entry.amount.unwrap_or_default();
     }
+    let first = conversions().min_by_key(|entry| entry.conversion_id);
     // A conversion id starts with the time of receipt: earlier reversals come first.
-    let mut limited_reversals: Vec<_> = entries.iter().filter(is_limited).collect();
-    limited_reversals.sort_by_key(|entry| entry.conversion_id);
-    let mut counted_amounts = BTreeMap::new();
-    for entry in limited_reversals {
-        let remaining = remaining_by_currency.entry(entry.currency).or_default();
-        let amount = match entry.is_credited {
-            true => entry.amount.min(*remaining).max(Decimal::ZERO),
+    let mut reversals: Vec<_> = entries.iter().filter(|entry| entry.is_reversal).collect();
+    reversals.sort_by_key(|entry| (!entry.authenticated, entry.conversion_id));
+    let mut counted = BTreeMap::new();
+    for entry in reversals {
+        let currency = match (entry.amount, first) {
+            (None, Some(first)) => first.currency,
+            _ => entry.currency,
+        };
+        let remaining = remaining_by_currency.entry(currency).or_default();
+        let amount = match entry.counts {
+            true => entry.amount.unwrap_or(Decimal::MAX).min(*remaining),
             false => Decimal::ZERO,
         };
         *remaining -= amount;
-        counted_amounts.insert(entry.conversion_id, amount);
+        let currency = currency.to_owned();
+        counted.insert(entry.conversion_id, CountedReversal { amount, currency });
     }
-    counted_amounts
+    counted
 }
 
 #[cfg(test)]
@@ -66,19 +76,24 @@ mod tests {
     /// An entry from a text such as `sale 10` or `refund 4 EUR`. It came without a secret
     /// unless it is `authenticated`, and is credited unless it is `uncredited`. Each entry is
     /// one millisecond later than the one before.
-    fn entry(index: usize, text: &str) -> TransactionEntry<'_> {
+    fn entry(index: usize, text: &str) -> OrderEntry<'_> {
         let words: Vec<_> = text.split(' ').collect();
         let flags = &words[2..];
         let id =
             uuid::Builder::from_unix_timestamp_millis(1_795_000_000_000 + index as u64, &[7; 10]);
-        TransactionEntry {
+        OrderEntry {
             conversion_id: ConversionId::from_uuid(id.into_uuid()).unwrap(),
             is_reversal: ["refund", "chargeback"].contains(&words[0]),
             authenticated: flags.contains(&"authenticated"),
-            is_credited: !flags.contains(&"uncredited"),
+            counts: !flags.contains(&"uncredited"),
             currency: if flags.contains(&"EUR") { "EUR" } else { "USD" },
-            amount: words[1].parse().unwrap(),
+            amount: words[1].parse().ok(),
         }
+    }
+
+    fn counted_amounts(entries: &[OrderEntry<'_>]) -> Vec<Decimal> {
+        let counted = counted_reversals(entries).into_values();
+        counted.map(|reversal| reversal.amount).collect()
     }
 
     #[rstest]
@@ -103,23 +118,27 @@ mod tests {
     #[case(&["sale 10", "refund 4 uncredited", "chargeback 10"], &["0", "10"])]
     // Authenticated reversals count first, also if they arrive later.
     #[case(&["sale 10 authenticated", "refund 4"], &["4"])]
-    #[case(&["sale 10", "refund 4", "chargeback 9 authenticated"], &["1"])]
-    #[case(&["sale 10", "refund 4", "chargeback 99 authenticated"], &["0"])]
-    fn a_reversal_without_a_secret_takes_what_remains(
-        #[case] entries: &[&str],
-        #[case] expected: &[&str],
-    ) {
+    #[case(&["sale 10", "refund 4", "chargeback 9 authenticated"], &["1", "9"])]
+    #[case(&["sale 10", "refund 4", "chargeback 99 authenticated"], &["0", "10"])]
+    #[case(&["refund 5 authenticated"], &["0"])]
+    // A reversal without an amount takes what remains, in the currency of the order.
+    #[case(&["sale 100", "refund -"], &["100"])]
+    #[case(&["sale 100", "refund 30", "chargeback -"], &["30", "70"])]
+    #[case(&["sale 100 EUR", "refund -"], &["100"])]
+    #[case(&["refund -", "sale 100 EUR"], &["100"])]
+    #[case(&["refund -"], &["0"])]
+    fn a_reversal_takes_what_remains(#[case] entries: &[&str], #[case] expected: &[&str]) {
         let entries: Vec<_> = entries
             .iter()
             .enumerate()
             .map(|(index, text)| entry(index, text))
             .collect();
-        let amounts: Vec<_> = counted_reversal_amounts(&entries).into_values().collect();
+        let amounts = counted_amounts(&entries);
         let expected: Vec<Decimal> = expected.iter().map(|text| text.parse().unwrap()).collect();
         assert_eq!(amounts, expected);
         // The order of arrival does not matter.
         let backwards: Vec<_> = entries.iter().rev().copied().collect();
-        let amounts: Vec<_> = counted_reversal_amounts(&backwards).into_values().collect();
+        let amounts = counted_amounts(&backwards);
         assert_eq!(amounts, expected);
     }
 }

@@ -2,7 +2,7 @@
 //! longer. A row stays beyond its time as long as the ledger needs it for later rows.
 //! Deleting them is `click-worker`'s. Totals stay, because they name no person.
 
-use crate::conversions::LIMITED_REVERSAL;
+use crate::conversions::{REVERSAL, is_of_same_order};
 
 /// Rows of a table that may be deleted.
 #[derive(Debug, Clone)]
@@ -15,8 +15,7 @@ pub struct ExpiredRows {
 
 impl ExpiredRows {
     /// An expired conversion stays as long as the account has a later refund or chargeback
-    /// of its transaction that came without a secret: the counted amount of that depends on
-    /// the conversion.
+    /// of its order: the counted amount of that depends on the conversion.
     pub fn conversions() -> Self {
         Self::new(
             "conversions",
@@ -26,12 +25,11 @@ impl ExpiredRows {
                  AND NOT EXISTS (
                      SELECT
                      FROM conversions r
-                     WHERE r.account_id = m.account_id
-                       AND r.txn_id = m.txn_id
-                       AND r.txn_id IS NOT NULL
-                       AND {LIMITED_REVERSAL}
+                     WHERE {}
+                       AND {REVERSAL}
                        AND r.converted_at >= $2
-                 )"
+                 )",
+                is_of_same_order("r", "m")
             ),
         )
     }

@@ -113,18 +113,22 @@ const INDEXES: [Index; 13] = [
         is_partitioned: false,
         definition: "(address_key, converted_at) WHERE account_id IS NULL",
     },
-    // Finds refunds and chargebacks that came without a secret, by their transaction.
+    // Finds the refunds and chargebacks of an order.
     Index {
-        name: "conversions_limited_reversals_idx",
+        name: "conversions_reversals_idx",
         table: "conversions",
         is_partitioned: false,
-        definition: "(account_id, txn_id)
-             WHERE txn_id IS NOT NULL AND NOT authenticated AND event IN ('refund', 'chargeback')",
+        definition: "(account_id, dedupe_key)
+             WHERE account_id IS NOT NULL AND event IN ('refund', 'chargeback')",
     },
 ];
 
 /// Indexes of earlier versions, which the ones above replace.
-const REPLACED: [&str; 2] = ["message_clicks_of_links_idx", "conversions_message_key_idx"];
+const REPLACED: [&str; 3] = [
+    "message_clicks_of_links_idx",
+    "conversions_message_key_idx",
+    "conversions_limited_reversals_idx",
+];
 
 /// A constraint of earlier versions on `link_totals`, which would refuse the rows that
 /// writers append now.

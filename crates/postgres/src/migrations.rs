@@ -9,7 +9,7 @@ use tokio_postgres::{Client, error::SqlState};
 
 use crate::{
     advisory_lock::AdvisoryLock,
-    indexes,
+    backfills, indexes,
     pool::{self, Object, PoolError, PoolSettings},
 };
 
@@ -39,7 +39,8 @@ pub enum SchemaError {
 /// What [`run`] has done.
 #[derive(Debug)]
 pub struct MigrationReport {
-    /// The names of the migrations that were applied and the indexes that were built.
+    /// The names of the migrations that were applied, the indexes that were built and the
+    /// backfills that were run.
     pub applied: Vec<String>,
     /// The version that the schema has now.
     pub version: i32,
@@ -129,6 +130,7 @@ async fn migrate(
         }
     }
     applied.extend(indexes::create_missing(client).await?);
+    applied.extend(backfills::run_unfinished(client).await?);
     Ok(MigrationReport {
         applied,
         version: known_version,

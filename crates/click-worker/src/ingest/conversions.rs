@@ -17,6 +17,7 @@ pub(super) fn conversion_facts(event: &Conversion<'static>, key: &VisitorHashKey
         conversion_id: event.conversion_id,
         source: event.source,
         event: event.event,
+        status: event.status,
         account_id: event.account_id.map(|id| id.0),
         click_id: event.click_id,
         link_key: event.link_key.map(|key| key.0),
@@ -27,7 +28,16 @@ pub(super) fn conversion_facts(event: &Conversion<'static>, key: &VisitorHashKey
         contact_phone: event.contact_phone.as_deref().map(str::to_owned),
         revenue: event.revenue,
         currency: event.currency.clone().into_owned(),
+        without_payout: event.without_payout,
         txn_id: event.txn_id.as_deref().map(str::to_owned),
+        refund_id: event.refund_id.as_deref().map(str::to_owned),
+        request_digest: event.request_digest.as_deref().map(str::to_owned),
+        flags: event.flags.clone(),
+        parameters: event
+            .parameters
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect(),
         authenticated: event.is_authenticated(),
         visitor: visitor.to_string(),
         address_key: has_no_account.then(address_key),

@@ -67,8 +67,8 @@ impl Comparison<'_> {
 
     pub async fn credits(&self) -> anyhow::Result<Vec<Row>> {
         let reversals = include_str!("reversals.sql");
-        let is_limited = "NOT c.authenticated AND c.event IN ('refund', 'chargeback')";
-        let counted = format!("CASE WHEN {is_limited} THEN coalesce(r.counted_amount, 0) END");
+        let is_reversal = "c.event IN ('refund', 'chargeback')";
+        let counted = format!("CASE WHEN {is_reversal} THEN coalesce(r.counted, 0) END");
         let sql = format!(
             "WITH {reversals}
              SELECT c.account_id, c.conversion_id,

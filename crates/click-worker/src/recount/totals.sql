@@ -26,37 +26,49 @@ facts AS (
            is_bot::int AS bot_clicks,
            confirmed::int AS confirmed_clicks,
            0 AS conversions,
-           0::numeric AS revenue
+           0::numeric AS revenue,
+           0 AS pending_conversions,
+           0::numeric AS pending_revenue
     FROM clicks
     UNION ALL
     SELECT account_id, date_bin('15 minutes', clicked_at, 'epoch'::timestamptz), '',
            link_key, offer_id, list_id, creative_id, campaign_id, country, device,
-           0, 0, 0, 1, 0, 0, 0, 0
+           0, 0, 0, 1, 0, 0, 0, 0, 0, 0
     FROM message_clicks
     UNION ALL
     SELECT account_id, date_bin('15 minutes', converted_at, 'epoch'::timestamptz), currency,
            credited_link_key, credited_offer_id, credited_list_id,
            credited_creative_id, credited_campaign_id, credited_country, credited_device,
            0, 0, 0, 0, 0, 0,
-           (event NOT IN ('refund', 'chargeback'))::int,
-           CASE
-               WHEN event NOT IN ('refund', 'chargeback') THEN coalesce(revenue, payout, 0)
-               WHEN authenticated THEN -coalesce(revenue, payout, 0)
-               -- A reversal without a transaction has nothing to count against.
-               ELSE -coalesce(r.counted_amount, 0)
-           END
-    FROM conversions
-    LEFT JOIN counted_reversals r USING (conversion_id)
-    WHERE attribution <> 'none'
+           (status = 'approved' AND NOT is_reversal)::int,
+           CASE WHEN status = 'approved' THEN counted_amount ELSE 0 END,
+           (status = 'pending' AND NOT is_reversal)::int,
+           CASE WHEN status = 'pending' THEN counted_amount ELSE 0 END
+    FROM (
+        SELECT c.*, event IN ('refund', 'chargeback') AS is_reversal,
+               CASE
+                   WHEN event NOT IN ('refund', 'chargeback') THEN coalesce(revenue, payout, 0)
+                   ELSE -coalesce(r.counted, 0)
+               END AS counted_amount
+        FROM (
+            SELECT conversion_id, account_id, converted_at, currency, credited_link_key,
+                   credited_offer_id, credited_list_id, credited_creative_id,
+                   credited_campaign_id, credited_country, credited_device, event, status,
+                   revenue, payout
+            FROM conversions
+            WHERE attribution <> 'none'
+        ) AS c
+        LEFT JOIN counted_reversals r USING (conversion_id)
+    ) AS conversion_amounts
 ),
 finest AS (
     SELECT account_id, bucket, currency, offer_id, list_id, creative_id, campaign_id, country,
            device, sends, messages, clicks, unique_clicks, bot_clicks, confirmed_clicks,
-           conversions, revenue
+           conversions, revenue, pending_conversions, pending_revenue
     FROM facts
     UNION ALL
     SELECT account_id, bucket, '', offer_id, list_id, creative_id, NULL, NULL, NULL,
-           1, is_first::int, 0, 0, 0, 0, 0, 0
+           1, is_first::int, 0, 0, 0, 0, 0, 0, 0, 0
     FROM sent_links
     WHERE is_first_of_offer
 ),
@@ -70,7 +82,9 @@ expected_totals AS (
            sum(bot_clicks)::int AS bot_clicks,
            sum(confirmed_clicks)::int AS confirmed_clicks,
            sum(conversions)::int AS conversions,
-           sum(revenue) AS revenue
+           sum(revenue) AS revenue,
+           sum(pending_conversions)::int AS pending_conversions,
+           sum(pending_revenue) AS pending_revenue
     FROM finest c
     CROSS JOIN LATERAL (
         VALUES ('quarter', c.bucket), ('day', date_trunc('day', c.bucket, 'UTC'))
@@ -110,14 +124,17 @@ expected_link_totals AS (
            sum(bot_clicks)::int AS bot_clicks,
            sum(confirmed_clicks)::int AS confirmed_clicks,
            sum(conversions)::int AS conversions,
-           sum(revenue) AS revenue
+           sum(revenue) AS revenue,
+           sum(pending_conversions)::int AS pending_conversions,
+           sum(pending_revenue) AS pending_revenue
     FROM (
         SELECT account_id, link_key, bucket, country, device, currency, sends, messages, clicks,
-               unique_clicks, bot_clicks, confirmed_clicks, conversions, revenue
+               unique_clicks, bot_clicks, confirmed_clicks, conversions, revenue, pending_conversions,
+               pending_revenue
         FROM facts
         WHERE link_key IS NOT NULL
         UNION ALL
-        SELECT account_id, link_key, bucket, NULL, NULL, '', 1, is_first::int, 0, 0, 0, 0, 0, 0
+        SELECT account_id, link_key, bucket, NULL, NULL, '', 1, is_first::int, 0, 0, 0, 0, 0, 0, 0, 0
         FROM sent_links
     ) AS link_counts
     GROUP BY account_id, link_key, bucket, coalesce(country, ''), coalesce(device, ''), currency

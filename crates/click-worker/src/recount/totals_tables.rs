@@ -1,7 +1,7 @@
 //! The two tables of totals, and the SQL that compares each with the expected rows.
 
 /// The columns of measures.
-pub(super) const MEASURES: [&str; 8] = [
+pub(super) const MEASURES: [&str; 10] = [
     "sends",
     "messages",
     "clicks",
@@ -10,6 +10,8 @@ pub(super) const MEASURES: [&str; 8] = [
     "confirmed_clicks",
     "conversions",
     "revenue",
+    "pending_conversions",
+    "pending_revenue",
 ];
 
 /// A table of totals.

@@ -111,8 +111,7 @@ pub struct ConversionDetails {
 impl ConversionDetails {
     pub fn from_parameters(parameters: &PostbackParameters<'_>) -> Result<Self, PostbackError> {
         let event = match parameters.get("event") {
-            Some(name) => EventType::parse(name, &EventType::POSTBACK_EVENTS)
-                .ok_or(PostbackError::InvalidEvent)?,
+            Some(name) => EventType::from_name(name).ok_or(PostbackError::InvalidEvent)?,
             None => EventType::Sale,
         };
         let revenue = parameters

@@ -9,7 +9,7 @@ use super::{
     conversion_id,
     credit::{CountedCredit, Credit, Sign},
     credit_rows::{CreditChange, conversion_update_credits},
-    reversals::{is_limited, reversal_count_all, reversal_find_limited},
+    reversals::{is_reversal, reversal_count_all, reversal_find_all},
 };
 use crate::{keys::CONVERSION_CONTACT_KEY, totals::TotalsDelta};
 
@@ -45,8 +45,8 @@ pub fn credited_message_click() -> String {
     )
 }
 
-/// Computes the credits of conversions again, and the counted amounts of the limited reversals
-/// of their transactions, which depend on them. Needs the lock of each account.
+/// Computes the credits of conversions again, and the counted amounts of the reversals of their
+/// orders, which depend on them. Needs the lock of each account.
 pub async fn conversion_credit_all(
     transaction: &Transaction<'_>,
     ids: &BTreeSet<ConversionId>,
@@ -55,7 +55,7 @@ pub async fn conversion_credit_all(
     if ids.is_empty() {
         return Ok(());
     }
-    let reversals = reversal_find_limited(transaction, ids).await?;
+    let reversals = reversal_find_all(transaction, ids).await?;
     let ids: BTreeSet<_> = ids.iter().chain(reversals.keys()).copied().collect();
     let sql = format!(
         "SELECT c.*, m.click_id AS m_click_id, m.link_key AS m_link_key, m.link_id AS m_link_id,
@@ -79,17 +79,18 @@ pub async fn conversion_credit_all(
         .zip(&credits)
         .map(|(row, credit)| (conversion_id(row), *credit != Credit::None))
         .collect();
-    let keys: BTreeSet<_> = reversals.values().collect();
-    let counted_amounts = reversal_count_all(transaction, &keys, &is_credited).await?;
+    let orders: BTreeSet<_> = reversals.values().collect();
+    let counted_reversals = reversal_count_all(transaction, &orders, &is_credited).await?;
     let mut changes = Vec::new();
     for (row, credit) in rows.iter().zip(credits) {
         let old = CountedCredit::from_row(row);
         let conversion_id = conversion_id(row);
-        // A reversal without a transaction has nothing to count against.
-        let counted_amount = || counted_amounts.get(&conversion_id).copied();
+        let counted = counted_reversals.get(&conversion_id);
+        let counted_amount = || counted.map(|counted| counted.amount).unwrap_or_default();
         let new = CountedCredit {
             credit,
-            amount: is_limited(row).then(|| counted_amount().unwrap_or_default()),
+            amount: is_reversal(row).then(counted_amount),
+            currency: counted.map_or_else(|| row.get("currency"), |c| c.currency.clone()),
         };
         if old != new {
             old.count(row, delta, Sign::Minus);

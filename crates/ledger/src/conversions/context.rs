@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use domain::{
+    conversion::DuplicateMode,
     id::{ClickId, LinkKey},
     message_click_key::{message_key, message_key_of_message, phone_contact_key},
 };
@@ -13,7 +14,9 @@ use tokio_postgres::Row;
 
 use super::{
     NewConversion,
-    terms::{account_load_postback_policies, campaign_load_windows, offer_load_terms},
+    terms::{
+        PostbackMapping, account_load_postback_policies, campaign_load_windows, offer_load_terms,
+    },
 };
 use crate::{
     keys::{CLICK_CONTACT_KEY, CLICK_MESSAGE_KEY},
@@ -33,6 +36,7 @@ pub(super) struct ConversionContext {
     pub is_unchecked: bool,
     /// The click's account or offer wants a secret, or a smaller amount without one.
     pub is_rejected: bool,
+    pub duplicate_mode: DuplicateMode,
 }
 
 /// Finds the context of each conversion, and completes its account, offer and campaign from
@@ -67,9 +71,8 @@ pub(super) async fn enrich(
         .filter_map(|(c, _)| c.offer_id.as_deref())
         .collect();
     let offers = offer_load_terms(transaction, &offer_ids).await?;
-    let unchecked = rows.iter().filter(|(_, context)| context.is_unchecked);
-    let unchecked_accounts = unchecked.filter_map(|(c, _)| c.account_id).collect();
-    let policies = account_load_postback_policies(transaction, unchecked_accounts).await?;
+    let accounts = rows.iter().filter_map(|(c, _)| c.account_id).collect();
+    let policies = account_load_postback_policies(transaction, accounts).await?;
     let campaign_ids: Vec<_> = rows
         .iter()
         .filter_map(|(c, _)| c.campaign_id.as_deref())
@@ -81,10 +84,16 @@ pub(super) async fn enrich(
             .campaign_id
             .as_ref()
             .and_then(|id| windows.get(id));
-        context.payout = offer.and_then(|offer| offer.payout);
+        let payout = offer.and_then(|offer| offer.payout);
+        context.payout = payout.filter(|_| !conversion.without_payout);
+        let policy = conversion.account_id.and_then(|id| policies.get(&id));
+        let mappings = [
+            offer.and_then(|offer| offer.mapping.as_ref()),
+            policy.and_then(|policy| policy.mapping.as_ref()),
+        ];
+        context.duplicate_mode = PostbackMapping::duplicate_mode(mappings, conversion.event);
         context.window_days = offer.map(|offer| offer.window_days).or(campaign.copied());
         if context.is_unchecked {
-            let policy = conversion.account_id.and_then(|id| policies.get(&id));
             let offer_mode = offer.and_then(|offer| offer.postbacks);
             context.is_rejected =
                 policy.is_some_and(|policy| !policy.accepts(conversion.revenue, offer_mode));

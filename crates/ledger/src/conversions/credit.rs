@@ -1,6 +1,6 @@
 //! What a conversion is credited to, and for how much it counts.
 
-use domain::conversion::ConversionSource;
+use domain::conversion::{ConversionSource, ConversionStatus};
 use rust_decimal::Decimal;
 use tokio_postgres::Row;
 
@@ -14,9 +14,9 @@ use crate::{
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct CountedCredit {
     pub credit: Credit,
-    /// The counted amount of a limited reversal. Every other conversion counts for its whole
-    /// amount.
+    /// The counted amount of a reversal. Every other conversion counts for its whole amount.
     pub amount: Option<Decimal>,
+    pub currency: String,
 }
 
 impl CountedCredit {
@@ -25,6 +25,7 @@ impl CountedCredit {
         Self {
             credit: Credit::from_row(row),
             amount: row.get("counted_amount"),
+            currency: row.get("currency"),
         }
     }
 
@@ -37,10 +38,20 @@ impl CountedCredit {
         };
         let is_reversal = is_reversal(row);
         let amount = self.amount.unwrap_or_else(|| amount(row));
-        let measures = Measures {
-            conversions: i32::from(!is_reversal),
-            revenue: if is_reversal { -amount } else { amount },
-            ..Measures::default()
+        let amount = if is_reversal { -amount } else { amount };
+        let n_conversions = i32::from(!is_reversal);
+        let measures = match ConversionStatus::parse(row.get("status")) {
+            Some(ConversionStatus::Approved) => Measures {
+                conversions: n_conversions,
+                revenue: amount,
+                ..Measures::default()
+            },
+            Some(ConversionStatus::Pending) => Measures {
+                pending_conversions: n_conversions,
+                pending_revenue: amount,
+                ..Measures::default()
+            },
+            _ => return,
         };
         let measures = match sign {
             Sign::Plus => measures,
@@ -49,7 +60,7 @@ impl CountedCredit {
         delta.add(
             dimensions,
             row.get("converted_at"),
-            row.get("currency"),
+            &self.currency,
             measures,
         );
     }

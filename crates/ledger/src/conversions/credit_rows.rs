@@ -39,15 +39,16 @@ pub(super) async fn conversion_update_credits(
                  credited_country = n.country,
                  credited_device = n.device,
                  credited_to_own_contact = n.is_own_contact,
-                 counted_amount = n.counted_amount
+                 counted_amount = n.counted_amount,
+                 currency = n.currency
              FROM unnest(
                  $1::uuid[], $2::text[], $3::uuid[], $4::timestamptz[], $5::bigint[], $6::text[],
                  $7::bigint[], $8::text[], $9::bigint[], $10::text[], $11::text[], $12::text[],
-                 $13::text[], $14::text[], $15::boolean[], $16::numeric[]
+                 $13::text[], $14::text[], $15::boolean[], $16::numeric[], $17::text[]
              ) AS n
                  (conversion_id, attribution, click_id, clicked_at, link_key, link_id, list_id,
                   offer_id, creative_id, campaign_id, message_id, contact_phone, country, device,
-                  is_own_contact, counted_amount)
+                  is_own_contact, counted_amount, currency)
              WHERE c.conversion_id = n.conversion_id",
         )
         .await?;
@@ -76,6 +77,7 @@ pub(super) async fn conversion_update_credits(
                 &column(&clicks, |click| click.and_then(|c| c.device.as_deref())),
                 &column(changes, |change| change.is_own_contact),
                 &column(changes, |change| change.new.amount),
+                &column(changes, |change| change.new.currency.as_str()),
             ],
         )
         .await?;

@@ -5,16 +5,17 @@ mod attribution;
 mod context;
 mod credit;
 mod credit_rows;
-mod dedupe;
+mod duplicates;
 mod pending;
 mod reversals;
 mod rows;
 mod terms;
+mod updates;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    conversion::{ConversionSource, EventType},
+    conversion::{ConversionFlag, ConversionSource, ConversionStatus, EventType},
     dedupe::DedupeFields,
     id::{ClickId, ConversionId, LinkKey},
 };
@@ -24,17 +25,18 @@ use tokio_postgres::Row;
 
 use crate::totals::TotalsDelta;
 pub use affected::conversion_find_affected;
+use attribution::conversion_delete_all;
 pub use attribution::{conversion_credit_all, credited_message_click};
-use context::enrich;
-
-use dedupe::keep_first_per_dedupe_key;
+use context::{ConversionContext, enrich};
+use duplicates::{Deduplicated, deduplicate};
 pub use pending::{
     PendingConversion, UnknownClickLimits, click_load_accounts, pending_conversion_delete_surplus,
     pending_conversion_find_due, pending_conversion_insert_all, pending_conversion_postpone_all,
     pending_conversion_resolve_all,
 };
-pub(crate) use reversals::LIMITED_REVERSAL;
+pub(crate) use reversals::{REVERSAL, is_of_same_order};
 use rows::{conversion_find_stored, conversion_insert_rows};
+use updates::{conversion_apply_states, update_insert_all};
 
 /// The facts of a conversion that is to be stored.
 #[derive(Debug, Clone)]
@@ -42,6 +44,7 @@ pub struct NewConversion {
     pub conversion_id: ConversionId,
     pub source: ConversionSource,
     pub event: EventType,
+    pub status: ConversionStatus,
     /// `None` if the conversion names nothing but a click.
     pub account_id: Option<i64>,
     pub click_id: Option<ClickId>,
@@ -54,7 +57,15 @@ pub struct NewConversion {
     /// The amount. Without one, the payout of the offer counts.
     pub revenue: Option<Decimal>,
     pub currency: String,
+    /// Whether the payout of the offer does not count, which is for other events.
+    pub without_payout: bool,
     pub txn_id: Option<String>,
+    pub refund_id: Option<String>,
+    /// See [`DedupeFields::request_digest`].
+    pub request_digest: Option<String>,
+    pub flags: Vec<ConversionFlag>,
+    /// The parameters of a postback that named nothing but a click.
+    pub parameters: BTreeMap<String, String>,
     /// Whether it came with a secret.
     pub authenticated: bool,
     pub visitor: String,
@@ -65,38 +76,47 @@ pub struct NewConversion {
 }
 
 /// What became of conversions that were to be inserted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct InsertCounts {
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InsertOutcome {
     pub n_new: u64,
     /// Those that are stored already, or of whose transaction, click or visitor another one
     /// is.
     pub n_duplicates: u64,
+    /// The conversions that were stored instead of others: by the id of the other one.
+    pub stored_instead: BTreeMap<ConversionId, ConversionId>,
     /// Those that name nothing but a click and came without a secret, which the click's
     /// account wants.
     pub n_rejected: u64,
 }
 
 impl NewConversion {
-    fn dedupe_key(&self) -> String {
+    fn dedupe_fields(&self, context: &ConversionContext) -> DedupeFields<'_> {
         DedupeFields {
+            conversion_id: self.conversion_id,
             event: self.event,
+            offer_id: self.offer_id.as_deref(),
             txn_id: self.txn_id.as_deref(),
             click_id: self.click_id,
             link_key: self.link_key.map(LinkKey),
+            request_digest: self.request_digest.as_deref(),
             visitor: &self.visitor,
+            refund_id: self.refund_id.as_deref(),
+            revenue: self.revenue,
+            stores_repetitions: context
+                .duplicate_mode
+                .stores_repetitions(self.txn_id.is_some()),
         }
-        .dedupe_key()
     }
 }
 
 /// Stores conversions and credits them. Of those that are the same by [`DedupeFields`] the
-/// earliest is stored, in whichever order they arrive. Needs the lock of each account,
-/// including that of a named click.
+/// earliest is stored, in whichever order they arrive, and the others are updates of it.
+/// Needs the lock of each account, including that of a named click.
 pub async fn conversion_insert_all(
     transaction: &Transaction<'_>,
     conversions: Vec<NewConversion>,
     delta: &mut TotalsDelta,
-) -> Result<InsertCounts, tokio_postgres::Error> {
+) -> Result<InsertOutcome, tokio_postgres::Error> {
     let n_given = conversions.len() as u64;
     let stored = conversion_find_stored(transaction, &conversions).await?;
     let mut by_id = BTreeMap::new();
@@ -109,14 +129,26 @@ pub async fn conversion_insert_all(
     let n_enriched = rows.len();
     rows.retain(|(_, context)| !context.is_rejected);
     let n_rejected = (n_enriched - rows.len()) as u64;
-    let rows = keep_first_per_dedupe_key(transaction, rows, delta).await?;
-    conversion_insert_rows(transaction, &rows).await?;
-    let ids: BTreeSet<_> = rows.iter().map(|(c, _)| c.conversion_id).collect();
-    conversion_credit_all(transaction, &ids, delta).await?;
-    Ok(InsertCounts {
-        n_new: ids.len() as u64,
-        n_duplicates: n_given - ids.len() as u64 - n_rejected,
+    let Deduplicated {
+        new,
+        replaced,
+        changed,
+        updates,
+        stored_instead,
+    } = deduplicate(transaction, rows).await?;
+    conversion_delete_all(transaction, &replaced, delta).await?;
+    conversion_insert_rows(transaction, &new).await?;
+    conversion_apply_states(transaction, &changed, delta).await?;
+    update_insert_all(transaction, &updates).await?;
+    let ids: BTreeSet<_> = new.iter().map(|(c, _)| c.conversion_id).collect();
+    let n_new = ids.len() as u64;
+    let concerned = ids.into_iter().chain(changed.into_keys()).collect();
+    conversion_credit_all(transaction, &concerned, delta).await?;
+    Ok(InsertOutcome {
+        n_new,
+        n_duplicates: n_given - n_new - n_rejected,
         n_rejected,
+        stored_instead,
     })
 }
 

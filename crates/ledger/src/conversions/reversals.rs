@@ -1,14 +1,13 @@
-//! Limited reversals: refunds and chargebacks that came without a secret. They count for no
-//! more than is left of the conversions of their transaction, by the rule of
-//! [`domain::reversal`].
+//! Reversals: refunds and chargebacks. They count for no more than is left of the conversions
+//! of their order, by the rule of [`domain::reversal`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    conversion::EventType,
-    dedupe::transaction_dedupe_keys,
+    conversion::{ConversionStatus, EventType},
+    dedupe::order_of_key,
     id::ConversionId,
-    reversal::{TransactionEntry, counted_reversal_amounts},
+    reversal::{CountedReversal, OrderEntry, counted_reversals},
 };
 use postgres::pool::Transaction;
 use rust_decimal::Decimal;
@@ -17,19 +16,27 @@ use tokio_postgres::Row;
 use super::conversion_id;
 use crate::unnest::column;
 
-/// The SQL condition of a limited reversal, for queries whose innermost table is
-/// `conversions`. The index `conversions_limited_reversals_idx` has the same condition.
-pub(crate) const LIMITED_REVERSAL: &str = "NOT authenticated AND event IN ('refund', 'chargeback')";
+/// The SQL condition of a reversal, for queries whose innermost table is `conversions`. The
+/// index `conversions_reversals_idx` has the same condition.
+pub(crate) const REVERSAL: &str = "event IN ('refund', 'chargeback')";
 
-/// Whether a row of `conversions` is a refund or a chargeback.
-pub(super) fn is_reversal(row: &Row) -> bool {
-    EventType::parse(row.get("event"), &EventType::ALL).is_some_and(EventType::is_reversal)
+/// The SQL condition that a conversion `r` is of the account and order of another one. Stored
+/// keys begin with their order and a separator ([`domain::dedupe`]), behind which a space comes
+/// next in the order of bytes.
+pub(crate) fn is_of_same_order(r: &str, other: &str) -> String {
+    let order = format!("split_part({other}.dedupe_key, E'\\x1f', 1)");
+    format!(
+        "{r}.account_id = {other}.account_id
+         AND {r}.account_id IS NOT NULL
+         AND {r}.dedupe_key >= {order} || E'\\x1f'
+         AND {r}.dedupe_key < {order} || ' '"
+    )
 }
 
-/// Whether a row of `conversions` is a limited reversal. SQL says the same by
-/// [`LIMITED_REVERSAL`].
-pub(super) fn is_limited(row: &Row) -> bool {
-    is_reversal(row) && !row.get::<_, bool>("authenticated")
+/// Whether a row of `conversions` is a refund or a chargeback. SQL says the same by
+/// [`REVERSAL`].
+pub(super) fn is_reversal(row: &Row) -> bool {
+    EventType::parse_one_of(row.get("event"), &EventType::KNOWN).is_some_and(EventType::is_reversal)
 }
 
 /// The amount that was sent, or else the payout of the offer.
@@ -38,98 +45,97 @@ pub(super) fn amount(row: &Row) -> Decimal {
     revenue.or(row.get("payout")).unwrap_or_default()
 }
 
-/// An account and the id of a transaction.
-pub(super) type TransactionKey = (i64, String);
+/// An account and one of its orders.
+pub(super) type OrderKey = (i64, String);
 
-/// Finds the limited reversals of the transactions of some conversions, including those
-/// conversions that are limited reversals themselves.
-pub(super) async fn reversal_find_limited(
+/// Finds the reversals of the orders of some conversions, including those conversions that are
+/// reversals themselves.
+pub(super) async fn reversal_find_all(
     transaction: &Transaction<'_>,
     ids: &BTreeSet<ConversionId>,
-) -> Result<BTreeMap<ConversionId, TransactionKey>, tokio_postgres::Error> {
+) -> Result<BTreeMap<ConversionId, OrderKey>, tokio_postgres::Error> {
     let statement = transaction
         .prepare_cached(&format!(
-            "SELECT r.conversion_id, r.account_id, r.txn_id
+            "SELECT r.conversion_id, r.account_id, r.dedupe_key
              FROM conversions c
              CROSS JOIN LATERAL (
-                 SELECT r.conversion_id, r.account_id, r.txn_id
+                 SELECT r.conversion_id, r.account_id, r.dedupe_key
                  FROM conversions r
-                 WHERE r.account_id = c.account_id
-                   AND r.txn_id = c.txn_id
-                   AND r.txn_id IS NOT NULL
-                   AND {LIMITED_REVERSAL}
+                 WHERE {} AND {REVERSAL}
                  OFFSET 0
              ) AS r
-             WHERE c.conversion_id = ANY($1)"
+             WHERE c.conversion_id = ANY($1)",
+            is_of_same_order("r", "c")
         ))
         .await?;
     let uuids: Vec<_> = ids.iter().map(ConversionId::as_uuid).collect();
     let rows = transaction.query(&statement, &[&uuids]).await?;
-    let key = |row: &Row| (row.get("account_id"), row.get("txn_id"));
     Ok(rows
         .iter()
-        .map(|row| (conversion_id(row), key(row)))
+        .map(|row| (conversion_id(row), order_key(row)))
         .collect())
 }
 
-/// The counted amounts of the limited reversals of some transactions. `is_credited` has the
-/// conversions whose credit this transaction is about to change; for the others the table
-/// says it.
+fn order_key(row: &Row) -> OrderKey {
+    let order = order_of_key(row.get("dedupe_key"));
+    (row.get("account_id"), order.to_owned())
+}
+
+/// What the reversals of some orders count for. `is_credited` has the conversions whose credit
+/// this transaction is about to change; for the others the table says it.
 pub(super) async fn reversal_count_all(
     transaction: &Transaction<'_>,
-    keys: &BTreeSet<&TransactionKey>,
+    orders: &BTreeSet<&OrderKey>,
     is_credited: &BTreeMap<ConversionId, bool>,
-) -> Result<BTreeMap<ConversionId, Decimal>, tokio_postgres::Error> {
-    if keys.is_empty() {
+) -> Result<BTreeMap<ConversionId, CountedReversal>, tokio_postgres::Error> {
+    if orders.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let dedupe_keys: Vec<(i64, String)> = keys
-        .iter()
-        .flat_map(|(account_id, txn_id)| {
-            transaction_dedupe_keys(txn_id).map(|key| (*account_id, key))
-        })
-        .collect();
+    let orders: Vec<_> = orders.iter().collect();
     let statement = transaction
-        .prepare_cached(
-            "SELECT c.account_id, c.txn_id, c.conversion_id, c.event, c.authenticated,
+        .prepare_cached(&format!(
+            "SELECT c.account_id, c.dedupe_key, c.conversion_id, c.event, c.authenticated, c.status,
                     c.attribution <> 'none' AS is_credited, c.currency, c.revenue, c.payout
              FROM unnest($1::bigint[], $2::text[]) AS k (account_id, dedupe_key)
-             JOIN conversions c
-               ON c.account_id = k.account_id
-              AND c.dedupe_key = k.dedupe_key
-              AND c.account_id IS NOT NULL",
-        )
+             JOIN conversions c ON {}",
+            is_of_same_order("c", "k")
+        ))
         .await?;
     let rows = transaction
         .query(
             &statement,
             &[
-                &column(&dedupe_keys, |(account_id, _)| *account_id),
-                &column(&dedupe_keys, |(_, key)| key.as_str()),
+                &column(&orders, |(account_id, _)| *account_id),
+                &column(&orders, |(_, order)| order.as_str()),
             ],
         )
         .await?;
-    let mut entries_by_transaction: BTreeMap<TransactionKey, Vec<TransactionEntry<'_>>> =
-        BTreeMap::new();
+    let mut entries_by_order: BTreeMap<OrderKey, Vec<OrderEntry<'_>>> = BTreeMap::new();
     for row in &rows {
         let id = conversion_id(row);
-        let entry = TransactionEntry {
+        let is_reversal = is_reversal(row);
+        let known_credit = is_credited.get(&id).copied();
+        let is_credited = known_credit.unwrap_or_else(|| row.get("is_credited"));
+        let is_approved = row.get::<_, &str>("status") == ConversionStatus::Approved.as_str();
+        let entry = OrderEntry {
             conversion_id: id,
-            is_reversal: is_reversal(row),
+            is_reversal,
             authenticated: row.get("authenticated"),
-            is_credited: is_credited
-                .get(&id)
-                .copied()
-                .unwrap_or_else(|| row.get("is_credited")),
+            counts: is_credited && is_approved,
             currency: row.get("currency"),
-            amount: amount(row),
+            amount: match is_reversal {
+                true => row.get("revenue"),
+                false => Some(amount(row)),
+            },
         };
-        let key = (row.get("account_id"), row.get("txn_id"));
-        entries_by_transaction.entry(key).or_default().push(entry);
+        entries_by_order
+            .entry(order_key(row))
+            .or_default()
+            .push(entry);
     }
-    Ok(entries_by_transaction
+    Ok(entries_by_order
         .values()
-        .flat_map(|entries| counted_reversal_amounts(entries))
+        .flat_map(|entries| counted_reversals(entries))
         .collect())
 }
 
@@ -141,7 +147,7 @@ mod tests {
 
     #[test]
     fn the_index_has_the_condition_of_the_queries() {
-        let definition = definition("conversions_limited_reversals_idx").unwrap();
-        assert!(definition.contains(LIMITED_REVERSAL), "{definition}");
+        let definition = definition("conversions_reversals_idx").unwrap();
+        assert!(definition.contains(REVERSAL), "{definition}");
     }
 }

@@ -1,9 +1,11 @@
 //! The table `conversions`: inserting rows and reading them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    conversion::{ConversionSource, DEFAULT_CLICK_WINDOW_DAYS, EventType},
+    conversion::{
+        ConversionFlag, ConversionSource, ConversionStatus, DEFAULT_CLICK_WINDOW_DAYS, EventType,
+    },
     id::{ClickId, ConversionId},
 };
 use postgres::pool::{GenericClient as _, Transaction};
@@ -16,15 +18,12 @@ use crate::unnest::column;
 pub(super) fn conversion_from_row(row: &Row) -> NewConversion {
     let click_id: Option<uuid::Uuid> = row.get("click_id");
     let metadata: Option<Json<serde_json::Value>> = row.get("metadata");
+    let parameters: Option<Json<BTreeMap<String, String>>> = row.get("parameters");
     NewConversion {
         conversion_id: conversion_id(row),
-        source: match row.get("source") {
-            "conv" => ConversionSource::Conv,
-            "offer" => ConversionSource::Offer,
-            "pixel" => ConversionSource::Pixel,
-            _ => ConversionSource::Api,
-        },
-        event: EventType::parse(row.get("event"), &EventType::ALL).expect("only events are stored"),
+        source: ConversionSource::parse(row.get("source")).expect("only sources are stored"),
+        event: EventType::from_name(row.get("event")).expect("only events are stored"),
+        status: ConversionStatus::parse(row.get("status")).expect("only statuses are stored"),
         account_id: row.get("account_id"),
         click_id: click_id.and_then(|id| ClickId::from_uuid(id).ok()),
         link_key: row.get("link_key"),
@@ -35,7 +34,12 @@ pub(super) fn conversion_from_row(row: &Row) -> NewConversion {
         contact_phone: row.get("contact_phone"),
         revenue: row.get("revenue"),
         currency: row.get("currency"),
+        without_payout: row.get("without_payout"),
         txn_id: row.get("txn_id"),
+        refund_id: row.get("refund_id"),
+        request_digest: row.get("request_digest"),
+        flags: parse_flags(&row.get::<_, Vec<String>>("flags")),
+        parameters: parameters.map(|Json(map)| map).unwrap_or_default(),
         authenticated: row.get("authenticated"),
         visitor: row.get("visitor"),
         // It is needed only while the conversion is pending.
@@ -74,15 +78,27 @@ pub(super) async fn conversion_insert_rows(
                  (conversion_id, converted_at, account_id, source, event, txn_id, dedupe_key,
                   visitor, click_id, link_key, link_id, offer_id, campaign_id, message_id,
                   contact_phone, message_key, contact_key, revenue, currency, payout,
-                  click_window_days, customer_email_hash, metadata, authenticated, address_key)
-             SELECT *
+                  click_window_days, customer_email_hash, metadata, authenticated, address_key,
+                  status, without_payout, refund_id, request_digest, flags, parameters)
+             SELECT conversion_id, converted_at, account_id, source, event, txn_id, dedupe_key,
+                    visitor, click_id, link_key, link_id, offer_id, campaign_id, message_id,
+                    contact_phone, message_key, contact_key, revenue, currency, payout,
+                    click_window_days, customer_email_hash, metadata, authenticated, address_key,
+                    status, without_payout, refund_id, request_digest,
+                    string_to_array(flags, ','), parameters
              FROM unnest(
                  $1::uuid[], $2::timestamptz[], $3::bigint[], $4::text[], $5::text[], $6::text[],
                  $7::text[], $8::text[], $9::uuid[], $10::bigint[], $11::text[], $12::text[],
                  $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::numeric[],
                  $19::text[], $20::numeric[], $21::integer[], $22::text[], $23::jsonb[],
-                 $24::boolean[], $25::text[]
-             )
+                 $24::boolean[], $25::text[], $26::text[], $27::boolean[], $28::text[], $29::text[],
+                 $30::text[], $31::jsonb[]
+             ) AS n
+                 (conversion_id, converted_at, account_id, source, event, txn_id, dedupe_key,
+                  visitor, click_id, link_key, link_id, offer_id, campaign_id, message_id,
+                  contact_phone, message_key, contact_key, revenue, currency, payout,
+                  click_window_days, customer_email_hash, metadata, authenticated, address_key,
+                  status, without_payout, refund_id, request_digest, flags, parameters)
              ON CONFLICT (conversion_id) DO NOTHING",
         )
         .await?;
@@ -96,7 +112,7 @@ pub(super) async fn conversion_insert_rows(
                 &column(rows, |(c, _)| c.source.as_str()),
                 &column(rows, |(c, _)| c.event.as_str()),
                 &column(rows, |(c, _)| c.txn_id.as_deref()),
-                &column(rows, |(c, _)| c.dedupe_key()),
+                &column(rows, |(c, context)| c.dedupe_fields(context).dedupe_key()),
                 &column(rows, |(c, _)| c.visitor.as_str()),
                 &column(rows, |(c, _)| c.click_id.map(|id| id.as_uuid())),
                 &column(rows, |(c, _)| c.link_key),
@@ -117,8 +133,29 @@ pub(super) async fn conversion_insert_rows(
                 &column(rows, |(c, _)| c.metadata.as_ref().map(Json)),
                 &column(rows, |(c, _)| c.authenticated),
                 &column(rows, |(c, _)| c.address_key.as_deref()),
+                &column(rows, |(c, _)| c.status.as_str()),
+                &column(rows, |(c, _)| c.without_payout),
+                &column(rows, |(c, _)| c.refund_id.as_deref()),
+                &column(rows, |(c, _)| c.request_digest.as_deref()),
+                &column(rows, |(c, _)| flag_names(&c.flags)),
+                &column(rows, |(c, _)| {
+                    (!c.parameters.is_empty()).then_some(Json(&c.parameters))
+                }),
             ],
         )
         .await?;
     Ok(())
+}
+
+/// The names of flags with commas between them. An array of arrays cannot be a parameter.
+fn flag_names(flags: &[ConversionFlag]) -> String {
+    let names: Vec<_> = flags.iter().map(|flag| flag.as_str()).collect();
+    names.join(",")
+}
+
+fn parse_flags(names: &[String]) -> Vec<ConversionFlag> {
+    names
+        .iter()
+        .filter_map(|name| ConversionFlag::parse(name))
+        .collect()
 }

@@ -2,9 +2,33 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use domain::postback::PostbackMode;
+use domain::{
+    conversion::{DuplicateMode, EventType},
+    postback::PostbackMode,
+};
 use postgres::pool::{GenericClient as _, Transaction};
 use rust_decimal::Decimal;
+use serde::Deserialize;
+use tokio_postgres::{Row, types::Json};
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct PostbackMapping {
+    duplicates: Option<DuplicateMode>,
+    duplicates_by_event: std::collections::BTreeMap<String, DuplicateMode>,
+}
+
+impl PostbackMapping {
+    pub(super) fn duplicate_mode(mappings: [Option<&Self>; 2], event: EventType) -> DuplicateMode {
+        let modes = mappings.into_iter().flatten().flat_map(|mapping| {
+            [
+                mapping.duplicates_by_event.get(event.as_str()).copied(),
+                mapping.duplicates,
+            ]
+        });
+        modes.flatten().next().unwrap_or_default()
+    }
+}
 
 /// What an offer says about its conversions.
 pub(super) struct OfferTerms {
@@ -13,12 +37,15 @@ pub(super) struct OfferTerms {
     pub window_days: i32,
     /// What postbacks must prove, if the offer overrides its account.
     pub postbacks: Option<PostbackMode>,
+    /// How postbacks are read, if the offer overrides its account.
+    pub mapping: Option<PostbackMapping>,
 }
 
-/// Which conversions an account accepts without a secret.
+/// Which conversions an account accepts without a secret, and how it reads postbacks.
 pub(super) struct PostbackPolicy {
     mode: PostbackMode,
     max_amount: Option<Decimal>,
+    pub mapping: Option<PostbackMapping>,
 }
 
 impl PostbackPolicy {
@@ -46,7 +73,9 @@ pub(super) async fn account_load_postback_policies(
     }
     let statement = transaction
         .prepare_cached(
-            "SELECT id, postbacks, postback_max_amount FROM accounts WHERE id = ANY($1)",
+            "SELECT id, postbacks, postback_max_amount, postback_mapping
+             FROM accounts
+             WHERE id = ANY($1)",
         )
         .await?;
     let ids: Vec<i64> = ids.into_iter().collect();
@@ -55,10 +84,17 @@ pub(super) async fn account_load_postback_policies(
         let policy = PostbackPolicy {
             mode: PostbackMode::parse(row.get("postbacks")).unwrap_or_default(),
             max_amount: row.get("postback_max_amount"),
+            mapping: mapping(row),
         };
         (row.get("id"), policy)
     });
     Ok(policies.collect())
+}
+
+/// The mapping of a row. One that this version cannot read counts as none.
+fn mapping(row: &Row) -> Option<PostbackMapping> {
+    let json: Option<Json<serde_json::Value>> = row.get("postback_mapping");
+    json.and_then(|Json(value)| serde_json::from_value(value).ok())
 }
 
 /// Loads the terms of offers, by offer.
@@ -68,7 +104,7 @@ pub(super) async fn offer_load_terms(
 ) -> Result<HashMap<String, OfferTerms>, tokio_postgres::Error> {
     let statement = transaction
         .prepare_cached(
-            "SELECT id, click_window_days, postbacks,
+            "SELECT id, click_window_days, postbacks, postback_mapping,
                     CASE WHEN payout_type IS DISTINCT FROM 'cpc' THEN payout END AS payout
              FROM offers
              WHERE id = ANY($1)",
@@ -81,6 +117,7 @@ pub(super) async fn offer_load_terms(
             payout: row.get("payout"),
             window_days: row.get("click_window_days"),
             postbacks: postbacks.and_then(PostbackMode::parse),
+            mapping: mapping(row),
         };
         (row.get("id"), terms)
     });

@@ -113,7 +113,9 @@ pub(super) async fn link_total_append_all(
         ("bot_clicks", Type::INT4),
         ("confirmed_clicks", Type::INT4),
         ("conversions", Type::INT4),
+        ("pending_conversions", Type::INT4),
         ("revenue", Type::NUMERIC),
+        ("pending_revenue", Type::NUMERIC),
     ];
     let mut copy = RowCopy::begin(transaction, "link_totals", &columns).await?;
     for (key, m) in rows {
@@ -131,7 +133,9 @@ pub(super) async fn link_total_append_all(
             &m.bot_clicks,
             &m.confirmed_clicks,
             &m.conversions,
+            &m.pending_conversions,
             &m.revenue,
+            &m.pending_revenue,
         ])
         .await?;
     }
@@ -153,10 +157,11 @@ pub(super) async fn link_total_add_all(
             FROM unnest(
                 $1::bigint[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
                 $7::integer[], $8::integer[], $9::integer[], $10::integer[], $11::integer[],
-                $12::integer[], $13::integer[], $14::numeric[]
+                $12::integer[], $13::integer[], $14::integer[], $15::numeric[], $16::numeric[]
             ) WITH ORDINALITY AS n
                 (account_id, link_key, bucket, country, device, currency, sends, messages, clicks,
-                 unique_clicks, bot_clicks, confirmed_clicks, conversions, revenue, number)
+                 unique_clicks, bot_clicks, confirmed_clicks, conversions, pending_conversions,
+                 revenue, pending_revenue, number)
             JOIN link_totals t USING (account_id, link_key, bucket, country, device, currency)
             ORDER BY n.number, t.ctid
         )
@@ -168,7 +173,9 @@ pub(super) async fn link_total_add_all(
             bot_clicks = t.bot_clicks + n.bot_clicks,
             confirmed_clicks = t.confirmed_clicks + n.confirmed_clicks,
             conversions = t.conversions + n.conversions,
-            revenue = t.revenue + n.revenue
+            pending_conversions = t.pending_conversions + n.pending_conversions,
+            revenue = t.revenue + n.revenue,
+            pending_revenue = t.pending_revenue + n.pending_revenue
         FROM n
         WHERE t.ctid = n.row_position
         RETURNING n.number";

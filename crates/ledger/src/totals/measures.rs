@@ -17,8 +17,11 @@ pub struct Measures {
     pub unique_clicks: i32,
     pub bot_clicks: i32,
     pub confirmed_clicks: i32,
+    /// Approved conversions. Those that are pending are counted apart, others not at all.
     pub conversions: i32,
     pub revenue: Decimal,
+    pub pending_conversions: i32,
+    pub pending_revenue: Decimal,
 }
 
 impl Measures {
@@ -38,6 +41,8 @@ impl AddAssign for Measures {
         self.confirmed_clicks += other.confirmed_clicks;
         self.conversions += other.conversions;
         self.revenue += other.revenue;
+        self.pending_conversions += other.pending_conversions;
+        self.pending_revenue += other.pending_revenue;
     }
 }
 
@@ -54,21 +59,23 @@ impl std::ops::Neg for Measures {
             confirmed_clicks: -self.confirmed_clicks,
             conversions: -self.conversions,
             revenue: -self.revenue,
+            pending_conversions: -self.pending_conversions,
+            pending_revenue: -self.pending_revenue,
         }
     }
 }
 
 /// The measures of many rows as arrays of columns, in the order of the statements.
 pub(super) struct MeasureColumns {
-    counts: [Vec<i32>; 7],
-    revenue: Vec<Decimal>,
+    counts: [Vec<i32>; 8],
+    amounts: [Vec<Decimal>; 2],
 }
 
 impl MeasureColumns {
     pub(super) fn from_measures<'m>(rows: impl Iterator<Item = &'m Measures>) -> Self {
         let mut columns = Self {
             counts: Default::default(),
-            revenue: Vec::new(),
+            amounts: Default::default(),
         };
         for row in rows {
             let counts = [
@@ -79,11 +86,18 @@ impl MeasureColumns {
                 row.bot_clicks,
                 row.confirmed_clicks,
                 row.conversions,
+                row.pending_conversions,
             ];
             for (column, count) in columns.counts.iter_mut().zip(counts) {
                 column.push(count);
             }
-            columns.revenue.push(row.revenue);
+            for (column, amount) in columns
+                .amounts
+                .iter_mut()
+                .zip([row.revenue, row.pending_revenue])
+            {
+                column.push(amount);
+            }
         }
         columns
     }
@@ -93,6 +107,10 @@ impl MeasureColumns {
             .counts
             .iter()
             .map(|column| column as &(dyn ToSql + Sync));
-        counts.chain([&self.revenue as &(dyn ToSql + Sync)])
+        let amounts = self
+            .amounts
+            .iter()
+            .map(|column| column as &(dyn ToSql + Sync));
+        counts.chain(amounts)
     }
 }

@@ -18,13 +18,14 @@ pub(super) async fn total_add_all(
     let sql = "INSERT INTO totals AS t
                  (account_id, span, dimension, bucket, key, currency, offer_id, list_id,
                   creative_id, campaign_id, country, device, sends, messages, clicks,
-                  unique_clicks, bot_clicks, confirmed_clicks, conversions, revenue)
+                  unique_clicks, bot_clicks, confirmed_clicks, conversions, pending_conversions,
+                  revenue, pending_revenue)
              SELECT *
              FROM unnest(
                  $1::bigint[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[],
                  $7::text[], $8::bigint[], $9::bigint[], $10::text[], $11::text[], $12::text[],
                  $13::integer[], $14::integer[], $15::integer[], $16::integer[], $17::integer[],
-                 $18::integer[], $19::integer[], $20::numeric[]
+                 $18::integer[], $19::integer[], $20::integer[], $21::numeric[], $22::numeric[]
              )
              ON CONFLICT ON CONSTRAINT totals_pkey DO UPDATE
              SET sends = t.sends + excluded.sends,
@@ -34,7 +35,9 @@ pub(super) async fn total_add_all(
                  bot_clicks = t.bot_clicks + excluded.bot_clicks,
                  confirmed_clicks = t.confirmed_clicks + excluded.confirmed_clicks,
                  conversions = t.conversions + excluded.conversions,
-                 revenue = t.revenue + excluded.revenue";
+                 pending_conversions = t.pending_conversions + excluded.pending_conversions,
+                 revenue = t.revenue + excluded.revenue,
+                 pending_revenue = t.pending_revenue + excluded.pending_revenue";
     let statement = transaction.prepare_cached(sql).await?;
     let measures = MeasureColumns::from_measures(rows.iter().map(|(_, measures)| measures));
     let keys: [&(dyn ToSql + Sync); 12] = [

@@ -118,10 +118,10 @@ pub struct TrackedRow {
 }
 
 /// The account's conversion with this key, of which there is at most one.
-pub async fn find_by_dedupe_key(
+pub async fn find_tracked(
     client: &impl GenericClient,
     account_id: AccountId,
-    dedupe_key: &str,
+    conversion_id: ConversionId,
 ) -> Result<Option<TrackedRow>, ApiError> {
     let statement = client
         .prepare_cached(
@@ -129,11 +129,11 @@ pub async fn find_by_dedupe_key(
                     coalesce(credited_campaign_id, campaign_id) AS campaign_id, converted_at,
                     attribution, click_id IS NOT NULL AND message_key IS NULL AS is_pending
              FROM conversions
-             WHERE account_id = $1 AND dedupe_key = $2",
+             WHERE account_id = $1 AND conversion_id = $2",
         )
         .await?;
     let row = client
-        .query_opt(&statement, &[&account_id.0, &dedupe_key])
+        .query_opt(&statement, &[&account_id.0, &conversion_id.as_uuid()])
         .await?;
     Ok(row.map(|row| TrackedRow {
         conversion_id: row.get("conversion_id"),

@@ -15,9 +15,11 @@ pub struct ConversionObject {
     pub conversion_id: String,
     /// When it was received.
     converted_at: Timestamp,
-    /// conv, offer, pixel or api.
+    /// conv, offer, pixel, api or import.
     source: String,
     event: String,
+    /// approved, pending, rejected or reversed. Only approved ones count.
+    status: String,
     txn_id: Option<String>,
     /// As it was sent with the conversion, like the three fields behind it.
     click_id: Option<String>,
@@ -25,7 +27,7 @@ pub struct ConversionObject {
     offer_id: Option<String>,
     message_id: Option<String>,
     /// The amount that was sent, or else the offer's payout; less than 0 for refunds and
-    /// chargebacks.
+    /// chargebacks, which take no more than is left of their order.
     amount: String,
     currency: String,
     /// click: it is credited to the message click below. offer: it is credited to its offer,
@@ -44,26 +46,31 @@ pub struct ConversionObject {
     credited_device: Option<String>,
     /// SHA-256 of the address in lower case.
     customer_email_hash: Option<String>,
+    refund_id: Option<String>,
+    /// What could not be read of the request, as in amount_unreadable.
+    flags: Vec<String>,
 }
 
 /// The columns that a [`ConversionObject`] is made of, of conversions `c`.
 pub const COLUMNS: &str = "
-    c.conversion_id::text AS conversion_id, c.converted_at, c.source, c.event, c.txn_id,
+    c.conversion_id::text AS conversion_id, c.converted_at, c.source, c.event, c.status, c.txn_id,
     c.click_id::text AS click_id, c.link_id, c.offer_id, c.message_id,
     CASE WHEN c.event IN ('refund', 'chargeback') THEN -1 ELSE 1 END
         * coalesce(c.counted_amount, c.revenue, c.payout, 0) AS amount,
     c.currency, c.attribution, c.credited_click_id::text AS credited_click_id,
     c.credited_clicked_at, c.credited_link_id, c.credited_list_id, c.credited_offer_id,
     c.credited_creative_id, c.credited_campaign_id, c.credited_message_id,
-    c.credited_contact_phone, c.credited_country, c.credited_device, c.customer_email_hash
+    c.credited_contact_phone, c.credited_country, c.credited_device, c.customer_email_hash,
+    c.refund_id, c.flags
 ";
 
 /// The columns of CSV, in the order of the object.
-pub const CSV_COLUMNS: [&str; 24] = [
+pub const CSV_COLUMNS: [&str; 27] = [
     "conversion_id",
     "converted_at",
     "source",
     "event",
+    "status",
     "txn_id",
     "click_id",
     "link_id",
@@ -84,6 +91,8 @@ pub const CSV_COLUMNS: [&str; 24] = [
     "credited_country",
     "credited_device",
     "customer_email_hash",
+    "refund_id",
+    "flags",
 ];
 
 impl From<&Row> for ConversionObject {
@@ -94,6 +103,7 @@ impl From<&Row> for ConversionObject {
             converted_at: Timestamp(row.get("converted_at")),
             source: row.get("source"),
             event: row.get("event"),
+            status: row.get("status"),
             txn_id: row.get("txn_id"),
             click_id: row.get("click_id"),
             link_id: row.get("link_id"),
@@ -114,6 +124,8 @@ impl From<&Row> for ConversionObject {
             credited_country: row.get("credited_country"),
             credited_device: row.get("credited_device"),
             customer_email_hash: row.get("customer_email_hash"),
+            refund_id: row.get("refund_id"),
+            flags: row.get("flags"),
         }
     }
 }
@@ -125,6 +137,7 @@ impl ConversionObject {
             "converted_at": "2026-03-10T09:00:00Z",
             "source": "conv",
             "event": "sale",
+            "status": "approved",
             "txn_id": "order-1",
             "click_id": null,
             "link_id": "Ab3kX9q",
@@ -145,6 +158,8 @@ impl ConversionObject {
             "credited_country": "US",
             "credited_device": "mobile",
             "customer_email_hash": null,
+            "refund_id": null,
+            "flags": [],
         })
     }
 }

@@ -1,11 +1,11 @@
 //! Clicks and conversions as redirectors write them, made from a seed.
 
-use std::{borrow::Cow, net::Ipv4Addr};
+use std::{borrow::Cow, collections::BTreeMap, net::Ipv4Addr};
 
 use domain::{
     bot::BotReason,
     click::ClickEvent,
-    conversion::{Conversion, ConversionSource, EventType},
+    conversion::{Conversion, ConversionSource, ConversionStatus, EventType},
     id::{AccountId, ClickId, ConversionId, CreativeId, LinkKey, ListId, OfferId, ShortId},
 };
 use rand::{Rng as _, RngExt as _, SeedableRng as _, rngs::StdRng};
@@ -129,6 +129,7 @@ impl Events {
             conversion_id: ConversionId::generate(unix_ms, rng),
             source: ConversionSource::Conv,
             event: EventType::Sale,
+            status: ConversionStatus::Approved,
             account_id: Some(account_id),
             click_id: None,
             link_key: Some(LinkKey(link_key)),
@@ -139,7 +140,12 @@ impl Events {
             contact_phone: has_message.then(|| format!("+1202{message:07}").into()),
             revenue: Some("12.50".parse().expect("a number")),
             currency: "USD".into(),
+            without_payout: false,
             txn_id: Some(format!("{:016x}", rng.next_u64()).into()),
+            refund_id: None,
+            request_digest: None,
+            flags: Vec::new(),
+            parameters: BTreeMap::new(),
             authenticated: false,
             ip: Ipv4Addr::from_bits(rng.next_u32()).into(),
             user_agent: Some("Postback/1.0".into()),

@@ -4,7 +4,7 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use domain::{
-    conversion::{Conversion, ConversionSource, EventType},
+    conversion::{Conversion, ConversionSource, ConversionStatus, EventType},
     id::{AccountId, CampaignId, ClickId, ConversionId, LinkKey, OfferId, ShortId},
     visitor::VisitorHashKey,
 };
@@ -25,7 +25,7 @@ use reqwest::Method;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::model::{Click, Counts, Credit, Facts, Key, Link, Message, Terms, TotalsKey};
+use super::model::{Amounts, Click, Counts, Credit, Facts, Key, Link, Message, Terms, TotalsKey};
 
 const BURST_CLICKS: usize = 5;
 const BURST_WINDOW: SignedDuration = SignedDuration::from_secs(3);
@@ -229,6 +229,7 @@ impl LedgerFixture {
             conversion_id: ConversionId::generate(unix_ms, &mut self.rng),
             source: ConversionSource::Conv,
             event: EventType::Sale,
+            status: ConversionStatus::Approved,
             account_id: None,
             click_id: Some(click.id),
             link_key: None,
@@ -239,7 +240,12 @@ impl LedgerFixture {
             contact_phone: None,
             revenue: Some("1.25".parse().unwrap()),
             currency: "USD".into(),
+            without_payout: false,
             txn_id: None,
+            refund_id: None,
+            request_digest: None,
+            flags: Vec::new(),
+            parameters: BTreeMap::new(),
             authenticated: false,
             ip: [192, 0, 2, 1].into(),
             user_agent: None,
@@ -311,7 +317,16 @@ impl LedgerFixture {
         let mut conversion = self.conversion_of_click(&click, 0);
         let unix_ms = u64::try_from(at.as_millisecond()).unwrap();
         conversion.conversion_id = ConversionId::generate(unix_ms, &mut self.rng);
-        conversion.event = *EventType::POSTBACK_EVENTS.choose(&mut self.rng).unwrap();
+        let own_event = EventType::from_name("first_deposit").unwrap();
+        let events = [EventType::KNOWN.as_slice(), &[own_event]].concat();
+        conversion.event = *events.choose(&mut self.rng).unwrap();
+        let approved = [ConversionStatus::Approved; 4];
+        let statuses = [approved.as_slice(), &ConversionStatus::ALL].concat();
+        conversion.status = *statuses.choose(&mut self.rng).unwrap();
+        conversion.without_payout = self.rng.random_bool(0.1);
+        if conversion.event.is_reversal() && self.rng.random_bool(0.3) {
+            conversion.refund_id = Some(format!("refund-{}", self.rng.random_range(0..2)).into());
+        }
         let cents = self.rng.random_range(0..10_000);
         conversion.revenue = self.rng.random_bool(0.7).then(|| Decimal::new(cents, 2));
         conversion.currency = if self.rng.random_bool(0.9) {
@@ -597,17 +612,20 @@ impl LedgerFixture {
         rows.iter().map(credit).collect()
     }
 
-    pub async fn stored_totals(&self) -> BTreeMap<TotalsKey, (Counts, Decimal)> {
+    pub async fn stored_totals(&self) -> BTreeMap<TotalsKey, (Counts, Amounts)> {
         let sql = "
             SELECT account_id, span || ' ' || dimension AS dimension, bucket, key::text AS key,
                    currency::text AS currency, sends, messages, clicks, unique_clicks, bot_clicks,
-                   confirmed_clicks, conversions, revenue::text AS revenue
+                   confirmed_clicks, conversions, pending_conversions,
+                   revenue::text AS revenue, pending_revenue::text AS pending_revenue
             FROM totals
             UNION ALL
             SELECT account_id, 'link', bucket, concat_ws('|', link_key, country, device), currency,
                    sum(sends)::integer, sum(messages)::integer, sum(clicks)::integer,
                    sum(unique_clicks)::integer, sum(bot_clicks)::integer,
-                   sum(confirmed_clicks)::integer, sum(conversions)::integer, sum(revenue)::text
+                   sum(confirmed_clicks)::integer, sum(conversions)::integer,
+                   sum(pending_conversions)::integer, sum(revenue)::text,
+                   sum(pending_revenue)::text
             FROM link_totals
             GROUP BY account_id, link_key, bucket, country, device, currency";
         let mut totals = BTreeMap::new();
@@ -621,9 +639,11 @@ impl LedgerFixture {
                 count("bot_clicks"),
                 count("confirmed_clicks"),
                 count("conversions"),
+                count("pending_conversions"),
             ];
-            let revenue: Decimal = row.get::<_, &str>("revenue").parse().unwrap();
-            if counts == [0; 7] && revenue.is_zero() {
+            let amounts = ["revenue", "pending_revenue"]
+                .map(|name| row.get::<_, &str>(name).parse::<Decimal>().unwrap());
+            if counts == [0; 8] && amounts.iter().all(Decimal::is_zero) {
                 continue;
             }
             let bucket: Timestamp = row.get("bucket");
@@ -634,7 +654,7 @@ impl LedgerFixture {
                 row.get("key"),
                 row.get("currency"),
             );
-            totals.insert(totals_key, (counts, revenue));
+            totals.insert(totals_key, (counts, amounts));
         }
         totals
     }

@@ -9,13 +9,15 @@ mod reports;
 
 use std::collections::BTreeMap;
 
-use domain::id::{ClickId, ConversionId};
+use domain::{
+    conversion::ConversionStatus,
+    id::{ClickId, ConversionId},
+};
 use e2e::wait::wait_for;
-use rust_decimal::Decimal;
 use serde_json::json;
 
 use fixture::LedgerFixture;
-use model::{Counts, Credit, Key, TotalsKey};
+use model::{Amounts, Counts, Credit, Key, TotalsKey};
 
 /// Whatever the order, all is what the model says; and what reports say is what a
 /// recount of the raw rows says.
@@ -50,7 +52,7 @@ async fn everything_is_what_the_reference_model_says() {
         .facts
         .stored()
         .into_iter()
-        .map(|c| (c.conversion_id, fixture.facts.credit(c, &message_clicks)))
+        .map(|c| (c.conversion_id, fixture.facts.credit(&c, &message_clicks)))
         .collect();
     assert_eq!(fixture.stored_credits().await, credits, "credits");
     assert_same_totals(
@@ -66,6 +68,8 @@ async fn everything_is_what_the_reference_model_says() {
         .values()
         .filter(|credit| **credit == Some(None))
         .count();
+    let stored = fixture.facts.stored();
+    let n_of = |status| stored.iter().filter(|c| c.status == status).count();
     let n_none = credits.values().filter(|credit| credit.is_none()).count();
     let n_bursts = fixture.facts.bursts().len();
     let (n_limited, n_counted) = fixture.facts.n_limited_reversals(&message_clicks);
@@ -74,8 +78,10 @@ async fn everything_is_what_the_reference_model_says() {
         ("offers", n_offers),
         ("unattributed", n_none),
         ("bursts", n_bursts),
-        ("reversals without a secret that are limited", n_limited),
-        ("reversals without a secret that count", n_counted),
+        ("pending", n_of(ConversionStatus::Pending)),
+        ("rejected", n_of(ConversionStatus::Rejected)),
+        ("reversals that are limited", n_limited),
+        ("reversals that count", n_counted),
         ("same", fixture.facts.conversions.len() - credits.len()),
     ] {
         assert!(n > 0, "{what}: {n}");
@@ -91,8 +97,8 @@ async fn everything_is_what_the_reference_model_says() {
 }
 
 fn assert_same_totals(
-    found: BTreeMap<TotalsKey, (Counts, Decimal)>,
-    expected: &BTreeMap<TotalsKey, (Counts, Decimal)>,
+    found: BTreeMap<TotalsKey, (Counts, Amounts)>,
+    expected: &BTreeMap<TotalsKey, (Counts, Amounts)>,
 ) {
     for (totals_key, counts) in expected {
         assert_eq!(found.get(totals_key), Some(counts), "{totals_key:?}");

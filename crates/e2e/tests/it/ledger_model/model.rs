@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    conversion::{Conversion, ConversionSource},
+    conversion::{Conversion, ConversionSource, ConversionStatus},
     device::Device,
     id::{ClickId, ConversionId},
     visitor::{VisitorHash, VisitorHashKey},
@@ -76,8 +76,11 @@ pub type Key = (i64, String, String);
 /// `None` where its offer is enough.
 pub type Credit = Option<Option<ClickId>>;
 
-/// Sends, messages, clicks, unique, bot and confirmed clicks, conversions.
-pub type Counts = [i64; 7];
+/// Sends, messages, clicks, unique, bot and confirmed clicks, conversions, pending ones.
+pub type Counts = [i64; 8];
+
+/// Revenue, and what pending conversions would earn.
+pub type Amounts = [Decimal; 2];
 
 /// Account, span and dimension (or `link`), bucket in Unix seconds, key, currency.
 pub type TotalsKey = (i64, String, i64, String, String);
@@ -164,35 +167,67 @@ impl Facts {
         VisitorHash::new(&self.visitor_key, time, conversion.ip, agent).to_string()
     }
 
-    /// The conversions that are stored: the earliest of each that is the same.
-    pub fn stored(&self) -> Vec<&Conversion<'static>> {
-        let mut seen = BTreeSet::new();
-        let mut stored = Vec::new();
-        for conversion in self.conversions.values() {
-            let sameness = match (&conversion.txn_id, conversion.click_id) {
-                (Some(txn_id), _) => format!("txn {txn_id}"),
-                (None, Some(click)) => format!("click {click}"),
-                (None, None) => {
-                    format!("{:?} {}", conversion.link_key, self.visitor_of(conversion))
-                }
-            };
-            match self.account(conversion) {
-                // Nothing is known of it: it waits.
-                None => stored.push(conversion),
-                Some(account) => {
-                    if seen.insert((account, conversion.event, sameness)) {
-                        stored.push(conversion);
-                    }
-                }
+    /// What the conversion is of: the transaction at the offer, or the click, or the link and
+    /// the visitor.
+    fn order(&self, conversion: &Conversion<'static>) -> String {
+        match (&conversion.txn_id, conversion.click_id) {
+            (Some(txn_id), _) => format!("{:?} {txn_id}", self.offer(conversion)),
+            (None, Some(click)) => format!("click {click}"),
+            (None, None) => {
+                format!("{:?} {}", conversion.link_key, self.visitor_of(conversion))
             }
         }
+    }
+
+    /// The conversions that are stored, with the status, amount and currency that follow from
+    /// all that arrived for each: the earliest of each order and event. Of refunds and
+    /// chargebacks an order may have several.
+    pub fn stored(&self) -> Vec<Conversion<'static>> {
+        let mut same: BTreeMap<_, Vec<&Conversion<'static>>> = BTreeMap::new();
+        let mut stored = Vec::new();
+        for conversion in self.conversions.values() {
+            let Some(account) = self.account(conversion) else {
+                // Nothing is known of it: it waits.
+                stored.push(conversion.clone());
+                continue;
+            };
+            let reversal = match (conversion.event.is_reversal(), &conversion.refund_id) {
+                (false, _) => String::new(),
+                (true, Some(refund_id)) => refund_id.to_string(),
+                (true, None) => conversion.conversion_id.to_string(),
+            };
+            let key = (account, conversion.event, self.order(conversion), reversal);
+            same.entry(key).or_default().push(conversion);
+        }
+        stored.extend(same.into_values().map(|same| Self::merged(&same)));
+        stored.sort_by_key(|conversion| conversion.conversion_id);
         stored
+    }
+
+    fn merged(same: &[&Conversion<'static>]) -> Conversion<'static> {
+        let mut merged = same[0].clone();
+        let decided = same
+            .iter()
+            .rev()
+            .find(|c| c.status != ConversionStatus::Pending);
+        merged.status = decided.map_or(ConversionStatus::Pending, |c| c.status);
+        if let Some(with_amount) = same.iter().find(|c| c.revenue.is_some()) {
+            merged.revenue = with_amount.revenue;
+            merged.currency = with_amount.currency.clone();
+        }
+        merged
+    }
+
+    fn offer(&self, conversion: &Conversion<'static>) -> Option<String> {
+        let click = conversion.click_id.and_then(|id| self.clicks.get(&id));
+        let click = click.filter(|click| Some(click.link.account_id) == self.account(conversion));
+        let offer = conversion.offer_id.map(|id| id.to_string());
+        offer.or(click.and_then(|click| click.link.offer.clone()))
     }
 
     fn terms(&self, conversion: &Conversion<'static>) -> Terms {
         let click = conversion.click_id.and_then(|id| self.clicks.get(&id));
-        let offer = conversion.offer_id.map(|id| id.to_string());
-        let offer = offer.or(click.and_then(|click| click.link.offer.clone()));
+        let offer = self.offer(conversion);
         let campaign = conversion.campaign_id.as_ref().map(ToString::to_string);
         let campaign = campaign.or(click.and_then(|click| click.link.campaign.clone()));
         let known = [offer, campaign].into_iter().flatten();
@@ -251,59 +286,73 @@ impl Facts {
     }
 
     fn amount(&self, conversion: &Conversion<'static>) -> Decimal {
-        let amount = conversion.revenue.or(self.terms(conversion).payout);
+        let payout = self.terms(conversion).payout;
+        let payout = payout.filter(|_| !conversion.without_payout);
+        let amount = conversion.revenue.or(payout);
         amount.unwrap_or_default()
     }
 
-    /// What each stored conversion that is credited adds to the revenue. A reversal without
-    /// a secret takes what is left of its transaction, if it has one.
+    /// What each stored conversion that is credited adds to the revenue, or would add if it
+    /// were not pending, with its currency. A reversal takes what is left of its order.
     pub fn revenues(
         &self,
         message_clicks: &BTreeMap<Key, ClickId>,
-    ) -> BTreeMap<ConversionId, Decimal> {
-        let mut stored = self.stored();
-        stored.retain(|conversion| self.credit(conversion, message_clicks).is_some());
-        stored.sort_by_key(|conversion| conversion.conversion_id);
+    ) -> BTreeMap<ConversionId, (String, Decimal)> {
+        let stored = self.stored();
+        let order = |c: &Conversion<'static>| (self.account(c), self.order(c));
+        let mut first_currency = BTreeMap::new();
+        for conversion in stored.iter().filter(|c| !c.event.is_reversal()) {
+            let currency = conversion.currency.to_string();
+            first_currency.entry(order(conversion)).or_insert(currency);
+        }
+        let credited: Vec<_> = stored
+            .iter()
+            .filter(|c| self.credit(c, message_clicks).is_some())
+            .collect();
         let mut left: BTreeMap<_, Decimal> = BTreeMap::new();
         let mut revenues = BTreeMap::new();
-        let key = |c: &Conversion<'static>| {
-            let txn_id = c.txn_id.as_ref().map(ToString::to_string);
-            (self.account(c), txn_id, c.currency.to_string())
-        };
-        let is_limited = |c: &Conversion<'static>| c.event.is_reversal() && !c.is_authenticated();
-        for conversion in stored.iter().filter(|conversion| !is_limited(conversion)) {
-            let sign = if conversion.event.is_reversal() {
-                -1
-            } else {
-                1
-            };
-            let revenue = self.amount(conversion) * Decimal::from(sign);
-            *left.entry(key(conversion)).or_default() += revenue;
-            revenues.insert(conversion.conversion_id, revenue);
+        for conversion in credited.iter().filter(|c| !c.event.is_reversal()) {
+            let currency = conversion.currency.to_string();
+            let revenue = self.amount(conversion);
+            if conversion.status == ConversionStatus::Approved {
+                *left
+                    .entry((order(conversion), currency.clone()))
+                    .or_default() += revenue;
+            }
+            revenues.insert(conversion.conversion_id, (currency, revenue));
         }
-        for conversion in stored.iter().filter(|conversion| is_limited(conversion)) {
-            let left = left.entry(key(conversion)).or_default();
-            let most = match conversion.txn_id {
-                Some(_) => (*left).max(Decimal::ZERO),
-                None => Decimal::ZERO,
+        let mut reversals: Vec<_> = credited.iter().filter(|c| c.event.is_reversal()).collect();
+        reversals.sort_by_key(|c| (!c.is_authenticated(), c.conversion_id));
+        for conversion in reversals {
+            let order = order(conversion);
+            let currency = match conversion.revenue {
+                None => first_currency.get(&order).cloned(),
+                Some(_) => None,
             };
-            let amount = self.amount(conversion).min(most);
+            let currency = currency.unwrap_or_else(|| conversion.currency.to_string());
+            let left = left.entry((order, currency.clone())).or_default();
+            let amount = match conversion.status {
+                ConversionStatus::Approved => conversion.revenue.unwrap_or(*left).min(*left),
+                _ => Decimal::ZERO,
+            };
             *left -= amount;
-            revenues.insert(conversion.conversion_id, -amount);
+            revenues.insert(conversion.conversion_id, (currency, -amount));
         }
         revenues
     }
 
-    /// How many reversals without a secret are counted for less than they say, and how many
-    /// are counted at all.
+    /// How many reversals are counted for less than they say, and how many are counted at all.
     pub fn n_limited_reversals(&self, message_clicks: &BTreeMap<Key, ClickId>) -> (usize, usize) {
         let revenues = self.revenues(message_clicks);
-        let limited = self.stored().into_iter().filter_map(|conversion| {
-            let revenue = revenues.get(&conversion.conversion_id)?;
-            let is_limited = conversion.event.is_reversal() && !conversion.is_authenticated();
-            is_limited.then_some((-*revenue, self.amount(conversion)))
+        let reversals = self.stored().into_iter().filter_map(|conversion| {
+            let (_, revenue) = revenues.get(&conversion.conversion_id)?;
+            let amount = conversion.revenue?;
+            conversion
+                .event
+                .is_reversal()
+                .then_some((-*revenue, amount))
         });
-        limited.fold((0, 0), |(n_limited, n_counted), (counted, amount)| {
+        reversals.fold((0, 0), |(n_limited, n_counted), (counted, amount)| {
             (
                 n_limited + usize::from(counted < amount),
                 n_counted + usize::from(!counted.is_zero()),
@@ -315,34 +364,39 @@ impl Facts {
         &self,
         bots: &BTreeMap<ClickId, bool>,
         message_clicks: &BTreeMap<Key, ClickId>,
-    ) -> BTreeMap<TotalsKey, (Counts, Decimal)> {
+    ) -> BTreeMap<TotalsKey, (Counts, Amounts)> {
         let mut totals = Totals::default();
         for click in self.clicks.values() {
             let is_bot = i64::from(bots[&click.id]);
-            let counts = [0, 0, 1, 0, is_bot, i64::from(click.confirmed), 0];
-            totals.add_click(click, click.id.time(), "", counts, Decimal::ZERO);
+            let counts = [0, 0, 1, 0, is_bot, i64::from(click.confirmed), 0, 0];
+            totals.add_click(click, click.id.time(), "", counts, Amounts::default());
         }
         for id in message_clicks.values() {
-            let counts = [0, 0, 0, 1, 0, 0, 0];
-            totals.add_click(&self.clicks[id], id.time(), "", counts, Decimal::ZERO);
+            let counts = [0, 0, 0, 1, 0, 0, 0, 0];
+            totals.add_click(&self.clicks[id], id.time(), "", counts, Amounts::default());
         }
         let revenues = self.revenues(message_clicks);
         for conversion in self.stored() {
+            let Some((currency, amount)) = revenues.get(&conversion.conversion_id) else {
+                continue;
+            };
+            let n = i64::from(!conversion.event.is_reversal());
+            let (counts, amounts) = match conversion.status {
+                ConversionStatus::Approved => ([0, 0, 0, 0, 0, 0, n, 0], [*amount, Decimal::ZERO]),
+                ConversionStatus::Pending => ([0, 0, 0, 0, 0, 0, 0, n], [Decimal::ZERO, *amount]),
+                ConversionStatus::Rejected | ConversionStatus::Reversed => continue,
+            };
             let time = conversion.conversion_id.time();
-            let counts = [0, 0, 0, 0, 0, 0, i64::from(!conversion.event.is_reversal())];
-            let currency = &*conversion.currency;
-            let amount = revenues.get(&conversion.conversion_id).copied();
-            let amount = amount.unwrap_or_default();
-            match self.credit(conversion, message_clicks) {
+            match self.credit(&conversion, message_clicks) {
                 None => {}
                 Some(Some(click)) => {
-                    totals.add_click(&self.clicks[&click], time, currency, counts, amount);
+                    totals.add_click(&self.clicks[&click], time, currency, counts, amounts);
                 }
                 Some(None) => {
-                    let account = self.account(conversion).unwrap();
+                    let account = self.account(&conversion).unwrap();
                     let offer = conversion.offer_id.map(|id| id.to_string());
                     let values = [offer, None, None, None, None, None];
-                    totals.add(account, time, currency, &values, counts, amount);
+                    totals.add(account, time, currency, &values, counts, amounts);
                 }
             }
         }
@@ -350,7 +404,9 @@ impl Facts {
             totals.add_message(message);
         }
         let mut totals = totals.0;
-        totals.retain(|_, (counts, revenue)| *counts != [0; 7] || !revenue.is_zero());
+        totals.retain(|_, (counts, amounts)| {
+            *counts != [0; 8] || amounts.iter().any(|amount| !amount.is_zero())
+        });
         totals
     }
 }
@@ -358,15 +414,17 @@ impl Facts {
 const DIMENSIONS: [&str; 6] = ["offer", "list", "creative", "campaign", "country", "device"];
 
 #[derive(Default)]
-struct Totals(BTreeMap<TotalsKey, (Counts, Decimal)>);
+struct Totals(BTreeMap<TotalsKey, (Counts, Amounts)>);
 
 impl Totals {
-    fn put(&mut self, totals_key: TotalsKey, counts: Counts, amount: Decimal) {
+    fn put(&mut self, totals_key: TotalsKey, counts: Counts, amounts: Amounts) {
         let total = self.0.entry(totals_key).or_default();
         for (sum, count) in total.0.iter_mut().zip(counts) {
             *sum += count;
         }
-        total.1 += amount;
+        for (sum, amount) in total.1.iter_mut().zip(amounts) {
+            *sum += amount;
+        }
     }
 
     /// In all dimensions; `values` are those of [`DIMENSIONS`].
@@ -377,7 +435,7 @@ impl Totals {
         currency: &str,
         values: &[Option<String>; 6],
         counts: Counts,
-        amount: Decimal,
+        amounts: Amounts,
     ) {
         let mut put = |dimension: &str, key: String| {
             for (span, bucket) in spans(time) {
@@ -388,7 +446,7 @@ impl Totals {
                     key.clone(),
                     currency.to_owned(),
                 );
-                self.put(totals_key, counts, amount);
+                self.put(totals_key, counts, amounts);
             }
         };
         put("all", String::new());
@@ -410,7 +468,7 @@ impl Totals {
         time: Timestamp,
         currency: &str,
         counts: Counts,
-        amount: Decimal,
+        amounts: Amounts,
     ) {
         let link = &click.link;
         let device = Device::from_user_agent(click.user_agent)
@@ -426,7 +484,7 @@ impl Totals {
             country.clone(),
             device.clone(),
         ];
-        self.add(link.account_id, time, currency, &values, counts, amount);
+        self.add(link.account_id, time, currency, &values, counts, amounts);
         let key = [
             link.key.to_string(),
             country.unwrap_or_default(),
@@ -439,7 +497,7 @@ impl Totals {
             key.join("|"),
             currency.to_owned(),
         );
-        self.put(totals_key, counts, amount);
+        self.put(totals_key, counts, amounts);
     }
 
     /// A send of each of its offers and links; one message.
@@ -453,7 +511,11 @@ impl Totals {
                 };
                 let key = key.clone();
                 let totals_key = (message.account_id, dimension, bucket, key, String::new());
-                self.put(totals_key, [sends, messages, 0, 0, 0, 0, 0], Decimal::ZERO);
+                self.put(
+                    totals_key,
+                    [sends, messages, 0, 0, 0, 0, 0, 0],
+                    Amounts::default(),
+                );
             }
         };
         put("all", String::new(), 1, 1);

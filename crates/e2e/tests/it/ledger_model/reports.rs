@@ -226,7 +226,7 @@ async fn recount(
             "0, 0, 0, 0, count(*) FILTER (WHERE event NOT IN ('refund', 'chargeback')),
              sum(CASE WHEN event IN ('refund', 'chargeback') THEN -1 ELSE 1 END
                  * coalesce(counted_amount, revenue, payout, 0)) FILTER (WHERE currency = 'USD')",
-            "attribution <> 'none'",
+            "attribution <> 'none' AND status = 'approved'",
         ),
     ];
     let parts: Vec<_> = facts

@@ -1,6 +1,11 @@
 //! Recording a conversion in the ledger.
 
-use domain::{conversion::ConversionSource, dedupe::DedupeFields, id::ConversionId};
+use std::collections::BTreeMap;
+
+use domain::{
+    conversion::{ConversionSource, ConversionStatus},
+    id::ConversionId,
+};
 use ledger::{
     account_lock,
     conversions::{NewConversion, conversion_insert_all},
@@ -9,7 +14,7 @@ use ledger::{
 
 use super::request::ValidatedConversion;
 use crate::{
-    db::conversions::{TrackedRow, find_by_dedupe_key},
+    db::conversions::{TrackedRow, find_tracked},
     error::ApiError,
     http::RequestContext,
 };
@@ -27,25 +32,19 @@ pub async fn record_conversion(
 ) -> Result<RecordedConversion, ApiError> {
     let account_id = context.caller.account_id;
     account_lock(context.db, account_id.0).await?;
-    let dedupe_fields = DedupeFields {
-        event: conversion.event,
-        txn_id: Some(&conversion.order_id),
-        click_id: None,
-        link_key: None,
-        visitor: "",
-    };
-    let dedupe_key = dedupe_fields.dedupe_key();
-    if let Some(row) = find_by_dedupe_key(context.db, account_id, &dedupe_key).await? {
-        return Ok(RecordedConversion { row, is_new: false });
-    }
     let conversion = new_conversion(context, conversion);
+    let id = conversion.conversion_id;
     let mut delta = TotalsDelta::default();
-    conversion_insert_all(context.db, vec![conversion], &mut delta).await?;
+    let outcome = conversion_insert_all(context.db, vec![conversion], &mut delta).await?;
     delta.apply(context.db).await?;
-    let row = find_by_dedupe_key(context.db, account_id, &dedupe_key).await?;
+    let stored_id = outcome.stored_instead.get(&id).copied().unwrap_or(id);
+    let row = find_tracked(context.db, account_id, stored_id).await?;
     let row =
         row.ok_or_else(|| ApiError::internal(anyhow::anyhow!("the conversion was not inserted")))?;
-    Ok(RecordedConversion { row, is_new: true })
+    Ok(RecordedConversion {
+        row,
+        is_new: stored_id == id,
+    })
 }
 
 fn new_conversion(context: RequestContext<'_>, conversion: ValidatedConversion) -> NewConversion {
@@ -55,6 +54,7 @@ fn new_conversion(context: RequestContext<'_>, conversion: ValidatedConversion) 
         conversion_id: ConversionId::generate(unix_ms, &mut rand::rng()),
         source: ConversionSource::Api,
         event: conversion.event,
+        status: ConversionStatus::Approved,
         account_id: Some(context.caller.account_id.0),
         click_id: Some(conversion.click_id),
         link_key: None,
@@ -65,7 +65,12 @@ fn new_conversion(context: RequestContext<'_>, conversion: ValidatedConversion) 
         contact_phone: None,
         revenue: Some(conversion.amount),
         currency: conversion.currency,
+        without_payout: false,
         txn_id: Some(conversion.order_id),
+        refund_id: None,
+        request_digest: None,
+        flags: Vec::new(),
+        parameters: BTreeMap::new(),
         authenticated: true,
         visitor: String::new(),
         address_key: None,

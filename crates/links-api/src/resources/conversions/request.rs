@@ -70,7 +70,7 @@ impl ConversionInput {
             errors.push(FieldError::new("currency", "it is not a code as in USD"));
         }
         let event = self.event_type.as_deref().unwrap_or("sale");
-        let event = EventType::parse(event, &EventType::AFFILIATE_EVENTS);
+        let event = EventType::parse_one_of(event, &EventType::AFFILIATE_EVENTS);
         if event.is_none() {
             let problem = "it is not one of sale, lead, signup, trial";
             errors.push(FieldError::new("event_type", problem));

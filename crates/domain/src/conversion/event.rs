@@ -1,125 +1,59 @@
-//! The conversion: edge-redirector spools and publishes it beside clicks, click-worker
-//! stores it and credits it to a click.
-//!
-//! [`crate::event`] has what it shares with clicks, [`crate::dedupe`] what makes two
-//! conversions the same. The doc comments of the fields are also the descriptions in the
+//! The event of a conversion. The doc comments of the fields are also the descriptions in the
 //! published JSON schema.
 
-use std::{borrow::Cow, fmt, net::IpAddr};
+use std::{borrow::Cow, collections::BTreeMap, net::IpAddr};
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{ConversionSource, ConversionStatus, EventType};
 use crate::{
     event::{InvalidEvent, check_event_time, check_no_nul, is_false, write_json_line},
     id::{AccountId, CampaignId, ClickId, ConversionId, LinkKey, OfferId, ShortId},
 };
 
-/// The most bytes that a `txn_id` may have.
-pub const MAX_TXN_ID_BYTES: usize = 255;
-/// The currency of a conversion that names none.
-pub const DEFAULT_CURRENCY: &str = "USD";
-/// For how many days after a click its conversions are credited to it, if neither the offer
-/// nor the campaign sets a window.
-pub const DEFAULT_CLICK_WINDOW_DAYS: i32 = 90;
-
-/// What the visitor did, as the sender of the conversion names it.
+/// What could not be read of a request, or is noteworthy about a conversion. Reports and
+/// exports show it.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
-pub enum EventType {
-    Sale,
-    Lead,
-    Rebill,
-    Refund,
-    Chargeback,
-    Install,
-    Signup,
-    Trial,
+pub enum ConversionFlag {
+    /// The sender named an amount that has no one meaning: the offer's payout counts.
+    AmountUnreadable,
+    /// The amount was rounded to the decimals of its currency.
+    AmountRounded,
+    /// The sender named a currency that is in no list: the default currency counts.
+    CurrencyUnknown,
+    /// The sender named a transaction that is longer than 255 bytes; a digest of it counts.
+    TxnIdShortened,
+    /// It repeats a conversion that is stored already.
+    Repeated,
 }
 
-impl EventType {
-    /// The events that a postback may name.
-    pub const POSTBACK_EVENTS: [Self; 7] = [
-        Self::Sale,
-        Self::Lead,
-        Self::Rebill,
-        Self::Refund,
-        Self::Chargeback,
-        Self::Install,
-        Self::Signup,
+impl ConversionFlag {
+    const ALL: [Self; 5] = [
+        Self::AmountUnreadable,
+        Self::AmountRounded,
+        Self::CurrencyUnknown,
+        Self::TxnIdShortened,
+        Self::Repeated,
     ];
 
-    pub const ALL: [Self; 8] = [
-        Self::Sale,
-        Self::Lead,
-        Self::Rebill,
-        Self::Refund,
-        Self::Chargeback,
-        Self::Install,
-        Self::Signup,
-        Self::Trial,
-    ];
-
-    /// The events that the affiliate API takes.
-    pub const AFFILIATE_EVENTS: [Self; 4] = [Self::Sale, Self::Lead, Self::Signup, Self::Trial];
+    /// The flag of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|flag| flag.as_str() == name)
+    }
 
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Sale => "sale",
-            Self::Lead => "lead",
-            Self::Rebill => "rebill",
-            Self::Refund => "refund",
-            Self::Chargeback => "chargeback",
-            Self::Install => "install",
-            Self::Signup => "signup",
-            Self::Trial => "trial",
-        }
-    }
-
-    /// The event of this name if it is one of `allowed`. Upper and lower case are the same.
-    pub fn parse(name: &str, allowed: &[Self]) -> Option<Self> {
-        let is_named = |event: &&Self| event.as_str().eq_ignore_ascii_case(name);
-        allowed.iter().find(is_named).copied()
-    }
-
-    /// Whether the event takes revenue back. A reversal is not counted as a conversion, and
-    /// its amount is subtracted.
-    pub const fn is_reversal(self) -> bool {
-        matches!(self, Self::Refund | Self::Chargeback)
-    }
-}
-
-impl fmt::Display for EventType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// The endpoint that received the conversion.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ConversionSource {
-    /// `/conv`: a postback for a link or a click.
-    Conv,
-    /// `/conv/offer`: a postback for an offer, which needs no click.
-    Offer,
-    /// `/pixel/<link_id>.gif`: an image on a page that the visitor sees.
-    Pixel,
-    /// `/api/conversions`: the affiliate API.
-    Api,
-}
-
-impl ConversionSource {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Conv => "conv",
-            Self::Offer => "offer",
-            Self::Pixel => "pixel",
-            Self::Api => "api",
+            Self::AmountUnreadable => "amount_unreadable",
+            Self::AmountRounded => "amount_rounded",
+            Self::CurrencyUnknown => "currency_unknown",
+            Self::TxnIdShortened => "txn_id_shortened",
+            Self::Repeated => "repeated",
         }
     }
 }
@@ -132,6 +66,9 @@ pub struct Conversion<'a> {
     pub conversion_id: ConversionId,
     pub source: ConversionSource,
     pub event: EventType,
+    /// Whether the network has decided about it; `approved` is left out.
+    #[serde(default, skip_serializing_if = "ConversionStatus::is_approved")]
+    pub status: ConversionStatus,
     /// Absent if the sender named only a click: then it is the click's account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account_id: Option<AccountId>,
@@ -159,9 +96,26 @@ pub struct Conversion<'a> {
     pub revenue: Option<Decimal>,
     /// The currency of the amount, ISO 4217.
     pub currency: Cow<'a, str>,
+    /// Whether it earns nothing if the sender names no amount: the offer's payout is for other
+    /// events.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub without_payout: bool,
     /// The sender's name of the transaction.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub txn_id: Option<Cow<'a, str>>,
+    /// The sender's name of a refund or chargeback, of which a transaction can have several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refund_id: Option<Cow<'a, str>>,
+    /// A digest of the parameters of a request that a server sent for a link, without a click
+    /// or a transaction: the same request again within a minute is a retry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_digest: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<ConversionFlag>,
+    /// The parameters of a postback that names nothing but a click: they are read again by the
+    /// mapping of the click's account and offer, once it is known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
     /// Whether the request proved by a secret that the owner of the account or offer sent it.
     /// Without a proof anybody may have sent it, so reversals are limited.
     #[serde(default, skip_serializing_if = "is_false")]
@@ -199,25 +153,23 @@ impl Conversion<'static> {
             &self.message_id,
             &self.contact_phone,
             &self.txn_id,
+            &self.refund_id,
+            &self.request_digest,
             &self.user_agent,
         ]
         .into_iter()
         .filter_map(|text| text.as_deref())
         .chain([&*self.currency])
+        .chain(
+            self.parameters
+                .iter()
+                .flat_map(|(name, value)| [&**name, &**value]),
+        )
     }
-}
-
-/// A currency code as ISO 4217 has them: three letters, returned in upper case. The code is not
-/// looked up in a list.
-pub fn parse_currency(text: &str) -> Option<String> {
-    let is_code = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_alphabetic());
-    is_code.then(|| text.to_ascii_uppercase())
 }
 
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
-
     use super::*;
 
     fn conversion() -> Conversion<'static> {
@@ -225,6 +177,7 @@ mod tests {
             conversion_id: ConversionId::parse("01a11d5c-1e7b-7123-8123-456789abcdef").unwrap(),
             source: ConversionSource::Conv,
             event: EventType::Sale,
+            status: ConversionStatus::Approved,
             account_id: Some(AccountId(1)),
             click_id: None,
             link_key: Some(LinkKey(7)),
@@ -235,7 +188,12 @@ mod tests {
             contact_phone: None,
             revenue: Some("12.50".parse().unwrap()),
             currency: "USD".into(),
+            without_payout: false,
             txn_id: Some("order-1".into()),
+            refund_id: None,
+            request_digest: None,
+            flags: Vec::new(),
+            parameters: BTreeMap::new(),
             authenticated: false,
             ip: [203, 0, 113, 9].into(),
             user_agent: None,
@@ -265,31 +223,5 @@ mod tests {
             matches!(result, Err(InvalidEvent::NulCharacter)),
             "{result:?}"
         );
-    }
-
-    #[rstest]
-    #[case("sale", Some(EventType::Sale))]
-    #[case("Chargeback", Some(EventType::Chargeback))]
-    #[case("trial", None)]
-    #[case("purchase", None)]
-    #[case("", None)]
-    fn a_postback_names_one_of_its_events_in_any_case(
-        #[case] name: &str,
-        #[case] expected: Option<EventType>,
-    ) {
-        assert_eq!(
-            EventType::parse(name, &EventType::POSTBACK_EVENTS),
-            expected
-        );
-    }
-
-    #[rstest]
-    #[case("USD", Some("USD"))]
-    #[case("eur", Some("EUR"))]
-    #[case("US", None)]
-    #[case("US$", None)]
-    #[case("", None)]
-    fn a_currency_has_three_letters(#[case] text: &str, #[case] expected: Option<&str>) {
-        assert_eq!(parse_currency(text).as_deref(), expected);
     }
 }
