@@ -161,6 +161,8 @@ mod tests {
             postback_digests: Vec::new(),
             postback_keys: Vec::new(),
             postback_max_amount: None,
+            postback_mapping: None,
+            default_currency: None,
             version: 0,
         };
         let list = ListRecord {

@@ -6,6 +6,7 @@ mod confirmation_token;
 mod connection;
 mod conversion;
 mod enumeration_guard;
+mod first_conversions;
 mod geo;
 mod metrics;
 mod pages;

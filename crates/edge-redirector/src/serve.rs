@@ -23,6 +23,7 @@ use crate::{
     confirmation_token::ConfirmationTokens,
     connection::{self, ProxyProtocolConfig},
     enumeration_guard::EnumerationGuard,
+    first_conversions::FirstConversions,
     geo::GeoIp,
     metrics::Metrics,
     publisher::{Publisher, PublisherSettings},
@@ -45,8 +46,16 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     let health = Health::default();
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
+    let redis = RedisCache::new(&settings.cache).context("REDIS_URL is not a Redis URL")?;
+    let resolver = start_resolver(
+        &settings,
+        redis.clone(),
+        &shutdown,
+        &health,
+        metrics.clone(),
+    )?;
     let state = Arc::new(AppState {
-        resolver: start_resolver(&settings, &shutdown, &health, metrics.clone())?,
+        resolver,
         spool: spool.clone(),
         visitor_detector: open_visitor_detector(&settings, &shutdown, &metrics)?,
         confirmation_tokens: ConfirmationTokens::new(&settings.confirmation_token_secret),
@@ -55,6 +64,7 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
             settings.edge_max_concurrent_requests_for_pages as usize,
         ),
         enumeration_guard: EnumerationGuard::new(settings.edge_max_failed_attempts_per_minute),
+        first_conversions: FirstConversions::new(redis),
         client_timeout: Duration::from_millis(settings.edge_client_timeout_ms),
         is_tracing: settings.telemetry.otlp_endpoint.is_some(),
         draining: shutdown.signal_received().clone(),
@@ -186,11 +196,11 @@ fn load_bot_rules(path: &Path) -> anyhow::Result<BotRules> {
 /// changes.
 fn start_resolver(
     settings: &Settings,
+    redis: RedisCache,
     shutdown: &Shutdown,
     health: &Health,
     metrics: Metrics,
 ) -> anyhow::Result<Arc<Resolver>> {
-    let redis = RedisCache::new(&settings.cache).context("REDIS_URL is not a Redis URL")?;
     let timeout = Duration::from_millis(settings.origin_timeout_ms);
     let origin = Origin::new(&settings.origin_url, settings.origin_token.clone(), timeout)?;
     let redis_health = health.add_dependency("redis", Criticality::Optional);

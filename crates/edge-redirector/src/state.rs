@@ -6,8 +6,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     concurrency_limit::ConcurrencyLimit, confirmation_token::ConfirmationTokens,
-    enumeration_guard::EnumerationGuard, metrics::Metrics, resolve::Resolver, spool::Spool,
-    visitor::VisitorDetector,
+    enumeration_guard::EnumerationGuard, first_conversions::FirstConversions, metrics::Metrics,
+    resolve::Resolver, spool::Spool, visitor::VisitorDetector,
 };
 
 pub struct AppState {
@@ -17,6 +17,7 @@ pub struct AppState {
     pub confirmation_tokens: ConfirmationTokens,
     pub concurrency_limit: ConcurrencyLimit,
     pub enumeration_guard: EnumerationGuard,
+    pub first_conversions: FirstConversions,
     /// How long a request's body may take to arrive.
     pub client_timeout: Duration,
     /// Whether traces are exported; otherwise clicks have no span at all.

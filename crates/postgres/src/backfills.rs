@@ -33,13 +33,13 @@ const DEDUPE_KEYS_BY_ORDER: Backfill = Backfill {
         changed AS (
             UPDATE conversions c
             SET dedupe_key = CASE
-                    WHEN txn_id IS NOT NULL THEN format('t:%s:%s', offer_id, txn_id)
-                    WHEN click_id IS NOT NULL THEN 'c:' || click_id
-                    ELSE format('l:%s:%s', coalesce(link_key, 0), visitor)
+                    WHEN c.txn_id IS NOT NULL THEN format('t:%s:%s', c.offer_id, c.txn_id)
+                    WHEN c.click_id IS NOT NULL THEN 'c:' || c.click_id
+                    ELSE format('l:%s:%s', coalesce(c.link_key, 0), c.visitor)
                 END
-                || E'\\x1f' || event
-                || CASE WHEN event IN ('refund', 'chargeback')
-                    THEN format(E'\\x1f%s\\x1f@%s', trim_scale(revenue), conversion_id)
+                || E'\\x1f' || c.event
+                || CASE WHEN c.event IN ('refund', 'chargeback')
+                    THEN format(E'\\x1f%s\\x1f@%s', trim_scale(c.revenue), c.conversion_id)
                     ELSE ''
                 END
             FROM seen

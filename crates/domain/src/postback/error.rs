@@ -10,14 +10,6 @@ pub enum PostbackError {
     LinkNotFound,
     #[error("The click_id is not the id of a click of ours.")]
     InvalidClickId,
-    #[error("The revenue is not a decimal number of 0 or more, with at most 8 decimals.")]
-    InvalidRevenue,
-    #[error("The event is not one of sale, lead, rebill, refund, chargeback, install, signup.")]
-    InvalidEvent,
-    #[error("The currency is not an ISO 4217 code such as USD.")]
-    InvalidCurrency,
-    #[error("The txn_id is longer than 255 bytes, or has control characters.")]
-    InvalidTxnId,
     #[error("The txn_id is required.")]
     MissingTxnId,
     #[error("The offer_id is required.")]
@@ -39,7 +31,7 @@ pub enum PostbackError {
     RevenueTooLarge,
     #[error("The message_id is longer than 255 characters, or has control characters.")]
     InvalidMessageId,
-    #[error("The body is neither a form nor a JSON object of texts and numbers.")]
+    #[error("The body is neither a form nor one JSON object.")]
     InvalidBody,
     #[error("The body is larger than 64 KiB, or did not arrive in time.")]
     UnreadableBody,
@@ -59,11 +51,7 @@ impl PostbackError {
             Some(match error {
                 Self::MissingLinkId => Self::LinkNotFound,
                 Self::LinkNotFound => Self::InvalidClickId,
-                Self::InvalidClickId => Self::InvalidRevenue,
-                Self::InvalidRevenue => Self::InvalidEvent,
-                Self::InvalidEvent => Self::InvalidCurrency,
-                Self::InvalidCurrency => Self::InvalidTxnId,
-                Self::InvalidTxnId => Self::MissingTxnId,
+                Self::InvalidClickId => Self::MissingTxnId,
                 Self::MissingTxnId => Self::MissingOfferId,
                 Self::MissingOfferId => Self::OfferNotFound,
                 Self::OfferNotFound => Self::InvalidPostbackSecret,
@@ -88,10 +76,6 @@ impl PostbackError {
             Self::MissingLinkId => (400, "missing_link_id"),
             Self::LinkNotFound => (404, "link_not_found"),
             Self::InvalidClickId => (400, "invalid_click_id"),
-            Self::InvalidRevenue => (400, "invalid_revenue"),
-            Self::InvalidEvent => (400, "invalid_event"),
-            Self::InvalidCurrency => (400, "invalid_currency"),
-            Self::InvalidTxnId => (400, "invalid_txn_id"),
             Self::MissingTxnId => (400, "missing_txn_id"),
             Self::MissingOfferId => (400, "missing_offer_id"),
             Self::OfferNotFound => (404, "offer_not_found"),

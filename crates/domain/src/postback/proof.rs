@@ -1,7 +1,7 @@
 //! What a postback must prove before it is recorded, and the text that its signature covers.
 //! Whether a proof is right is checked by edge-redirector, which has the secrets.
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -53,15 +53,18 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// The text that a signature covers: the query as it was sent, without the signature. The link
-/// of a pixel is in its path, so it is put in front of the query as `link_id`.
-pub fn signed_text(pixel_link_id: Option<&str>, query: &str) -> String {
-    let link_id = pixel_link_id.map(|id| Cow::Owned(format!("link_id={id}")));
+/// The text that a signature covers: the query as it was sent, without the signature. What the
+/// path says (the link of a pixel, or a preset) is put in front of the query. The mapping of an
+/// account may give the signature another name.
+pub fn signed_text(path_parameters: Option<&str>, query: &str, signature_name: &str) -> String {
+    let is_signature = |pair: &&str| {
+        let value = pair.strip_prefix(signature_name);
+        value.is_some_and(|value| value.starts_with('='))
+    };
     let pairs = query
         .split('&')
-        .filter(|pair| !pair.is_empty() && !pair.starts_with("signature="))
-        .map(Cow::Borrowed);
-    let signed: Vec<_> = link_id.into_iter().chain(pairs).collect();
+        .filter(|pair| !pair.is_empty() && !is_signature(pair));
+    let signed: Vec<_> = path_parameters.into_iter().chain(pairs).collect();
     signed.join("&")
 }
 
@@ -76,14 +79,31 @@ mod tests {
     #[case(None, "signature=ff&link_id=a&revenue=%31", "link_id=a&revenue=%31")]
     #[case(None, "signature=ff&b=2&signature=00", "b=2")]
     #[case(None, "", "")]
-    #[case(Some("Ab3kX9q"), "revenue=1&signature=ff", "link_id=Ab3kX9q&revenue=1")]
-    #[case(Some("Ab3kX9q"), "", "link_id=Ab3kX9q")]
+    #[case(
+        Some("link_id=Ab3kX9q"),
+        "revenue=1&signature=ff",
+        "link_id=Ab3kX9q&revenue=1"
+    )]
+    #[case(Some("link_id=Ab3kX9q"), "", "link_id=Ab3kX9q")]
+    #[case(
+        Some("preset=tune"),
+        "signatures=1&signature=ff",
+        "preset=tune&signatures=1"
+    )]
     fn a_signature_covers_the_query_without_the_signature(
-        #[case] pixel_link_id: Option<&str>,
+        #[case] path_parameters: Option<&str>,
         #[case] query: &str,
         #[case] expected: &str,
     ) {
-        assert_eq!(signed_text(pixel_link_id, query), expected);
+        assert_eq!(signed_text(path_parameters, query, "signature"), expected);
+    }
+
+    #[test]
+    fn a_signature_may_have_another_name() {
+        assert_eq!(
+            signed_text(None, "a=1&sig=ff&signature=x", "sig"),
+            "a=1&signature=x"
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     bot::CountryFilter,
     id::AccountId,
-    postback::{PostbackMode, SigningKey},
+    postback::{PostbackMapping, PostbackMode, SigningKey},
 };
 
 /// An account, and its settings for the clicks and postbacks of its links.
@@ -29,6 +29,12 @@ pub struct AccountRecord {
     /// The largest amount that is accepted from a postback without a secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub postback_max_amount: Option<rust_decimal::Decimal>,
+    /// How postbacks are read, for offers without an entry of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postback_mapping: Option<PostbackMapping>,
+    /// The currency of amounts without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_currency: Option<String>,
     #[serde(default)]
     pub version: i64,
 }

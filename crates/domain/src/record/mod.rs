@@ -40,6 +40,7 @@ pub(crate) mod tests {
             postback_digests: Vec::new(),
             postbacks: None,
             postback_keys: Vec::new(),
+            postback_mapping: None,
             status: OfferStatus::Active,
             version: 0,
         }

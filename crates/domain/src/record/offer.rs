@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     id::{AccountId, OfferId},
     interstitial::Interstitial,
-    postback::{PostbackMode, SigningKey},
+    postback::{PostbackMapping, PostbackMode, SigningKey},
 };
 
 /// An offer, and its settings for the clicks and postbacks of its links.
@@ -45,6 +45,9 @@ pub struct OfferRecord {
     /// so that redirectors hold no secret that they do not need.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub postback_keys: Vec<SigningKey>,
+    /// How postbacks for the offer and its links are read; the account's mapping has the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postback_mapping: Option<PostbackMapping>,
     pub status: OfferStatus,
     #[serde(default)]
     pub version: i64,

@@ -55,6 +55,7 @@ const LAYERS: [(&str, Layers); 3] = [
                 &["visitor", "pages", "publisher", "resolve"],
                 &[
                     "enumeration_guard",
+                    "first_conversions",
                     "concurrency_limit",
                     "confirmation_token",
                 ],

@@ -1,9 +1,12 @@
 //! The paths of conversions.
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+use domain::postback::Preset;
+
+#[derive(Debug, Clone, PartialEq)]
 pub enum Endpoint {
-    /// `/conv`: a conversion of a link or a click.
-    Conversion,
+    /// `/conv`: a conversion of a link or a click. `/api/postbacks/<preset>` is the same, read
+    /// by that preset: the documented path of some networks' own postbacks.
+    Conversion { preset: Option<&'static Preset> },
     /// `/conv/offer`: a conversion of an offer, with the offer's secret.
     OfferConversion,
     /// `/pixel/<link_id>.gif`: a conversion of a link, by an image in a page.
@@ -13,9 +16,13 @@ pub enum Endpoint {
 impl Endpoint {
     pub fn parse(path: &str) -> Option<Self> {
         match path {
-            "/conv" => Some(Self::Conversion),
+            "/conv" => Some(Self::Conversion { preset: None }),
             "/conv/offer" => Some(Self::OfferConversion),
             _ => {
+                if let Some(name) = path.strip_prefix("/api/postbacks/") {
+                    let preset = Some(Preset::named(name)?);
+                    return Some(Self::Conversion { preset });
+                }
                 let link_id = path.strip_prefix("/pixel/")?.strip_suffix(".gif")?;
                 Some(Self::Pixel {
                     link_id: link_id.to_owned(),
@@ -28,14 +35,23 @@ impl Endpoint {
     pub fn pixel_link_id(&self) -> Option<&str> {
         match self {
             Self::Pixel { link_id } => Some(link_id),
-            Self::Conversion | Self::OfferConversion => None,
+            Self::Conversion { .. } | Self::OfferConversion => None,
+        }
+    }
+
+    /// What the path says beside the query, in the form of a query.
+    pub fn path_parameters(&self) -> Option<String> {
+        match self {
+            Self::Pixel { link_id } => Some(format!("link_id={link_id}")),
+            Self::Conversion { preset } => preset.map(|preset| format!("preset={}", preset.name)),
+            Self::OfferConversion => None,
         }
     }
 
     /// The label `source` of metrics.
     pub fn source_label(&self) -> &'static str {
         match self {
-            Self::Conversion => "conv",
+            Self::Conversion { .. } => "conv",
             Self::OfferConversion => "offer",
             Self::Pixel { .. } => "pixel",
         }
@@ -53,8 +69,18 @@ mod tests {
                 link_id: link_id.to_owned(),
             })
         };
+        let preset = |name: &str| {
+            let preset = Preset::named(name);
+            assert!(preset.is_some(), "{name}");
+            Some(Endpoint::Conversion { preset })
+        };
         for (path, expected) in [
-            ("/conv", Some(Endpoint::Conversion)),
+            ("/conv", Some(Endpoint::Conversion { preset: None })),
+            ("/api/postbacks/tune", preset("tune")),
+            ("/api/postbacks/everflow", preset("everflow")),
+            ("/api/postbacks/", None),
+            ("/api/postbacks/nobody", None),
+            ("/api/postbacks", None),
             ("/conv/offer", Some(Endpoint::OfferConversion)),
             ("/pixel/Ab3kX9q.gif", pixel("Ab3kX9q")),
             ("/pixel/.gif", pixel("")),

@@ -3,20 +3,22 @@
 use std::net::IpAddr;
 
 use actix_http::{HttpMessage as _, Method, Request};
-use domain::{
-    id::ConversionId,
-    postback::{PostbackError, PostbackParameters},
-};
+use domain::postback::{Postback, PostbackError, PostbackParameters};
 
 use super::{
-    authentication::{Authentication, authenticate},
+    authentication::authenticate,
     body,
     endpoint::Endpoint,
-    event::record_conversion,
+    event::{AcceptedPostback, record_conversion},
+    refusal::Refusal,
     response,
     target::{PostbackTarget, find_target},
 };
 use crate::{metrics::ConversionLabels, request, response::EdgeResponse, state::AppState};
+
+/// The code in metrics of a postback that was answered with success.
+const ACCEPTED: &str = "accepted";
+const IGNORED: &str = "ignored";
 
 /// A pixel is always answered with the image: its errors are only counted.
 pub async fn handle(mut request: Request, endpoint: Endpoint, state: &AppState) -> EdgeResponse {
@@ -34,107 +36,121 @@ pub async fn handle(mut request: Request, endpoint: Endpoint, state: &AppState) 
         Some(_) => Err(PostbackError::TooManyAttempts),
         None => verify_and_record(&mut request, &endpoint, address, state).await,
     };
-    let code = result.map_or_else(|error| error.status_and_code().1, |_| "accepted");
+    let code = match &result {
+        Ok((code, _)) => code,
+        Err(error) => error.status_and_code().1,
+    };
     let source = endpoint.source_label();
     let labels = ConversionLabels { source, code };
     state.metrics.count_conversion(labels);
     match result {
         _ if is_pixel => response::pixel(),
-        Ok(id) => response::accepted(id),
+        Ok((_, response)) => response,
         Err(error) => response::error(error, retry_after_s.unwrap_or(1)),
     }
 }
 
 /// Records the conversion if the request names a target and its sender may do so, and
-/// reports the attempt to the enumeration guard.
+/// reports the attempt to the enumeration guard. Returns the code for metrics and the response.
 async fn verify_and_record(
     request: &mut Request,
     endpoint: &Endpoint,
     address: IpAddr,
     state: &AppState,
-) -> Result<ConversionId, PostbackError> {
+) -> Result<(&'static str, EdgeResponse), PostbackError> {
     let body = match *request.method() == Method::POST {
         true => body::read_limited(request, state.client_timeout).await?,
         false => Vec::new(),
     };
     let request = &*request;
-    let parameters = parse_parameters(request, &body)?;
+    let path_parameters = endpoint.path_parameters().unwrap_or_default();
+    let parameters = parse_parameters(request, &path_parameters, &body)?;
+    let refused = |refusal: Refusal| {
+        if let Some(attempt) = refusal.attempt {
+            let guard = &state.enumeration_guard;
+            guard.record_failure(address, &(request::host(request), attempt));
+        }
+        refusal.error
+    };
+    let target = find_target(request, endpoint, &parameters, &state.resolver).await;
+    let target = target.map_err(refused)?;
+    let postback = Postback::new(&parameters, target.mapping());
+    let details = postback.details();
     let has_body = !body.is_empty();
-    let verified = verify(request, endpoint, &parameters, has_body, state).await;
-    let guard = &state.enumeration_guard;
-    match &verified {
-        Ok((PostbackTarget::Link { resolved, .. }, _)) => {
-            if let Some(resolved) = resolved {
-                guard.record_success(address, resolved.link.link_key);
-            }
-        }
-        Ok((PostbackTarget::Offer { .. }, _)) => {}
-        Err(error) => {
-            if let Some(attempt) = failed_attempt(*error, endpoint, &parameters) {
-                guard.record_failure(address, &(request::host(request), attempt));
-            }
-        }
+    let authentication = authenticate(
+        request,
+        endpoint,
+        &target,
+        &postback,
+        details.revenue,
+        has_body,
+    );
+    let authentication = authentication.map_err(refused)?;
+    if let PostbackTarget::Link {
+        resolved: Some(resolved),
+        ..
+    } = &target
+    {
+        let guard = &state.enumeration_guard;
+        guard.record_success(address, resolved.link.link_key);
     }
-    let (target, authentication) = verified?;
-    record_conversion(request, address, target, authentication, state).await
+    let accepted = AcceptedPostback {
+        address,
+        parameters: &parameters,
+        postback: &postback,
+        target: &target,
+        details: &details,
+        // The path of a pixel names the link, and the visitor who loads it is the one who
+        // converted.
+        click_id: match endpoint {
+            Endpoint::Conversion { .. } => postback.click_id(jiff::Timestamp::now()),
+            Endpoint::Pixel { .. } | Endpoint::OfferConversion => None,
+        },
+        message_id: match endpoint {
+            Endpoint::OfferConversion => postback.message_id()?,
+            Endpoint::Pixel { .. } | Endpoint::Conversion { .. } => None,
+        },
+        authentication,
+    };
+    let (code, response) = if details.is_ignored {
+        (IGNORED, response::ignored(&details))
+    } else {
+        check_txn_id(&accepted)?;
+        let recorded = record_conversion(request, &accepted, state).await?;
+        (ACCEPTED, response::accepted(&recorded, &details))
+    };
+    let fixed_response = postback.mapping().response();
+    Ok((code, fixed_response.map_or(response, response::fixed)))
 }
 
-async fn verify(
-    request: &Request,
-    endpoint: &Endpoint,
-    parameters: &PostbackParameters<'_>,
-    has_body: bool,
-    state: &AppState,
-) -> Result<(PostbackTarget, Authentication), PostbackError> {
-    let resolver = &*state.resolver;
-    let target = find_target(request, endpoint, parameters, resolver).await?;
-    let authentication =
-        authenticate(request, endpoint, &target, parameters, has_body, resolver).await?;
-    Ok((target, authentication))
+/// Fails if the postback must name a transaction and does not: for an offer always, for a link
+/// by the account's choice if it names no click either.
+fn check_txn_id(accepted: &AcceptedPostback<'_>) -> Result<(), PostbackError> {
+    let is_required = match accepted.target {
+        PostbackTarget::Offer { .. } => true,
+        PostbackTarget::Link { is_pixel, .. } => {
+            let has_click = accepted.click_id.is_some();
+            !is_pixel && !has_click && accepted.postback.mapping().requires_txn_id()
+        }
+    };
+    match accepted.details.txn_id {
+        None if is_required => Err(PostbackError::MissingTxnId),
+        _ => Ok(()),
+    }
 }
 
-/// The parameters of the query and of the body, which is JSON or a form.
+/// The parameters of the path, the query and the body.
 fn parse_parameters<'a>(
     request: &'a Request,
+    path_parameters: &'a str,
     body: &'a [u8],
 ) -> Result<PostbackParameters<'a>, PostbackError> {
     let mut parameters = PostbackParameters::default();
+    parameters.add_form(path_parameters.as_bytes());
     // The whole query is parsed, unlike that of a click: a conversion with a query that is
     // too long must be refused, not cut.
     parameters.add_form(request::query(request).as_bytes());
     let content_type = request::ascii_header(request.headers(), "content-type");
-    let content_type = content_type.unwrap_or_default().trim_start();
-    let is_json = content_type
-        .to_ascii_lowercase()
-        .starts_with("application/json");
-    if is_json {
-        parameters.add_json(body)?;
-    } else {
-        parameters.add_form(body);
-    }
+    parameters.add_body(content_type.unwrap_or_default(), body)?;
     Ok(parameters)
-}
-
-/// The unknown id or wrong secret that the request was refused for; `None` if it was refused
-/// for another reason.
-fn failed_attempt<'p>(
-    error: PostbackError,
-    endpoint: &'p Endpoint,
-    parameters: &'p PostbackParameters<'_>,
-) -> Option<[Option<&'p str>; 2]> {
-    let pair = |names: [&str; 2]| Some(names.map(|name| parameters.get(name)));
-    match error {
-        PostbackError::LinkNotFound => {
-            let pixel_link_id = endpoint.pixel_link_id();
-            Some([pixel_link_id.or_else(|| parameters.get("link_id")), None])
-        }
-        PostbackError::OfferNotFound | PostbackError::InvalidPostbackSecret => {
-            pair(["offer_id", "postback_secret"])
-        }
-        PostbackError::AccountNotFound => Some([parameters.get("account_id"), None]),
-        PostbackError::InvalidToken | PostbackError::InvalidSignature => {
-            pair(["token", "signature"])
-        }
-        _ => None,
-    }
 }

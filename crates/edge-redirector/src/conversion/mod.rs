@@ -1,4 +1,4 @@
-//! Conversions: `/conv`, `/conv/offer` and `/pixel/<link_id>.gif`. They are recorded in the
+//! Conversions: `/conv`, `/conv/offer`, `/pixel/<link_id>.gif` and `/api/postbacks/<preset>`. They are recorded in the
 //! spool before they are answered, as clicks are. The rules of their parameters are left to
 //! `domain::postback`, and finding their clicks to the worker.
 
@@ -7,6 +7,7 @@ mod body;
 mod endpoint;
 mod event;
 mod handler;
+mod refusal;
 mod response;
 mod secret;
 mod target;

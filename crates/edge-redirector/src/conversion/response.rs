@@ -1,18 +1,77 @@
 //! The responses to requests that record a conversion.
 
 use actix_http::StatusCode;
-use domain::{id::ConversionId, postback::PostbackError};
+use domain::{
+    conversion::ConversionFlag,
+    event::truncate_at_char,
+    id::ConversionId,
+    postback::{ConversionDetails, FixedResponse, PostbackError},
+};
+use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::event::RecordedConversion;
 use crate::response::{self, EdgeResponse};
 
 /// A transparent image of one pixel.
 const PIXEL_GIF: &[u8] = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\x00\x00\x00\
     \x21\xf9\x04\x01\x00\x00\x00\x00\x2c\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02\x44\x01\x00\x3b";
 
-pub fn accepted(id: ConversionId) -> EdgeResponse {
-    let body = json!({ "status": "accepted", "conversion_id": id });
-    json_response(StatusCode::OK, &body)
+/// The most names of ignored parameters in a response, and the most bytes of one.
+const MAX_IGNORED: usize = 20;
+const MAX_IGNORED_BYTES: usize = 64;
+
+/// The response to a postback that is accepted. What is not known or as usual is left out.
+#[derive(Serialize)]
+struct Accepted<'r> {
+    status: &'static str,
+    /// The conversion that is stored: the first one, if this postback repeats it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conversion_id: Option<ConversionId>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    duplicate: bool,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    flags: &'r [ConversionFlag],
+    /// The names of parameters that have no meaning or no value.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ignored: Vec<&'r str>,
+}
+
+/// The response to a postback whose conversion is on disk.
+pub fn accepted(recorded: &RecordedConversion, details: &ConversionDetails) -> EdgeResponse {
+    accepted_response("accepted", Some(recorded), details)
+}
+
+/// The response to a postback of an event that is not stored.
+pub fn ignored(details: &ConversionDetails) -> EdgeResponse {
+    accepted_response("ignored", None, details)
+}
+
+fn accepted_response(
+    status: &'static str,
+    recorded: Option<&RecordedConversion>,
+    details: &ConversionDetails,
+) -> EdgeResponse {
+    let names = details.ignored.iter().take(MAX_IGNORED);
+    let first_id = recorded.and_then(|recorded| recorded.first_id);
+    let body = Accepted {
+        status,
+        conversion_id: first_id.or(recorded.map(|recorded| recorded.id)),
+        duplicate: first_id.is_some(),
+        flags: &details.flags,
+        ignored: names
+            .map(|name| truncate_at_char(name, MAX_IGNORED_BYTES))
+            .collect(),
+    };
+    let body = serde_json::to_vec(&body).expect("the response is plain data");
+    response::with_body(StatusCode::OK, "application/json", body)
+}
+
+/// The response that the sender expects instead.
+pub fn fixed(fixed: &FixedResponse) -> EdgeResponse {
+    let status = StatusCode::from_u16(fixed.status).unwrap_or(StatusCode::OK);
+    let body = fixed.body.clone().into_bytes();
+    response::with_body(status, "text/plain; charset=utf-8", body)
 }
 
 /// Seconds after which a client may try again when the conversion cannot be recorded.
@@ -52,9 +111,50 @@ fn json_response(status: StatusCode, body: &Value) -> EdgeResponse {
 
 #[cfg(test)]
 mod tests {
-    use actix_http::header;
+    use actix_http::{body::MessageBody as _, header};
+    use domain::postback::{MappingLayers, PostbackParameters, interpret};
 
     use super::*;
+
+    fn details(query: &str) -> ConversionDetails {
+        let mut parameters = PostbackParameters::default();
+        parameters.add_form(query.as_bytes());
+        interpret(&parameters, MappingLayers::new(None, None))
+    }
+
+    #[track_caller]
+    fn assert_body(response: EdgeResponse, expected: &str) {
+        assert_eq!(response.status(), StatusCode::OK);
+        let body = response.into_body().try_into_bytes();
+        assert_eq!(body.ok().as_deref(), Some(expected.as_bytes()));
+    }
+
+    #[test]
+    fn a_response_says_what_is_not_as_usual() {
+        let [id, first_id] = [1, 2].map(|ms| ConversionId::generate(ms, &mut rand::rng()));
+        let recorded = |first_id| RecordedConversion { id, first_id };
+        let response = accepted(&recorded(None), &details("click_id=x&revenue=1"));
+        let expected = format!(r#"{{"status":"accepted","conversion_id":"{id}"}}"#);
+        assert_body(response, &expected);
+
+        let details = details("revenue=1,234&txn_id={x}");
+        let response = accepted(&recorded(Some(first_id)), &details);
+        let expected =
+            format!(r#"{{"status":"accepted","conversion_id":"{first_id}","duplicate":true,"#)
+                + r#""flags":["amount_unreadable"],"ignored":["txn_id"]}"#;
+        assert_body(response, &expected);
+
+        let expected = r#"{"status":"ignored","flags":["amount_unreadable"],"ignored":["txn_id"]}"#;
+        assert_body(ignored(&details), expected);
+    }
+
+    #[test]
+    fn the_names_of_ignored_parameters_are_limited() {
+        let names: Vec<_> = (0..100).map(|n| format!("{n:0100}=1")).collect();
+        let response = ignored(&details(&names.join("&")));
+        let body = response.into_body().try_into_bytes().unwrap();
+        assert!(body.len() < 2000, "{}", body.len());
+    }
 
     #[test]
     fn errors_that_ask_for_a_retry_say_when() {

@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use actix_http::Request;
-use domain::postback::{
-    ConversionDetails, LinkPostback, LinkRef, OfferPostback, PostbackError, PostbackParameters,
+use domain::{
+    id::AccountId,
+    postback::{
+        Field, LinkRef, MappingLayers, NamedClick, Postback, PostbackError, PostbackParameters,
+    },
+    record::{AccountRecord, OfferRecord},
 };
 
-use super::{endpoint::Endpoint, secret::secret_matches};
+use super::{endpoint::Endpoint, refusal::Refusal, secret::secret_matches};
 use crate::{
     request,
     resolve::{ParsedOffer, ResolvedLink, Resolver},
@@ -15,57 +19,99 @@ use crate::{
 
 pub enum PostbackTarget {
     Link {
-        postback: LinkPostback,
         /// `None` if the postback names only a click.
         resolved: Option<Arc<ResolvedLink>>,
+        /// The account of the parameter `account_id`, if no link tells the account.
+        named_account: Option<Arc<AccountRecord>>,
         is_pixel: bool,
     },
     Offer {
-        postback: OfferPostback,
         offer: Arc<ParsedOffer>,
+        account: Option<Arc<AccountRecord>>,
     },
 }
 
-/// Parses the parameters and looks up the link or offer that they name. Fails also if the
-/// secret of an offer is wrong.
+impl PostbackTarget {
+    /// The account that the target belongs to, or else the one that the postback names.
+    pub fn account(&self) -> Option<&AccountRecord> {
+        match self {
+            Self::Link {
+                resolved: Some(resolved),
+                ..
+            } => resolved.account(),
+            Self::Link { named_account, .. } => named_account.as_deref(),
+            Self::Offer { account, .. } => account.as_deref(),
+        }
+    }
+
+    pub fn offer(&self) -> Option<&OfferRecord> {
+        match self {
+            Self::Link { resolved, .. } => resolved.as_deref()?.offer(),
+            Self::Offer { offer, .. } => Some(&offer.record),
+        }
+    }
+
+    /// The mappings by which the postback is read.
+    pub fn mapping(&self) -> MappingLayers<'_> {
+        mapping(self.offer(), self.account())
+    }
+}
+
+/// Looks up the link or offer that the parameters name. Fails also if the secret of an offer is
+/// wrong.
 pub async fn find_target(
     request: &Request,
     endpoint: &Endpoint,
     parameters: &PostbackParameters<'_>,
     resolver: &Resolver,
-) -> Result<PostbackTarget, PostbackError> {
+) -> Result<PostbackTarget, Refusal> {
+    let postback = Postback::new(parameters, MappingLayers::new(None, None));
+    let is_pixel = match endpoint {
+        Endpoint::OfferConversion => return find_offer(parameters, &postback, resolver).await,
+        Endpoint::Pixel { .. } => true,
+        Endpoint::Conversion { .. } => false,
+    };
+    // The mapping of a link's account is not known before the link.
+    let named_account = match postback.get(Field::LinkId) {
+        Some(_) => None,
+        None => find_named_account(&postback, resolver).await?,
+    };
+    let postback = Postback::new(parameters, mapping(None, named_account.as_deref()));
+    let refusal = |error| {
+        let id = match postback.get(Field::LinkId) {
+            Some(_) => Field::LinkId,
+            None => Field::ClickId,
+        };
+        Refusal::for_fields(error, &postback, [id, Field::Preset])
+    };
     let now = jiff::Timestamp::now();
-    match endpoint {
-        Endpoint::Conversion => {
-            let postback = LinkPostback::from_parameters(parameters, now)?;
-            let resolved = match &postback.link {
-                Some(link) => Some(find_link(request, link, resolver).await?),
-                None => None,
-            };
-            Ok(PostbackTarget::Link {
-                postback,
-                resolved,
-                is_pixel: false,
-            })
-        }
-        Endpoint::Pixel { link_id } => {
-            // The path names the link; the query has only the details.
-            let mut link_parameters = PostbackParameters::default();
-            let form = format!("link_id={link_id}");
-            link_parameters.add_form(form.as_bytes());
-            let postback = LinkPostback {
-                details: ConversionDetails::from_parameters(parameters)?,
-                ..LinkPostback::from_parameters(&link_parameters, now)?
-            };
-            let link = postback.link.as_ref().ok_or(PostbackError::LinkNotFound)?;
-            let resolved = Some(find_link(request, link, resolver).await?);
-            Ok(PostbackTarget::Link {
-                postback,
-                resolved,
-                is_pixel: true,
-            })
-        }
-        Endpoint::OfferConversion => find_offer(parameters, resolver).await,
+    let NamedClick { link, .. } = postback.named_click(now).map_err(refusal)?;
+    // The path of a pixel names the link: a click does not do.
+    if is_pixel && link.is_none() {
+        return Err(PostbackError::MissingLinkId.into());
+    }
+    let resolved = match &link {
+        Some(link) => Some(find_link(request, link, resolver).await.map_err(refusal)?),
+        None => None,
+    };
+    Ok(PostbackTarget::Link {
+        named_account: named_account.filter(|_| resolved.is_none()),
+        resolved,
+        is_pixel,
+    })
+}
+
+fn mapping<'r>(
+    offer: Option<&'r OfferRecord>,
+    account: Option<&'r AccountRecord>,
+) -> MappingLayers<'r> {
+    let layers = MappingLayers::new(
+        offer.and_then(|offer| offer.postback_mapping.as_ref()),
+        account.and_then(|account| account.postback_mapping.as_ref()),
+    );
+    match account.and_then(|account| account.default_currency.as_deref()) {
+        Some(currency) => layers.with_default_currency(currency),
+        None => layers,
     }
 }
 
@@ -84,23 +130,47 @@ async fn find_link(
     resolved.ok_or(PostbackError::LinkNotFound)
 }
 
+/// The account of the parameter `account_id`, if there is one.
+async fn find_named_account(
+    postback: &Postback<'_>,
+    resolver: &Resolver,
+) -> Result<Option<Arc<AccountRecord>>, Refusal> {
+    let Some(text) = postback.get(Field::AccountId) else {
+        return Ok(None);
+    };
+    let not_found = || {
+        let fields = [Field::AccountId, Field::Preset];
+        Refusal::for_fields(PostbackError::AccountNotFound, postback, fields)
+    };
+    let id = text.parse().map_err(|_| not_found())?;
+    let account = resolver.account(AccountId(id)).await;
+    let account = account.map_err(|_| PostbackError::Unavailable)?;
+    account.map(Some).ok_or_else(not_found)
+}
+
 async fn find_offer(
     parameters: &PostbackParameters<'_>,
+    postback: &Postback<'_>,
     resolver: &Resolver,
-) -> Result<PostbackTarget, PostbackError> {
-    let id = OfferPostback::offer_id(parameters)?;
+) -> Result<PostbackTarget, Refusal> {
+    const FIELDS: [Field; 2] = [Field::OfferId, Field::PostbackSecret];
+    let refusal = |error| Refusal::for_fields(error, postback, FIELDS);
+    let id = postback.offer_id().map_err(refusal)?;
     let offer = resolver.offer(id).await;
     let offer = offer.map_err(|_| PostbackError::Unavailable)?;
-    let offer = offer.ok_or(PostbackError::OfferNotFound)?;
-    let secret = parameters.get("postback_secret").unwrap_or_default();
+    let offer = offer.ok_or_else(|| refusal(PostbackError::OfferNotFound))?;
+    let account = resolver.account(offer.record.account_id).await;
+    let account = account.map_err(|_| PostbackError::Unavailable)?;
+    let postback = Postback::new(parameters, mapping(Some(&offer.record), account.as_deref()));
+    let secret = postback.get(Field::PostbackSecret).unwrap_or_default();
     let digests = offer
         .record
         .postback_digests
         .iter()
         .chain(&offer.record.postback_digest);
     if !secret_matches(secret, digests.map(String::as_str)) {
-        return Err(PostbackError::InvalidPostbackSecret);
+        let error = PostbackError::InvalidPostbackSecret;
+        return Err(Refusal::for_fields(error, &postback, FIELDS));
     }
-    let postback = OfferPostback::from_parameters(parameters)?;
-    Ok(PostbackTarget::Offer { postback, offer })
+    Ok(PostbackTarget::Offer { offer, account })
 }

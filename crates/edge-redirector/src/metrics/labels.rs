@@ -134,7 +134,8 @@ impl GeoLookup {
 pub struct ConversionLabels {
     /// One of [`CONVERSION_SOURCES`].
     pub source: &'static str,
-    /// `accepted`, or the error code of the response.
+    /// `accepted`, `ignored` if the mapping says that the event is not stored, or the error
+    /// code of the response.
     pub code: &'static str,
 }
 

@@ -111,7 +111,7 @@ impl Metrics {
         }
         for source in CONVERSION_SOURCES {
             let error_codes = PostbackError::all().map(|error| error.status_and_code().1);
-            for code in std::iter::once("accepted").chain(error_codes) {
+            for code in ["accepted", "ignored"].into_iter().chain(error_codes) {
                 let labels = ConversionLabels { source, code };
                 drop(self.conversions.get_or_create(&labels));
             }
@@ -324,7 +324,8 @@ mod tests {
         }
         let n_lines = |name: &str| lines.iter().filter(|line| line.starts_with(name)).count();
         assert_eq!(n_lines("waypost_edge_requests_total{"), 8);
-        let n_codes = 1 + PostbackError::all().count();
+        // `accepted` and `ignored` are no errors.
+        let n_codes = 2 + PostbackError::all().count();
         assert_eq!(n_lines("waypost_edge_conversions_total{"), 3 * n_codes);
     }
 

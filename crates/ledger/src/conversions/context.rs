@@ -7,6 +7,7 @@ use domain::{
     conversion::DuplicateMode,
     id::{ClickId, LinkKey},
     message_click_key::{message_key, message_key_of_message, phone_contact_key},
+    postback::{MappingLayers, PostbackParameters, interpret},
 };
 use postgres::pool::{GenericClient as _, Transaction};
 use rust_decimal::Decimal;
@@ -14,9 +15,7 @@ use tokio_postgres::Row;
 
 use super::{
     NewConversion,
-    terms::{
-        PostbackMapping, account_load_postback_policies, campaign_load_windows, offer_load_terms,
-    },
+    terms::{account_load_postback_policies, campaign_load_windows, offer_load_terms},
 };
 use crate::{
     keys::{CLICK_CONTACT_KEY, CLICK_MESSAGE_KEY},
@@ -34,7 +33,8 @@ pub(super) struct ConversionContext {
     /// The conversion names nothing but a click and came without a secret: the redirector
     /// that accepted it could not know what the click's account wants.
     pub is_unchecked: bool,
-    /// The click's account or offer wants a secret, or a smaller amount without one.
+    /// The click's account or offer wants a secret, or a smaller amount without one, or does
+    /// not want the event.
     pub is_rejected: bool,
     pub duplicate_mode: DuplicateMode,
 }
@@ -84,22 +84,46 @@ pub(super) async fn enrich(
             .campaign_id
             .as_ref()
             .and_then(|id| windows.get(id));
-        let payout = offer.and_then(|offer| offer.payout);
-        context.payout = payout.filter(|_| !conversion.without_payout);
         let policy = conversion.account_id.and_then(|id| policies.get(&id));
-        let mappings = [
+        let mapping = MappingLayers::new(
             offer.and_then(|offer| offer.mapping.as_ref()),
             policy.and_then(|policy| policy.mapping.as_ref()),
-        ];
-        context.duplicate_mode = PostbackMapping::duplicate_mode(mappings, conversion.event);
+        );
+        if !conversion.parameters.is_empty() {
+            context.is_rejected = conversion.interpret_again(mapping);
+        }
+        context.duplicate_mode = mapping.duplicate_mode(conversion.event);
+        let payout = offer.and_then(|offer| offer.payout);
+        context.payout = payout.filter(|_| !conversion.without_payout);
         context.window_days = offer.map(|offer| offer.window_days).or(campaign.copied());
         if context.is_unchecked {
             let offer_mode = offer.and_then(|offer| offer.postbacks);
-            context.is_rejected =
+            context.is_rejected |=
                 policy.is_some_and(|policy| !policy.accepts(conversion.revenue, offer_mode));
         }
     }
     Ok(rows)
+}
+
+impl NewConversion {
+    /// Reads the parameters of the postback by the mapping of the account and offer, which the
+    /// redirector did not know. Returns whether the mapping says that it is not to be stored.
+    fn interpret_again(&mut self, mapping: MappingLayers<'_>) -> bool {
+        let mut parameters = PostbackParameters::default();
+        for (name, value) in &self.parameters {
+            parameters.add(name.as_str(), value.as_str());
+        }
+        let details = interpret(&parameters, mapping);
+        self.event = details.event;
+        self.status = details.status;
+        self.revenue = details.revenue;
+        self.currency = details.currency;
+        self.txn_id = details.txn_id;
+        self.refund_id = details.refund_id;
+        self.without_payout = details.without_payout;
+        self.flags = details.flags;
+        details.is_ignored
+    }
 }
 
 /// Loads the clicks that conversions name, those that are stored, by id.

@@ -2,33 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use domain::{
-    conversion::{DuplicateMode, EventType},
-    postback::PostbackMode,
-};
+use domain::postback::{PostbackMapping, PostbackMode};
 use postgres::pool::{GenericClient as _, Transaction};
 use rust_decimal::Decimal;
-use serde::Deserialize;
 use tokio_postgres::{Row, types::Json};
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct PostbackMapping {
-    duplicates: Option<DuplicateMode>,
-    duplicates_by_event: std::collections::BTreeMap<String, DuplicateMode>,
-}
-
-impl PostbackMapping {
-    pub(super) fn duplicate_mode(mappings: [Option<&Self>; 2], event: EventType) -> DuplicateMode {
-        let modes = mappings.into_iter().flatten().flat_map(|mapping| {
-            [
-                mapping.duplicates_by_event.get(event.as_str()).copied(),
-                mapping.duplicates,
-            ]
-        });
-        modes.flatten().next().unwrap_or_default()
-    }
-}
 
 /// What an offer says about its conversions.
 pub(super) struct OfferTerms {

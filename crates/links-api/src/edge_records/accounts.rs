@@ -34,6 +34,8 @@ pub async fn find(
         postback_digests: digests(&row.get::<_, Vec<String>>("postback_secrets")),
         postback_keys: signing_keys(mode(&row), row.get("postback_secrets")),
         postback_max_amount: row.get("postback_max_amount"),
+        postback_mapping: None,
+        default_currency: None,
         countries: CountryFilter {
             allowed: row.get("allowed_countries"),
             blocked: row.get("blocked_countries"),

@@ -29,6 +29,7 @@ pub async fn find(
         postbacks: mode(&row),
         postback_digests: digests(&secrets(&row)),
         postback_keys: signing_keys(mode(&row), secrets(&row)),
+        postback_mapping: None,
         offer_id: id,
         account_id: AccountId(row.get("account_id")),
         destination: destination_template(

@@ -129,6 +129,21 @@ impl RedisCache {
             .await
     }
 
+    /// Reads a value, and stores this one for `ttl` if there is none, in one step.
+    pub async fn get_or_put(
+        &self,
+        key: &str,
+        value: &[u8],
+        ttl: Duration,
+    ) -> Result<Option<Vec<u8>>, CacheError> {
+        let mut command = redis::cmd("SET");
+        command.arg(self.key(key)).arg(value);
+        command.arg("NX").arg("GET").arg("EX");
+        command.arg(ttl.as_secs().max(1));
+        self.call(async |connection| command.query_async(connection).await)
+            .await
+    }
+
     /// Stores a record for `ttl`, unless a newer version of it is there.
     pub async fn put_unless_older(
         &self,

@@ -53,6 +53,7 @@ fn offer(link: &LinkRecord) -> OfferRecord {
         postback_digests: Vec::new(),
         postbacks: None,
         postback_keys: Vec::new(),
+        postback_mapping: None,
         interstitial: None,
         status: OfferStatus::Active,
         version: 0,

@@ -2,17 +2,15 @@
 
 mod rule;
 
-use std::sync::Arc;
-
 use actix_http::Request;
 use domain::{
     id::AccountId,
-    postback::{PostbackError, PostbackParameters, signed_text},
-    record::AccountRecord,
+    postback::{Field, Postback, PostbackError, signed_text},
 };
+use rust_decimal::Decimal;
 
-use super::{endpoint::Endpoint, target::PostbackTarget};
-use crate::{request, resolve::Resolver};
+use super::{endpoint::Endpoint, refusal::Refusal, target::PostbackTarget};
+use crate::request;
 use rule::{AuthenticationRule, Credentials};
 
 /// The result of authenticating a sender that is not refused.
@@ -27,64 +25,47 @@ pub struct Authentication {
 /// not have. A postback that names nothing but a click may name the account too, to
 /// authenticate itself. If it does not, the worker that stores it checks what the
 /// click's account requires.
-pub async fn authenticate(
+pub fn authenticate(
     request: &Request,
     endpoint: &Endpoint,
     target: &PostbackTarget,
-    parameters: &PostbackParameters<'_>,
+    postback: &Postback<'_>,
+    revenue: Option<Decimal>,
     has_body: bool,
-    resolver: &Resolver,
-) -> Result<Authentication, PostbackError> {
-    let PostbackTarget::Link {
-        postback, resolved, ..
-    } = target
-    else {
+) -> Result<Authentication, Refusal> {
+    let PostbackTarget::Link { named_account, .. } = target else {
         // The target of an offer is only found with the offer's secret.
         return Ok(Authentication {
             is_authenticated: true,
             account_id: None,
         });
     };
-    let named_account = match resolved {
-        Some(_) => None,
-        None => find_named_account(parameters, resolver).await?,
-    };
-    let (account, offer) = match resolved {
-        Some(resolved) => (resolved.account(), resolved.offer()),
-        None => (named_account.as_deref(), None),
-    };
-    let is_authenticated = AuthenticationRule::new(account, offer).verify(&Credentials {
-        token: parameters.get("token"),
-        signature: parameters.get("signature"),
-        signed_text: signed_text(endpoint.pixel_link_id(), request::query(request)),
-        has_body,
-    })?;
-    let max_amount = account.and_then(|account| account.postback_max_amount);
-    if let (Some(revenue), Some(max_amount)) = (postback.details.revenue, max_amount)
+    let signature_name = postback.sent_name(Field::Signature).unwrap_or("signature");
+    let (path_parameters, query) = (endpoint.path_parameters(), request::query(request));
+    let rule = AuthenticationRule::new(target.account(), target.offer());
+    let is_authenticated = rule
+        .verify(&Credentials {
+            token: postback.get(Field::Token),
+            signature: postback.get(Field::Signature),
+            signed_text: signed_text(path_parameters.as_deref(), query, signature_name),
+            has_body,
+        })
+        .map_err(|error| Refusal::for_fields(error, postback, [Field::Token, Field::Signature]))?;
+    let max_amount = target
+        .account()
+        .and_then(|account| account.postback_max_amount);
+    if let (Some(revenue), Some(max_amount)) = (revenue, max_amount)
         && revenue > max_amount
         && !is_authenticated
     {
-        return Err(PostbackError::RevenueTooLarge);
+        return Err(PostbackError::RevenueTooLarge.into());
     }
     let account_id = named_account
+        .as_deref()
         .filter(|_| is_authenticated)
         .map(|account| account.account_id);
     Ok(Authentication {
         is_authenticated,
         account_id,
     })
-}
-
-/// The account of the parameter `account_id`, if there is one.
-async fn find_named_account(
-    parameters: &PostbackParameters<'_>,
-    resolver: &Resolver,
-) -> Result<Option<Arc<AccountRecord>>, PostbackError> {
-    let Some(text) = parameters.get("account_id") else {
-        return Ok(None);
-    };
-    let id = text.parse().map_err(|_| PostbackError::AccountNotFound)?;
-    let account = resolver.account(AccountId(id)).await;
-    let account = account.map_err(|_| PostbackError::Unavailable)?;
-    account.map(Some).ok_or(PostbackError::AccountNotFound)
 }
