@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case("+18005551234", true)] // the seeds' example
+    #[case("+18005551234", true)]
     #[case("+4915112345678", true)]
     #[case("+442071838750", true)]
     #[case("18005551234", false)]

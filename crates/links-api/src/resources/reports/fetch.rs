@@ -101,7 +101,7 @@ pub fn from_clause(source: Source) -> FromClause {
     }
 }
 
-/// The columns that [`RowCounts`] are made of. In rows of offers, a message counts as a send of
+/// The columns that `RowCounts` are made of. In rows of offers, a message counts as a send of
 /// each of its offers, and elsewhere once.
 pub fn measures(request: &ReportRequest, source: Source, group: Option<Group>) -> String {
     let is_of_offers = group == Some(Group::Offer) || request.filters.offer_id.is_some();
