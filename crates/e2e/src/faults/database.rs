@@ -6,7 +6,7 @@ use tokio_postgres::{Client, NoTls};
 
 use super::{ExpectedEffects, Testbed};
 
-/// Strangers take every connection there is; ours are ended, and their places
+/// Other clients take every free connection. The connections of the services are ended, and
 /// taken as well.
 pub async fn out_of_connections(testbed: &mut Testbed) -> ExpectedEffects {
     let url = &testbed.servers.postgres.url.clone();
@@ -33,7 +33,7 @@ pub async fn out_of_connections(testbed: &mut Testbed) -> ExpectedEffects {
     expected
 }
 
-/// `None` if there is no room.
+/// A connection; `None` if all are taken.
 async fn connect(url: &str) -> Option<Client> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.ok()?;
     tokio::spawn(connection);

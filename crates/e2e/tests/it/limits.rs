@@ -18,7 +18,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::arrival::Site;
+use crate::landing::Site;
 
 const DESTINATION: &str = "https://example.com/lp?c={click_id}";
 
@@ -48,7 +48,7 @@ fn get(url: &str, more: &str) -> Vec<u8> {
 const TOO_LARGE: &str = "HTTP/1.1 431 Request Header Fields Too Large";
 
 #[tokio::test]
-async fn a_request_has_a_size_and_a_time() {
+async fn requests_are_limited_in_size_and_time() {
     let settings = [("EDGE_CLIENT_TIMEOUT_MS", "2000")];
     let site = Site::start(DESTINATION, json!({}), &settings).await;
     let link = site.link().await;
@@ -211,7 +211,7 @@ async fn pages_are_shed_before_redirects() {
 }
 
 #[tokio::test]
-async fn a_flood_of_unknown_links_is_not_one_of_the_origin() {
+async fn a_flood_of_unknown_links_does_not_reach_the_origin() {
     let settings = [&PATIENT[..], &[("ORIGIN_MAX_LOOKUPS", "3")]].concat();
     let site = Site::start(DESTINATION, json!({}), &settings).await;
     let link = site.link().await;

@@ -152,7 +152,7 @@ async fn write(db: Client, is_over: Arc<AtomicBool>) -> (u32, Duration) {
 }
 
 #[tokio::test]
-async fn an_older_program_leaves_a_newer_schema_and_says_so() {
+async fn an_older_program_does_not_change_a_newer_schema() {
     let test_env = TestEnvironment::new().await;
     let sql = "INSERT INTO refinery_schema_history VALUES (999, 'the_future', now()::text, '1')";
     test_env.db.batch_execute(sql).await.unwrap();
@@ -170,7 +170,7 @@ async fn an_older_program_leaves_a_newer_schema_and_says_so() {
 }
 
 #[tokio::test]
-async fn an_index_that_is_missing_is_named_and_created() {
+async fn a_missing_index_is_reported_and_created() {
     let test_env = TestEnvironment::new().await;
     let sql = "DROP INDEX conversions_check_at_idx; DROP INDEX clicks_of_links_idx";
     test_env.db.batch_execute(sql).await.unwrap();
@@ -187,7 +187,7 @@ async fn an_index_that_is_missing_is_named_and_created() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_waits_for_its_database() {
+async fn migrate_waits_for_the_database() {
     let test_env = TestEnvironment::new().await;
     let url = &test_env.env()["DATABASE_URL"];
     let (user, rest) = url.rsplit_once('@').unwrap();

@@ -22,7 +22,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use crate::arrival::Site;
+use crate::landing::Site;
 
 const DESTINATION: &str = "https://example.com/lp?c={click_id}&s={sub1}&r={referrer}";
 
@@ -60,7 +60,7 @@ fn header_names(answer: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn no_bytes_of_a_click_become_a_header_a_cookie_or_a_line_of_the_log() {
+async fn bytes_of_a_click_cannot_inject_headers_cookies_or_log_lines() {
     let site = Site::start(DESTINATION, json!({ "name": "o" }), &[]).await;
     let link = site.link().await;
     let (host, path) = split(&link);
@@ -135,7 +135,7 @@ async fn no_bytes_of_a_click_become_a_header_a_cookie_or_a_line_of_the_log() {
 }
 
 #[tokio::test]
-async fn what_a_click_says_is_stored_to_the_letter() {
+async fn values_of_a_click_are_stored_unchanged() {
     let site = Site::start(DESTINATION, json!({ "name": "o" }), &[]).await;
     let link = site.link().await;
     let (host, path) = split(&link);
@@ -197,7 +197,7 @@ async fn what_a_click_says_is_stored_to_the_letter() {
 }
 
 #[tokio::test]
-async fn no_path_and_no_host_leads_to_a_strangers_place() {
+async fn no_path_or_host_redirects_to_a_foreign_site() {
     let site = Site::start(DESTINATION, json!({ "name": "o" }), &[]).await;
     let link = site.link().await;
     let (host, path) = split(&link);
@@ -257,7 +257,7 @@ async fn no_path_and_no_host_leads_to_a_strangers_place() {
         "sub1=..%2f..%2f&next=//evil.example",
     ] {
         let hop = site.client.click(&format!("{link}?{query}"), BROWSER).await;
-        let url = url::Url::parse(&hop.to()).unwrap();
+        let url = url::Url::parse(&hop.destination()).unwrap();
         assert_eq!(
             url.origin().ascii_serialization(),
             "https://example.com",
@@ -283,7 +283,7 @@ async fn no_path_and_no_host_leads_to_a_strangers_place() {
 /// A request that two servers might see the end of in two places: exactly one
 /// answer, and the connection does not go on.
 #[tokio::test]
-async fn a_request_ends_in_one_place() {
+async fn requests_with_an_ambiguous_end_are_refused() {
     let site = Site::start(DESTINATION, json!({ "name": "o" }), &[]).await;
     let link = site.link().await;
     let (host, path) = split(&link);
@@ -405,7 +405,7 @@ async fn listener(answer: String) -> (String, Arc<AtomicUsize>) {
 }
 
 #[tokio::test]
-async fn nobody_is_called_who_is_named_in_a_url() {
+async fn urls_in_requests_are_never_fetched() {
     let (elsewhere, n_called) =
         listener("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_owned()).await;
     let url = format!("http://{elsewhere}/");
@@ -462,7 +462,7 @@ async fn nobody_is_called_who_is_named_in_a_url() {
 }
 
 #[tokio::test]
-async fn the_origin_is_closed_without_its_token() {
+async fn the_origin_refuses_requests_without_its_token() {
     let site = Site::start(DESTINATION, json!({ "name": "o" }), &[]).await;
     let link = site.link().await;
     let (host, path) = split(&link);
@@ -495,7 +495,7 @@ async fn the_origin_is_closed_without_its_token() {
 
 /// Every text that a tenant can write, on every page that people see.
 #[tokio::test]
-async fn nothing_that_is_stored_runs_on_a_page() {
+async fn stored_text_never_runs_as_script_on_a_page() {
     const PAYLOAD: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{7777*7777}}";
     let page = json!({
         "title": PAYLOAD,
@@ -573,7 +573,7 @@ async fn nothing_that_is_stored_runs_on_a_page() {
 const ANY_CLICK_ID: &str = "01a11d5c-1e7b-7123-8123-456789abcdef";
 
 #[tokio::test]
-async fn guessing_ids_and_secrets_is_slow_and_seen() {
+async fn guessing_ids_and_secrets_is_rate_limited_and_counted() {
     let settings = [
         ("EDGE_MAX_FAILED_ATTEMPTS_PER_MINUTE", "20"),
         ("TRUSTED_PROXIES", "127.0.0.1/32"),
@@ -702,7 +702,7 @@ async fn guessing_ids_and_secrets_is_slow_and_seen() {
 }
 
 #[tokio::test]
-async fn a_tenant_that_uses_up_its_limit_slows_nobody_else() {
+async fn a_tenant_over_its_rate_limit_does_not_slow_others() {
     let test_env = TestEnvironment::new().await;
     let api = test_env.start_api();
     let busy = Tenant::create(&test_env, &api, "busy").await;
@@ -736,7 +736,7 @@ impl Secrets {
 }
 
 #[tokio::test]
-async fn secrets_are_in_no_log_no_error_and_no_metric() {
+async fn logs_errors_and_metrics_contain_no_secrets() {
     let test_env = TestEnvironment::new().await;
     // As much as an operator may ask for.
     let settings = [
@@ -777,7 +777,7 @@ async fn secrets_are_in_no_log_no_error_and_no_metric() {
         .create(&tenant.key, "/api/v2/links/shorten", &body)
         .await;
     let short_url = link["shortUrl"].as_str().unwrap();
-    client.click(short_url, BROWSER).await.to();
+    client.click(short_url, BROWSER).await.destination();
     let (host, _) = split(short_url);
     let mut answers = Vec::new();
     for (secret, txn) in [

@@ -49,7 +49,7 @@ fn redacted(link: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn the_seeds_requests_are_answered_as_shown() {
+async fn the_documented_requests_get_the_documented_responses() {
     let api = seed("affiliate").await;
     let created = api
         .create(
@@ -154,7 +154,7 @@ async fn the_seeds_requests_are_answered_as_shown() {
 }
 
 #[tokio::test]
-async fn errors_have_their_own_form() {
+async fn errors_have_the_affiliate_format() {
     let api = seed("errors").await;
     let (status, body) = api.get("/api/links/lnk_00000000").await;
     assert_eq!(
@@ -298,7 +298,7 @@ async fn clicks_go_to_the_landing_page_and_are_counted() {
     // Either URL, one hop.
     let mut n_clicks = 0;
     for name in ["url", "short_url"] {
-        let to = client.click(&url(name), BROWSER).await.to();
+        let to = client.click(&url(name), BROWSER).await.destination();
         let click_id = parameter(&to, "afk_cid").unwrap();
         assert_eq!(
             to,
@@ -306,7 +306,7 @@ async fn clicks_go_to_the_landing_page_and_are_counted() {
         );
         n_clicks += 1;
     }
-    client.click(&url("url"), BOT).await.to();
+    client.click(&url("url"), BOT).await.destination();
     n_clicks += 1;
     // The code is good at its own host only.
     let elsewhere = url("url").replace("track.affilync.com", "afl.ink");
@@ -317,7 +317,7 @@ async fn clicks_go_to_the_landing_page_and_are_counted() {
         .create("/api/links", json!({ "campaign_id": "camp_def456" }))
         .await;
     let inheriting = inheriting["url"].as_str().unwrap();
-    let to = client.click(inheriting, BROWSER).await.to();
+    let to = client.click(inheriting, BROWSER).await.destination();
     assert!(
         to.starts_with("https://example.com/spring?afk_cid="),
         "{to}"
@@ -329,7 +329,7 @@ async fn clicks_go_to_the_landing_page_and_are_counted() {
         .await;
     assert_eq!(status, 200);
     wait_for("the campaign's new page", true, async || {
-        let to = client.click(inheriting, BROWSER).await.to();
+        let to = client.click(inheriting, BROWSER).await.destination();
         to.starts_with("https://example.com/autumn?cid=")
     })
     .await;
@@ -353,7 +353,7 @@ async fn clicks_go_to_the_landing_page_and_are_counted() {
 }
 
 #[tokio::test]
-async fn campaigns_are_managed() {
+async fn campaigns_can_be_created_and_changed() {
     let api = Api::start("campaigns").await;
     let campaign = json!({ "name": "Spring", "landing_page_url": "https://example.com/spring" });
     let created = api.create("/api/campaigns", campaign).await;

@@ -19,7 +19,7 @@ async fn raw(api: &Api, path: &str, body: Vec<u8>) -> String {
 }
 
 #[tokio::test]
-async fn bodies_that_are_no_requests() {
+async fn malformed_bodies_are_refused() {
     let api = Api::start("bodies").await;
     let nested = |field: &str| {
         let (open, close) = ("[".repeat(100_000), "]".repeat(100_000));
@@ -63,7 +63,7 @@ async fn bodies_that_are_no_requests() {
 }
 
 #[tokio::test]
-async fn urls_are_judged_by_where_they_lead() {
+async fn urls_are_validated_by_scheme_and_host() {
     let api = Api::start("urls").await;
     let edge = api.test_env.start_edge(&api.service);
     let client = Client::new(&api.service, Some(&edge));
@@ -117,13 +117,13 @@ async fn urls_are_judged_by_where_they_lead() {
         let hop = client
             .click(link["shortUrl"].as_str().unwrap(), BROWSER)
             .await;
-        assert_eq!(hop.to(), to, "{url}");
+        assert_eq!(hop.destination(), to, "{url}");
     }
     edge.stop();
 }
 
 #[tokio::test]
-async fn texts_are_kept_to_the_letter_or_refused() {
+async fn texts_are_stored_unchanged_or_refused() {
     let api = Api::start("texts").await;
     for text in [
         "مرحبا \u{202e}txet\u{202c}",
@@ -187,7 +187,7 @@ async fn export(api: &Api, path: &str) -> (u16, String) {
 
 /// What a stranger puts into a click is in the tenant's export, whatever it begins with.
 #[tokio::test]
-async fn an_export_has_what_strangers_sent() {
+async fn exports_contain_hostile_input_unchanged() {
     let api = Api::start("export").await;
     let worker = api.test_env.start_worker();
     let edge = api.test_env.start_edge(&api.service);
@@ -254,7 +254,7 @@ async fn an_export_has_what_strangers_sent() {
 
 /// Times that no time zone and no database can follow are refused wherever one is named.
 #[tokio::test]
-async fn times_are_of_the_years_1_to_9999() {
+async fn times_outside_the_years_1_to_9999_are_refused() {
     let api = Api::start("times").await;
     let contact = "contacts/%2B18005550123/journey";
     for time in [
@@ -300,7 +300,7 @@ async fn times_are_of_the_years_1_to_9999() {
 
 /// Parameters of paths are percent-decoded, once: generated clients encode all but letters.
 #[tokio::test]
-async fn parameters_of_paths_are_percent_decoded() {
+async fn path_parameters_are_percent_decoded() {
     let api = Api::start("paths").await;
     let offer = api.sms_offer("https://e.com", json!({})).await;
     let creative = json!({

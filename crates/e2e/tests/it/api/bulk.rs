@@ -11,7 +11,7 @@ use super::{Api, refusal};
 const PATH: &str = "/api/v2/links/bulk";
 
 #[tokio::test]
-async fn each_entry_is_made_or_refused_by_itself() {
+async fn each_entry_succeeds_or_fails_by_itself() {
     let api = Api::start("bulk").await;
     let (list, offer) = (api.tenant.list_id, &api.tenant.offer_id);
     let sms_offer = api
@@ -72,20 +72,20 @@ async fn each_entry_is_made_or_refused_by_itself() {
     let hop = client
         .click(&url(&links[0], "shortUrl"), BROWSER)
         .await
-        .to();
+        .destination();
     assert_eq!(hop, url(&links[0], "clickTrackerUrl"));
-    let to = client.click(&hop, BROWSER).await.to();
+    let to = client.click(&hop, BROWSER).await.destination();
     assert!(parameter(&to, "clickid").is_some(), "{to}");
     let to = client
         .click(&url(&links[1], "shortUrl"), BROWSER)
         .await
-        .to();
+        .destination();
     assert_eq!(to, "https://example.com/page");
     edge.stop();
 }
 
 #[tokio::test]
-async fn a_thousand_are_made_and_one_more_is_too_many() {
+async fn a_bulk_has_at_most_a_thousand_entries() {
     let api = Api::start("thousand").await;
     let entry = json!({ "offerId": api.tenant.offer_id, "listId": api.tenant.list_id });
     let answer = api
@@ -112,7 +112,7 @@ async fn a_thousand_are_made_and_one_more_is_too_many() {
 }
 
 #[tokio::test]
-async fn products_are_asked_for_by_what_an_entry_wants() {
+async fn each_entry_requires_the_product_of_its_target() {
     let api = Api::start("products").await;
     let list = api.tenant.list_id;
     let sms_offer = api.sms_offer("https://sms.example/", json!({})).await;

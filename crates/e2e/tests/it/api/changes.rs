@@ -5,7 +5,6 @@
 use e2e::{
     client::{BROWSER, Client, Tenant, create_account, create_key},
     proxy::Proxy,
-    servers::{PrivateServer, Servers},
     service::Service,
     test_environment::TestEnvironment,
     wait::wait_for,
@@ -198,13 +197,8 @@ impl Switch {
 }
 
 #[tokio::test]
-async fn changes_are_heard_of_while_redis_is_away_and_when_it_is_back() {
-    let redis = PrivateServer::start("redis");
-    let servers = Servers {
-        redis_url: redis.url.clone(),
-        ..Servers::find()
-    };
-    let test_env = TestEnvironment::on(servers).await;
+async fn changes_reach_redirectors_during_a_redis_outage_and_after_it() {
+    let (redis, test_env) = TestEnvironment::with_private_redis().await;
     let env = test_env.env_with(&[("REDIS_TIMEOUT_MS", "200")]);
     let mut api = Service::start("links-api", &["serve"], &env);
     api.expect_in_log("relaying record changes failed");
@@ -275,13 +269,8 @@ async fn changes_are_heard_of_while_redis_is_away_and_when_it_is_back() {
 /// Redis may come back with what it had on disk, which is from before some
 /// changes that it had got: it gets them again.
 #[tokio::test]
-async fn a_redis_with_an_old_copy_of_its_data_is_brought_up_to_date() {
-    let redis = PrivateServer::start("redis");
-    let servers = Servers {
-        redis_url: redis.url.clone(),
-        ..Servers::find()
-    };
-    let test_env = TestEnvironment::on(servers).await;
+async fn a_redis_restored_from_an_old_snapshot_gets_the_later_changes() {
+    let (redis, test_env) = TestEnvironment::with_private_redis().await;
     let mut api = test_env.start_api();
     api.expect_in_log("relaying record changes failed");
     let tenant = Tenant::create(&test_env, &api, "snapshot").await;
@@ -324,13 +313,8 @@ async fn a_redis_with_an_old_copy_of_its_data_is_brought_up_to_date() {
 
 /// Only the channel is lost: the rest of Redis answers with what is in it.
 #[tokio::test]
-async fn a_replica_whose_channel_is_cut_hears_of_changes() {
-    let redis = PrivateServer::start("redis");
-    let servers = Servers {
-        redis_url: redis.url.clone(),
-        ..Servers::find()
-    };
-    let test_env = TestEnvironment::on(servers).await;
+async fn changes_reach_a_redirector_that_lost_its_subscription() {
+    let (_redis, test_env) = TestEnvironment::with_private_redis().await;
     let api = test_env.start_api();
     let tenant = Tenant::create(&test_env, &api, "cut").await;
     let mut replicas = Replicas::start(&test_env, &api, &[&[]]);
@@ -378,13 +362,8 @@ const SOON: [(&str, &str); 1] = [("RECORD_CHANGE_HEARTBEAT_TIMEOUT_MS", "2000")]
 /// Redis answers PING and reads, and refuses writes, for whatever reason: what it has is
 /// old, and nothing is said on the channel.
 #[tokio::test]
-async fn changes_are_heard_of_while_redis_refuses_writes() {
-    let redis = PrivateServer::start("redis");
-    let servers = Servers {
-        redis_url: redis.url.clone(),
-        ..Servers::find()
-    };
-    let test_env = TestEnvironment::on(servers).await;
+async fn changes_reach_redirectors_while_redis_refuses_writes() {
+    let (_redis, test_env) = TestEnvironment::with_private_redis().await;
     let mut api = test_env.start_api();
     api.expect_in_log("relaying record changes failed");
     api.expect_in_log("writing records to Redis failed");
@@ -465,7 +444,7 @@ async fn dependency(service: &Service, name: &str) -> String {
 
 /// Only links-api has lost Redis: redirectors reach it, and it has what is old.
 #[tokio::test]
-async fn changes_are_heard_of_while_links_api_alone_has_lost_redis() {
+async fn changes_reach_redirectors_while_only_links_api_has_lost_redis() {
     let test_env = TestEnvironment::new().await;
     let server = test_env.servers.redis_url.strip_prefix("redis://").unwrap();
     let proxy = Proxy::start(server).await;
@@ -514,7 +493,7 @@ async fn changes_are_heard_of_while_links_api_alone_has_lost_redis() {
 
 /// A links-api stands still in the middle of a delivery, for longer than anybody waits.
 #[tokio::test]
-async fn a_links_api_that_stands_still_stops_nobodys_changes() {
+async fn a_hanging_links_api_does_not_delay_changes_of_another() {
     let test_env = TestEnvironment::new().await;
     let server = test_env.servers.redis_url.strip_prefix("redis://").unwrap();
     let proxy = Proxy::start(server).await;
@@ -562,7 +541,7 @@ async fn a_links_api_that_stands_still_stops_nobodys_changes() {
 
 /// A Redis that was emptied gets all deliveries again: new ones do not wait for them.
 #[tokio::test]
-async fn what_is_new_is_delivered_before_what_redis_has_lost() {
+async fn new_changes_are_delivered_before_those_that_redis_lost() {
     let test_env = TestEnvironment::new().await;
     let mut api = test_env.start_api();
     // If the table is locked for long.
@@ -630,7 +609,7 @@ async fn what_is_new_is_delivered_before_what_redis_has_lost() {
 
 /// Whoever made a change may die before it tells anybody.
 #[tokio::test]
-async fn a_change_of_a_links_api_that_died_is_delivered_by_another() {
+async fn changes_of_a_killed_links_api_are_delivered_by_another() {
     let test_env = TestEnvironment::new().await;
     let survivor = test_env.start_api();
     let tenant = Tenant::create(&test_env, &survivor, "survivor").await;

@@ -3,7 +3,6 @@
 use e2e::{
     client::{Client, Tenant, answer},
     openapi::Document,
-    servers::{PrivateServer, Servers},
     test_environment::TestEnvironment,
     wait::wait_for,
 };
@@ -35,7 +34,7 @@ async fn post_once(
 }
 
 #[tokio::test]
-async fn a_request_with_a_key_happens_once() {
+async fn a_request_with_an_idempotency_key_runs_once() {
     let api = Api::start("once").await;
     let body = json!({ "url": "https://e.com", "listId": api.tenant.list_id });
     let post = async |key: &str, path: &str, body: &Value| {
@@ -106,13 +105,8 @@ async fn concurrent_requests_with_one_key_make_one_link() {
 /// Redis is written between commit and answer: a frozen one holds the request
 /// there, and then the service is killed.
 #[tokio::test]
-async fn a_crash_between_commit_and_answer_still_replays() {
-    let redis = PrivateServer::start("redis");
-    let servers = Servers {
-        redis_url: redis.url.clone(),
-        ..Servers::find()
-    };
-    let test_env = TestEnvironment::on(servers).await;
+async fn a_retry_after_a_crash_behind_the_commit_gets_the_response() {
+    let (redis, test_env) = TestEnvironment::with_private_redis().await;
     let mut service = test_env.start_api();
     service.expect_in_log("");
     let tenant = Tenant::create(&test_env, &service, "crash").await;
@@ -147,10 +141,10 @@ async fn a_crash_between_commit_and_answer_still_replays() {
 /// Complete by construction: every POST of the document with the example of
 /// its body, wherever that is taken.
 #[tokio::test]
-async fn every_post_takes_an_idempotency_key() {
+async fn every_post_accepts_an_idempotency_key() {
     let api = Api::start("everypost").await;
     let admin = e2e::client::create_key(&api.test_env, api.tenant.account_id, &["admin"]);
-    let fixtures = super::isolation::Fixtures::of(&api).await;
+    let fixtures = super::isolation::Fixtures::create(&api).await;
     let mut n_replayed = 0;
     for operation in Document::written()
         .operations()
@@ -182,7 +176,7 @@ async fn every_post_takes_an_idempotency_key() {
 }
 
 #[tokio::test]
-async fn a_key_has_so_many_requests_in_a_minute() {
+async fn a_key_is_limited_to_its_requests_per_minute() {
     let api = Api::start("limited").await;
     let get = || {
         let request = api.client.api_request(Method::GET, "/api/v2/links");
@@ -261,7 +255,7 @@ async fn an_installation_can_limit_every_key() {
 }
 
 #[tokio::test]
-async fn without_redis_nobody_is_limited() {
+async fn requests_are_not_rate_limited_without_redis() {
     let test_env = TestEnvironment::new().await;
     let env = test_env.env_with(&[
         ("REDIS_URL", "redis://127.0.0.1:1"),
@@ -281,7 +275,7 @@ async fn without_redis_nobody_is_limited() {
 }
 
 #[tokio::test]
-async fn a_wrong_method_names_the_right_ones() {
+async fn a_wrong_method_gets_the_allowed_ones() {
     let api = Api::start("methods").await;
     for (path, allowed) in [
         ("/api/v2/links/shorten", "POST"),

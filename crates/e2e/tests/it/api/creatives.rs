@@ -45,7 +45,7 @@ async fn render(api: &Api, creative: i64, messages: Value) -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn the_seeds_example_is_answered_as_shown() {
+async fn the_documented_example_gets_the_documented_response() {
     let api = Api::start("creative").await;
     let offer = api
         .sms_offer("https://e.com/?c={click_id}", json!({}))
@@ -94,7 +94,7 @@ async fn the_seeds_example_is_answered_as_shown() {
 }
 
 #[tokio::test]
-async fn every_error_of_the_seeds_table_in_its_order() {
+async fn documented_errors_are_reported_in_their_order() {
     let api = Api::start("creativeerrors").await;
     let offer = api.sms_offer("https://e.com/", json!({})).await;
     let nobodys = "000000000000000000000000";
@@ -290,7 +290,7 @@ fn phone(i: usize) -> String {
 }
 
 #[tokio::test]
-async fn messages_are_rendered_in_the_order_asked_and_measured() {
+async fn messages_are_rendered_in_request_order_and_measured() {
     let api = Api::start("rendered").await;
     let operator = create_account(&api.test_env, "operator");
     let admin = create_key(&api.test_env, operator, &["admin"]);
@@ -418,7 +418,7 @@ async fn messages_are_rendered_in_the_order_asked_and_measured() {
 }
 
 #[tokio::test]
-async fn every_error_of_a_render() {
+async fn every_error_of_a_render_is_reported() {
     let api = Api::start("rendererrors").await;
     let offer = api.sms_offer("https://e.com/", json!({})).await;
     let id = creative(&api, "{{contact.first_name}} {{link1}}", &offer).await;
@@ -564,7 +564,7 @@ async fn every_error_of_a_render() {
 }
 
 #[tokio::test]
-async fn two_renders_of_a_message_at_once_are_one() {
+async fn concurrent_renders_of_a_message_get_the_same_links() {
     let api = Api::start("oncerendered").await;
     let offer = api.sms_offer("https://e.com/", json!({})).await;
     let id = creative(&api, "{{link1}} {{link2}}", &offer).await;
@@ -599,7 +599,7 @@ async fn two_renders_of_a_message_at_once_are_one() {
 /// Creative, render for 1,000 contacts, clicks of 300 of them, and who is
 /// credited.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn message_clicks_name_who_clicked_what() {
+async fn message_clicks_have_their_message_and_contact() {
     let api = Api::start("wholeway").await;
     let edge = api.test_env.start_edge(&api.service);
     let client = Client::new(&api.service, Some(&edge));
@@ -621,7 +621,10 @@ async fn message_clicks_name_who_clicked_what() {
     let rendered = answer["messages"].as_array().unwrap();
     let url = |i: usize, link: &str| rendered[i]["links"][link].as_str().unwrap().to_owned();
     let click = async |url: String, agent: &str, query: &str| {
-        client.click(&format!("{url}{query}"), agent).await.to()
+        client
+            .click(&format!("{url}{query}"), agent)
+            .await
+            .destination()
     };
 
     // What a link goes to: its offer with the placeholder's defaults, or the
@@ -735,7 +738,7 @@ async fn a_rendered_link_has_no_tracker_hop() {
 
 /// A full stop behind a link is how people write, and messengers take it into the link.
 #[tokio::test]
-async fn what_touches_a_link_is_warned_of() {
+async fn text_that_touches_a_link_gets_a_finding() {
     let api = Api::start("touching").await;
     let offer = api.sms_offer("https://e.com", json!({})).await;
     let with = |message: &str| {

@@ -309,7 +309,7 @@ async fn a_domain_is_pending_until_its_txt_record_shows_the_token() {
 }
 
 #[tokio::test]
-async fn a_file_on_the_host_proves_it() {
+async fn a_file_on_the_host_proves_ownership() {
     let net = Internet::start("file", &[]).await;
     let host = "file.customer.example";
     let domain = net.claim(host).await;
@@ -389,7 +389,7 @@ async fn no_request_goes_to_private_addresses() {
 }
 
 #[tokio::test]
-async fn a_claim_keeps_nobody_from_a_host() {
+async fn a_pending_claim_does_not_block_other_accounts() {
     let net = Internet::start("claims", &[]).await;
     let host = "wanted.example";
     let client = &net.api.client;
@@ -432,7 +432,7 @@ async fn a_claim_keeps_nobody_from_a_host() {
 }
 
 #[tokio::test]
-async fn claims_that_wait_have_a_limit() {
+async fn pending_claims_are_limited() {
     let net = Internet::start("limit", &[]).await;
     for i in 0..100 {
         net.claim(&format!("claim{i}.example")).await;
@@ -449,7 +449,7 @@ async fn claims_that_wait_have_a_limit() {
 /// Checked again and again. What name servers that are down say counts for nothing; a host
 /// that is somebody else's after a week of checks goes to whoever proves it.
 #[tokio::test]
-async fn a_proof_that_is_gone_for_seven_checks_ends() {
+async fn ownership_ends_after_seven_failed_checks() {
     let net = Internet::start("lapse", &[("DOMAIN_CHECK_INTERVAL_S", "1")]).await;
     let mut edge = net.api.test_env.start_edge(&net.api.service);
     let host = "moved.example";
@@ -538,7 +538,7 @@ async fn a_proof_that_is_gone_for_seven_checks_ends() {
 }
 
 #[tokio::test]
-async fn an_operator_decides() {
+async fn an_operator_sets_the_ownership_of_a_host() {
     let net = Internet::start("operator", &[]).await;
     let edge = net.api.test_env.start_edge(&net.api.service);
     let host = "decided.example";
@@ -604,7 +604,7 @@ async fn an_operator_decides() {
 const WITH_PROOFS: i32 = 12;
 
 #[tokio::test]
-async fn domains_from_before_stay_active() {
+async fn domains_of_older_schemas_stay_active() {
     let test_env = TestEnvironment::new().await;
     let mut db = test_env.connect().await;
     let sql = "DROP SCHEMA public CASCADE; CREATE SCHEMA public";

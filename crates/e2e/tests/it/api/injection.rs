@@ -49,9 +49,9 @@ fn query_names(operation: Operation<'_>) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn what_is_written_into_a_field_is_a_value() {
+async fn contents_of_fields_are_never_interpreted() {
     let api = Api::start("injected").await;
-    let fixtures = Fixtures::of(&api).await;
+    let fixtures = Fixtures::create(&api).await;
     let bystander = Tenant::create(&api.test_env, &api.service, "bystander").await;
     let untouched = async || {
         let id = bystander.account_id;

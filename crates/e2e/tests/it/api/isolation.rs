@@ -20,7 +20,7 @@ pub struct Fixtures {
 }
 
 impl Fixtures {
-    pub async fn of(api: &Api) -> Self {
+    pub async fn create(api: &Api) -> Self {
         let tenant = &api.tenant;
         // Another than all tenants of tests have.
         let phone = "+18005550150";
@@ -143,9 +143,9 @@ impl Fixtures {
 }
 
 #[tokio::test]
-async fn no_operation_gives_or_takes_what_is_anothers() {
+async fn no_operation_reads_or_changes_rows_of_another_account() {
     let api = Api::start("victim").await;
-    let theirs = Fixtures::of(&api).await;
+    let theirs = Fixtures::create(&api).await;
     let before = dump(&api).await;
     let stranger = Tenant::create(&api.test_env, &api.service, "stranger").await;
     let account = create_account(&api.test_env, "powerless");

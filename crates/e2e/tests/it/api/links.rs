@@ -24,7 +24,7 @@ fn path(link: &Value) -> String {
 }
 
 #[tokio::test]
-async fn what_was_created_is_got_and_listed() {
+async fn created_links_can_be_read_and_listed() {
     let api = Api::start("listed").await;
     let own = shorten(
         &api,
@@ -99,7 +99,7 @@ async fn what_was_created_is_got_and_listed() {
 }
 
 #[tokio::test]
-async fn a_link_is_changed_by_what_is_sent() {
+async fn an_update_changes_only_the_given_fields() {
     let api = Api::start("changed").await;
     let link = shorten(
         &api,
@@ -172,7 +172,7 @@ async fn a_link_id_on_two_domains_needs_the_domain() {
 }
 
 #[tokio::test]
-async fn qr_codes_are_images_that_scanners_read() {
+async fn qr_codes_can_be_scanned() {
     let api = Api::start("qr").await;
     let link = shorten(&api, json!({})).await;
     let image = async |path: String| {
@@ -237,7 +237,7 @@ fn scanned(png: &[u8]) -> (usize, String) {
 /// `/conv` on a host that is nobody's asks for the links of an id on any domain: the work
 /// is that of the links found, however many domains there are.
 #[tokio::test]
-async fn an_unknown_host_costs_no_look_at_every_domain() {
+async fn looking_up_an_unknown_host_does_not_scan_all_domains() {
     let test_env = TestEnvironment::new().await;
     let api = test_env.start_api();
     create_account(&test_env, "many");

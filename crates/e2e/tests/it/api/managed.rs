@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Api, refusal};
 
 #[tokio::test]
-async fn offers_of_both_kinds_are_managed() {
+async fn offers_of_both_kinds_can_be_created_changed_and_archived() {
     let api = Api::start("offers").await;
     for (path, url, external_id) in [
         ("/api/v2/offers", "tracking_url", "external_id"),
@@ -139,7 +139,7 @@ async fn offers_of_both_kinds_are_managed() {
 }
 
 #[tokio::test]
-async fn every_error_of_an_offer_in_its_order() {
+async fn errors_of_an_offer_are_reported_in_their_order() {
     let api = Api::start("offererrors").await;
     let long = "x".repeat(256);
     for (path, url, missing, invalid) in [
@@ -284,7 +284,7 @@ async fn saving_an_offer_lints_its_template() {
 }
 
 #[tokio::test]
-async fn lists_are_managed() {
+async fn lists_can_be_created_and_changed() {
     let api = Api::start("lists").await;
     let created = api
         .create(
@@ -409,7 +409,7 @@ async fn lists_are_managed() {
 }
 
 #[tokio::test]
-async fn domains_are_managed() {
+async fn domains_can_be_created_and_changed() {
     let api = Api::start("domains").await;
     let created = api
         .create(

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::Api;
 
 #[test]
-fn the_document_is_the_servers() {
+fn the_published_document_is_up_to_date() {
     let output = command("links-api", &["openapi"], &Env::new())
         .output()
         .unwrap();
@@ -23,7 +23,7 @@ fn the_document_is_the_servers() {
     let written = std::fs::read(&path).unwrap_or_default();
     assert!(
         written == output.stdout,
-        "stale: run UPDATE_DOCS=1 cargo test -p e2e the_document_is_the_servers"
+        "stale: run UPDATE_DOCS=1 cargo test -p e2e the_published_document_is_up_to_date"
     );
 }
 
@@ -62,7 +62,7 @@ async fn document_and_reference_need_no_key_and_no_other_host() {
 
 /// What the document promises of itself.
 #[test]
-fn every_operation_is_documented_whole() {
+fn every_operation_is_fully_documented() {
     let document = Document::written();
     let mut ids = std::collections::HashSet::new();
     for operation in document.operations() {

@@ -225,7 +225,7 @@ fn merge(target: &mut Value, more: Value) {
 }
 
 #[tokio::test]
-async fn a_report_is_of_what_was_sent_clicked_and_sold() {
+async fn reports_count_sends_clicks_and_conversions() {
     let fixture = ReportFixture::start("reports").await;
     let today = Timestamp::now().to_string()[..10].to_owned();
     fixture
@@ -368,7 +368,7 @@ async fn a_report_is_of_what_was_sent_clicked_and_sold() {
 }
 
 #[tokio::test]
-async fn what_a_report_cannot_be_asked_for_is_named() {
+async fn invalid_report_parameters_are_named() {
     let api = Api::start("badreports").await;
     for (query, field) in [
         ("group_by=weather", "group_by"),
@@ -585,7 +585,7 @@ async fn raw_clicks_and_conversions_are_exported_in_pages() {
 
 /// "Was it clicked, did it convert, what revenue."
 #[tokio::test]
-async fn what_became_of_a_message_and_its_contact_is_told() {
+async fn messages_and_contacts_show_their_clicks_and_conversions() {
     let fixture = ReportFixture::start("journey").await;
     fixture
         .deliver(&[
@@ -671,7 +671,7 @@ async fn what_became_of_a_message_and_its_contact_is_told() {
 }
 
 #[tokio::test]
-async fn an_erased_contact_is_nowhere_and_still_counts() {
+async fn an_erased_contact_is_removed_from_all_rows_and_totals_stay() {
     let fixture = ReportFixture::start("erasure").await;
     fixture
         .deliver(&[
@@ -727,7 +727,7 @@ async fn an_erased_contact_is_nowhere_and_still_counts() {
 }
 
 #[tokio::test]
-async fn what_is_too_old_goes_and_the_totals_stay() {
+async fn rows_older_than_the_retention_are_deleted_and_totals_stay() {
     let fixture = ReportFixture::start("retention").await;
     let at = |days: i64, hour: i64| {
         let time = Timestamp::now() - SignedDuration::from_hours(days * 24 - hour);
@@ -806,7 +806,7 @@ async fn what_is_too_old_goes_and_the_totals_stay() {
 /// A click of another account that is stored while its day is about to be dropped. What
 /// uses the table meanwhile is not waited for with a lock that holds others up.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_late_click_of_another_account_keeps_its_day() {
+async fn retention_keeps_the_day_of_a_late_click_of_another_account() {
     let mut fixture = ReportFixture::start("lateday").await;
     let parked = "storing one event failed and it was parked";
     fixture.worker.expect_in_log(parked);
@@ -871,7 +871,7 @@ async fn a_late_click_of_another_account_keeps_its_day() {
 }
 
 #[tokio::test]
-async fn an_account_keeps_as_much_of_an_address_as_it_wants() {
+async fn addresses_are_stored_as_the_account_is_set() {
     let fixture = ReportFixture::start("addresses").await;
     let test_env = &fixture.api.test_env;
     let mut expected: Vec<Option<&str>> = Vec::new();
@@ -905,7 +905,7 @@ async fn an_account_keeps_as_much_of_an_address_as_it_wants() {
 }
 
 #[tokio::test]
-async fn a_reclassification_says_what_it_is_of_and_goes_on_where_it_ended() {
+async fn a_reclassification_continues_at_its_cursor() {
     let fixture = ReportFixture::start("reclassify").await;
     let api = &fixture.api;
     let post = async |body: Value| api.post("/api/v2/clicks/reclassify", body).await;

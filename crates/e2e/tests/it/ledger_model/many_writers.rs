@@ -17,7 +17,7 @@ const N_CONVERSIONS: usize = 500;
 const N_TROUBLES: usize = 12;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_writers_kills_and_frozen_sessions_leave_a_ledger_that_adds_up() {
+async fn the_ledger_is_consistent_after_concurrent_writers_kills_and_frozen_sessions() {
     let seed = match std::env::var("LEDGER_SEED") {
         Ok(seed) => seed.parse().unwrap(),
         Err(_) => rand::random::<u64>(),

@@ -20,7 +20,7 @@ use model::{Counts, Credit, Key, TotalsKey};
 /// Whatever the order, all is what the model says; and what reports say is what a
 /// recount of the raw rows says.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everything_is_what_the_reference_model_says() {
+async fn ledger_and_reports_match_the_reference_model() {
     let seed = match std::env::var("LEDGER_SEED") {
         Ok(seed) => seed.parse().unwrap(),
         Err(_) => rand::random::<u64>(),
@@ -107,7 +107,7 @@ fn assert_same_totals(
 
 /// A recount finds what is wrong in the ledger, and repairs it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_recount_finds_what_is_wrong_and_repairs_it() {
+async fn a_recount_finds_differences_and_repairs_them() {
     let mut fixture = LedgerFixture::new(7).await;
     let workers = fixture.start_workers();
     fixture.make_facts(300, 60);
@@ -186,7 +186,7 @@ async fn a_conversion_waits_for_its_click() {
 
 /// Two workers that store a conversion and its click at the same time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_conversion_that_comes_with_its_click_is_never_missed() {
+async fn a_conversion_that_arrives_with_its_click_is_credited() {
     let mut fixture = LedgerFixture::new(13).await;
     let settings = [
         ("BATCH_MAX_EVENTS", "1"),
@@ -220,7 +220,7 @@ async fn a_conversion_that_comes_with_its_click_is_never_missed() {
 
 /// As `click_judge_all` promises, for verdicts that go back and forth.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_verdict_that_is_taken_back_leaves_no_trace() {
+async fn a_reverted_reclassification_leaves_no_difference() {
     let mut fixture = LedgerFixture::new(17).await;
     let workers = fixture.start_workers();
     fixture.make_facts(300, 60);
