@@ -1,10 +1,8 @@
 //! All faults: what each does, the set-up that it needs, and what redirects may do meanwhile.
 
 use super::{
-    accounts, broker, cache, changes, database,
-    fault::{Fault, Redirects},
-    outage, processes, spool,
-    testbed::Setup,
+    accounts, broker, cache, changes, database, fault::Fault, outage, outcome::Redirects,
+    processes, spool, testbed::Setup,
 };
 
 /// One redirector and one worker.

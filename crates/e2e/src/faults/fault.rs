@@ -3,7 +3,7 @@
 use std::{pin::Pin, sync::Arc, time::Instant};
 
 use super::{
-    outcome::Outcome,
+    outcome::{Outcome, Redirects},
     private_servers::PrivateServers,
     profile::Profile,
     testbed::{Setup, Testbed},
@@ -33,17 +33,6 @@ pub struct Fault {
     pub(super) setup: Setup,
     pub(super) redirects: Redirects,
     pub(super) inject: for<'a> fn(&'a mut Testbed) -> FaultFuture<'a>,
-}
-
-/// Which failures of redirects a fault may cause.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Redirects {
-    /// No redirect fails.
-    Answer,
-    /// Connections may be refused, but accepted requests are answered.
-    MayBeRefused,
-    /// Requests in flight on a killed process fail.
-    MayFail,
 }
 
 impl Fault {

@@ -2,11 +2,22 @@
 
 use std::time::Duration;
 
-use super::{fault::Redirects, profile::Profile};
+use super::profile::Profile;
 use crate::{
     lag::Lags,
     load::{Audit, Summary},
 };
+
+/// Which failures of redirects a fault may cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Redirects {
+    /// No redirect fails.
+    Answer,
+    /// Connections may be refused, but accepted requests are answered.
+    MayBeRefused,
+    /// Requests in flight on a killed process fail.
+    MayFail,
+}
 
 /// What was measured during the fault, and what the audit found afterwards.
 pub struct Outcome {

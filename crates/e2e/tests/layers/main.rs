@@ -1,4 +1,4 @@
-//! The rooms of the workspace: no circle between files or folders of any crate, no import
+//! The layers of the workspace: no circle between files or folders of any crate, no import
 //! upward in a crate's table of layers, and no crate that depends on one it must not know.
 //!
 //! Needs no server. A new file at the top of a crate with a table needs a place in it.
