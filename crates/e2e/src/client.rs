@@ -116,7 +116,7 @@ pub struct Client {
 
 /// Status and `Location` of a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hop {
+pub struct HopResponse {
     pub status: u16,
     pub location: Option<String>,
 }
@@ -195,18 +195,22 @@ impl Client {
     }
 
     /// Clicks an `https://host/path` link.
-    pub async fn click(&self, url: &str, user_agent: &str) -> Hop {
+    pub async fn click(&self, url: &str, user_agent: &str) -> HopResponse {
         self.try_click(url, user_agent).await.expect("an answer")
     }
 
-    pub async fn try_click(&self, url: &str, user_agent: &str) -> Result<Hop, reqwest::Error> {
+    pub async fn try_click(
+        &self,
+        url: &str,
+        user_agent: &str,
+    ) -> Result<HopResponse, reqwest::Error> {
         let (host, path) = split(url);
         let request = self.edge_request(Method::GET, host, path);
         let response = request
             .header(header::USER_AGENT, user_agent)
             .send()
             .await?;
-        Ok(Hop::from_response(&response))
+        Ok(HopResponse::from_response(&response))
     }
 
     pub async fn get(&self, url: &str) -> Response {
@@ -226,7 +230,7 @@ pub async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
     (status, json)
 }
 
-impl Hop {
+impl HopResponse {
     pub fn from_response(response: &Response) -> Self {
         let location = response.headers().get(header::LOCATION);
         Self {

@@ -62,7 +62,7 @@ impl Lags {
 
 /// Publishes clicks and looks for them in Postgres, until [`finish`](Self::finish) is called.
 pub struct LagProbe {
-    is_over: Arc<AtomicBool>,
+    is_finished: Arc<AtomicBool>,
     task: JoinHandle<Lags>,
 }
 
@@ -85,15 +85,15 @@ impl LagProbe {
             accounts: accounts.into_iter().collect(),
             n_published: 0,
         };
-        let is_over = Arc::new(AtomicBool::new(false));
+        let is_finished = Arc::new(AtomicBool::new(false));
         let db = test_env.connect().await;
-        let task = tokio::spawn(run(publisher, db, clicks_per_second, is_over.clone()));
-        Self { is_over, task }
+        let task = tokio::spawn(run(publisher, db, clicks_per_second, is_finished.clone()));
+        Self { is_finished, task }
     }
 
     /// Stops publishing, waits until all clicks are stored, and returns their lags.
     pub async fn finish(self) -> Lags {
-        self.is_over.store(true, Ordering::Relaxed);
+        self.is_finished.store(true, Ordering::Relaxed);
         self.task.await.expect("the probe runs")
     }
 }
@@ -102,7 +102,7 @@ async fn run(
     mut publisher: Publisher,
     db: Client,
     clicks_per_second: u32,
-    is_over: Arc<AtomicBool>,
+    is_finished: Arc<AtomicBool>,
 ) -> Lags {
     let watch = Watch {
         db,
@@ -112,12 +112,12 @@ async fn run(
     let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
     let watching = tokio::spawn(watch.run(receiver));
     let start = tokio::time::Instant::now();
-    while !is_over.load(Ordering::Relaxed) {
+    while !is_finished.load(Ordering::Relaxed) {
         tokio::time::sleep(PUBLISH_INTERVAL).await;
         let due = start.elapsed().as_secs_f64() * f64::from(clicks_per_second);
         while (publisher.n_published as f64) < due {
             let id = publisher.publish().await;
-            sender.send(id).expect("it is watched");
+            sender.send(id).expect("the watch task runs");
         }
     }
     drop(sender);

@@ -124,7 +124,7 @@ pub async fn delivered_twice(testbed: &mut Testbed) -> ExpectedEffects {
     expected
 }
 
-pub async fn poison(testbed: &mut Testbed) -> ExpectedEffects {
+pub async fn unreadable_messages(testbed: &mut Testbed) -> ExpectedEffects {
     let producer = Producer::open(&testbed.test_env).await;
     let mut expected = ExpectedEffects::default();
     let end = tokio::time::Instant::now() + testbed.profile.fault;

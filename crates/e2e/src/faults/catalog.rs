@@ -22,14 +22,14 @@ const TWO: Setup = Setup {
 pub const FAULTS: &[Fault] = &[
     Fault {
         name: "redirector-killed",
-        what: "kill -9 of one redirector of two, again and again",
+        what: "kill -9 of one redirector of two, repeatedly",
         setup: TWO,
         redirects: Redirects::MayFail,
         inject: |testbed| Box::pin(processes::redirector_killed(testbed)),
     },
     Fault {
         name: "worker-killed",
-        what: "kill -9 of the worker in mid-batch, again and again",
+        what: "kill -9 of the worker in the middle of batches, repeatedly",
         setup: ONE,
         redirects: Redirects::Answer,
         inject: |testbed| Box::pin(processes::worker_killed(testbed)),
@@ -43,7 +43,7 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "worker-power-cut",
-        what: "the host of one worker of two vanishes: its connections end without a word",
+        what: "the host of one worker of two loses power: its connections are not closed",
         setup: Setup {
             has_worker_proxies: true,
             ..TWO
@@ -53,21 +53,21 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "hot-link",
-        what: "a link gets very many conversions, and then new visitors",
+        what: "a link gets very many conversions, and clicks of new visitors after them",
         setup: ONE,
         redirects: Redirects::Answer,
         inject: |testbed| Box::pin(accounts::hot_link(testbed)),
     },
     Fault {
         name: "report-storm",
-        what: "slow reports without end, while redirectors' caches are emptied",
+        what: "many slow reports, while redirectors' caches are emptied",
         setup: ONE,
         redirects: Redirects::Answer,
         inject: |testbed| Box::pin(accounts::report_storm(testbed)),
     },
     Fault {
         name: "api-killed",
-        what: "kill -9 of links-api, again and again",
+        what: "kill -9 of links-api, repeatedly",
         setup: ONE,
         redirects: Redirects::Answer,
         inject: |testbed| Box::pin(processes::api_killed(testbed)),
@@ -119,7 +119,7 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "queue-deleted",
-        what: "the queue is deleted with what is in it, and declared again",
+        what: "the queues are deleted with their messages, and declared again",
         setup: ONE,
         redirects: Redirects::Answer,
         inject: |testbed| Box::pin(broker::queue_deleted(testbed)),
@@ -157,14 +157,14 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "redis-full",
-        what: "Redis is full: it evicts, and then refuses writes; changes are obeyed",
+        what: "Redis is full: it evicts, and then refuses writes; changes still take effect",
         setup: TWO,
         redirects: Redirects::Answer,
         inject: |testbed| Box::pin(cache::full(testbed)),
     },
     Fault {
         name: "redis-lost-by-api",
-        what: "links-api alone loses Redis, refused and silent; changes are obeyed",
+        what: "only links-api loses Redis, which refuses connections or hangs; changes still take effect",
         setup: Setup {
             has_api_redis_proxy: true,
             ..TWO
@@ -198,7 +198,7 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "postgres-connections",
-        what: "PostgreSQL has no connection left for anybody",
+        what: "other clients take all connections to PostgreSQL",
         setup: ONE,
         redirects: Redirects::Answer,
         inject: |testbed| Box::pin(database::out_of_connections(testbed)),
@@ -215,7 +215,7 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "spool-corrupt",
-        what: "a byte of a spooled click is flipped and the last record is torn",
+        what: "a byte of a spooled click is flipped, and the last record is cut",
         setup: ONE,
         redirects: Redirects::MayFail,
         inject: |testbed| Box::pin(spool::corrupted(testbed)),
@@ -228,11 +228,11 @@ pub const FAULTS: &[Fault] = &[
         inject: |testbed| Box::pin(broker::delivered_twice(testbed)),
     },
     Fault {
-        name: "poison",
-        what: "messages that cannot be read stand among the good ones",
+        name: "unreadable-messages",
+        what: "unreadable messages are among the valid ones",
         setup: ONE,
         redirects: Redirects::Answer,
-        inject: |testbed| Box::pin(broker::poison(testbed)),
+        inject: |testbed| Box::pin(broker::unreadable_messages(testbed)),
     },
     Fault {
         name: "rolling-restart",
@@ -243,7 +243,7 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "clock-back",
-        what: "the redirector's clock is stepped back by a minute",
+        what: "the redirector's clock is set back by a minute",
         setup: Setup {
             has_own_clock: true,
             ..ONE

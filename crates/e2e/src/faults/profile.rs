@@ -4,24 +4,22 @@ use std::time::Duration;
 
 use crate::load::Traffic;
 
-/// How long and how hard.
+/// Durations, load and limits of a run of faults.
 #[derive(Debug, Clone, Copy)]
 pub struct Profile {
     pub traffic: Traffic,
     pub n_links: usize,
-    /// How long an outage lasts.
+    /// Duration of an outage.
     pub outage: Duration,
-    /// How long anything else lasts.
+    /// Duration of any other fault.
     pub fault: Duration,
-    /// Before and after it.
+    /// Time with load before and after the fault.
     pub settle_time: Duration,
-    /// What the 99th percentile of redirects may be where they keep answering, if
-    /// that is looked at.
+    /// Limit of the 99th percentile of redirects, if they must all be answered.
     pub max_p99_ms: Option<f64>,
-    /// How late other accounts' clicks may be stored while one account or worker is in
-    /// trouble, if that is looked at.
+    /// Limit of the lag of other accounts' clicks, in faults of one account or worker.
     pub max_lag_ms: Option<u64>,
-    /// How long redirectors may take to obey a change, if that is looked at.
+    /// Limit of the time until a change takes effect on all redirectors.
     pub max_change: Option<Duration>,
 }
 
@@ -34,10 +32,10 @@ impl Profile {
         settle_time: Duration::from_secs(3),
         max_p99_ms: Some(250.0),
         max_lag_ms: Some(5_000),
-        // Heartbeats that do not come are noticed after two seconds.
+        // Redirectors detect missing heartbeats after two seconds.
         max_change: Some(Duration::from_secs(3)),
     };
-    /// For tests: no wall-clock time is judged.
+    /// A short run for tests, without limits of latency.
     pub const SHORT: Self = Self {
         traffic: Traffic::clicks_and_more(150),
         n_links: 500,

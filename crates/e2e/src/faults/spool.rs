@@ -26,16 +26,18 @@ pub async fn disk_full(testbed: &mut Testbed) -> ExpectedEffects {
         line["level"] == "ERROR" && line["message"] == "click redirected but not recorded"
     });
     if !is_alarmed {
-        expected.violations.push("nobody was told".to_owned());
+        expected
+            .violations
+            .push("no unrecorded click was logged".to_owned());
     }
     // The spool shrinks, and no further click is unrecorded.
     let mut before = -1.0;
     wait_for("clicks to be recorded again", true, async || {
         tokio::time::sleep(Duration::from_millis(500)).await;
         let now = testbed.edge_metric(failed).await;
-        let is_over = now == before;
+        let is_recording = now == before;
         before = now;
-        is_over
+        is_recording
     })
     .await;
     expected

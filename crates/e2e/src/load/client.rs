@@ -104,7 +104,11 @@ impl Load {
         // Numbers that `drive` never reaches.
         const FIRST: u64 = 1 << 41;
         let links: Vec<_> = {
-            let links = self.client.links.read().expect("nobody panics with it");
+            let links = self
+                .client
+                .links
+                .read()
+                .expect("no holder of the lock panics");
             (FIRST..).zip(links.clone()).collect()
         };
         for some in links.chunks(20) {
@@ -184,7 +188,9 @@ impl LoadClient {
     }
 
     fn expectations(&self) -> MutexGuard<'_, Expectations> {
-        self.expectations.lock().expect("nobody panics with it")
+        self.expectations
+            .lock()
+            .expect("no holder of the lock panics")
     }
 
     async fn request(&self, number: u64, due: Instant) {
@@ -213,7 +219,7 @@ impl LoadClient {
     }
 
     fn any_link(&self) -> Link {
-        let links = self.links.read().expect("nobody panics with it");
+        let links = self.links.read().expect("no holder of the lock panics");
         links[rand::rng().random_range(0..links.len())].clone()
     }
 
@@ -321,7 +327,7 @@ impl LoadClient {
         self.expectations().links.insert(id.to_owned());
         self.links
             .write()
-            .expect("nobody panics with it")
+            .expect("no holder of the lock panics")
             .push(link);
         true
     }
@@ -365,7 +371,7 @@ impl LoadClient {
     /// Deactivates a link, and checks that it redirects no more.
     async fn deactivate(&self) {
         let link = {
-            let mut links = self.links.write().expect("nobody panics with it");
+            let mut links = self.links.write().expect("no holder of the lock panics");
             let at = rand::rng().random_range(0..links.len());
             links.swap_remove(at)
         };
@@ -403,7 +409,7 @@ async fn send(request: RequestBuilder, expected: u16) -> Result<Response, Failur
     match request.send().await {
         Ok(response) if response.status() == expected => Ok(response),
         Ok(response) => Err(Failure::Status(response.status().as_u16())),
-        Err(error) if error.is_connect() => Err(Failure::Refused),
+        Err(error) if error.is_connect() => Err(Failure::ConnectionRefused),
         Err(error) => {
             let mut cause: &dyn std::error::Error = &error;
             while let Some(source) = cause.source() {

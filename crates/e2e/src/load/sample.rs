@@ -16,7 +16,7 @@ pub struct Sample {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Failure {
     /// The connection was refused.
-    Refused,
+    ConnectionRefused,
     /// The connection ended, or the response did not arrive in time.
     Broken(String),
     Status(u16),

@@ -136,7 +136,7 @@ async fn a_returned_message_is_not_taken_for_confirmed() {
     }
     clicker.n_clicks = 0;
     clicker.click(20).await;
-    // It was returned, and published again once the queue was declared anew.
+    // It was returned, and published again once the queue was declared again.
     clicker
         .wait_for_metric(&edge, &failures("returned"), 1.0)
         .await;
@@ -248,7 +248,7 @@ async fn publishing_does_not_wait_for_receipts() {
     for reason in ["connection_lost", "not_connected", "returned"] {
         assert_eq!(edge.metric(&failures(reason)).await, 0.0, "{reason}");
     }
-    // Until receipts are heard, clicks stay in the spool.
+    // Clicks stay in the spool until receipts arrive.
     assert!(edge.metric("waypost_edge_spool_bytes").await > 0.0);
     permit(".*");
     wait_for("an empty spool", 0.0, async || {
@@ -295,7 +295,7 @@ async fn break_tenant(test_env: &TestEnvironment) {
     test_env.db.batch_execute(sql).await.unwrap();
 }
 
-/// The workers are away, the redirector is stopped, and the broker loses its queues.
+/// No worker runs, the redirector is stopped, and the broker loses its queues.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unstored_events_survive_a_restart_and_the_loss_of_their_queue() {
     let test_env = TestEnvironment::new().await;
@@ -318,7 +318,7 @@ async fn unstored_events_survive_a_restart_and_the_loss_of_their_queue() {
     clicker.api.stop();
 }
 
-/// Part of the spool is gone from the disk while the broker is away.
+/// A segment of the spool disappears from the disk while the broker is down.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn publishing_continues_when_a_segment_is_missing() {
     let test_env = TestEnvironment::new().await;

@@ -2,7 +2,7 @@
 //! dependencies.
 
 use e2e::{
-    client::{BOT, BROWSER, Client, Hop, Tenant, parameter, split},
+    client::{BOT, BROWSER, Client, HopResponse, Tenant, parameter, split},
     service::Service,
     test_environment::TestEnvironment,
     wait::wait_for,
@@ -15,7 +15,7 @@ use tokio::{
 };
 
 /// All services and a minted link.
-struct Edge {
+struct EdgeFixture {
     test_env: TestEnvironment,
     tenant: Tenant,
     api: Service,
@@ -25,7 +25,7 @@ struct Edge {
     tracker_url: String,
 }
 
-impl Edge {
+impl EdgeFixture {
     async fn start() -> Self {
         let test_env = TestEnvironment::new().await;
         let api = test_env.start_api();
@@ -74,7 +74,7 @@ impl Edge {
 
 #[tokio::test]
 async fn redirects_are_not_cached() {
-    let edge = Edge::start().await;
+    let edge = EdgeFixture::start().await;
     for url in [&edge.short_url, &edge.tracker_url] {
         let (host, path) = split(url);
         let response = edge
@@ -97,7 +97,7 @@ async fn redirects_are_not_cached() {
 
 #[tokio::test]
 async fn equivalent_spellings_of_a_host_are_the_same_host() {
-    let edge = Edge::start().await;
+    let edge = EdgeFixture::start().await;
     let (host, path) = split(&edge.short_url);
     for host in [
         host.to_uppercase(),
@@ -116,7 +116,7 @@ async fn equivalent_spellings_of_a_host_are_the_same_host() {
 
 #[tokio::test]
 async fn unknown_links_get_the_404_page() {
-    let edge = Edge::start().await;
+    let edge = EdgeFixture::start().await;
     let (short_host, short_path) = split(&edge.short_url);
     let (click_host, click_path) = split(&edge.tracker_url);
     let swapped = short_path.chars().map(|c| match c {
@@ -160,7 +160,7 @@ async fn unknown_links_get_the_404_page() {
 
 #[tokio::test]
 async fn links_accept_only_get_and_head() {
-    let edge = Edge::start().await;
+    let edge = EdgeFixture::start().await;
     let worker = edge.test_env.start_worker();
     let (host, path) = split(&edge.tracker_url);
     for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
@@ -179,7 +179,11 @@ async fn links_accept_only_get_and_head() {
         .send()
         .await
         .unwrap();
-    let click_id = parameter(&Hop::from_response(&response).destination(), "clickid").unwrap();
+    let click_id = parameter(
+        &HopResponse::from_response(&response).destination(),
+        "clickid",
+    )
+    .unwrap();
     let sql = format!(
         "SELECT count(*) FROM clicks
          WHERE click_id = '{click_id}' AND is_bot AND bot_reasons = '{{head_method}}'"
@@ -199,7 +203,7 @@ async fn links_accept_only_get_and_head() {
 
 #[tokio::test]
 async fn every_bot_reason_is_stored() {
-    let edge = Edge::start().await;
+    let edge = EdgeFixture::start().await;
     let worker = edge.test_env.start_worker();
     let (host, path) = split(&edge.tracker_url);
     let get = || edge.client.edge_request(Method::GET, host, path);
@@ -214,7 +218,7 @@ async fn every_bot_reason_is_stored() {
             "{prefetch}",
         ),
     ] {
-        let destination = Hop::from_response(&request.send().await.unwrap()).destination();
+        let destination = HopResponse::from_response(&request.send().await.unwrap()).destination();
         let click_id = parameter(&destination, "clickid").unwrap();
         let sql = format!(
             "SELECT count(*) FROM clicks WHERE click_id = '{click_id}' AND bot_reasons = '{reasons}'"
@@ -226,7 +230,7 @@ async fn every_bot_reason_is_stored() {
 
 #[tokio::test]
 async fn every_macro_is_expanded_and_encoded_over_http() {
-    let edge = Edge::start().await;
+    let edge = EdgeFixture::start().await;
     edge.set_template(
         "https://example.com/macros?c={click_id}&t={transaction_id}&a={affiliate_id}&o={offer_id}\
          &n={account_id}&s={sub1}|{sub2}|{sub3}|{sub4}|{sub5}&src={source}&cr={creative}&co={cost}\
@@ -247,7 +251,7 @@ async fn every_macro_is_expanded_and_encoded_over_http() {
         .send()
         .await
         .unwrap();
-    let url = Hop::from_response(&response).destination();
+    let url = HopResponse::from_response(&response).destination();
     let click_id = parameter(&url, "c").unwrap();
     let time = domain::id::ClickId::parse(&click_id)
         .unwrap()
@@ -273,7 +277,7 @@ async fn every_macro_is_expanded_and_encoded_over_http() {
 
 #[tokio::test]
 async fn without_a_macro_of_the_click_parameters_are_appended() {
-    let edge = Edge::start().await;
+    let edge = EdgeFixture::start().await;
     edge.set_template("https://example.com/appended?own=1&sub2=kept#frag")
         .await;
     let url = format!(
@@ -292,7 +296,7 @@ async fn without_a_macro_of_the_click_parameters_are_appended() {
 
 #[tokio::test]
 async fn a_query_over_its_limits_is_cut_and_the_redirect_works() {
-    let edge = Edge::start().await;
+    let edge = EdgeFixture::start().await;
     let long = format!(
         "{}?sub1=a&filler={}&sub2=b",
         edge.short_url,
@@ -309,7 +313,7 @@ async fn a_query_over_its_limits_is_cut_and_the_redirect_works() {
 /// escaped.
 #[tokio::test]
 async fn a_query_is_forwarded_and_stored_unchanged() {
-    let edge = Edge::start().await;
+    let edge = EdgeFixture::start().await;
     let (host, path) = split(&edge.short_url);
     for (query, expected) in [
         (
@@ -334,7 +338,7 @@ async fn a_query_is_forwarded_and_stored_unchanged() {
 
 #[tokio::test]
 async fn unavailable_links_get_the_404_page_or_the_fallback() {
-    let edge = Edge::start().await;
+    let edge = EdgeFixture::start().await;
     let both = [&edge.short_url, &edge.tracker_url];
     for (wrong, right) in [
         (
@@ -382,7 +386,7 @@ async fn unavailable_links_get_the_404_page_or_the_fallback() {
 
 #[tokio::test]
 async fn a_list_can_replace_two_hops_by_one() {
-    let edge = Edge::start().await;
+    let edge = EdgeFixture::start().await;
     let worker = edge.test_env.start_worker();
     edge.sql("UPDATE lists SET collapse_hops = true").await;
     let url = format!("{}?sub1=x", edge.short_url);
@@ -422,7 +426,7 @@ async fn only_trusted_proxies_set_the_visitors_address() {
         let request = request
             .header("X-Forwarded-For", "6.6.6.6, 203.0.113.9")
             .header("X-Forwarded-For", "10.0.0.7");
-        let destination = Hop::from_response(&request.send().await.unwrap()).destination();
+        let destination = HopResponse::from_response(&request.send().await.unwrap()).destination();
         assert_eq!(parameter(&destination, "ip").unwrap(), expected);
         edge.stop();
     }
@@ -430,7 +434,7 @@ async fn only_trusted_proxies_set_the_visitors_address() {
 
 #[tokio::test]
 async fn a_miss_in_redis_is_answered_by_the_origin_and_written_back() {
-    let edge = Edge::start().await;
+    let edge = EdgeFixture::start().await;
     edge.test_env.forget_records().await;
     let tracker = edge
         .client
@@ -472,7 +476,7 @@ async fn lookups_use_the_origin_without_redis_and_get_503_without_both() {
     let unknown = client.mint(&tenant).await;
     let unknown = unknown["clickTrackerUrl"].as_str().unwrap();
     api.stop();
-    // What the process does not know, nobody can tell it now; the rest it serves.
+    // Links that are not cached cannot be loaded; cached links still redirect.
     wait_for("503", 503, async || {
         client.click(unknown, BROWSER).await.status
     })
@@ -534,20 +538,20 @@ async fn redis_is_used_again_after_an_outage() {
 
 #[tokio::test]
 async fn redirects_continue_from_redis_without_the_origin() {
-    let Edge {
+    let EdgeFixture {
         test_env,
         api,
         service: mut edge,
         client,
         tracker_url,
         ..
-    } = Edge::start().await;
+    } = EdgeFixture::start().await;
     client.click(&tracker_url, BROWSER).await.destination();
     api.stop();
     edge.expect_in_log("a lookup at the origin failed");
     for _ in 0..10 {
         client.click(&tracker_url, BROWSER).await.destination();
-        // Past the life of what the process knows.
+        // Longer than the time to live of cached links.
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     edge.stop();
@@ -632,7 +636,7 @@ async fn redirects_continue_with_a_full_spool_and_unrecorded_clicks_are_counted(
 
 #[tokio::test]
 async fn an_unreadable_record_in_redis_is_loaded_from_the_origin() {
-    let mut edge = Edge::start().await;
+    let mut edge = EdgeFixture::start().await;
     edge.service.expect_in_log("a record in Redis is invalid");
     let mut connection = edge.test_env.redis().await;
     let (host, path) = split(&edge.short_url);
@@ -662,8 +666,7 @@ async fn an_unreadable_record_in_redis_is_loaded_from_the_origin() {
     edge.service.stop();
 }
 
-/// Neither Redis nor the origin answers, and neither refuses: what the process has is
-/// served, also past its time to live.
+/// Redis and the origin hang: cached links redirect, also past their time to live.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cached_links_redirect_while_redis_and_the_origin_hang() {
     let (redis, test_env) = TestEnvironment::with_private_redis().await;
@@ -692,7 +695,7 @@ async fn cached_links_redirect_while_redis_and_the_origin_hang() {
     }
     redis.freeze();
     api.signal("STOP");
-    // From the first moment on, until all that were asked have given up.
+    // From the beginning, until all lookups have timed out.
     let mut n_rounds = 0;
     wait_for("all of it to be silent", true, async || {
         for tracker in &trackers {
@@ -705,7 +708,7 @@ async fn cached_links_redirect_while_redis_and_the_origin_hang() {
             hop.destination();
         }
         n_rounds += 1;
-        // What it never had it cannot know.
+        // A link that was never cached cannot redirect.
         let status = client.click(unknown, BROWSER).await.status;
         assert_eq!(status, 503);
         n_rounds > 20
@@ -768,7 +771,7 @@ async fn a_redirector_without_cached_links_redis_and_origin_is_not_ready() {
     let link = client.mint(&tenant).await;
     let tracker = link["clickTrackerUrl"].as_str().unwrap();
     client.click(tracker, BROWSER).await.destination();
-    // With a link in memory it goes on.
+    // With a cached link it stays ready.
     api.stop();
     for _ in 0..5 {
         assert_eq!(ready(&edge).await, 200);
@@ -779,7 +782,7 @@ async fn a_redirector_without_cached_links_redis_and_origin_is_not_ready() {
     edge.stop();
 }
 
-/// Azure's gateway writes ports, others write brackets, quotes, or another header.
+/// Azure's gateway appends ports; other proxies write brackets, quotes, or another header.
 #[tokio::test]
 async fn the_visitors_address_is_read_in_every_form_that_proxies_write() {
     let test_env = TestEnvironment::new().await;
@@ -811,7 +814,8 @@ async fn the_visitors_address_is_read_in_every_form_that_proxies_write() {
         let request = client.edge_request(Method::GET, host, path);
         let value = reqwest::header::HeaderValue::from_bytes(value.as_bytes()).unwrap();
         let destination =
-            Hop::from_response(&request.header(name, value).send().await.unwrap()).destination();
+            HopResponse::from_response(&request.header(name, value).send().await.unwrap())
+                .destination();
         assert_eq!(parameter(&destination, "ip").unwrap(), expected);
     }
     let n = edge.metric("waypost_edge_unreadable_addresses_total").await;

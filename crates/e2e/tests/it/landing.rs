@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use domain::id::{ClickId, LinkKey};
 use e2e::{
-    client::{BOT, BROWSER, Client, Hop, Tenant, parameter, split},
+    client::{BOT, BROWSER, Client, HopResponse, Tenant, parameter, split},
     geoip::{write_asns, write_countries, write_flat_countries},
     service::Service,
     test_environment::{CONFIRMATION_TOKEN_SECRET, TestEnvironment},
@@ -154,7 +154,7 @@ pub struct Opened {
 
 impl Opened {
     async fn from_response(response: Response) -> Self {
-        let hop = Hop::from_response(&response);
+        let hop = HopResponse::from_response(&response);
         let policy = response.headers().get(header::CONTENT_SECURITY_POLICY);
         Self {
             status: hop.status,
@@ -566,7 +566,7 @@ async fn country_and_network_databases_are_used_and_reloaded() {
     let from = async |ip: &str| {
         let request = site.request(Method::GET, &link, BROWSER);
         let request = request.header("X-Forwarded-For", ip);
-        let url = Hop::from_response(&request.send().await.unwrap()).destination();
+        let url = HopResponse::from_response(&request.send().await.unwrap()).destination();
         url.split("cc=").nth(1).unwrap().to_owned()
     };
     for (ip, country) in [
@@ -612,7 +612,7 @@ async fn country_and_network_databases_are_used_and_reloaded() {
     let request = site.request(Method::GET, &link, BROWSER);
     let request = request.header("X-Forwarded-For", "203.0.113.9");
     assert!(
-        Hop::from_response(&request.send().await.unwrap())
+        HopResponse::from_response(&request.send().await.unwrap())
             .destination()
             .ends_with("cc=CA")
     );
@@ -677,7 +677,7 @@ async fn every_macro_of_every_source_is_expanded_on_one_and_two_hops() {
         let request = site.request(Method::GET, &format!("{url}?{query}"), BROWSER);
         let request = request.header(header::REFERER, "https://ref.example/");
         let request = request.header("X-Forwarded-For", "203.0.113.9");
-        Hop::from_response(&request.send().await.unwrap()).destination()
+        HopResponse::from_response(&request.send().await.unwrap()).destination()
     };
     let forged = "click_id=f&transaction_id=f&offer_id=f&account_id=f&affiliate_id=f&ip=6.6.6.6\
                   &user_agent=f&datetime=f&country_code=XX&link_id=f&message_id=f&list_id=f&device=f";

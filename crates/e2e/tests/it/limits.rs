@@ -79,7 +79,7 @@ async fn requests_are_limited_in_size_and_time() {
     let mut stream = connect(&site.edge).await;
     let found = answer(&mut stream, &slow[..slow.len() - 2]).await;
     assert_eq!(found, "HTTP/1.1 408 Request Timeout");
-    // Whoever sends a body that nobody reads does not hold the connection.
+    // A client that sends an unread body does not keep its connection.
     let (host, path) = split(&link);
     let body =
         format!("POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 9999999\r\n\r\nabc");
@@ -228,7 +228,7 @@ async fn a_flood_of_unknown_links_does_not_reach_the_origin() {
         let asked = tokio::time::timeout(Duration::from_secs(1), status(&site, &unknown));
         Some(asked.await.ok()?.0)
     };
-    wait_for("a refusal", Some(503), refused).await;
+    wait_for("a 503", Some(503), refused).await;
     assert_eq!(
         status(&site, &link).await.0,
         302,

@@ -26,7 +26,7 @@ const SERVICES: [(&str, &[&str]); 3] = [
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What a service says when it does not start: exit code and standard error.
-fn refusal(name: &str, args: &[&str], env: &Env) -> (Option<i32>, String) {
+fn failed_start(name: &str, args: &[&str], env: &Env) -> (Option<i32>, String) {
     let output = command(name, args, env).output().unwrap();
     (
         output.status.code(),
@@ -59,7 +59,7 @@ async fn a_missing_setting_stops_the_start_with_one_sentence() {
         for missing in needed {
             let mut env = env.clone();
             env.remove(*missing);
-            let (code, said) = refusal(name, args, &env);
+            let (code, said) = failed_start(name, args, &env);
             assert_eq!(code, Some(2), "{name} without {missing}");
             assert_eq!(said.lines().count(), 1, "{said}");
             assert!(
@@ -110,7 +110,7 @@ async fn an_invalid_setting_is_named_and_a_secret_is_not_shown() {
         let mut env = test_env.env();
         env.insert("ORIGIN_URL".to_owned(), "http://127.0.0.1:1".to_owned());
         env.insert(setting.to_owned(), value.to_owned());
-        let (code, said) = refusal(name, args, &env);
+        let (code, said) = failed_start(name, args, &env);
         assert_eq!(code, Some(2), "{setting}={value}: {said}");
         assert_eq!(said.lines().count(), 1, "{said}");
         assert!(
@@ -168,7 +168,7 @@ async fn an_unsupported_url_stops_the_start_with_the_reason() {
             let mut env = test_env.env();
             env.insert("ORIGIN_URL".to_owned(), "http://127.0.0.1:1".to_owned());
             env.insert(setting.to_owned(), value.to_owned());
-            let (code, said) = refusal(name, args, &env);
+            let (code, said) = failed_start(name, args, &env);
             assert_eq!(code, Some(2), "{name} {setting}={value}: {said}");
             assert_eq!(said.lines().count(), 1, "{said}");
             assert!(

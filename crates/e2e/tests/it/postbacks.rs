@@ -423,8 +423,8 @@ async fn a_click_id_does_not_replace_a_required_secret() {
     assert_eq!(shop.get(&format!("{alone}&event=lead")).await, "200");
     let account = format!("{alone}&account_id={}", shop.seller.account_id);
     assert_eq!(shop.get(&account).await, "403 invalid_token");
-    let nobody = format!("{alone}&account_id=999999999");
-    assert_eq!(shop.get(&nobody).await, "404 account_not_found");
+    let unknown_account = format!("{alone}&account_id=999999999");
+    assert_eq!(shop.get(&unknown_account).await, "404 account_not_found");
     let nonsense = format!("{alone}&account_id=mine");
     assert_eq!(shop.get(&nonsense).await, "404 account_not_found");
     let proved = format!("{account}&token=the%20account%27s%20new%20secret");

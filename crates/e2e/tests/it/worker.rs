@@ -189,14 +189,21 @@ async fn unreadable_events_are_dead_lettered_and_the_others_are_stored() {
     old["click_id"] = json!("00000000-0000-7000-8000-000000000000");
     let mut bad_ip = event(click_id(0, 4));
     bad_ip["ip"] = json!("999.1.1.1");
-    let poison = [
+    let unreadable = [
         "not json".to_owned(),
         nul.to_string(),
         old.to_string(),
         bad_ip.to_string(),
     ];
     queue
-        .publish(&[&poison[..2], std::slice::from_ref(&good), &poison[2..]].concat())
+        .publish(
+            &[
+                &unreadable[..2],
+                std::slice::from_ref(&good),
+                &unreadable[2..],
+            ]
+            .concat(),
+        )
         .await;
     queue
         .producer
@@ -235,7 +242,7 @@ async fn unreadable_events_are_dead_lettered_and_the_others_are_stored() {
             "time_out_of_range"
         ]
     );
-    for line in poison {
+    for line in unreadable {
         assert!(
             bodies.contains(&line.into_bytes()),
             "a dead letter is as it came"

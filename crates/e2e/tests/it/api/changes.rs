@@ -1,6 +1,5 @@
-//! Changes reach every redirector: by the outbox, whatever Redis is doing.
-//! Each replica keeps what it has read for an hour, so that only the news of a
-//! change can end it.
+//! Changes reach every redirector through the outbox, whatever the state of Redis. Each
+//! redirector caches records for an hour, so that only an invalidation can end that.
 
 use e2e::{
     client::{BROWSER, Client, Tenant, create_account, create_key},
@@ -42,7 +41,7 @@ impl Replicas {
         Self { edges, clients }
     }
 
-    /// Waits until a click on every replica goes there.
+    /// Waits until every replica gives a click the expected destination or status.
     async fn all_lead(&self, url: &str, what: &str, expected: &str) {
         for client in &self.clients {
             wait_for(what, expected.to_owned(), async || lead(client, url).await).await;
@@ -50,7 +49,7 @@ impl Replicas {
     }
 }
 
-/// Where a click goes, or its status.
+/// The destination of a click, or the status if it is no redirect.
 async fn lead(client: &Client, url: &str) -> String {
     let hop = client.click(url, BROWSER).await;
     hop.location.unwrap_or_else(|| hop.status.to_string())
@@ -219,7 +218,7 @@ async fn changes_reach_redirectors_during_a_redis_outage_and_after_it() {
         .all_lead(&second.url, "the link", "https://e.com/")
         .await;
 
-    // Stopped: a change is heard of all the same.
+    // Redis is stopped, and the change takes effect.
     redis.stop();
     link.set("deactivated").await;
     replicas
@@ -266,8 +265,8 @@ async fn changes_reach_redirectors_during_a_redis_outage_and_after_it() {
     drop(test_env);
 }
 
-/// Redis may come back with what it had on disk, which is from before some
-/// changes that it had got: it gets them again.
+/// Redis may restart with an old snapshot that lacks some delivered changes. They are
+/// delivered again.
 #[tokio::test]
 async fn a_redis_restored_from_an_old_snapshot_gets_the_later_changes() {
     let (redis, test_env) = TestEnvironment::with_private_redis().await;
@@ -285,7 +284,7 @@ async fn a_redis_restored_from_an_old_snapshot_gets_the_later_changes() {
             .await
     };
     wait_for("the deliveries", 0, delivered).await;
-    // The copy, and a change after it.
+    // Save a snapshot, and make a change after it.
     let _: () = redis::cmd("SAVE")
         .query_async(&mut connection)
         .await
@@ -311,7 +310,7 @@ async fn a_redis_restored_from_an_old_snapshot_gets_the_later_changes() {
     drop(test_env);
 }
 
-/// Only the channel is lost: the rest of Redis answers with what is in it.
+/// Only the subscription is lost; Redis still answers reads.
 #[tokio::test]
 async fn changes_reach_a_redirector_that_lost_its_subscription() {
     let (_redis, test_env) = TestEnvironment::with_private_redis().await;
@@ -325,7 +324,7 @@ async fn changes_reach_a_redirector_that_lost_its_subscription() {
         .await;
     let mut connection = test_env.redis().await;
     for status in ["deactivated", "active"] {
-        // The redirector subscribes again a moment after it has lost the channel.
+        // The redirector subscribes again a moment after it has lost its subscription.
         let subscribed = async || {
             let mut connection = test_env.redis().await;
             let channels: Vec<String> = redis::cmd("PUBSUB")
@@ -359,7 +358,7 @@ async fn changes_reach_a_redirector_that_lost_its_subscription() {
 /// Heartbeats that do not come are noticed as soon as in production.
 const SOON: [(&str, &str); 1] = [("RECORD_CHANGE_HEARTBEAT_TIMEOUT_MS", "2000")];
 
-/// Redis answers PING and reads, and refuses writes, for whatever reason: what it has is
+/// Redis answers PING and reads, and refuses writes, so that its records become
 /// old, and nothing is said on the channel.
 #[tokio::test]
 async fn changes_reach_redirectors_while_redis_refuses_writes() {
@@ -442,7 +441,7 @@ async fn dependency(service: &Service, name: &str) -> String {
     report["dependencies"][name].as_str().unwrap().to_owned()
 }
 
-/// Only links-api has lost Redis: redirectors reach it, and it has what is old.
+/// Only links-api has lost Redis: redirectors reach it, and read old records from it.
 #[tokio::test]
 async fn changes_reach_redirectors_while_only_links_api_has_lost_redis() {
     let test_env = TestEnvironment::new().await;
@@ -471,7 +470,7 @@ async fn changes_reach_redirectors_while_only_links_api_has_lost_redis() {
         replicas
             .all_lead(&link.url, "its end without links-api's Redis", "404")
             .await;
-        // What a redirector keeps is not read from Redis again meanwhile.
+        // Cached records are not read from Redis again meanwhile.
         link.set("active").await;
         replicas
             .all_lead(&link.url, "its return", "https://e.com/")
@@ -491,7 +490,7 @@ async fn changes_reach_redirectors_while_only_links_api_has_lost_redis() {
     drop(test_env);
 }
 
-/// A links-api stands still in the middle of a delivery, for longer than anybody waits.
+/// A links-api hangs in the middle of a delivery, for longer than any timeout.
 #[tokio::test]
 async fn a_hanging_links_api_does_not_delay_changes_of_another() {
     let test_env = TestEnvironment::new().await;
@@ -519,7 +518,7 @@ async fn a_hanging_links_api_does_not_delay_changes_of_another() {
             .await;
     }
     proxy.freeze();
-    // It takes up this change, and waits for Redis.
+    // It takes this change from the outbox, and waits for Redis.
     own.set("deactivated").await;
     link.set("deactivated").await;
     for link in [&link, &own] {
@@ -539,7 +538,7 @@ async fn a_hanging_links_api_does_not_delay_changes_of_another() {
     drop((frozen, test_env));
 }
 
-/// A Redis that was emptied gets all deliveries again: new ones do not wait for them.
+/// An emptied Redis gets all deliveries again, and new changes do not wait for them.
 #[tokio::test]
 async fn new_changes_are_delivered_before_those_that_redis_lost() {
     let test_env = TestEnvironment::new().await;
@@ -618,7 +617,7 @@ async fn changes_of_a_killed_links_api_are_delivered_by_another() {
     replicas
         .all_lead(&link.url, "the link", "https://e.com/")
         .await;
-    // What a commit leaves that nobody was told of.
+    // A row of the outbox whose links-api ended before it could deliver it.
     let path = link.url.strip_prefix("https://").unwrap();
     test_env
         .db

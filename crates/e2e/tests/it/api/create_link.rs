@@ -1,4 +1,4 @@
-//! `POST /api/v2/links`, by the letter of seed create-link.
+//! `POST /api/v2/links`: the documented examples and errors.
 
 use e2e::{
     client::{Client, Tenant},
@@ -10,9 +10,9 @@ use insta::{Settings, assert_json_snapshot};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Api, refusal};
+use super::{Api, status_and_code};
 
-/// links-api with the tenant of the seed's examples.
+/// links-api with the tenant of the documented examples.
 struct Seed(Api);
 
 impl std::ops::Deref for Seed {
@@ -34,7 +34,7 @@ impl Seed {
              INSERT INTO lists
                  (id, account_id, phone_number, list_name, short_domain_id, click_domain_id)
              OVERRIDING SYSTEM VALUE
-             SELECT 42, account_id, '+18005559999', 'the seed''s', short_domain_id, click_domain_id
+             SELECT 42, account_id, '+18005559999', 'example', short_domain_id, click_domain_id
              FROM lists;",
         )
         .await;
@@ -49,7 +49,7 @@ impl Seed {
     }
 
     async fn refused(&self, body: Value) -> String {
-        refusal(self.create(&body).await)
+        status_and_code(self.create(&body).await)
     }
 }
 
@@ -139,8 +139,7 @@ async fn both_paths_and_both_headers_work_and_no_call_is_deduplicated() {
 #[tokio::test]
 async fn documented_errors_are_reported_in_their_order() {
     let api = Seed::start().await;
-    // Each request is wrong in what it is refused for, and in everything that
-    // the table lists after it.
+    // Each request also has all errors that the table lists after its own.
     assert_eq!(
         api.refused(json!({ "phoneNumber": "nonsense" })).await,
         "400 missing_offer_id"
@@ -177,7 +176,7 @@ async fn documented_errors_are_reported_in_their_order() {
 #[tokio::test]
 async fn an_id_collision_is_retried_and_five_are_an_error() {
     let mut api = Seed::start().await;
-    // Every short id collides: the trigger makes them one that is there.
+    // The trigger replaces every short id by an existing one, so that all collide.
     api.client.mint(&api.tenant).await;
     api.sql("UPDATE links SET short_id = 'collide'").await;
     api.sql(
@@ -191,7 +190,7 @@ async fn an_id_collision_is_retried_and_five_are_an_error() {
         "500 id_collision"
     );
     assert_eq!(api.test_env.count("SELECT count(*) FROM links").await, 1);
-    // And one that collides once only.
+    // An id that collides only once is replaced by another.
     api.sql(
         "CREATE SEQUENCE tries;
          CREATE OR REPLACE FUNCTION same() RETURNS trigger LANGUAGE plpgsql AS
@@ -423,7 +422,7 @@ async fn an_exhausted_pool_is_a_503() {
     service.expect_in_log("a request failed");
     let tenant = Tenant::create(&test_env, &service, "nopool").await;
     let client = Client::new(&service, None);
-    // A create has to wait for this lock, and keeps the one connection.
+    // A create waits for this lock, and holds the only connection of the pool.
     test_env
         .db
         .batch_execute("BEGIN; LOCK TABLE links IN ACCESS EXCLUSIVE MODE")

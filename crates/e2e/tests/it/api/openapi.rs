@@ -1,5 +1,5 @@
-//! `proto-docs/openapi.json` is made of the server. `UPDATE_DOCS=1` writes it
-//! anew.
+//! `proto-docs/openapi.json` is generated from the server's declarations. `UPDATE_DOCS=1`
+//! updates the file.
 
 use e2e::{
     openapi::{Document, object},
@@ -60,7 +60,7 @@ async fn document_and_reference_need_no_key_and_no_other_host() {
     assert_eq!(outside, Vec::<&str>::new());
 }
 
-/// What the document promises of itself.
+/// Rules for the document itself.
 #[test]
 fn every_operation_is_fully_documented() {
     let document = Document::written();
@@ -106,7 +106,7 @@ fn check_examples(document: &Document, name: &str, content: &Value) {
     }
 }
 
-/// Examples are what their schemas say.
+/// Examples match their schemas.
 fn check(document: &Document, name: &str, schema: &Value, example: &Value) {
     let whole = serde_json::json!({
         "allOf": [schema],

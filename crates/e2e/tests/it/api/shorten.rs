@@ -6,7 +6,7 @@ use insta::assert_json_snapshot;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Api, refusal};
+use super::{Api, status_and_code};
 
 const PATH: &str = "/api/v2/links/shorten";
 
@@ -59,7 +59,7 @@ async fn a_url_is_shortened() {
 #[tokio::test]
 async fn documented_errors_are_reported_in_their_order() {
     let api = Api::start("order").await;
-    let refused = async |body: Value| refusal(api.post(PATH, body).await);
+    let refused = async |body: Value| status_and_code(api.post(PATH, body).await);
     // Each request is wrong in what it is refused for, and in everything that
     // the table lists after it.
     assert_eq!(
@@ -109,7 +109,10 @@ async fn five_id_collisions_are_an_error() {
          CREATE TRIGGER same BEFORE INSERT ON links FOR EACH ROW EXECUTE FUNCTION same();",
     )
     .await;
-    assert_eq!(refusal(api.post(PATH, body).await), "500 id_collision");
+    assert_eq!(
+        status_and_code(api.post(PATH, body).await),
+        "500 id_collision"
+    );
     api.service.expect_in_log("a request failed");
     api.service.stop();
 }
@@ -269,7 +272,10 @@ async fn clicks_redirect_to_the_destination_of_the_link() {
     assert_eq!(click(slug.clone()).await, "https://example.com/s");
     assert_eq!(click(slug.to_lowercase()).await, "https://example.com/s");
     let again = json!({ "url": "https://e.com", "slug": "Spring-Sale_26", "listId": list });
-    assert_eq!(refusal(api.post(PATH, again).await), "409 slug_taken");
+    assert_eq!(
+        status_and_code(api.post(PATH, again).await),
+        "409 slug_taken"
+    );
     assert_eq!(parameter(&to, "aff_sub").as_deref(), Some(id));
     edge.stop();
 }
@@ -313,7 +319,7 @@ async fn slugs_are_validated_and_some_are_reserved() {
         "ab", "a/b", "a b", "é-é", "a.b", "conv", "pixel", "bulk", "shorten", &long,
     ] {
         let answer = api.call(Method::POST, PATH, with(slug)).await;
-        assert_eq!(refusal(answer), "400 invalid_slug", "{slug}");
+        assert_eq!(status_and_code(answer), "400 invalid_slug", "{slug}");
     }
     for slug in ["abc", "---", &long[..64]] {
         assert_eq!(api.create(PATH, with(slug)).await["linkId"], slug);

@@ -9,7 +9,7 @@ use insta::assert_json_snapshot;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Api, refusal};
+use super::{Api, status_and_code};
 
 fn redacted(mut answer: Value) -> Value {
     let data = &mut answer["data"];
@@ -206,7 +206,7 @@ async fn every_invalid_field_of_a_conversion_is_named() {
         assert_eq!(answer["fields"][0]["field"], field, "{value}: {answer}");
     }
     let path = "/api/conversions/postback?click_id=1&amount=x";
-    assert_eq!(refusal(api.get(path).await), "422 VALIDATION_ERROR");
+    assert_eq!(status_and_code(api.get(path).await), "422 VALIDATION_ERROR");
     let without = create_key(&api.test_env, api.tenant.account_id, &["links:read"]);
     let answer = api.client.call(
         &without,
@@ -214,14 +214,14 @@ async fn every_invalid_field_of_a_conversion_is_named() {
         "/api/conversions/track",
         Some(&good),
     );
-    assert_eq!(refusal(answer.await), "403 INSUFFICIENT_SCOPE");
+    assert_eq!(status_and_code(answer.await), "403 INSUFFICIENT_SCOPE");
     // A key in the query is for the postback alone.
     let request = api.client.api_request(
         Method::GET,
         &format!("/api/links?api_key={}", api.tenant.key),
     );
     assert_eq!(
-        refusal(e2e::client::answer(request).await),
+        status_and_code(e2e::client::answer(request).await),
         "401 TOKEN_INVALID"
     );
     assert_eq!(

@@ -128,7 +128,7 @@ async fn publish(fixture: &LedgerFixture, mut lines: Vec<String>, seed: u64) {
     }
 }
 
-/// Answers that are no refusal; an account that is busy is asked again.
+/// Returns the successful response. A busy account is asked again.
 async fn call(
     client: &Client,
     key: &str,
@@ -202,8 +202,9 @@ async fn erase(fixture: &LedgerFixture) {
 async fn repair(fixture: &LedgerFixture) {
     for _ in 0..3 {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let (is_right, report) = tokio::task::block_in_place(|| fixture.recount(&["--repair"]));
-        assert!(is_right, "{report}");
+        let (is_consistent, report) =
+            tokio::task::block_in_place(|| fixture.recount(&["--repair"]));
+        assert!(is_consistent, "{report}");
         for kind in ["message_clicks", "credits", "totals", "link_totals"] {
             assert_eq!(report[kind]["different"], 0, "{kind}: {report}");
         }

@@ -133,8 +133,8 @@ async fn a_recount_finds_differences_and_repairs_them() {
          FROM totals",
     ] {
         fixture.test_env.db.batch_execute(wrong).await.unwrap();
-        let (is_right, report) = fixture.recount(&[]);
-        assert!(!is_right, "{wrong}: {report}");
+        let (is_consistent, report) = fixture.recount(&[]);
+        assert!(!is_consistent, "{wrong}: {report}");
         let (_, repaired) = fixture.recount(&["--repair"]);
         assert_eq!(repaired["repaired"], true, "{wrong}: {repaired}");
         fixture.assert_recount_is_right();
