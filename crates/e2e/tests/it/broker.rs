@@ -212,8 +212,8 @@ async fn no_click_is_lost_by_nacks_alarms_and_restarts_of_the_broker() {
     clicker.api.stop();
 }
 
-/// The queue of receipts cannot be had, as when the node of a cluster is away that it was
-/// on: clicks are published and stored all the same, over one connection.
+/// The queue of receipts cannot be declared, as when its node of a cluster is down: clicks are
+/// published and stored nevertheless, over one connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn publishing_does_not_wait_for_receipts() {
     let broker = PrivateServer::start("rabbitmq");

@@ -80,8 +80,8 @@ async fn all_are_stored(test_env: &TestEnvironment, received: &BTreeSet<String>)
     .await;
 }
 
-/// A redirector after a kill. A write that the kill interrupted leaves a torn
-/// tail, which nobody was promised; that it is skipped is said.
+/// Starts a redirector after a kill. A write that the kill interrupted leaves an incomplete
+/// last record, which was not acknowledged; the log says that it is skipped.
 fn start_after_kill(test_env: &TestEnvironment, api: &Service) -> Service {
     let mut edge = test_env.start_edge(api);
     edge.expect_in_log("skipped the incomplete end of a spool segment");

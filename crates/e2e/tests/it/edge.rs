@@ -460,7 +460,7 @@ async fn a_miss_in_redis_is_answered_by_the_origin_and_written_back() {
 async fn lookups_use_the_origin_without_redis_and_get_503_without_both() {
     let test_env = TestEnvironment::new().await;
     let api = test_env.start_api();
-    let tenant = Tenant::create(&test_env, &api, "away").await;
+    let tenant = Tenant::create(&test_env, &api, "down").await;
     let settings = [
         ("REDIS_URL", "redis://127.0.0.1:1"),
         ("REDIS_TIMEOUT_MS", "100"),
@@ -734,8 +734,8 @@ async fn a_redirector_without_cached_links_redis_and_origin_is_not_ready() {
         ("REDIS_TIMEOUT_MS", "100"),
         ("ORIGIN_TIMEOUT_MS", "200"),
     ];
-    let away = [&settings[..], &[("ORIGIN_URL", "http://127.0.0.1:1")]].concat();
-    let mut lost = test_env.start_edge_without_api(&away);
+    let unavailable = [&settings[..], &[("ORIGIN_URL", "http://127.0.0.1:1")]].concat();
+    let mut lost = test_env.start_edge_without_api(&unavailable);
     lost.expect_in_log("record-change subscription lost");
     let mut edge = test_env.start_edge_with(
         &api,

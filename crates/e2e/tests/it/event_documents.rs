@@ -1,7 +1,7 @@
 //! The documents of the events: `proto-docs/click-event.schema.json` and
 //! `conversion.schema.json` are generated from the types, `proto-docs/asyncapi.json`
-//! is written by hand, and all must say what the code does. `UPDATE_DOCS=1` writes
-//! the schemas anew.
+//! is written by hand, and all must match the code. `UPDATE_DOCS=1` updates the
+//! schemas.
 
 use domain::{
     bot::BotReason,

@@ -116,8 +116,7 @@ async fn connections_over_the_limit_wait() {
     assert_eq!(waits.await, "HTTP/1.1 302 Found");
 }
 
-/// Requests for links that nobody knows, which hang on a frozen origin until
-/// they are dropped.
+/// Requests for unknown links, which hang on a frozen origin until they are dropped.
 struct Hanging(Vec<tokio::task::JoinHandle<()>>);
 
 impl Hanging {

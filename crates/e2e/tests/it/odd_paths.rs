@@ -1,5 +1,5 @@
 //! What people, messengers and networks make of a link on its way: marks that stick to
-//! it, escapes that nobody needed, another case, bytes that should have been escaped.
+//! it, needless escapes, another case, bytes that should have been escaped.
 
 use e2e::{
     client::{BROWSER, split},

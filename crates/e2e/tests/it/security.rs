@@ -377,7 +377,7 @@ async fn requests_with_an_ambiguous_end_are_refused() {
     assert_eq!(
         site.test_env.count("SELECT count(*) FROM clicks").await,
         0,
-        "nobody clicked"
+        "no click was recorded"
     );
     site.stop().await;
 }

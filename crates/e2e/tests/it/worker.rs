@@ -416,9 +416,9 @@ async fn different_contacts_behind_one_proxy_are_no_burst() {
         ("49 clicks of one contact, twice", &people[..2], 49, 0),
         ("50 clicks of one contact", &people[..1], 50, 50),
         ("50 clicks of each of two contacts", &people[..2], 50, 100),
-        ("nobody knows who", &[None][..], 55, 55),
+        ("links without a contact", &[None][..], 55, 55),
         (
-            "people, and links of nobody",
+            "contacts, and links without a contact",
             &[Some("+18005550100"), None][..],
             49,
             0,

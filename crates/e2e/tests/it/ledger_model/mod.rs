@@ -165,7 +165,7 @@ async fn a_conversion_waits_for_its_click() {
     })
     .await;
     let hidden = "SELECT count(*) FROM conversions WHERE account_id IS NULL";
-    assert_eq!(fixture.count(hidden).await, 1, "nobody is shown it");
+    assert_eq!(fixture.count(hidden).await, 1, "no report shows it");
 
     for (click, expected) in [(&late, late.id), (&early, early.id)] {
         let line = fixture.click_line(click);
