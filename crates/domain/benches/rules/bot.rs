@@ -55,6 +55,7 @@ pub fn bench(criterion: &mut Criterion) {
 /// The headers that every browser sends when it opens a page.
 fn browser_header(name: &str) -> Option<&'static str> {
     match name {
+        "user-agent" => Some(BROWSER_USER_AGENT),
         "accept" => Some("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
         "accept-language" => Some("en-US,en;q=0.9"),
         "accept-encoding" => Some("gzip, deflate, br"),
