@@ -118,7 +118,7 @@ async fn bytes_of_a_click_cannot_inject_headers_cookies_or_log_lines() {
         let answers = raw(&address, request.as_bytes(), LIMIT).await;
         let found = statuses(&answers);
         match expected {
-            // Refused or taken for an ordinary end of line.
+            // A server refuses it or takes it for an ordinary end of line.
             0 => assert!(found.len() <= 1, "{what}: {answers}"),
             status => assert_eq!(found, [status], "{what}: {answers}"),
         }

@@ -17,8 +17,8 @@ use serde_json::json;
 use fixture::LedgerFixture;
 use model::{Counts, Credit, Key, TotalsKey};
 
-/// Whatever the order, all is what the model says; and what reports say is what a
-/// recount of the raw rows says.
+/// Events in any order lead to the state of the model, and reports equal a
+/// recount of the raw rows.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ledger_and_reports_match_the_reference_model() {
     let seed = match std::env::var("LEDGER_SEED") {
@@ -218,7 +218,7 @@ async fn a_conversion_that_arrives_with_its_click_is_credited() {
     worker.stop();
 }
 
-/// As `click_judge_all` promises, for verdicts that go back and forth.
+/// Reclassifying clicks back and forth leaves the ledger as it was.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reverted_reclassification_leaves_no_difference() {
     let mut fixture = LedgerFixture::new(17).await;
