@@ -58,7 +58,7 @@ impl Shutdown {
             };
             tracing::error!(
                 task = name,
-                error = failure,
+                error.message = failure,
                 "a task of the service failed, stopping"
             );
             shutdown.task_failed.cancel();

@@ -626,7 +626,7 @@ async fn operator_rules_are_used_and_reloaded() {
     let rule = |name: &str, word: &str| {
         format!("[[rule]]\nname = '{name}'\nreason = 'ua_bot'\nuser_agent = ['{word}']\n")
     };
-    // At once, or half of it might be read.
+    // Replaced atomically, so that no half of it is read.
     let write = |text: &str| {
         let new = folder.path().join("new");
         std::fs::write(&new, text).unwrap();
@@ -644,12 +644,12 @@ async fn operator_rules_are_used_and_reloaded() {
     assert_eq!(
         site.open(&link, x).await.status,
         302,
-        "what was remembered is forgotten"
+        "the cached match is discarded"
     );
     site.edge.expect_in_log("reloading a file failed");
     write("[[rule]]\nname = 'third'\n");
     let warning = "reloading a file failed, keeping the previous version";
-    let error = site.edge.wait_for_log(warning)["error"].to_string();
+    let error = site.edge.wait_for_log(warning)["error.message"].to_string();
     assert!(error.contains("missing field `reason`"), "{error}");
     assert_eq!(site.open(&link, y).await.status, 200);
     site.stop().await;
