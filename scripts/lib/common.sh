@@ -1,4 +1,4 @@
-# What the scripts share; to be sourced.
+# Functions that all scripts share. To be sourced.
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -10,8 +10,14 @@ fail() {
 # Whether something listens on a port of localhost.
 listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# A port that nobody listens on, from $1 on; random, so that two scripts that
-# run at once do not choose the same.
+# Prints the comment at the head of the script, and exits.
+usage() {
+    awk 'NR > 1 && !/^#/ { exit } NR > 1 { sub(/^# ?/, ""); print }' "scripts/$(basename "$0")"
+    exit 2
+}
+
+# A free port of the 300 from $1 on. It is random, so that two scripts that run at the same
+# time rarely choose the same.
 free_port() {
     local port tries
     for tries in $(seq 50); do
@@ -21,10 +27,10 @@ free_port() {
     fail "no free port between $1 and $(($1 + 300))"
 }
 
-# What a command under wait_until returns when waiting is of no use.
+# Exit code of a command under wait_until that ends the wait.
 GIVE_UP=9
 
-# wait_until SECONDS WHAT COMMAND...: until the command succeeds.
+# wait_until SECONDS WHAT COMMAND...: waits until the command succeeds.
 wait_until() {
     local seconds=$1 what=$2 end
     shift 2
@@ -36,26 +42,26 @@ wait_until() {
     done
 }
 
-# Ends a process and waits for it: asks first, and insists after 30 s.
+# Sends SIGTERM to a process and waits for its end; sends SIGKILL after 30 s.
 stop_pid() {
     local pid=$1 tries
     kill "$pid" 2>/dev/null || return 0
     for tries in $(seq 300); do
         kill -0 "$pid" 2>/dev/null || return 0
-        # A zombie has ended; its parent may not have looked yet.
+        # A zombie has ended, even if its parent has not waited for it yet.
         ! grep -qs '^State:[[:space:]]*Z' "/proc/$pid/status" || return 0
         sleep 0.1
     done
-    say "process $pid does not end: killing it"
+    say "process $pid is still running after 30 s, killing it"
     kill -9 "$pid" 2>/dev/null || true
 }
 
 apt_install() {
     local sudo=
     [ "$(id -u)" -eq 0 ] || sudo=sudo
-    command -v apt-get >/dev/null || fail "please install: $*"
+    command -v apt-get >/dev/null || fail "apt-get is missing, install these packages: $*"
     say "installing $*"
-    # Stay quiet unless it fails; no service is to be started by installing.
+    # Prints the output only if it fails. RUNLEVEL=1 keeps packages from starting services.
     local log
     log=$(mktemp)
     if ! { $sudo apt-get update && DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 $sudo apt-get install -y --no-install-recommends "$@"; } >"$log" 2>&1; then
@@ -67,24 +73,24 @@ apt_install() {
 
 need_cargo() {
     command -v cargo >/dev/null || fail "Rust is missing: install the toolchain of rust-toolchain.toml with rustup"
-    # rustup may be unable to download the toolchain of rust-toolchain.toml: another will do.
+    # Use the stable toolchain where rustup cannot download that of rust-toolchain.toml.
     cargo --version >/dev/null 2>&1 || export RUSTUP_TOOLCHAIN=stable
     command -v cc >/dev/null || apt_install gcc libc6-dev
     command -v curl >/dev/null || apt_install curl
     command -v jq >/dev/null || apt_install jq
 }
 
-# field NAME: the value of a field of the JSON object on standard input; nothing if the
-# object has none.
+# field NAME: prints a field of the JSON object on standard input, or nothing if it is missing.
 field() { jq -r --arg name "$1" '.[$name] // empty'; }
 
-# build_bins [BIN...]: builds the services and these, in the profile WAYPOST_PROFILE
-# (release); prints the folder they are in.
+# build_bins [BIN...]: builds the services and the given programs in the profile
+# WAYPOST_PROFILE (release by default), and prints the folder of the binaries.
 build_bins() {
     local profile=${WAYPOST_PROFILE:-release} bins=() bin
     for bin in links-api edge-redirector click-worker "$@"; do bins+=(--bin "$bin"); done
     say "building ($profile)"
-    # Only a release names its commit: with it, every commit compiles the services anew.
+    # Only release builds contain their commit: it makes cargo compile the services again for
+    # every commit.
     if [ "$profile" = release ] && [ -z "${WAYPOST_COMMIT:-}" ]; then
         WAYPOST_COMMIT=$(git rev-parse --short=12 HEAD 2>/dev/null || true)
         export WAYPOST_COMMIT
@@ -93,8 +99,8 @@ build_bins() {
     echo "${CARGO_TARGET_DIR:-$PWD/target}/$([ "$profile" = dev ] && echo debug || echo "$profile")"
 }
 
-# python_env DIR REQUIREMENT: a Python environment with one program,
-# made anew when another version of it is asked for.
+# python_env DIR REQUIREMENT: creates a Python environment with one program, and creates it
+# again when the requirement has changed.
 python_env() {
     local dir=$1 requirement=$2
     [ "$(cat "$dir/requirement" 2>/dev/null)" != "$requirement" ] || return 0

@@ -1,4 +1,4 @@
-//! HAProxy before two redirectors, as `deploy/haproxy.cfg` has it.
+//! HAProxy in front of two redirectors, configured as `deploy/haproxy.cfg`.
 
 use std::{
     net::SocketAddr,
@@ -7,14 +7,14 @@ use std::{
 
 use crate::{servers::workspace, wait::wait_for};
 
-/// Dropped, it is killed.
+/// A running HAProxy, which is killed when it is dropped.
 pub struct Balancer {
     child: Child,
     address: SocketAddr,
 }
 
 impl Balancer {
-    /// Between the addresses and admin ports of two redirectors, which are up.
+    /// Starts HAProxy in front of two running redirectors: their addresses and admin ports.
     pub async fn start(address: SocketAddr, edges: [(SocketAddr, u16); 2]) -> Self {
         let mut command = Command::new("haproxy");
         command
@@ -44,7 +44,7 @@ impl Balancer {
 
 impl Drop for Balancer {
     fn drop(&mut self) {
-        // It may have ended.
+        // The process may have ended already.
         if self.child.kill().is_ok() {
             drop(self.child.wait());
         }

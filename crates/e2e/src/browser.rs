@@ -1,5 +1,5 @@
-//! A real browser: headless Chromium, for which every host is the redirector
-//! but for those of a site of the test's own.
+//! Headless Chromium. It resolves every host to the redirector, except the destination's host,
+//! which is a site of the test.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -18,15 +18,15 @@ use tokio::{
 /// The host of the destination in the tests.
 pub const SITE: &str = "destination.example";
 
-/// Stopped when it is dropped.
+/// A browser and its driver, which end when it is dropped.
 pub struct Browser {
     pub client: Client,
     driver: Child,
 }
 
 impl Browser {
-    /// `edge` is the redirector's address. Without a user agent it says what it
-    /// is: HeadlessChrome.
+    /// `edge` is the redirector's address. Without `user_agent` the browser sends its own, which
+    /// contains `HeadlessChrome`.
     pub async fn start(edge: &str, user_agent: Option<&str>) -> Self {
         let site = serve_site().await;
         let mut driver = Command::new("chromedriver")
@@ -57,7 +57,7 @@ impl Browser {
         Self { client, driver }
     }
 
-    /// A phone of this width, in light or dark mode.
+    /// Emulates a phone of this width, in light or dark mode.
     pub async fn phone(&self, width: u32, scheme: &str) {
         let metrics =
             json!({ "width": width, "height": 640, "deviceScaleFactor": 2, "mobile": true });
@@ -67,7 +67,7 @@ impl Browser {
         self.cdp("Emulation.setEmulatedMedia", features).await;
     }
 
-    /// The roles and names that a screen reader is told, in their order.
+    /// The roles and names in the accessibility tree, in their order.
     pub async fn accessible(&self) -> Vec<String> {
         let tree = self.cdp("Accessibility.getFullAXTree", json!({})).await;
         let nodes = tree["nodes"].as_array().expect("nodes").iter();
@@ -91,7 +91,7 @@ impl Browser {
             .expect(expression)
     }
 
-    /// Saves a picture, where `SCREENSHOTS` names a folder.
+    /// Saves a screenshot if `SCREENSHOTS` names a folder.
     pub async fn screenshot(&self, name: &str) {
         let Some(folder) = std::env::var_os("SCREENSHOTS").map(PathBuf::from) else {
             return;
@@ -108,7 +108,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // It takes its browsers with it when it is asked to end.
+        // On SIGTERM the driver ends its browsers too.
         let pid = self.driver.id().to_string();
         let asked = Command::new("kill").arg(&pid).status();
         asked.expect("kill runs");
@@ -116,7 +116,7 @@ impl Drop for Browser {
     }
 }
 
-/// A command of Chromium's own protocol, through its driver.
+/// A command of the Chrome DevTools Protocol, sent through the driver.
 #[derive(Debug)]
 struct Cdp(String);
 
@@ -135,7 +135,7 @@ impl WebDriverCompatibleCommand for Cdp {
     }
 }
 
-/// The port that the driver says it has chosen.
+/// Reads the port that the driver has chosen from its output.
 fn port(driver: &mut Child) -> u16 {
     let stdout = driver.stdout.take().expect("it is piped");
     let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
@@ -146,12 +146,12 @@ fn port(driver: &mut Child) -> u16 {
                 .map(str::to_owned)
         })
         .expect("chromedriver starts");
-    // Or it would wait for somebody to read what it says.
+    // Reads the rest of the output: with a full pipe the driver would block.
     std::thread::spawn(move || lines.for_each(drop));
     port.trim_end_matches('.').parse().expect("a port")
 }
 
-/// Answers every request with a page that says that one has arrived.
+/// Answers every request with the same page.
 async fn serve_site() -> String {
     const PAGE: &str = "<!doctype html><title>Arrived</title><h1>Arrived</h1>";
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -165,7 +165,7 @@ async fn serve_site() -> String {
                      Connection: close\r\n\r\n{PAGE}",
                     PAGE.len()
                 );
-                // A browser that closes early has seen enough.
+                // The browser may close the connection before it has read everything.
                 stream.write_all(answer.as_bytes()).await.ok();
             }
         }

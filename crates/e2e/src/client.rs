@@ -1,17 +1,17 @@
-//! Minting and clicking as the outside does it.
+//! HTTP clients for the API and the redirector, and tenants to use them with.
 
 use reqwest::{Method, Response, header, redirect};
 use serde_json::{Value, json};
 
 use crate::{openapi::Document, service::Service, test_environment::TestEnvironment};
 
-/// A browser that people have.
+/// The user agent of a person's browser.
 pub const BROWSER: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) \
     AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1";
-/// A bot that is on every list.
+/// The user agent of a bot that every list knows.
 pub const BOT: &str = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)";
 
-/// A tenant with everything that a link needs.
+/// An account with a key and everything that a link needs.
 #[derive(Debug, Clone)]
 pub struct Tenant {
     pub account_id: i64,
@@ -24,7 +24,7 @@ pub struct Tenant {
     pub external_offer_id: &'static str,
 }
 
-/// The seed's template.
+/// The destination template of the documented examples.
 pub const TEMPLATE: &str =
     "https://example.com/lp?clickid={click_id}&aff={affiliate_id}&s1={sub1}&s2={sub2}";
 
@@ -41,14 +41,14 @@ pub const SCOPES: [&str; 9] = [
     "conversions:write",
 ];
 
-/// An account of its own, with both products; gives its id.
+/// Creates an account with both products. Returns its id.
 pub fn create_account(test_env: &TestEnvironment, name: &str) -> i64 {
     let products = ["--product", "sms", "--product", "offer_management"];
     let account = test_env.admin(&[&["create-account", "--name", name][..], &products].concat());
     account["id"].as_i64().expect("an id")
 }
 
-/// A new key of an account.
+/// Creates an API key of an account.
 pub fn create_key(test_env: &TestEnvironment, account_id: i64, scopes: &[&str]) -> String {
     let account_id = account_id.to_string();
     let scopes = scopes.iter().flat_map(|scope| ["--scope", scope]);
@@ -61,7 +61,7 @@ pub fn create_key(test_env: &TestEnvironment, account_id: i64, scopes: &[&str]) 
 }
 
 impl Tenant {
-    /// `name` is part of its hosts.
+    /// Creates a tenant. `name` is part of its hosts.
     pub async fn create(test_env: &TestEnvironment, api: &Service, name: &str) -> Self {
         let account_id = create_account(test_env, name);
         let key = create_key(test_env, account_id, &SCOPES);
@@ -100,13 +100,13 @@ impl Tenant {
         }
     }
 
-    /// The body of the seed's example.
+    /// The body that creates a link for the tenant's offer and list.
     pub fn link_body(&self) -> Value {
         json!({ "offerId": self.offer_id, "listId": self.list_id })
     }
 }
 
-/// An HTTP client that shows redirects instead of following them.
+/// An HTTP client that does not follow redirects.
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
@@ -114,9 +114,9 @@ pub struct Client {
     edge: String,
 }
 
-/// Where a redirect leads, and with which status.
+/// Status and `Location` of a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hop {
+pub struct HopResponse {
     pub status: u16,
     pub location: Option<String>,
 }
@@ -147,15 +147,15 @@ impl Client {
         response.json().await.expect("JSON")
     }
 
-    /// A create that must succeed: what it answers.
+    /// Creates something. Panics unless that succeeds; returns the response's body.
     pub async fn create(&self, key: &str, path: &str, body: &Value) -> Value {
         let (status, answer) = self.call(key, Method::POST, path, Some(body)).await;
         assert_eq!(status, 201, "POST {path} {body}: {answer}");
         answer
     }
 
-    /// Status and JSON of a request, which must be documented; an empty body
-    /// is null.
+    /// Sends a request to the API. Returns status and JSON (null for an empty body), which must
+    /// be documented.
     pub async fn call(
         &self,
         key: &str,
@@ -185,8 +185,8 @@ impl Client {
         self.http.request(method, format!("{}{path}", self.api))
     }
 
-    /// A request to the redirector, for a host and path. With the headers that
-    /// every browser sends; the user agent is the caller's.
+    /// A request to the redirector for a host and path, with the headers of a browser but without
+    /// a user agent.
     pub fn edge_request(&self, method: Method, host: &str, path: &str) -> reqwest::RequestBuilder {
         self.http
             .request(method, format!("{}{path}", self.edge))
@@ -194,19 +194,23 @@ impl Client {
             .header(header::ACCEPT_LANGUAGE, "en-US")
     }
 
-    /// A click on an `https://host/path` link.
-    pub async fn click(&self, url: &str, user_agent: &str) -> Hop {
+    /// Clicks an `https://host/path` link.
+    pub async fn click(&self, url: &str, user_agent: &str) -> HopResponse {
         self.try_click(url, user_agent).await.expect("an answer")
     }
 
-    pub async fn try_click(&self, url: &str, user_agent: &str) -> Result<Hop, reqwest::Error> {
+    pub async fn try_click(
+        &self,
+        url: &str,
+        user_agent: &str,
+    ) -> Result<HopResponse, reqwest::Error> {
         let (host, path) = split(url);
         let request = self.edge_request(Method::GET, host, path);
         let response = request
             .header(header::USER_AGENT, user_agent)
             .send()
             .await?;
-        Ok(Hop::of(&response))
+        Ok(HopResponse::from_response(&response))
     }
 
     pub async fn get(&self, url: &str) -> Response {
@@ -214,7 +218,7 @@ impl Client {
     }
 }
 
-/// Sends a request: the status and the JSON of its answer.
+/// Sends a request. Returns status and JSON.
 pub async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
     let response = request.send().await.expect("an answer");
     let status = response.status().as_u16();
@@ -226,8 +230,8 @@ pub async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
     (status, json)
 }
 
-impl Hop {
-    pub fn of(response: &Response) -> Self {
+impl HopResponse {
+    pub fn from_response(response: &Response) -> Self {
         let location = response.headers().get(header::LOCATION);
         Self {
             status: response.status().as_u16(),
@@ -235,8 +239,8 @@ impl Hop {
         }
     }
 
-    /// The destination of a 302.
-    pub fn to(self) -> String {
+    /// The destination of a 302. Panics for another status.
+    pub fn destination(self) -> String {
         assert_eq!(self.status, 302, "{self:?}");
         self.location.expect("a 302 has a location")
     }

@@ -1,4 +1,4 @@
-//! What programs print: results, and how far they are.
+//! Output of the programs: results on standard output, progress on standard error.
 
 use std::process::ExitCode;
 
@@ -14,7 +14,8 @@ pub fn say(text: &str) {
     eprintln!("{text}");
 }
 
-/// Runs until it is done, or somebody ends it: what it started ends with it.
+/// Runs a future to its end or to SIGINT or SIGTERM. Either way its values are dropped, so
+/// that the processes that it started end too.
 pub async fn until_ended(run: impl Future<Output = ExitCode>) -> ExitCode {
     let mut terminate = signal(SignalKind::terminate()).expect("a handler");
     tokio::select! {

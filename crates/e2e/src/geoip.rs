@@ -4,22 +4,22 @@ use std::{collections::HashMap, path::Path};
 
 use maxminddb_writer::{Database, paths::IpAddrWithMask};
 
-/// Writes a database of countries by network, as MaxMind's own are:
-/// `{country: {iso_code}}`. Replaces what is there at once.
+/// Writes a database of countries by network, with records in the form of MaxMind's own
+/// databases: `{country: {iso_code}}`. Replaces an existing file atomically.
 pub fn write_countries(path: &Path, countries: &[(&str, &str)]) {
     write(path, "GeoLite2-Country", countries, |code| {
         HashMap::from([("country", HashMap::from([("iso_code", code)]))])
     });
 }
 
-/// The same as ip-location-db's are: `{country_code}`.
+/// The same with records in the form of ip-location-db: `{country_code}`.
 pub fn write_flat_countries(path: &Path, countries: &[(&str, &str)]) {
     write(path, "geo-country", countries, |code| {
         HashMap::from([("country_code", code)])
     });
 }
 
-/// Autonomous systems by network.
+/// Writes a database of autonomous systems by network.
 pub fn write_asns(path: &Path, asns: &[(&str, u32)]) {
     write(path, "GeoLite2-ASN", asns, |asn| {
         HashMap::from([("autonomous_system_number", asn)])

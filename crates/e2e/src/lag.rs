@@ -1,5 +1,5 @@
-//! Clicks of accounts that have nothing to do with what goes on, and how late they are
-//! stored: whether one account's trouble is everybody's.
+//! Clicks of uninvolved accounts, and how late they are stored: they show whether the trouble
+//! of one account delays the others.
 
 use std::{
     collections::BTreeSet,
@@ -27,13 +27,13 @@ use tokio_postgres::Client;
 
 use crate::test_environment::TestEnvironment;
 
-/// Accounts that nobody else uses begin here.
+/// The first of the accounts that no other part of the tests uses.
 pub const FIRST_ACCOUNT: i64 = 900_001;
-/// How often it is looked what is stored: lags are known to so much.
+/// How often stored clicks are looked for: the resolution of a lag.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// How often clicks are published.
 const PUBLISH_INTERVAL: Duration = Duration::from_millis(20);
-/// How long the last clicks may take.
+/// How long the last clicks may take to be stored before they count as lost.
 const SETTLE_LIMIT: Duration = Duration::from_secs(60);
 
 /// How late clicks were stored.
@@ -60,14 +60,14 @@ impl Lags {
     }
 }
 
-/// Publishes clicks and looks for them, until it is finished.
+/// Publishes clicks and looks for them in Postgres, until [`finish`](Self::finish) is called.
 pub struct LagProbe {
-    is_over: Arc<AtomicBool>,
+    is_finished: Arc<AtomicBool>,
     task: JoinHandle<Lags>,
 }
 
 impl LagProbe {
-    /// Of some accounts in turn, `clicks_per_second` of all of them together.
+    /// Publishes clicks of the accounts in turn, `clicks_per_second` for all of them together.
     pub async fn start(
         test_env: &TestEnvironment,
         accounts: impl IntoIterator<Item = i64>,
@@ -85,15 +85,15 @@ impl LagProbe {
             accounts: accounts.into_iter().collect(),
             n_published: 0,
         };
-        let is_over = Arc::new(AtomicBool::new(false));
+        let is_finished = Arc::new(AtomicBool::new(false));
         let db = test_env.connect().await;
-        let task = tokio::spawn(run(publisher, db, clicks_per_second, is_over.clone()));
-        Self { is_over, task }
+        let task = tokio::spawn(run(publisher, db, clicks_per_second, is_finished.clone()));
+        Self { is_finished, task }
     }
 
-    /// The lags of all of its clicks, once they are stored.
+    /// Stops publishing, waits until all clicks are stored, and returns their lags.
     pub async fn finish(self) -> Lags {
-        self.is_over.store(true, Ordering::Relaxed);
+        self.is_finished.store(true, Ordering::Relaxed);
         self.task.await.expect("the probe runs")
     }
 }
@@ -102,7 +102,7 @@ async fn run(
     mut publisher: Publisher,
     db: Client,
     clicks_per_second: u32,
-    is_over: Arc<AtomicBool>,
+    is_finished: Arc<AtomicBool>,
 ) -> Lags {
     let watch = Watch {
         db,
@@ -112,12 +112,12 @@ async fn run(
     let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
     let watching = tokio::spawn(watch.run(receiver));
     let start = tokio::time::Instant::now();
-    while !is_over.load(Ordering::Relaxed) {
+    while !is_finished.load(Ordering::Relaxed) {
         tokio::time::sleep(PUBLISH_INTERVAL).await;
         let due = start.elapsed().as_secs_f64() * f64::from(clicks_per_second);
         while (publisher.n_published as f64) < due {
             let id = publisher.publish().await;
-            sender.send(id).expect("it is watched");
+            sender.send(id).expect("the watch task runs");
         }
     }
     drop(sender);
@@ -166,7 +166,7 @@ impl Publisher {
     }
 }
 
-/// What was published and is not stored.
+/// The clicks that were published and are not stored yet.
 struct Watch {
     db: Client,
     unstored: BTreeSet<ClickId>,
@@ -211,7 +211,7 @@ impl Watch {
         let sql = "SELECT c.click_id
                    FROM unnest($1::uuid[], $2::timestamptz[]) AS n (click_id, clicked_at)
                    JOIN clicks c ON c.clicked_at = n.clicked_at AND c.click_id = n.click_id";
-        // Postgres may be away: that is a lag.
+        // A failing query means that Postgres is down, and that counts as lag.
         let Ok(rows) = self.db.query(sql, &[&ids, &times]).await else {
             return;
         };

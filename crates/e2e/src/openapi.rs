@@ -1,4 +1,4 @@
-//! The API as it is documented, to hold answers against.
+//! The OpenAPI document, to check responses against it.
 
 use std::sync::OnceLock;
 
@@ -11,7 +11,7 @@ use crate::servers::workspace;
 #[derive(Debug, Clone, Copy)]
 pub struct Operation<'d> {
     pub method: &'d str,
-    /// With its parameters in braces.
+    /// The path with its parameters in braces.
     pub path: &'d str,
     pub json: &'d Value,
 }
@@ -38,8 +38,7 @@ impl Document {
         })
     }
 
-    /// The operation behind a path without its query; fixed paths before
-    /// those with parameters.
+    /// The operation of a path without its query. Fixed paths come before those with parameters.
     pub fn find(&self, method: &Method, path: &str) -> Option<Operation<'_>> {
         let is_short = path.starts_with("/v2/");
         let path = &format!("{}{path}", if is_short { "/api" } else { "" });
@@ -51,8 +50,8 @@ impl Document {
         found.into_iter().next()
     }
 
-    /// Panics unless the answer is documented: its status, its code and its
-    /// form. A path that is not documented has 404 and 405 only.
+    /// Panics unless the response is documented: status, error code and schema. For a path that
+    /// is not documented only 404 and 405 are.
     pub fn check(&self, method: &Method, path: &str, status: u16, body: &Value) {
         let path = path.split('?').next().unwrap_or_default();
         let Some(operation) = self.find(method, path) else {

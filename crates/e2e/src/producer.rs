@@ -1,4 +1,4 @@
-//! A producer of a test's own, beside a redirector.
+//! Publishes events to the queues without a redirector.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -43,8 +43,7 @@ impl Producer {
             .await;
     }
 
-    /// The routing keys of all queues in turn: workers may not rely on an account being
-    /// in one of them.
+    /// Publishes to all queues in turn: workers must not rely on an account having one queue.
     fn next_key(&self) -> ShortString {
         let n_keys = u64::from(self.topology.n_partitions) + 1;
         let key = self.n_published.fetch_add(1, Ordering::Relaxed) % n_keys;
@@ -56,8 +55,8 @@ impl Producer {
         }
     }
 
-    /// As [`publish`](Self::publish), to the queue of an account.
-    pub async fn publish_of(&self, account_id: i64, lines: &[String]) {
+    /// Publishes to the queue of an account.
+    pub async fn publish_for_account(&self, account_id: i64, lines: &[String]) {
         let partition = partition_of_account(AccountId(account_id), self.topology.n_partitions);
         let key = Topology::partition_routing_key(partition);
         let body = lines.join("\n");
@@ -70,8 +69,8 @@ impl Producer {
             .await;
     }
 
-    /// Until it is on the queue: one that is being declared anew is bound a
-    /// moment after it is there, and what comes in between is returned.
+    /// Publishes until the message is on the queue. While a queue is declared again, messages
+    /// between its declaration and its binding are returned.
     async fn publish_to(
         &self,
         key: ShortString,

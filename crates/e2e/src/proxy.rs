@@ -1,5 +1,4 @@
-//! A TCP proxy in the test's process, which cuts and freezes what goes
-//! through it.
+//! A TCP proxy in the test's process, which can cut and freeze connections.
 
 use std::net::SocketAddr;
 
@@ -12,7 +11,7 @@ use tokio::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Passing,
-    /// Connections stay, and no byte moves.
+    /// Connections stay open, and no byte is passed on.
     Frozen,
     /// Connections are cut, and new ones end at once.
     Cut,
@@ -24,7 +23,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// To a server at `host:port`.
+    /// Starts a proxy to a server at `host:port`.
     pub async fn start(target: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("it is bound");
@@ -66,7 +65,7 @@ async fn pass(client: TcpStream, target: String, mut modes: watch::Receiver<Mode
     let (client_read, client_write) = client.into_split();
     let (server_read, server_write) = server.into_split();
     let is_cut = async |mut modes: watch::Receiver<Mode>| {
-        // An error is the end of the proxy, and of what goes through it.
+        // An error ends the proxy and its connections.
         drop(modes.wait_for(|mode| *mode == Mode::Cut).await);
     };
     tokio::select! {
@@ -89,6 +88,6 @@ async fn copy(
             return;
         }
     }
-    // The end does not pass either: the other side sees a peer that is silent.
+    // While frozen, the end of a connection is not passed on either: the other side waits.
     drop(modes.wait_for(|mode| *mode != Mode::Frozen).await);
 }

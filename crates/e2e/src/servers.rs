@@ -1,5 +1,5 @@
-//! Which servers to use: `DATABASE_URL`, `REDIS_URL` and `AMQP_URL`, or what
-//! listens on localhost. Missing ones fail the test.
+//! The servers of tests: those of `DATABASE_URL`, `REDIS_URL` and `AMQP_URL`, else those on
+//! localhost. A test fails if one is missing. Also private servers, for faults and benchmarks.
 
 use std::{
     ffi::OsStr,
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 #[derive(Debug, Clone)]
 pub struct Servers {
-    /// Of a maintenance database.
+    /// The URL of a maintenance database, from which tests create their own.
     pub database_url: String,
     pub redis_url: String,
     pub amqp_url: String,
@@ -32,7 +32,7 @@ impl Servers {
     }
 }
 
-/// A server of a test's own, which may be stopped and frozen.
+/// A server that only one test uses, so that the test can stop and freeze it.
 pub struct PrivateServer {
     kind: &'static str,
     folder: TempDir,
@@ -46,7 +46,7 @@ impl PrivateServer {
         Self::start_on(kind, None)
     }
 
-    /// The server may run on one processor core only, if that is given.
+    /// Starts a server that runs on one processor core, or on all of them.
     pub fn start_on(kind: &'static str, core: Option<u32>) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("waypost-")
@@ -70,21 +70,21 @@ impl PrivateServer {
         }
     }
 
-    /// Stops it; its data stays.
+    /// Stops the server, and keeps its data.
     pub fn stop(&self) {
         if self.kind == "postgres" {
-            // Fast: it does not wait for its clients.
+            // A fast shutdown, which does not wait for clients.
             self.signal_one(self.pid(), "INT");
         }
         scripts_services(&["stop-one", path(self.folder.path())]);
     }
 
-    /// Starts it again, on its port and with its data.
+    /// Starts the server on its port and with its data.
     pub fn start_again(&self) {
         scripts_services(&["start", self.kind, path(self.folder.path()), &self.port]);
     }
 
-    /// It keeps its connections and answers nothing.
+    /// Stops the processes (SIGSTOP): the server keeps its connections and does not answer.
     pub fn freeze(&self) {
         self.signal("STOP");
     }
@@ -93,7 +93,7 @@ impl PrivateServer {
         self.signal("CONT");
     }
 
-    /// It runs and answers, whatever was done to it.
+    /// Thaws or starts the server, so that it answers.
     pub fn restore(&self) {
         match self.folder.path().join("pid").exists() {
             true => self.thaw(),
@@ -101,7 +101,7 @@ impl PrivateServer {
         }
     }
 
-    /// A crash, and a start with what is on disk.
+    /// Kills the server, and starts it with the data on its disk.
     pub fn kill_and_start_again(&self) {
         self.signal("KILL");
         self.stop();
@@ -113,7 +113,7 @@ impl PrivateServer {
         pid.trim().parse().expect("a number")
     }
 
-    /// To all of its processes, the parent first.
+    /// Sends a signal to all of the server's processes, the parent first.
     fn signal(&self, name: &str) {
         let mut pids = vec![self.pid()];
         let mut i = 0;
@@ -125,7 +125,7 @@ impl PrivateServer {
         }
     }
 
-    /// False if there is no such process any more.
+    /// Returns `false` if the process has ended.
     fn signal_one(&self, pid: u32, name: &str) -> bool {
         let kill = Command::new("kill")
             .args(["-s", name, &pid.to_string()])
@@ -135,8 +135,7 @@ impl PrivateServer {
         sent
     }
 
-    /// Runs rabbitmqctl on a RabbitMQ; its node listens to its own cookie and port
-    /// mapper.
+    /// Runs rabbitmqctl. The node has its own cookie, in its folder, and its own port mapper.
     pub fn rabbitmqctl(&self, args: &[&str]) {
         let read = |name: &str| {
             let text = std::fs::read_to_string(self.folder.path().join(name));
@@ -156,7 +155,7 @@ impl PrivateServer {
 
 impl Drop for PrivateServer {
     fn drop(&mut self) {
-        // What is frozen does not end; it may be gone already.
+        // A frozen process cannot end. The server may be stopped already.
         if self.folder.path().join("pid").exists() {
             self.thaw();
         }
@@ -164,12 +163,12 @@ impl Drop for PrivateServer {
     }
 }
 
-/// The processes whose parent it is.
+/// The child processes of a process.
 fn children(parent: u32) -> Vec<u32> {
     let pids = std::fs::read_dir("/proc").expect("this is Linux");
     let pids = pids.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     pids.filter(|pid: &u32| {
-        // pid (name) state ppid ...: the name may have anything in it.
+        // The format is `pid (name) state ppid ...`, and the name may contain any character.
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
         rest.split_whitespace().nth(1) == Some(&parent.to_string())

@@ -1,4 +1,4 @@
-//! A service's process: the built binary on port 0, watched through its log.
+//! A service's process: the built binary on port 0, observed through its log.
 
 use std::{
     collections::HashMap,
@@ -13,10 +13,10 @@ use serde_json::Value;
 
 use crate::{servers::workspace, wait::LIMIT};
 
-/// The environment that a service gets, and nothing else.
+/// The whole environment of a service.
 pub type Env = HashMap<String, String>;
 
-/// A running service. Dropped, it is killed.
+/// A running service, which is killed when it is dropped.
 pub struct Service {
     name: &'static str,
     child: Child,
@@ -27,7 +27,7 @@ pub struct Service {
 #[derive(Default)]
 struct Log {
     lines: Mutex<Vec<Value>>,
-    /// Signalled at each line, and at the end of the log.
+    /// Notified of each line, and of the end of the log.
     grew: Condvar,
 }
 
@@ -37,7 +37,7 @@ impl Service {
         Self::start_command(name, command(name, args, env))
     }
 
-    /// As [`start`](Self::start), by a command that becomes the binary.
+    /// As [`start`](Self::start), with a command that runs the binary.
     pub fn start_command(name: &'static str, mut command: Command) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
@@ -66,12 +66,12 @@ impl Service {
         service
     }
 
-    /// Warnings and errors with this in their line are part of the test.
+    /// Expects warnings and errors whose line contains `part`.
     pub fn expect_in_log(&mut self, part: &'static str) {
         self.expected.push(part);
     }
 
-    /// The first line with this message; waits for it.
+    /// Waits for the first line with this message.
     pub fn wait_for_log(&self, message: &str) -> Value {
         let start = Instant::now();
         let mut lines = self.log.lines.lock().expect("not poisoned");
@@ -92,7 +92,7 @@ impl Service {
         }
     }
 
-    /// An address it listens on, as in `edge.address`.
+    /// The URL of an address that the service logged, such as `edge.address`.
     pub fn address(&self, field: &str) -> String {
         let line = self.wait_for_log("listening");
         line[field]
@@ -105,7 +105,8 @@ impl Service {
         format!("http://{}", self.address(field))
     }
 
-    /// SIGTERM, and the end. Panics unless it exits 0 and its log is clean.
+    /// Sends SIGTERM and waits for the end. Panics unless the service exits with 0 and its log
+    /// is clean.
     pub fn stop(mut self) {
         self.signal("TERM");
         let status = self.wait();
@@ -118,13 +119,13 @@ impl Service {
         self.check_log();
     }
 
-    /// SIGTERM, and the end, whatever the service logged: for programs, not for tests.
+    /// Sends SIGTERM and waits for the end. Ignores the log: for programs, not for tests.
     pub fn terminate(mut self) {
         self.signal("TERM");
         self.wait();
     }
 
-    /// SIGKILL, as a crash. The log must be clean up to there.
+    /// Kills the service with SIGKILL, as a crash. Its log must be clean.
     pub fn kill(mut self) {
         self.child.kill().expect("it runs");
         self.wait();
@@ -199,22 +200,22 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // It may have ended.
+        // The process may have ended already.
         if self.child.kill().is_ok() {
             drop(self.child.wait());
         }
     }
 }
 
-/// A binary with just this environment.
+/// A command of a binary with exactly this environment.
 pub fn command(name: &str, args: &[&str], env: &Env) -> Command {
     let mut command = Command::new(binary(name));
     command.args(args).env_clear().envs(env);
     command
 }
 
-/// The workspace's binary. For a test it is built, once per run: a stale one would
-/// test yesterday's code. A program uses those that are beside it.
+/// The path of a binary of the workspace. A test builds it, once per run, so that it never
+/// tests old code. A program uses the binary in its own folder.
 pub fn binary(name: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let folder = BUILT.get_or_init(|| {

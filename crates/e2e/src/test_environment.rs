@@ -1,6 +1,6 @@
-//! What one test owns: a database, a key prefix, queues, a folder; and the
-//! services it starts on them. Dropped, all of it goes; what a killed test run
-//! left is swept by the next one.
+//! What one test owns: a database, a key prefix, queues, a folder, and the services that it
+//! starts on them. Dropping the environment deletes all of it. The next test run deletes what
+//! a killed run left behind.
 
 use std::path::PathBuf;
 
@@ -16,27 +16,26 @@ use tokio::sync::OnceCell;
 use tokio_postgres::{Client, NoTls};
 
 use crate::{
-    servers::Servers,
+    servers::{PrivateServer, Servers},
     service::{Env, Service, command},
 };
 
-/// What redirectors show to the origin.
+/// The token of redirectors for the origin.
 pub const ORIGIN_TOKEN: &str = "an-origin-token-for-tests";
-/// What the buttons of preview pages are signed with.
+/// The secret that signs confirmation tokens.
 pub const CONFIRMATION_TOKEN_SECRET: &str = "a-continue-secret-for-tests";
-/// What visitor hashes are made with.
+/// The key of visitor hashes.
 pub const VISITOR_KEY: &str = "a-visitor-key-for-tests";
-/// Queues that accounts are spread over: several, and few for a broker that many tests
-/// share.
+/// Queues that accounts are spread over. Few, since many tests share one broker.
 pub const N_PARTITIONS: u16 = 3;
 /// The host of the click tracker for lists without one.
 pub const PLATFORM_CLICK_HOST: &str = "click.waypost.example";
-/// Tests' databases start with this, and their queues and keys too.
+/// The prefix of the names of tests' databases, queues and keys.
 const PREFIX: &str = "waypost_test_";
 
 pub struct TestEnvironment {
     pub servers: Servers,
-    /// Unique: the name of the database and the prefix of everything else.
+    /// The unique name of the database, and the prefix of everything else.
     pub name: String,
     pub folder: TempDir,
     pub db: Client,
@@ -45,11 +44,22 @@ pub struct TestEnvironment {
 impl TestEnvironment {
     /// On the servers that all tests share.
     pub async fn new() -> Self {
-        Self::on(Servers::find()).await
+        Self::with_servers(Servers::find()).await
+    }
+
+    /// With a Redis of the test's own, which the test can stop or freeze. It is returned first,
+    /// so that it is dropped last: dropping the environment deletes its keys.
+    pub async fn with_private_redis() -> (PrivateServer, Self) {
+        let redis = PrivateServer::start("redis");
+        let servers = Servers {
+            redis_url: redis.url.clone(),
+            ..Servers::find()
+        };
+        (redis, Self::with_servers(servers).await)
     }
 
     /// On servers of which some are the test's own.
-    pub async fn on(servers: Servers) -> Self {
+    pub async fn with_servers(servers: Servers) -> Self {
         sweep(&servers).await;
         let name = format!(
             "{PREFIX}{}_{}",
@@ -88,8 +98,8 @@ impl TestEnvironment {
             ("DATABASE_POOL_SIZE", "4".to_owned()),
             ("REDIS_URL", self.servers.redis_url.clone()),
             ("REDIS_PREFIX", self.redis_prefix()),
-            // Many tests on few cores: a slow answer is not a dead server, nor a process
-            // that gets no processor time a frozen one.
+            // Long timeouts, since many tests share few cores: a slow answer must not be taken
+            // for a dead server.
             ("REDIS_TIMEOUT_MS", "2000".to_owned()),
             ("RECORD_CHANGE_HEARTBEAT_TIMEOUT_MS", "30000".to_owned()),
             ("CONSUMER_HEARTBEAT_S", "5".to_owned()),
@@ -112,12 +122,12 @@ impl TestEnvironment {
             ("ORIGIN_BIND", "127.0.0.1:0".to_owned()),
             ("EDGE_BIND", "127.0.0.1:0".to_owned()),
             ("SPOOL_DIR", self.spool_dir().display().to_string()),
-            // Tests see changes at once.
+            // Short, so that tests see changes soon.
             ("LOCAL_CACHE_TTL_MS", "50".to_owned()),
             ("LOCAL_CACHE_NEGATIVE_TTL_MS", "50".to_owned()),
-            // Their hosts are nobody's.
+            // The tests' hosts have no DNS records.
             ("DOMAIN_OWNERSHIP", "assumed".to_owned()),
-            // They wait for links by asking for them, all from one address.
+            // Off: tests poll for links, all from one address.
             ("EDGE_MAX_FAILED_ATTEMPTS_PER_MINUTE", "0".to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
@@ -151,7 +161,7 @@ impl TestEnvironment {
         Service::start("edge-redirector", &[], &env)
     }
 
-    /// One whose `ORIGIN_URL` is in the settings.
+    /// Starts a redirector with the `ORIGIN_URL` of `settings`.
     pub fn start_edge_without_api(&self, settings: &[(&str, &str)]) -> Service {
         Service::start("edge-redirector", &[], &self.env_with(settings))
     }
@@ -166,7 +176,7 @@ impl TestEnvironment {
         env
     }
 
-    /// Runs `links-api admin ...` and answers what it prints.
+    /// Runs `links-api admin ...`. Returns the JSON that it prints.
     pub fn admin(&self, args: &[&str]) -> Value {
         let args: Vec<_> = std::iter::once("admin")
             .chain(args.iter().copied())
@@ -184,12 +194,12 @@ impl TestEnvironment {
         connect(&database_url(&self.servers, &self.name)).await
     }
 
-    /// The number that a query answers in its first column.
+    /// The number in the first column of a query's row.
     pub async fn count(&self, sql: &str) -> i64 {
         self.db.query_one(sql, &[]).await.expect(sql).get(0)
     }
 
-    /// A channel of the test's own.
+    /// A new connection to RabbitMQ, and a channel of it.
     pub async fn amqp(&self) -> (Connection, Channel) {
         let connection =
             Connection::connect(&self.servers.amqp_url, ConnectionProperties::default())
@@ -213,7 +223,7 @@ impl TestEnvironment {
         remove_keys(&mut connection, &format!("{}*", self.redis_prefix())).await;
     }
 
-    /// Messages that wait in a queue; 0 if there is no such queue.
+    /// The number of messages in a queue; 0 if it does not exist.
     pub async fn queue_len(&self, queue: &str) -> u32 {
         let (_connection, channel) = self.amqp().await;
         let passive = QueueDeclareOptions {
@@ -229,7 +239,7 @@ impl TestEnvironment {
         }
     }
 
-    /// Events' messages that wait in any queue.
+    /// The number of messages in all queues of events.
     pub async fn n_waiting_messages(&self) -> u32 {
         let mut n_messages = 0;
         for queue in self.topology().event_queues() {
@@ -259,7 +269,7 @@ impl TestEnvironment {
 impl Drop for TestEnvironment {
     fn drop(&mut self) {
         let (servers, name) = (self.servers.clone(), self.name.clone());
-        // Dropping may happen in an async context, which cannot block.
+        // Blocks on a thread of its own, since the drop may happen on an async one.
         let removed = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -272,8 +282,8 @@ impl Drop for TestEnvironment {
     }
 }
 
-/// Best effort: what is left is swept later, and a failing test must show its
-/// own failure.
+/// Ignores errors: a later run deletes what is left, and a failing test must show its own
+/// failure.
 async fn remove(servers: &Servers, name: &str) {
     if let Some(client) = try_connect(&servers.database_url).await {
         drop(
@@ -303,7 +313,7 @@ async fn remove(servers: &Servers, name: &str) {
     }
 }
 
-/// Step by step: others use this Redis, and it may hold many keys.
+/// Deletes keys in small steps: other tests use this Redis, and it may have many keys.
 async fn remove_keys(connection: &mut redis::aio::MultiplexedConnection, pattern: &str) {
     let mut cursor = 0_u64;
     loop {
@@ -326,7 +336,7 @@ async fn remove_keys(connection: &mut redis::aio::MultiplexedConnection, pattern
     }
 }
 
-/// Removes what test processes left that are gone.
+/// Removes what ended test processes left behind.
 async fn sweep(servers: &Servers) {
     static SWEPT: OnceCell<()> = OnceCell::const_new();
     SWEPT

@@ -1,14 +1,14 @@
-//! Waiting for a level, never sleeping for a time.
+//! Waiting for a condition instead of sleeping for a fixed time.
 
 use std::{
     fmt::Debug,
     time::{Duration, Instant},
 };
 
-/// Long enough for a busy machine; a healthy test never waits for it.
+/// Long enough for a busy machine. A test that passes never waits this long.
 pub const LIMIT: Duration = Duration::from_secs(60);
 
-/// Asks until the answer is the expected one, and says what it was last.
+/// Repeats `get` until it returns `expected`. Panics with the last value after the limit.
 pub async fn wait_for<T: PartialEq + Debug>(
     what: &str,
     expected: T,

@@ -4,7 +4,6 @@
 use std::{
     borrow::Cow,
     cell::{OnceCell, RefCell},
-    collections::HashMap,
     net::IpAddr,
     rc::Rc,
     sync::Arc,
@@ -18,7 +17,9 @@ use domain::{
     event::{MAX_REFERRER_BYTES, MAX_USER_AGENT_BYTES},
 };
 use ipnet::IpNet;
-use platform::{log_rate_limit::LogRateLimiter, reloading_file::ReloadingFile};
+use platform::{
+    bounded_memo::BoundedMemo, log_rate_limit::LogRateLimiter, reloading_file::ReloadingFile,
+};
 use prometheus_client::metrics::counter::Counter;
 
 use crate::{geo::GeoIp, request};
@@ -102,22 +103,23 @@ impl Visitor<'_> {
 }
 
 /// Entries of the user agent cache of one worker thread. There are few user agents in any
-/// hour, and the lists of bots are long. A full cache is cleared.
+/// hour, and the lists of bots are long.
 const MAX_CACHED_USER_AGENTS: usize = 10_000;
 
 thread_local! {
-    static USER_AGENT_CACHE: RefCell<UserAgentCache> = RefCell::default();
+    static USER_AGENT_CACHE: RefCell<UserAgentCache> = RefCell::new(UserAgentCache {
+        rules: None,
+        entries: BoundedMemo::new(MAX_CACHED_USER_AGENTS),
+    });
 }
 
-#[derive(Default)]
 struct UserAgentCache {
     /// The rules that the entries were computed with.
     rules: Option<Arc<BotRules>>,
-    entries: HashMap<String, Rc<UserAgentInfo>>,
+    entries: BoundedMemo<Rc<UserAgentInfo>>,
 }
 
 /// Bot match and device of a user agent, each computed once.
-#[derive(Default)]
 struct UserAgentInfo {
     bot_match: UserAgentMatch,
     device: OnceCell<Device>,
@@ -130,18 +132,12 @@ fn user_agent_info(rules: &Arc<BotRules>, user_agent: Option<&str>) -> Rc<UserAg
             cache.rules = Some(rules.clone());
             cache.entries.clear();
         }
-        let key = user_agent.unwrap_or_default();
-        if let Some(info) = cache.entries.get(key) {
-            return info.clone();
-        }
-        let info = Rc::new(UserAgentInfo {
-            bot_match: rules.match_user_agent(user_agent),
-            device: OnceCell::new(),
-        });
-        if cache.entries.len() >= MAX_CACHED_USER_AGENTS {
-            cache.entries.clear();
-        }
-        cache.entries.insert(key.to_owned(), info.clone());
-        info
+        let text = user_agent.unwrap_or_default();
+        cache.entries.get_or_compute(text, || {
+            Rc::new(UserAgentInfo {
+                bot_match: rules.match_user_agent(user_agent),
+                device: OnceCell::new(),
+            })
+        })
     })
 }

@@ -15,7 +15,7 @@ pub struct BuildInfo {
 
 /// The [`BuildInfo`] of the crate that calls the macro. The
 /// commit is the variable `WAYPOST_COMMIT` of the build: a build script that asked git would
-/// compile every service anew after each commit, and would need git.
+/// compile every service again after each commit, and would need git.
 #[macro_export]
 macro_rules! build_info {
     () => {

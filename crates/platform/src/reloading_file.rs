@@ -99,7 +99,7 @@ async fn reload_on_change<T: Send + Sync + 'static>(
             }
             Err(error) => tracing::warn!(
                 file = name,
-                error = %format!("{error:#}"),
+                error.message = %format!("{error:#}"),
                 "reloading a file failed, keeping the previous version",
             ),
         }

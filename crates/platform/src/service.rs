@@ -19,9 +19,9 @@ const HEALTH_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// The two stages in which a service stops, and the tasks that must have ended before its
 /// process does. Clones share them.
 ///
-/// The first signal cancels [`Shutdown::signal_received`]. After a delay, in which load
-/// balancers turn away, [`Shutdown::stopping`] follows: from then on the service accepts no
-/// work and finishes what it has.
+/// The first signal cancels [`Shutdown::signal_received`]. [`Shutdown::stopping`] follows after a
+/// delay, in which load balancers learn of it: from then on the service accepts no work and
+/// finishes what it has.
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
     signal_received: CancellationToken,
@@ -58,7 +58,7 @@ impl Shutdown {
             };
             tracing::error!(
                 task = name,
-                error = failure,
+                error.message = failure,
                 "a task of the service failed, stopping"
             );
             shutdown.task_failed.cancel();

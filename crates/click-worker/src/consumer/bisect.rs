@@ -127,7 +127,7 @@ impl BatchStorer {
         self.metrics.store_failures.inc();
         let retry_in = backoff.next_wait();
         tracing::warn!(
-            error = %error,
+            error.message = %error,
             queue = self.queue,
             events = n_events,
             retry_in_ms = retry_in.as_millis(),

@@ -73,7 +73,7 @@ impl Maintenance {
                     let retry_in = backoff.next_wait().max(job.interval.min(MIN_RETRY_WAIT));
                     tracing::warn!(
                         job = job.name,
-                        error = %error,
+                        error.message = %error,
                         retry_in_ms = retry_in.as_millis(),
                         "maintenance job failed, retrying"
                     );

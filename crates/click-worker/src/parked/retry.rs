@@ -37,7 +37,7 @@ pub async fn retry_due(pool: &Pool, writer: &mut BatchWriter) -> Result<u64, Sto
                 let detail = error.to_string();
                 tracing::warn!(
                     parked.id,
-                    error = detail,
+                    error.message = detail,
                     "storing a parked event failed again, postponing it"
                 );
                 let client = pool.get().await?;

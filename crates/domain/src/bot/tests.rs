@@ -119,7 +119,7 @@ fn requests_as_they_occur_get_their_verdict() {
 }
 
 /// The sentence with which a file is refused.
-fn refusal(text: &str) -> String {
+fn error_text(text: &str) -> String {
     match BotRules::with_operator_rules(text) {
         Ok(_) => panic!("accepted: {text}"),
         Err(error) => error.to_string(),
@@ -232,7 +232,7 @@ fn rules_that_cannot_be_meant_are_refused_with_their_name() {
             "`disable` has \"nothing\", which is not the name of a rule",
         ),
     ] {
-        assert_eq!(refusal(&text), expected, "{text}");
+        assert_eq!(error_text(&text), expected, "{text}");
     }
     for (text, part) in [
         (rule("network = ['10.0.0.0/99']"), "invalid"),
@@ -245,12 +245,12 @@ fn rules_that_cannot_be_meant_are_refused_with_their_name() {
         ("rule = 1".to_owned(), "invalid type"),
         ("]".to_owned(), "TOML parse error at line 1"),
     ] {
-        assert!(refusal(&text).contains(part), "{}", refusal(&text));
+        assert!(error_text(&text).contains(part), "{}", error_text(&text));
     }
     let too_many: String = (0..=MAX_OPERATOR_RULES)
         .map(|i| format!("[[rule]]\nname = 'x{i}'\nreason = 'ua_bot'\nasn = [1]\n"))
         .collect();
-    assert_eq!(refusal(&too_many), "there are more than 1000 rules");
+    assert_eq!(error_text(&too_many), "there are more than 1000 rules");
 }
 
 #[rstest]
@@ -283,6 +283,6 @@ fn a_rule_that_stored_clicks_cannot_match_is_refused(
     #[case] rule: serde_json::Value,
     #[case] problem: &str,
 ) {
-    let refusal = StoredClickRule::parse(rule).unwrap_err().to_string();
-    assert!(refusal.contains(problem), "{refusal}");
+    let error = StoredClickRule::parse(rule).unwrap_err().to_string();
+    assert!(error.contains(problem), "{error}");
 }

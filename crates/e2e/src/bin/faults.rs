@@ -1,5 +1,4 @@
-//! `faults [--short] [NAME...]`: runs faults and prints how they went. See
-//! scripts/faults.
+//! `faults [--short] [NAME...]`: runs faults and prints their results. See scripts/faults.
 
 use std::{panic::AssertUnwindSafe, process::ExitCode, sync::Arc};
 
@@ -41,7 +40,7 @@ async fn run(faults: Vec<&'static Fault>, profile: Profile) -> ExitCode {
     for fault in faults {
         say(&format!("{}: {}", fault.name, fault.what));
         servers.restore();
-        // A fault that panics has failed, and the others go on.
+        // A fault that panics has failed, and the next one runs.
         let run = AssertUnwindSafe(fault.run(servers.clone(), profile));
         let outcome = run.catch_unwind().await.ok();
         for wrong in outcome.iter().flat_map(|outcome| &outcome.audit.violations) {
@@ -61,7 +60,7 @@ async fn run(faults: Vec<&'static Fault>, profile: Profile) -> ExitCode {
     }
 }
 
-/// For programs.
+/// The result of a fault as a line for programs.
 fn line(fault: &Fault, outcome: Option<&Outcome>) -> String {
     let name = fault.name;
     let Some(outcome) = outcome else {
@@ -78,7 +77,7 @@ fn line(fault: &Fault, outcome: Option<&Outcome>) -> String {
     )
 }
 
-/// For people.
+/// The results of all faults as a table for people.
 fn table(rows: &[(&Fault, Option<Outcome>)]) -> String {
     let mut table = format!(
         "\n{:<22}{:>10}{:>8}{:>9}{:>7}{:>12}{:>12}{:>11}{:>13}{:>11}\n",

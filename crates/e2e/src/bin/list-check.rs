@@ -1,7 +1,7 @@
 //! Checks that no entry of the lists of crawlers takes a person's browser for a bot
-//! (`scripts/update-lists`). Reads people's user agents, one a line, and prints each entry
-//! that knows one of them, with the first that it knows. What looks like no browser's is
-//! passed over: apps that only fetch may be in the lists.
+//! (`scripts/update-lists`). Reads people's user agents, one a line. Prints each entry that
+//! matches one of them, with the first match. User agents that are not browsers' are skipped,
+//! since the lists may contain apps that only fetch.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +11,7 @@ use std::{
 
 use domain::bot::{BotRules, is_browser};
 
-/// Fewer are no check.
+/// The least number of user agents: fewer would check too little.
 const MIN_BROWSERS: usize = 1_000;
 
 fn main() -> io::Result<ExitCode> {

@@ -1,5 +1,5 @@
-//! `soak SECONDS SVG`: mixed traffic for some time, on private servers, with an eye
-//! on what grows. See scripts/soak.
+//! `soak SECONDS SVG`: mixed traffic on private servers for some time, and a check that memory
+//! and connections do not grow. See scripts/soak.
 
 use std::{
     collections::BTreeMap,
@@ -19,28 +19,26 @@ use plotters::prelude::{
     WHITE,
 };
 
-/// As many links end as begin: what is clicked does not grow, and so what grows is no
-/// cache of it.
+/// As many links are deactivated as created, so that caches of links do not grow.
 const TRAFFIC: Traffic = Traffic {
     requests_per_second: 300,
     per_cent_conversions: 10,
     per_cent_mints: 5,
     per_cent_deactivations: 5,
 };
-/// Between two looks.
+/// Time between two samples.
 const INTERVAL: Duration = Duration::from_secs(5);
-/// How much more a service may need in the last third of the time than in the
-/// second: so much of what it needed, or so many MiB if that is more. The first third
-/// is for caches to fill.
+/// How much more memory a service may use in the last third of the time than in the second:
+/// this share, or [`MAX_GROWTH_MIB`] if that is more. The first third is for caches to fill.
 const MAX_GROWTH: f64 = 0.05;
 const MAX_GROWTH_MIB: f64 = 4.0;
 
-/// What was seen of a process.
+/// A sample of a process.
 #[derive(Debug, Clone, Copy)]
 struct Look {
     at: Duration,
     rss_mib: f64,
-    /// Open sockets.
+    /// Number of open sockets.
     n_sockets: usize,
 }
 
@@ -93,7 +91,7 @@ async fn run(time: Duration, svg: &Path) -> ExitCode {
     let empty = testbed.wait_for_empty_spools().await;
     let expectations = std::mem::take(&mut *testbed.load.expectations());
     let n_unrecorded = testbed.n_unrecorded().await;
-    let mut audit = Audit::of(
+    let mut audit = Audit::run(
         &expectations,
         &testbed.test_env,
         &Default::default(),
@@ -109,8 +107,8 @@ async fn run(time: Duration, svg: &Path) -> ExitCode {
             .push("the spool was not empty again".to_owned());
     }
     audit.violations.extend(testbed.shut_down().await);
-    let redirects = Summary::of(&expectations.redirects);
-    let others = Summary::of(
+    let redirects = Summary::from_samples(&expectations.redirects);
+    let others = Summary::from_samples(
         expectations
             .conversion_requests
             .iter()
@@ -165,7 +163,7 @@ fn look(pid: u32, at: Duration) -> Look {
     }
 }
 
-/// Prints a service's line; whether it stayed as it was.
+/// Prints a service's line. Returns whether memory and connections did not grow.
 fn judge(name: &str, looks: &[Look], time: Duration) -> bool {
     let third = |i: u32| {
         let looks = looks.iter();
@@ -194,7 +192,7 @@ fn verdict(passes: bool) -> &'static str {
     if passes { "pass" } else { "fail" }
 }
 
-/// Memory of each service over the time.
+/// Draws the memory of each service over time.
 fn draw(
     looks: &BTreeMap<&str, Vec<Look>>,
     time: Duration,

@@ -1,4 +1,4 @@
-//! One account, or one worker, in trouble: others must not notice.
+//! One account or one worker in trouble: it must not delay other accounts.
 
 use std::{ops::Range, time::Duration};
 
@@ -16,16 +16,15 @@ use crate::{
     wait::wait_for,
 };
 
-/// Accounts that have nothing to do with it, and their clicks per second.
+/// Uninvolved accounts, and their clicks per second.
 const OTHERS: Range<i64> = FIRST_ACCOUNT..FIRST_ACCOUNT + 8;
 const OTHERS_CLICKS_PER_SECOND: u32 = 80;
-/// How long a session stands still inside of a transaction that is taken for stuck.
+/// A session that is idle in a transaction for this long was stopped inside it.
 const STUCK: Duration = Duration::from_millis(80);
-/// How often it is tried to catch a worker inside of a transaction.
+/// Attempts to stop a worker inside a transaction.
 const MAX_TRIES: u32 = 300;
 
-/// Twice as long as an outage: two minutes where that is one. And never so short that
-/// nobody has to take over.
+/// Twice the time of an outage, and long enough for another worker to take over the leases.
 fn frozen_time(testbed: &Testbed) -> Duration {
     (testbed.profile.outage * 2).max(Duration::from_secs(6))
 }
@@ -51,7 +50,7 @@ pub async fn worker_frozen(testbed: &mut Testbed) -> ExpectedEffects {
     expected
 }
 
-/// The worker is gone, and its servers hear nothing of that.
+/// The worker ends without closing its connections, so its servers do not learn of it.
 pub async fn worker_power_cut(testbed: &mut Testbed) -> ExpectedEffects {
     let probe = LagProbe::start(&testbed.test_env, OTHERS, OTHERS_CLICKS_PER_SECOND).await;
     let mut expected = ExpectedEffects::default();
@@ -74,7 +73,7 @@ pub async fn worker_power_cut(testbed: &mut Testbed) -> ExpectedEffects {
     expected
 }
 
-/// Stops a worker again and again until that leaves a transaction open.
+/// Stops a worker repeatedly until that leaves a transaction open.
 async fn catch_inside_of_a_transaction(
     testbed: &Testbed,
     stop: impl Fn(),
@@ -120,7 +119,7 @@ pub async fn hot_link(testbed: &mut Testbed) -> ExpectedEffects {
         ("its new visitors", "clicks", clicks),
     ] {
         for lines in lines.chunks(LINES_PER_MESSAGE) {
-            producer.publish_of(HOT_ACCOUNT, lines).await;
+            producer.publish_for_account(HOT_ACCOUNT, lines).await;
         }
         let sql = format!("SELECT count(*) FROM {table} WHERE account_id = $1");
         let n_lines = i64::try_from(lines.len()).expect("few lines");
@@ -160,11 +159,11 @@ fn click_line(number: usize) -> String {
     .to_string()
 }
 
-/// Reports that are asked for at once.
+/// Concurrent requests for reports.
 const N_REPORTS: usize = 16;
 
-/// Reports of creatives wait for somebody who has that table, as reports wait that read
-/// for long. Meanwhile redirectors find nothing in Redis and ask the origin.
+/// Reports of creatives wait for a lock on that table, and so hold their connections as slow
+/// reports do. Meanwhile redirectors find no records in Redis and load them from the origin.
 pub async fn report_storm(testbed: &mut Testbed) -> ExpectedEffects {
     let mut reports = JoinSet::new();
     for _ in 0..N_REPORTS {
@@ -174,7 +173,7 @@ pub async fn report_storm(testbed: &mut Testbed) -> ExpectedEffects {
             let client = Client::builder().no_proxy().build().expect("a client");
             loop {
                 let request = client.get(&url).header("X-Api-Key", &key);
-                // That they fail is what is meant.
+                // The requests time out, as intended.
                 drop(request.send().await);
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }

@@ -32,7 +32,8 @@ pub async fn memory_alarm(testbed: &mut Testbed) -> ExpectedEffects {
     ExpectedEffects::default()
 }
 
-/// The first time while its worker is away, so that there is something in it.
+/// Deletes the queues three times, at first while the worker is dead, so that they are not
+/// empty.
 pub async fn queue_deleted(testbed: &mut Testbed) -> ExpectedEffects {
     let (_connection, channel) = testbed.test_env.amqp().await;
     let n_times = 3;
@@ -57,7 +58,7 @@ pub async fn queue_deleted(testbed: &mut Testbed) -> ExpectedEffects {
     expected
 }
 
-/// A second queue gets a copy of every message, which is put into the first.
+/// A second queue gets a copy of every message, and this publishes the copies to the first.
 pub async fn delivered_twice(testbed: &mut Testbed) -> ExpectedEffects {
     let (_connection, channel) = testbed.test_env.amqp().await;
     let topology = testbed.test_env.topology();
@@ -123,12 +124,12 @@ pub async fn delivered_twice(testbed: &mut Testbed) -> ExpectedEffects {
     expected
 }
 
-pub async fn poison(testbed: &mut Testbed) -> ExpectedEffects {
+pub async fn unreadable_messages(testbed: &mut Testbed) -> ExpectedEffects {
     let producer = Producer::open(&testbed.test_env).await;
     let mut expected = ExpectedEffects::default();
     let end = tokio::time::Instant::now() + testbed.profile.fault;
     while tokio::time::Instant::now() < end {
-        // Of one line, of two, and of a type that nobody reads.
+        // A message of two unreadable lines, one of invalid bytes, and one of an unknown type.
         let lines = [r#"{"click_id":"no"}"#.to_owned(), "no JSON".to_owned()];
         producer.publish(&lines).await;
         producer

@@ -17,7 +17,7 @@ pub async fn emptied(testbed: &mut Testbed) -> ExpectedEffects {
     ExpectedEffects::default()
 }
 
-/// Half of the time it evicts whatever it likes, the other half it refuses writes.
+/// Redis evicts any keys in the first half of the time, and refuses writes in the second.
 pub async fn full(testbed: &mut Testbed) -> ExpectedEffects {
     let mut redis = testbed.test_env.redis().await;
     let before = info(&mut redis, "used_memory:").await;
@@ -46,7 +46,7 @@ async fn set(redis: &mut MultiplexedConnection, name: &str, value: &str) {
     set.expect("Redis");
 }
 
-/// A number that INFO tells.
+/// A number in the output of `INFO`.
 async fn info(redis: &mut MultiplexedConnection, name: &str) -> u64 {
     let info: Result<String, _> = redis::cmd("INFO").query_async(redis).await;
     let info = info.expect("Redis");

@@ -1,4 +1,4 @@
-//! Changes of links while something is wrong: every redirector must obey them soon.
+//! Changes of links during a fault: they must take effect on every redirector soon.
 
 use std::time::{Duration, Instant};
 
@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use super::{ExpectedEffects, Testbed};
 
-/// How long one change is waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a change may take before the check fails.
+const CHANGE_LIMIT: Duration = Duration::from_secs(30);
 
-/// links-api alone loses Redis: its connections end, and then they are silent.
+/// Only links-api loses Redis: its connections are refused at first, and hang after that.
 pub async fn api_loses_redis(testbed: &mut Testbed) -> ExpectedEffects {
     let mut expected = ExpectedEffects::default();
     for is_silent in [false, true] {
@@ -39,7 +39,7 @@ pub async fn api_loses_redis(testbed: &mut Testbed) -> ExpectedEffects {
     expected
 }
 
-/// Changes links until a time, and at least one: what was wrong first.
+/// Checks changes until `end`, at least one. Returns the first violation.
 pub async fn check_until(testbed: &Testbed, end: Instant, what: &str) -> Option<String> {
     loop {
         if let Some(wrong) = check(testbed, what).await {
@@ -53,8 +53,7 @@ pub async fn check_until(testbed: &Testbed, end: Instant, what: &str) -> Option<
     }
 }
 
-/// Deactivates a link that every redirector has in memory, and waits until none leads
-/// there any more.
+/// Deactivates a link that every redirector has cached, and waits until all answer 404.
 async fn check(testbed: &Testbed, what: &str) -> Option<String> {
     let prober = Prober::new(testbed);
     let link = prober.create_link().await;
@@ -78,8 +77,8 @@ struct Prober<'s> {
     http: Client,
 }
 
-/// Its id, and the path that is asked for. Its first hop makes no record, so that the
-/// accounts know nothing of it.
+/// A link, and the path of its first hop. The first hop of a link with a click tracker
+/// records no click, so the audit needs no expectation of it.
 struct ProbedLink {
     id: String,
     path: String,
@@ -125,7 +124,8 @@ impl<'s> Prober<'s> {
         self.call(Method::PATCH, &path, &body).await;
     }
 
-    /// Until all redirectors answer so: how long that took, or was waited for in vain.
+    /// Waits until all redirectors answer with `status`. Returns the time that this took; the
+    /// error is the time after which it gave up.
     async fn wait_for(&self, link: &ProbedLink, status: StatusCode) -> Result<Duration, Duration> {
         let start = Instant::now();
         for edge in &self.testbed.edge_urls {
@@ -138,7 +138,7 @@ impl<'s> Prober<'s> {
                 if answer.is_ok_and(|answer| answer.status() == status) {
                     break;
                 }
-                if start.elapsed() > PATIENCE {
+                if start.elapsed() > CHANGE_LIMIT {
                     return Err(start.elapsed());
                 }
                 tokio::time::sleep(Duration::from_millis(20)).await;

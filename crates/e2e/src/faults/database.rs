@@ -6,17 +6,17 @@ use tokio_postgres::{Client, NoTls};
 
 use super::{ExpectedEffects, Testbed};
 
-/// Strangers take every connection there is; ours are ended, and their places
+/// Other clients take every free connection. The connections of the services are ended, and
 /// taken as well.
 pub async fn out_of_connections(testbed: &mut Testbed) -> ExpectedEffects {
     let url = &testbed.servers.postgres.url.clone();
     let first = connect(url).await.expect("PostgreSQL");
-    let mut strangers = Vec::new();
+    let mut connections = Vec::new();
     let end = tokio::time::Instant::now() + testbed.profile.fault;
     let mut n_ended = 0;
     while tokio::time::Instant::now() < end {
-        while let Some(stranger) = connect(url).await {
-            strangers.push(stranger);
+        while let Some(connection) = connect(url).await {
+            connections.push(connection);
         }
         let sql =
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1";
@@ -28,12 +28,12 @@ pub async fn out_of_connections(testbed: &mut Testbed) -> ExpectedEffects {
     if n_ended == 0 {
         expected
             .violations
-            .push("nobody lost a connection".to_owned());
+            .push("no service lost a connection".to_owned());
     }
     expected
 }
 
-/// `None` if there is no room.
+/// A connection; `None` if all are taken.
 async fn connect(url: &str) -> Option<Client> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.ok()?;
     tokio::spawn(connection);

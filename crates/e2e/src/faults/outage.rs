@@ -1,4 +1,4 @@
-//! A server is away for some time.
+//! Servers that are stopped or frozen for some time.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ pub async fn stopped(server: &PrivateServer, time: Duration) -> ExpectedEffects 
     ExpectedEffects::default()
 }
 
-/// It keeps its connections, takes new ones, and answers nothing.
+/// The frozen server keeps its connections, accepts new ones, and never answers.
 pub async fn frozen(server: &PrivateServer, time: Duration) -> ExpectedEffects {
     server.freeze();
     tokio::time::sleep(time).await;
@@ -20,8 +20,8 @@ pub async fn frozen(server: &PrivateServer, time: Duration) -> ExpectedEffects {
     ExpectedEffects::default()
 }
 
-/// links-api keeps its connections, takes new ones, and answers nothing: no record that is
-/// not in Redis, and no change.
+/// links-api hangs: it loads no records that Redis lacks, and makes no changes. So the load
+/// neither creates nor changes links meanwhile.
 pub async fn api_frozen(testbed: &mut Testbed) -> ExpectedEffects {
     testbed.load.change_nothing().await;
     testbed.api.service().signal("STOP");
@@ -31,7 +31,7 @@ pub async fn api_frozen(testbed: &mut Testbed) -> ExpectedEffects {
     ExpectedEffects::default()
 }
 
-/// Neither Redis nor the origin answers: redirectors go on with what they have.
+/// Redis and the origin hang: redirectors continue with their cached links.
 pub async fn cut_off(testbed: &mut Testbed) -> ExpectedEffects {
     testbed.load.change_nothing().await;
     testbed.load.click_all_links().await;

@@ -1,4 +1,4 @@
-//! Faults of our own processes.
+//! Faults of the services' processes.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::{ExpectedEffects, Testbed};
 /// How many times a process is killed.
 const N_KILLS: u32 = 5;
 
-/// A time that nothing is in step with.
+/// Sleeps for a random time, so that kills hit different states.
 async fn any_time(longest: Duration) {
     let part: f64 = rand::rng().random();
     tokio::time::sleep(longest.mul_f64(part)).await;
@@ -28,7 +28,7 @@ pub async fn redirector_killed(testbed: &mut Testbed) -> ExpectedEffects {
     ExpectedEffects::default()
 }
 
-/// There is work whenever it starts, and it has begun with it when it is killed.
+/// The worker is killed shortly after its start, when it is storing the backlog.
 pub async fn worker_killed(testbed: &mut Testbed) -> ExpectedEffects {
     let pause = testbed.profile.fault / (2 * N_KILLS);
     for _ in 0..N_KILLS {
@@ -71,7 +71,7 @@ pub async fn clock_back(testbed: &mut Testbed) -> ExpectedEffects {
     testbed.set_clock(-60);
     tokio::time::sleep(testbed.profile.fault).await;
     let mut expected = ExpectedEffects::default();
-    // A UUIDv7 is its time: the clock went back for the redirector indeed.
+    // The time in the click ids shows that the redirector's clock was set back.
     let ids = testbed.acknowledged_ids();
     let unix_ms = |id: &str| i64::from_str_radix(&id.replace('-', "")[..12], 16);
     let ms = ids.iter().map(|id| unix_ms(id).expect("a UUIDv7"));

@@ -11,7 +11,7 @@ use std::{
 use super::{ExpectedEffects, Testbed};
 use crate::wait::wait_for;
 
-/// Clicks pile up because RabbitMQ takes none, until the disk has no room.
+/// Freezes RabbitMQ until the spool has filled its disk.
 pub async fn disk_full(testbed: &mut Testbed) -> ExpectedEffects {
     testbed.servers.rabbitmq.freeze();
     let failed = "waypost_edge_unrecorded_events_total{reason=\"disk_failed\"}";
@@ -26,26 +26,28 @@ pub async fn disk_full(testbed: &mut Testbed) -> ExpectedEffects {
         line["level"] == "ERROR" && line["message"] == "click redirected but not recorded"
     });
     if !is_alarmed {
-        expected.violations.push("nobody was told".to_owned());
+        expected
+            .violations
+            .push("no unrecorded click was logged".to_owned());
     }
-    // There is room again, and clicks are recorded again.
+    // The spool shrinks, and no further click is unrecorded.
     let mut before = -1.0;
     wait_for("clicks to be recorded again", true, async || {
         tokio::time::sleep(Duration::from_millis(500)).await;
         let now = testbed.edge_metric(failed).await;
-        let is_over = now == before;
+        let is_recording = now == before;
         before = now;
-        is_over
+        is_recording
     })
     .await;
     expected
 }
 
-/// Of the clicks that RabbitMQ has not seen, one has a byte flipped; and the last
-/// click is torn, with all that was written behind it.
+/// Flips a byte of a click that was not published yet, and cuts the segment inside its last
+/// click, which also destroys all records behind it.
 pub async fn corrupted(testbed: &mut Testbed) -> ExpectedEffects {
     testbed.servers.rabbitmq.freeze();
-    // What is confirmed and stored by now may be destroyed and is not lost.
+    // Clicks that are stored by now are not lost if their record is destroyed.
     tokio::time::sleep(Duration::from_millis(500)).await;
     let before = testbed.acknowledged_ids();
     tokio::time::sleep(testbed.profile.fault).await;
@@ -76,7 +78,7 @@ pub async fn corrupted(testbed: &mut Testbed) -> ExpectedEffects {
     testbed.edges[0]
         .service()
         .wait_for_log("skipped the incomplete end of a spool segment");
-    // Those that were torn were perhaps not answered any more.
+    // Clicks at the cut may not have been answered.
     let acknowledged = testbed.acknowledged_ids();
     let acknowledged_conversion_ids = testbed.acknowledged_conversion_ids();
     for record in destroyed {
@@ -103,7 +105,7 @@ enum RecordKind {
 #[derive(Debug, Clone)]
 struct Record {
     kind: RecordKind,
-    json_at: usize,
+    json_offset: usize,
     id: String,
 }
 
@@ -114,12 +116,18 @@ impl Record {
         (RecordKind::Conversion, b"{\"conversion_id\":\""),
     ];
 
-    /// The record whose JSON begins at a place, if one does.
-    fn at(bytes: &[u8], json_at: usize) -> Option<Self> {
+    /// The record whose JSON begins at this offset, if one does.
+    fn parse_at(bytes: &[u8], json_offset: usize) -> Option<Self> {
         Self::KEYS.into_iter().find_map(|(kind, key)| {
-            let id = bytes[json_at..].strip_prefix(key)?.get(..Self::ID_LEN)?;
+            let id = bytes[json_offset..]
+                .strip_prefix(key)?
+                .get(..Self::ID_LEN)?;
             let id = String::from_utf8_lossy(id).into_owned();
-            Some(Self { kind, json_at, id })
+            Some(Self {
+                kind,
+                json_offset,
+                id,
+            })
         })
     }
 
@@ -127,20 +135,22 @@ impl Record {
         self.kind == RecordKind::Click && !before.contains(&self.id)
     }
 
-    /// A place in the middle of its JSON.
+    /// An offset in the middle of its JSON.
     fn inside(&self) -> usize {
-        self.json_at + 60
+        self.json_offset + 60
     }
 }
 
 fn read_records(segment: &Path) -> Vec<Record> {
     let bytes = std::fs::read(segment).expect("a segment");
     let places = 0..bytes.len();
-    places.filter_map(|at| Record::at(&bytes, at)).collect()
+    places
+        .filter_map(|at| Record::parse_at(&bytes, at))
+        .collect()
 }
 
-/// Flips a byte of one click of the last segment, and cuts the segment inside of its
-/// last click; answers all records that are destroyed by that.
+/// Flips a byte of one click of the last segment, and cuts the segment inside its last click.
+/// Returns all records that this destroys.
 fn destroy(testbed: &Testbed, before: &BTreeSet<String>) -> Vec<Record> {
     let path = last_segment(&testbed.spool_dir(0));
     let records = read_records(&path);
@@ -158,7 +168,7 @@ fn destroy(testbed: &Testbed, before: &BTreeSet<String>) -> Vec<Record> {
     file.set_len(torn.inside() as u64).expect("a cut");
     let cut_off = records
         .iter()
-        .filter(|record| record.json_at >= torn.json_at);
+        .filter(|record| record.json_offset >= torn.json_offset);
     cut_off.chain([flipped]).cloned().collect()
 }
 

@@ -1,4 +1,4 @@
-//! What Postgres holds against what was acknowledged.
+//! The comparison of Postgres with what was acknowledged.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,12 +10,12 @@ use tokio_postgres::Client;
 use super::expectations::{Expectations, ExpectedConversion};
 use crate::{service::command, test_environment::TestEnvironment};
 
-/// How long what was acknowledged may take to be in Postgres once all is well.
+/// How long acknowledged clicks may take to be stored once all servers work.
 const SETTLE_LIMIT: Duration = Duration::from_secs(180);
-/// How many of a kind are named.
+/// How many examples a violation has.
 const NAMED: usize = 3;
 
-/// What a fault destroyed on the disk after it was answered.
+/// Clicks and conversions that a fault destroyed on the disk after they were answered.
 #[derive(Debug, Default)]
 pub struct ToleratedLoss {
     /// Click ids.
@@ -26,13 +26,13 @@ pub struct ToleratedLoss {
 
 #[derive(Debug, Default)]
 pub struct Audit {
-    /// Promised and not there, less what was said not to be recorded.
+    /// Acknowledged events and links that are not stored, less those counted as unrecorded.
     pub lost: usize,
-    /// Requests that are there more than once: rows that are too many.
+    /// Surplus rows of requests that are stored more than once.
     pub duplicated: usize,
-    /// Clicks that are there and whose answer did not come.
+    /// Stored clicks whose response did not arrive.
     pub n_unanswered: usize,
-    /// All else that should not be, in words; and what is lost or duplicated.
+    /// A sentence for everything that is wrong, including loss and duplicates.
     pub violations: Vec<String>,
 }
 
@@ -41,8 +41,8 @@ impl Audit {
         self.lost == 0 && self.duplicated == 0 && self.violations.is_empty()
     }
 
-    /// Waits until all of the clicks that were answered before a time are there,
-    /// but for `n_unrecorded`. `None` if that does not come to pass.
+    /// Waits until all `expected` clicks but `n_unrecorded` are stored, and returns how long
+    /// that took; `None` after [`SETTLE_LIMIT`].
     pub async fn wait_for_clicks(
         db: &Client,
         mut expected: BTreeSet<String>,
@@ -64,8 +64,9 @@ impl Audit {
         None
     }
 
-    /// `n_unrecorded` is how many clicks the redirector said that it could not record.
-    pub async fn of(
+    /// Compares what was acknowledged with Postgres. `n_unrecorded` is how many clicks the
+    /// redirectors counted as unrecorded.
+    pub async fn run(
         expectations: &Expectations,
         test_env: &TestEnvironment,
         tolerated_loss: &ToleratedLoss,
@@ -104,7 +105,7 @@ impl Audit {
             let number = number.unwrap_or_default();
             ids.insert(id.to_owned());
             *by_number.entry(number.to_owned()).or_default() += 1;
-            // A row of a request whose answer never came is as good as any.
+            // Rows of requests without a response are not compared.
             if let Some(click) = expectations.clicks.get(id)
                 && (number != click.number
                     || row.get::<_, &str>(2) != click.link_id
@@ -220,7 +221,7 @@ impl Audit {
             .extend(named("links that are not deactivated", active.iter()));
     }
 
-    /// Message clicks, credits and totals, computed anew from the raw rows.
+    /// Runs the recount, which computes message clicks, credits and totals from the raw rows.
     fn totals(&mut self, test_env: &TestEnvironment) {
         let output = command("click-worker", &["recount"], &test_env.env()).output();
         let output = output.expect("it runs");
@@ -233,7 +234,7 @@ impl Audit {
     }
 }
 
-/// One line for a kind of fault, with its first examples.
+/// A sentence for a kind of violation with its first examples, if there are cases.
 fn named<T: std::fmt::Debug>(
     what: &str,
     cases: impl ExactSizeIterator<Item = T>,

@@ -1,5 +1,5 @@
-//! Requests at a fixed rate, whatever the answers: what waits for an answer does not
-//! keep the next one from coming, and its time counts from when it was due.
+//! Requests at a fixed rate (open loop): a slow answer does not delay the next request, and
+//! latency counts from the time at which a request was due.
 
 use std::{
     sync::{
@@ -22,16 +22,16 @@ use crate::client::{BROWSER, parameter, split};
 
 /// A request that takes longer has failed.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Requests under way at once; more wait, and their time runs.
+/// Concurrent requests. Further ones wait for a permit, which counts as latency.
 const MAX_UNDER_WAY: usize = 512;
-/// How often it is looked which requests are due.
+/// How often the driver starts the requests that are due.
 const TICK: Duration = Duration::from_millis(5);
-/// What the load client's conversions bring.
+/// The revenue of each conversion.
 const REVENUE: &str = "1.25";
-/// From a change that is asked for until it has been looked at, if everything answers.
+/// The longest time from a change's request to the check of its effect, if all servers answer.
 const TIME_OF_A_CHANGE: Duration = Duration::from_secs(3);
 
-/// Whom to ask for what.
+/// Where requests go, and the ids that they name.
 #[derive(Debug, Clone)]
 pub struct Target {
     /// `http://address` of the redirector, or of the balancer before several.
@@ -44,7 +44,7 @@ pub struct Target {
     pub offer_id: String,
 }
 
-/// Of how many requests in a hundred are what. The rest are clicks.
+/// The rate of requests, and how many per cent are of each kind. The rest are clicks.
 #[derive(Debug, Clone, Copy)]
 pub struct Traffic {
     pub requests_per_second: u32,
@@ -71,7 +71,7 @@ pub struct Load {
 }
 
 impl Load {
-    /// Mints links and begins to click.
+    /// Creates the links, and starts the requests.
     pub async fn start(target: Target, traffic: Traffic, n_links: usize) -> Self {
         let client = Arc::new(LoadClient::new(target, traffic));
         client.mint_in_bulk(n_links).await;
@@ -88,8 +88,8 @@ impl Load {
         self.client.expectations()
     }
 
-    /// From now on nothing is created or changed, until [`Load::change_again`]; what was
-    /// changed before has been looked at.
+    /// Stops creating and changing links until [`Load::change_again`]. Returns after the checks
+    /// of earlier changes.
     pub async fn change_nothing(&self) {
         self.client.changes_nothing.store(true, Ordering::Relaxed);
         tokio::time::sleep(TIME_OF_A_CHANGE).await;
@@ -99,12 +99,16 @@ impl Load {
         self.client.changes_nothing.store(false, Ordering::Relaxed);
     }
 
-    /// Clicks every link once, so that the redirector knows it.
+    /// Clicks every link once, so that the redirector caches it.
     pub async fn click_all_links(&self) {
-        // Far from the numbers of requests.
+        // Numbers that `drive` never reaches.
         const FIRST: u64 = 1 << 41;
         let links: Vec<_> = {
-            let links = self.client.links.read().expect("nobody panics with it");
+            let links = self
+                .client
+                .links
+                .read()
+                .expect("no holder of the lock panics");
             (FIRST..).zip(links.clone()).collect()
         };
         for some in links.chunks(20) {
@@ -115,7 +119,7 @@ impl Load {
         }
     }
 
-    /// No request any more from now on; those under way are waited for.
+    /// Starts no further requests, and waits for those in flight.
     pub async fn stop(&mut self) {
         self.stopping.store(true, Ordering::Relaxed);
         (&mut self.driver).await.expect("the load runs");
@@ -184,7 +188,9 @@ impl LoadClient {
     }
 
     fn expectations(&self) -> MutexGuard<'_, Expectations> {
-        self.expectations.lock().expect("nobody panics with it")
+        self.expectations
+            .lock()
+            .expect("no holder of the lock panics")
     }
 
     async fn request(&self, number: u64, due: Instant) {
@@ -194,7 +200,7 @@ impl LoadClient {
             traffic.per_cent_mints,
             traffic.per_cent_deactivations,
         ];
-        // Spread over the hundred, not one kind after the other.
+        // Spreads the kinds over each hundred requests.
         let mut kind = number * 37 % 100;
         for (i, per_cent) in kinds.into_iter().enumerate() {
             if kind < per_cent {
@@ -213,11 +219,11 @@ impl LoadClient {
     }
 
     fn any_link(&self) -> Link {
-        let links = self.links.read().expect("nobody panics with it");
+        let links = self.links.read().expect("no holder of the lock panics");
         links[rand::rng().random_range(0..links.len())].clone()
     }
 
-    /// A request to the redirector, from one of very many people.
+    /// A request to the redirector from a random address.
     fn edge_request(&self, path: &str) -> RequestBuilder {
         let [a, b, c]: [u8; 3] = rand::rng().random();
         self.http
@@ -298,7 +304,7 @@ impl LoadClient {
             .header("X-Api-Key", &self.target.key)
     }
 
-    /// A link of a message to somebody.
+    /// The body that creates a link of a message.
     fn wanted(&self, number: u64) -> Value {
         json!({
             "offerId": self.target.offer_id,
@@ -321,14 +327,14 @@ impl LoadClient {
         self.expectations().links.insert(id.to_owned());
         self.links
             .write()
-            .expect("nobody panics with it")
+            .expect("no holder of the lock panics")
             .push(link);
         true
     }
 
-    /// The links to begin with. Panics if they cannot be made.
+    /// Creates the first links. Panics if that fails.
     async fn mint_in_bulk(&self, n_links: usize) {
-        // Far from the numbers of requests, which are messages too.
+        // Numbers that `drive` never reaches: its numbers are in message ids too.
         const FIRST: u64 = 1 << 40;
         let mut numbers = (FIRST..).take(n_links).peekable();
         while numbers.peek().is_some() {
@@ -362,14 +368,14 @@ impl LoadClient {
         }
     }
 
-    /// Takes one of the links out of the traffic.
+    /// Deactivates a link, and checks that it redirects no more.
     async fn deactivate(&self) {
         let link = {
-            let mut links = self.links.write().expect("nobody panics with it");
+            let mut links = self.links.write().expect("no holder of the lock panics");
             let at = rand::rng().random_range(0..links.len());
             links.swap_remove(at)
         };
-        // Who chose it before has clicked by then.
+        // Clicks that chose the link before it was removed are answered by then.
         tokio::time::sleep(Duration::from_secs(1)).await;
         let due = Instant::now();
         let request = self
@@ -384,7 +390,7 @@ impl LoadClient {
         if answer.is_err() {
             return;
         }
-        // It is in effect within a second.
+        // A change takes effect within a second.
         tokio::time::sleep(Duration::from_secs(1)).await;
         let answer = send(self.edge_request(&link.path), 404).await;
         let mut expectations = self.expectations();
@@ -398,12 +404,12 @@ impl LoadClient {
     }
 }
 
-/// The answer, if it has the status that it should have.
+/// Sends a request. Another status than `expected` is a failure.
 async fn send(request: RequestBuilder, expected: u16) -> Result<Response, Failure> {
     match request.send().await {
         Ok(response) if response.status() == expected => Ok(response),
         Ok(response) => Err(Failure::Status(response.status().as_u16())),
-        Err(error) if error.is_connect() => Err(Failure::Refused),
+        Err(error) if error.is_connect() => Err(Failure::ConnectionRefused),
         Err(error) => {
             let mut cause: &dyn std::error::Error = &error;
             while let Some(source) = cause.source() {

@@ -1,4 +1,4 @@
-//! The state that the answers to the load promised: what an audit must find in Postgres.
+//! The state that the responses acknowledged: an audit must find it in Postgres.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,18 +16,18 @@ pub struct Link {
     pub message_id: Option<String>,
 }
 
-/// What was acknowledged.
+/// Everything that was acknowledged.
 #[derive(Debug, Default)]
 pub struct Expectations {
-    /// By click id: each 302's.
+    /// The click of each 302, by click id.
     pub clicks: BTreeMap<String, ExpectedClick>,
-    /// The transactions of accepted conversions.
+    /// The accepted conversions, by transaction.
     pub conversions: BTreeMap<String, ExpectedConversion>,
-    /// The ids of links whose creation was answered.
+    /// The ids of links whose creation was acknowledged.
     pub links: BTreeSet<String>,
     /// The ids of links that were deactivated.
     pub deactivated: BTreeSet<String>,
-    /// Answers that are wrong by themselves.
+    /// Responses that are wrong by themselves.
     pub violations: Vec<String>,
     pub redirects: Vec<Sample>,
     pub conversion_requests: Vec<Sample>,
@@ -36,7 +36,7 @@ pub struct Expectations {
 
 #[derive(Debug, Clone)]
 pub struct ExpectedClick {
-    /// What its `sub1` is.
+    /// Its `sub1`.
     pub number: String,
     pub link_id: String,
     pub message_id: Option<String>,

@@ -1,9 +1,8 @@
-//! Load of known content: it clicks, buys and creates links at a fixed rate, keeps what
-//! every answer promised, and compares that with Postgres afterwards.
+//! Load with known content: clicks, conversions and new links at a fixed rate. It keeps what
+//! every response acknowledged, and compares that with Postgres afterwards.
 //!
-//! Each request has a number of its own, which a click carries to the destination
-//! and into its row as `sub1`, and a conversion as its `txn_id`. So the audit knows of
-//! each row which request it is of, and of each request how many rows it has.
+//! Each request has a number: `sub1` of a click, which also appears in its destination, or
+//! `txn_id` of a conversion. By it the audit finds the rows of each request.
 
 mod audit;
 mod client;

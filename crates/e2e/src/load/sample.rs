@@ -5,8 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A request: when it was due, how long its answer took from then, and what was
-/// wrong with that.
+/// A request: when it was due, how long its response took from then, and whether it failed.
 #[derive(Debug, Clone)]
 pub struct Sample {
     pub due: Instant,
@@ -16,25 +15,25 @@ pub struct Sample {
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Failure {
-    /// Nobody listened.
-    Refused,
-    /// The connection ended, or the answer did not come in time.
+    /// The connection was refused.
+    ConnectionRefused,
+    /// The connection ended, or the response did not arrive in time.
     Broken(String),
     Status(u16),
 }
 
-/// What a stretch of requests was like.
+/// The failures and latencies of some requests.
 #[derive(Debug, Clone, Default)]
 pub struct Summary {
     pub n: usize,
     pub failures: BTreeMap<Failure, usize>,
-    /// Of those that did not fail, in milliseconds.
+    /// The median latency of the requests that did not fail, in milliseconds.
     pub p50_ms: f64,
     pub p99_ms: f64,
 }
 
 impl Summary {
-    pub fn of<'s>(samples: impl IntoIterator<Item = &'s Sample>) -> Self {
+    pub fn from_samples<'s>(samples: impl IntoIterator<Item = &'s Sample>) -> Self {
         let mut summary = Self::default();
         let mut times = Vec::new();
         for sample in samples {

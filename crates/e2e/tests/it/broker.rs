@@ -42,7 +42,10 @@ impl Clicker {
 
     async fn click(&mut self, n: usize) {
         for _ in 0..n {
-            self.client.click(&self.tracker, BROWSER).await.to();
+            self.client
+                .click(&self.tracker, BROWSER)
+                .await
+                .destination();
             self.n_clicks += 1;
         }
     }
@@ -72,7 +75,7 @@ fn failures(reason: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cut_connection_is_begun_anew_and_nothing_is_lost() {
+async fn the_publisher_reconnects_after_a_cut_connection_and_loses_nothing() {
     let test_env = TestEnvironment::new().await;
     let (proxy, url) = proxied(&test_env.servers).await;
     let (mut clicker, mut edge) = Clicker::new(&test_env, |api| {
@@ -93,7 +96,7 @@ async fn a_cut_connection_is_begun_anew_and_nothing_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_frozen_broker_is_noticed_by_the_missing_confirm() {
+async fn a_hanging_broker_is_detected_by_the_missing_confirm() {
     let test_env = TestEnvironment::new().await;
     let (proxy, url) = proxied(&test_env.servers).await;
     let settings = [("AMQP_URL", url.as_str()), ("CONFIRM_TIMEOUT_MS", "300")];
@@ -115,7 +118,7 @@ async fn a_frozen_broker_is_noticed_by_the_missing_confirm() {
 }
 
 #[tokio::test]
-async fn a_returned_message_is_not_a_confirm() {
+async fn a_returned_message_is_not_taken_for_confirmed() {
     let test_env = TestEnvironment::new().await;
     let (mut clicker, mut edge) = Clicker::new(&test_env, |api| test_env.start_edge(api)).await;
     edge.expect_in_log("publisher session failed, reconnecting");
@@ -133,7 +136,7 @@ async fn a_returned_message_is_not_a_confirm() {
     }
     clicker.n_clicks = 0;
     clicker.click(20).await;
-    // It was returned, and published again once the queue was declared anew.
+    // It was returned, and published again once the queue was declared again.
     clicker
         .wait_for_metric(&edge, &failures("returned"), 1.0)
         .await;
@@ -143,13 +146,13 @@ async fn a_returned_message_is_not_a_confirm() {
 
 /// One private broker, and what only its owner may do to it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nacks_alarms_and_restarts_of_the_broker_lose_nothing() {
+async fn no_click_is_lost_by_nacks_alarms_and_restarts_of_the_broker() {
     let broker = PrivateServer::start("rabbitmq");
     let servers = Servers {
         amqp_url: broker.url.clone(),
         ..Servers::find()
     };
-    let test_env = TestEnvironment::on(servers).await;
+    let test_env = TestEnvironment::with_servers(servers).await;
     let (mut clicker, mut edge) = Clicker::new(&test_env, |api| test_env.start_edge(api)).await;
     edge.expect_in_log("publisher session failed, reconnecting");
     edge.expect_in_log("RabbitMQ blocks publishers");
@@ -209,8 +212,8 @@ async fn nacks_alarms_and_restarts_of_the_broker_lose_nothing() {
     clicker.api.stop();
 }
 
-/// The queue of receipts cannot be had, as when the node of a cluster is away that it was
-/// on: clicks are published and stored all the same, over one connection.
+/// The queue of receipts cannot be declared, as when its node of a cluster is down: clicks are
+/// published and stored nevertheless, over one connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn publishing_does_not_wait_for_receipts() {
     let broker = PrivateServer::start("rabbitmq");
@@ -218,7 +221,7 @@ async fn publishing_does_not_wait_for_receipts() {
         amqp_url: broker.url.clone(),
         ..Servers::find()
     };
-    let test_env = TestEnvironment::on(servers).await;
+    let test_env = TestEnvironment::with_servers(servers).await;
     // One who may declare everything but queues of receipts.
     broker.rabbitmqctl(&["add_user", "redirector", "secret"]);
     let permit = |configure: &str| {
@@ -245,7 +248,7 @@ async fn publishing_does_not_wait_for_receipts() {
     for reason in ["connection_lost", "not_connected", "returned"] {
         assert_eq!(edge.metric(&failures(reason)).await, 0.0, "{reason}");
     }
-    // Until receipts are heard, clicks stay in the spool.
+    // Clicks stay in the spool until receipts arrive.
     assert!(edge.metric("waypost_edge_spool_bytes").await > 0.0);
     permit(".*");
     wait_for("an empty spool", 0.0, async || {
@@ -259,7 +262,7 @@ async fn publishing_does_not_wait_for_receipts() {
 
 /// A broker that refuses and one that says nothing stand in the list as well.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn any_of_several_brokers_will_do() {
+async fn any_reachable_broker_of_several_is_used() {
     let test_env = TestEnvironment::new().await;
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let (user, rest) = test_env.servers.amqp_url.rsplit_once('@').unwrap();
@@ -292,9 +295,9 @@ async fn break_tenant(test_env: &TestEnvironment) {
     test_env.db.batch_execute(sql).await.unwrap();
 }
 
-/// The workers are away, the redirector is stopped, and the broker loses its queues.
+/// No worker runs, the redirector is stopped, and the broker loses its queues.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_no_worker_has_stored_survives_a_stop_and_the_loss_of_its_queue() {
+async fn unstored_events_survive_a_restart_and_the_loss_of_their_queue() {
     let test_env = TestEnvironment::new().await;
     let (mut clicker, edge) = Clicker::new(&test_env, |api| test_env.start_edge(api)).await;
     clicker.click(30).await;
@@ -315,9 +318,9 @@ async fn what_no_worker_has_stored_survives_a_stop_and_the_loss_of_its_queue() {
     clicker.api.stop();
 }
 
-/// Part of the spool is gone from the disk while the broker is away.
+/// A segment of the spool disappears from the disk while the broker is down.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_segment_that_is_gone_stops_nothing() {
+async fn publishing_continues_when_a_segment_is_missing() {
     let test_env = TestEnvironment::new().await;
     let (proxy, url) = proxied(&test_env.servers).await;
     proxy.cut();

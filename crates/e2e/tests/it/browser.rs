@@ -9,7 +9,7 @@ use e2e::{
 use fantoccini::Locator;
 use serde_json::{Value, json};
 
-use crate::arrival::Site;
+use crate::landing::Site;
 
 /// A person's, without `Headless`.
 const CHROME: &str = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) \
@@ -98,7 +98,7 @@ fn contrast(selector: &str) -> String {
 }
 
 #[tokio::test]
-async fn continue_is_pressed_and_the_click_is_confirmed() {
+async fn pressing_continue_confirms_the_click() {
     let site = Site::start(&destination(), json!({ "filter_bots": true }), &[]).await;
     let link = site.link().await;
     let browser = site.browser(None).await;
@@ -126,7 +126,7 @@ async fn continue_is_pressed_and_the_click_is_confirmed() {
 }
 
 #[tokio::test]
-async fn what_somebody_writes_on_a_page_is_text() {
+async fn tenants_texts_are_shown_as_text() {
     let page = json!({
         "title": "<script>alert(1)</script>",
         "description": "</p><img src=x onerror=alert(2)>\nA long word: ".to_owned() + &"w".repeat(300),
@@ -169,7 +169,7 @@ async fn what_somebody_writes_on_a_page_is_text() {
 }
 
 #[tokio::test]
-async fn a_link_that_does_not_work_says_so_on_a_phone() {
+async fn an_unavailable_link_shows_a_readable_page_on_a_phone() {
     let site = Site::start(&destination(), json!({}), &[]).await;
     let browser = site.browser(Some(CHROME)).await;
     open(

@@ -104,7 +104,7 @@ impl Site {
             .test_env
             .count("SELECT count(*) FROM message_clicks")
             .await;
-        let destination = self.client.click(url, BROWSER).await.to();
+        let destination = self.client.click(url, BROWSER).await.destination();
         wait_for("the message click", before + 1, async || {
             self.test_env
                 .count("SELECT count(*) FROM message_clicks")
@@ -122,7 +122,7 @@ impl Site {
 }
 
 #[tokio::test]
-async fn every_way_to_say_that_something_was_sold() {
+async fn every_way_to_report_a_conversion_works() {
     let site = Site::start(&[]).await;
     let (url, id) = site.link().await;
     let click = site.click(&url).await;
@@ -210,7 +210,7 @@ async fn every_way_to_say_that_something_was_sold() {
 }
 
 #[tokio::test]
-async fn a_bad_postback_is_answered_with_what_is_wrong_and_leaves_nothing() {
+async fn an_invalid_postback_gets_its_error_and_stores_nothing() {
     let site = Site::start(&[]).await;
     let (url, id) = site.link().await;
     let link = |more: &str| format!("/conv?link_id={id}{more}");
@@ -336,7 +336,7 @@ async fn a_bad_postback_is_answered_with_what_is_wrong_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_conversion_counts_once_by_transaction_click_or_visitor() {
+async fn conversions_are_deduplicated_by_transaction_click_or_visitor() {
     let site = Site::start(&[]).await;
     let (url, id) = site.link().await;
     let click = site.click(&url).await;
@@ -393,7 +393,7 @@ async fn a_conversion_counts_once_by_transaction_click_or_visitor() {
 }
 
 #[tokio::test]
-async fn a_pixel_is_a_picture_that_nobody_keeps() {
+async fn a_pixel_is_a_gif_that_is_not_cached() {
     let site = Site::start(&[]).await;
     let (_, id) = site.link().await;
     for path in [
@@ -420,7 +420,7 @@ async fn a_pixel_is_a_picture_that_nobody_keeps() {
 
 /// As for clicks: what was answered is on disk.
 #[tokio::test]
-async fn an_accepted_conversion_survives_the_redirector() {
+async fn an_accepted_conversion_survives_a_kill_of_the_redirector() {
     let settings = [("AMQP_URL", "amqp://guest:guest@127.0.0.1:1/%2f")];
     let mut site = Site::start(&settings).await;
     site.edge
@@ -446,7 +446,7 @@ async fn an_accepted_conversion_survives_the_redirector() {
 }
 
 #[tokio::test]
-async fn a_conversion_that_cannot_be_recorded_or_looked_up_is_to_be_sent_again() {
+async fn a_conversion_that_cannot_be_recorded_or_looked_up_gets_a_retry_response() {
     let site = Site::start(&[("SPOOL_MAX_BYTES", "300"), ("SPOOL_SEGMENT_BYTES", "300")]).await;
     let Site {
         mut edge,
@@ -480,7 +480,7 @@ async fn a_conversion_that_cannot_be_recorded_or_looked_up_is_to_be_sent_again()
 
 /// The platform's macro in the offer's URL brings the link's id back.
 #[tokio::test]
-async fn a_platforms_postback_finds_the_link_that_it_was_sent() {
+async fn a_platform_postback_finds_its_link() {
     let site = Site::start(&[]).await;
     let offer = json!({
         "name": "Tune", "tracking_url": "https://go.example/aff_c?offer_id=7",
@@ -497,7 +497,7 @@ async fn a_platforms_postback_finds_the_link_that_it_was_sent() {
         .client
         .click(link["shortUrl"].as_str().unwrap(), BROWSER)
         .await
-        .to();
+        .destination();
     let sent_back = parameter(&destination, "aff_sub").unwrap();
     site.accepted(
         PLATFORM_CLICK_HOST,

@@ -32,7 +32,7 @@ impl Load {
                 while Instant::now() < end
                     && let Ok(hop) = client.try_click(&tracker, BROWSER).await
                 {
-                    let click_id = parameter(&hop.to(), "clickid").unwrap();
+                    let click_id = parameter(&hop.destination(), "clickid").unwrap();
                     received.lock().unwrap().insert(click_id);
                 }
             })
@@ -80,8 +80,8 @@ async fn all_are_stored(test_env: &TestEnvironment, received: &BTreeSet<String>)
     .await;
 }
 
-/// A redirector after a kill. A write that the kill interrupted leaves a torn
-/// tail, which nobody was promised; that it is skipped is said.
+/// Starts a redirector after a kill. A write that the kill interrupted leaves an incomplete
+/// last record, which was not acknowledged; the log says that it is skipped.
 fn start_after_kill(test_env: &TestEnvironment, api: &Service) -> Service {
     let mut edge = test_env.start_edge(api);
     edge.expect_in_log("skipped the incomplete end of a spool segment");
@@ -118,7 +118,7 @@ async fn every_302_survives_the_kill_of_the_redirector() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_302_survives_a_kill_while_the_broker_is_away() {
+async fn every_302_survives_a_kill_while_the_broker_is_down() {
     let test_env = TestEnvironment::new().await;
     let api = test_env.start_api();
     let tenant = Tenant::create(&test_env, &api, "killalone").await;

@@ -2,8 +2,7 @@
 //! dependencies.
 
 use e2e::{
-    client::{BOT, BROWSER, Client, Hop, Tenant, parameter, split},
-    servers::{PrivateServer, Servers},
+    client::{BOT, BROWSER, Client, HopResponse, Tenant, parameter, split},
     service::Service,
     test_environment::TestEnvironment,
     wait::wait_for,
@@ -16,7 +15,7 @@ use tokio::{
 };
 
 /// All services and a minted link.
-struct Edge {
+struct EdgeFixture {
     test_env: TestEnvironment,
     tenant: Tenant,
     api: Service,
@@ -26,7 +25,7 @@ struct Edge {
     tracker_url: String,
 }
 
-impl Edge {
+impl EdgeFixture {
     async fn start() -> Self {
         let test_env = TestEnvironment::new().await;
         let api = test_env.start_api();
@@ -74,8 +73,8 @@ impl Edge {
 }
 
 #[tokio::test]
-async fn redirects_are_not_kept_by_anybody() {
-    let edge = Edge::start().await;
+async fn redirects_are_not_cached() {
+    let edge = EdgeFixture::start().await;
     for url in [&edge.short_url, &edge.tracker_url] {
         let (host, path) = split(url);
         let response = edge
@@ -97,8 +96,8 @@ async fn redirects_are_not_kept_by_anybody() {
 }
 
 #[tokio::test]
-async fn a_host_is_one_host_however_it_is_written() {
-    let edge = Edge::start().await;
+async fn equivalent_spellings_of_a_host_are_the_same_host() {
+    let edge = EdgeFixture::start().await;
     let (host, path) = split(&edge.short_url);
     for host in [
         host.to_uppercase(),
@@ -116,8 +115,8 @@ async fn a_host_is_one_host_however_it_is_written() {
 }
 
 #[tokio::test]
-async fn what_does_not_exist_is_the_404_page() {
-    let edge = Edge::start().await;
+async fn unknown_links_get_the_404_page() {
+    let edge = EdgeFixture::start().await;
     let (short_host, short_path) = split(&edge.short_url);
     let (click_host, click_path) = split(&edge.tracker_url);
     let swapped = short_path.chars().map(|c| match c {
@@ -160,8 +159,8 @@ async fn what_does_not_exist_is_the_404_page() {
 }
 
 #[tokio::test]
-async fn links_take_get_and_head_and_nothing_else() {
-    let edge = Edge::start().await;
+async fn links_accept_only_get_and_head() {
+    let edge = EdgeFixture::start().await;
     let worker = edge.test_env.start_worker();
     let (host, path) = split(&edge.tracker_url);
     for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
@@ -180,7 +179,11 @@ async fn links_take_get_and_head_and_nothing_else() {
         .send()
         .await
         .unwrap();
-    let click_id = parameter(&Hop::of(&response).to(), "clickid").unwrap();
+    let click_id = parameter(
+        &HopResponse::from_response(&response).destination(),
+        "clickid",
+    )
+    .unwrap();
     let sql = format!(
         "SELECT count(*) FROM clicks
          WHERE click_id = '{click_id}' AND is_bot AND bot_reasons = '{{head_method}}'"
@@ -199,8 +202,8 @@ async fn links_take_get_and_head_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn every_reason_reaches_postgres() {
-    let edge = Edge::start().await;
+async fn every_bot_reason_is_stored() {
+    let edge = EdgeFixture::start().await;
     let worker = edge.test_env.start_worker();
     let (host, path) = split(&edge.tracker_url);
     let get = || edge.client.edge_request(Method::GET, host, path);
@@ -215,7 +218,7 @@ async fn every_reason_reaches_postgres() {
             "{prefetch}",
         ),
     ] {
-        let destination = Hop::of(&request.send().await.unwrap()).to();
+        let destination = HopResponse::from_response(&request.send().await.unwrap()).destination();
         let click_id = parameter(&destination, "clickid").unwrap();
         let sql = format!(
             "SELECT count(*) FROM clicks WHERE click_id = '{click_id}' AND bot_reasons = '{reasons}'"
@@ -226,8 +229,8 @@ async fn every_reason_reaches_postgres() {
 }
 
 #[tokio::test]
-async fn every_macro_is_filled_over_http_with_what_needs_encoding() {
-    let edge = Edge::start().await;
+async fn every_macro_is_expanded_and_encoded_over_http() {
+    let edge = EdgeFixture::start().await;
     edge.set_template(
         "https://example.com/macros?c={click_id}&t={transaction_id}&a={affiliate_id}&o={offer_id}\
          &n={account_id}&s={sub1}|{sub2}|{sub3}|{sub4}|{sub5}&src={source}&cr={creative}&co={cost}\
@@ -238,7 +241,7 @@ async fn every_macro_is_filled_over_http_with_what_needs_encoding() {
     let query = "sub1=a%26b&sub2=c%3Dd&sub3=100%25&sub4=%23top&sub5=two+words&source=%C3%A9\
                  &creative=%7Bclick_id%7D&cost=1%0D%0A2&ip=6.6.6.6&click_id=forged";
     let short = format!("{}?{query}", edge.short_url);
-    let tracker = edge.client.click(&short, BROWSER).await.to();
+    let tracker = edge.client.click(&short, BROWSER).await.destination();
     assert_eq!(tracker, format!("{}?{query}", edge.tracker_url));
     let (host, path) = split(&tracker);
     let request = edge.client.edge_request(Method::GET, host, path);
@@ -248,7 +251,7 @@ async fn every_macro_is_filled_over_http_with_what_needs_encoding() {
         .send()
         .await
         .unwrap();
-    let url = Hop::of(&response).to();
+    let url = HopResponse::from_response(&response).destination();
     let click_id = parameter(&url, "c").unwrap();
     let time = domain::id::ClickId::parse(&click_id)
         .unwrap()
@@ -274,14 +277,14 @@ async fn every_macro_is_filled_over_http_with_what_needs_encoding() {
 
 #[tokio::test]
 async fn without_a_macro_of_the_click_parameters_are_appended() {
-    let edge = Edge::start().await;
+    let edge = EdgeFixture::start().await;
     edge.set_template("https://example.com/appended?own=1&sub2=kept#frag")
         .await;
     let url = format!(
         "{}?sub1=a%20b&sub2=dropped&source=sms&other=1",
         edge.tracker_url
     );
-    let destination = edge.client.click(&url, BROWSER).await.to();
+    let destination = edge.client.click(&url, BROWSER).await.destination();
     let click_id = parameter(&destination, "click_id").unwrap();
     assert_eq!(
         destination,
@@ -293,24 +296,24 @@ async fn without_a_macro_of_the_click_parameters_are_appended() {
 
 #[tokio::test]
 async fn a_query_over_its_limits_is_cut_and_the_redirect_works() {
-    let edge = Edge::start().await;
+    let edge = EdgeFixture::start().await;
     let long = format!(
         "{}?sub1=a&filler={}&sub2=b",
         edge.short_url,
         "x".repeat(5000)
     );
-    let tracker = edge.client.click(&long, BROWSER).await.to();
+    let tracker = edge.client.click(&long, BROWSER).await.destination();
     assert_eq!(tracker, format!("{}?sub1=a", edge.tracker_url));
     let many = format!("{}?sub1=a{}&sub2=b", edge.tracker_url, "&k=v".repeat(100));
-    let destination = edge.client.click(&many, BROWSER).await.to();
+    let destination = edge.client.click(&many, BROWSER).await.destination();
     assert!(destination.ends_with("&s1=a&s2="), "{destination}");
 }
 
 /// Everything that may stand in a query raw is kept as it came; what is not ASCII is
 /// escaped.
 #[tokio::test]
-async fn a_query_is_kept_to_the_letter() {
-    let edge = Edge::start().await;
+async fn a_query_is_forwarded_and_stored_unchanged() {
+    let edge = EdgeFixture::start().await;
     let (host, path) = split(&edge.short_url);
     for (query, expected) in [
         (
@@ -334,8 +337,8 @@ async fn a_query_is_kept_to_the_letter() {
 }
 
 #[tokio::test]
-async fn what_leads_nowhere_is_the_404_page_or_the_fallback() {
-    let edge = Edge::start().await;
+async fn unavailable_links_get_the_404_page_or_the_fallback() {
+    let edge = EdgeFixture::start().await;
     let both = [&edge.short_url, &edge.tracker_url];
     for (wrong, right) in [
         (
@@ -382,8 +385,8 @@ async fn what_leads_nowhere_is_the_404_page_or_the_fallback() {
 }
 
 #[tokio::test]
-async fn a_list_may_collapse_both_hops_into_one() {
-    let edge = Edge::start().await;
+async fn a_list_can_replace_two_hops_by_one() {
+    let edge = EdgeFixture::start().await;
     let worker = edge.test_env.start_worker();
     edge.sql("UPDATE lists SET collapse_hops = true").await;
     let url = format!("{}?sub1=x", edge.short_url);
@@ -402,7 +405,7 @@ async fn a_list_may_collapse_both_hops_into_one() {
 }
 
 #[tokio::test]
-async fn only_trusted_proxies_name_the_visitor() {
+async fn only_trusted_proxies_set_the_visitors_address() {
     let test_env = TestEnvironment::new().await;
     let api = test_env.start_api();
     let tenant = Tenant::create(&test_env, &api, "proxied").await;
@@ -423,7 +426,7 @@ async fn only_trusted_proxies_name_the_visitor() {
         let request = request
             .header("X-Forwarded-For", "6.6.6.6, 203.0.113.9")
             .header("X-Forwarded-For", "10.0.0.7");
-        let destination = Hop::of(&request.send().await.unwrap()).to();
+        let destination = HopResponse::from_response(&request.send().await.unwrap()).destination();
         assert_eq!(parameter(&destination, "ip").unwrap(), expected);
         edge.stop();
     }
@@ -431,9 +434,13 @@ async fn only_trusted_proxies_name_the_visitor() {
 
 #[tokio::test]
 async fn a_miss_in_redis_is_answered_by_the_origin_and_written_back() {
-    let edge = Edge::start().await;
+    let edge = EdgeFixture::start().await;
     edge.test_env.forget_records().await;
-    let tracker = edge.client.click(&edge.short_url, BROWSER).await.to();
+    let tracker = edge
+        .client
+        .click(&edge.short_url, BROWSER)
+        .await
+        .destination();
     assert_eq!(tracker, edge.tracker_url);
     let mut connection = edge.test_env.redis().await;
     let (host, path) = split(&edge.short_url);
@@ -450,10 +457,10 @@ async fn a_miss_in_redis_is_answered_by_the_origin_and_written_back() {
 }
 
 #[tokio::test]
-async fn redis_away_is_the_origins_work_and_both_away_is_a_503() {
+async fn lookups_use_the_origin_without_redis_and_get_503_without_both() {
     let test_env = TestEnvironment::new().await;
     let api = test_env.start_api();
-    let tenant = Tenant::create(&test_env, &api, "away").await;
+    let tenant = Tenant::create(&test_env, &api, "down").await;
     let settings = [
         ("REDIS_URL", "redis://127.0.0.1:1"),
         ("REDIS_TIMEOUT_MS", "100"),
@@ -465,16 +472,16 @@ async fn redis_away_is_the_origins_work_and_both_away_is_a_503() {
     let client = Client::new(&api, Some(&edge));
     let link = client.mint(&tenant).await;
     let tracker = link["clickTrackerUrl"].as_str().unwrap();
-    client.click(tracker, BROWSER).await.to();
+    client.click(tracker, BROWSER).await.destination();
     let unknown = client.mint(&tenant).await;
     let unknown = unknown["clickTrackerUrl"].as_str().unwrap();
     api.stop();
-    // What the process does not know, nobody can tell it now; the rest it serves.
+    // Links that are not cached cannot be loaded; cached links still redirect.
     wait_for("503", 503, async || {
         client.click(unknown, BROWSER).await.status
     })
     .await;
-    client.click(tracker, BROWSER).await.to();
+    client.click(tracker, BROWSER).await.destination();
     let (host, path) = split(unknown);
     let response = client
         .edge_request(Method::GET, host, path)
@@ -486,13 +493,8 @@ async fn redis_away_is_the_origins_work_and_both_away_is_a_503() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_redis_that_comes_back_is_used_again() {
-    let redis = PrivateServer::start("redis");
-    let servers = Servers {
-        redis_url: redis.url.clone(),
-        ..Servers::find()
-    };
-    let test_env = TestEnvironment::on(servers).await;
+async fn redis_is_used_again_after_an_outage() {
+    let (redis, test_env) = TestEnvironment::with_private_redis().await;
     let mut api = test_env.start_api();
     let tenant = Tenant::create(&test_env, &api, "redisback").await;
     api.expect_in_log("writing records to Redis failed");
@@ -516,12 +518,12 @@ async fn a_redis_that_comes_back_is_used_again() {
     wait_for("Redis up", true, redis_is).await;
     redis.stop();
     wait_for("Redis down", false, redis_is).await;
-    client.click(tracker, BROWSER).await.to();
+    client.click(tracker, BROWSER).await.destination();
     client.mint(&tenant).await;
     redis.start_again();
     wait_for("Redis up again", true, redis_is).await;
     wait_for("a record in Redis again", true, async || {
-        client.click(tracker, BROWSER).await.to();
+        client.click(tracker, BROWSER).await.destination();
         let mut connection = test_env.redis().await;
         let n_keys: u32 = redis::cmd("DBSIZE")
             .query_async(&mut connection)
@@ -535,21 +537,21 @@ async fn a_redis_that_comes_back_is_used_again() {
 }
 
 #[tokio::test]
-async fn with_the_origin_away_redis_still_serves() {
-    let Edge {
+async fn redirects_continue_from_redis_without_the_origin() {
+    let EdgeFixture {
         test_env,
         api,
         service: mut edge,
         client,
         tracker_url,
         ..
-    } = Edge::start().await;
-    client.click(&tracker_url, BROWSER).await.to();
+    } = EdgeFixture::start().await;
+    client.click(&tracker_url, BROWSER).await.destination();
     api.stop();
     edge.expect_in_log("a lookup at the origin failed");
     for _ in 0..10 {
-        client.click(&tracker_url, BROWSER).await.to();
-        // Past the life of what the process knows.
+        client.click(&tracker_url, BROWSER).await.destination();
+        // Longer than the time to live of cached links.
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     edge.stop();
@@ -567,7 +569,7 @@ async fn concurrent_misses_of_a_link_are_one_lookup() {
     let short_url = link["shortUrl"].as_str().unwrap();
     let clicks = (0..50).map(|_| client.click(short_url, BROWSER));
     for hop in futures_util::future::join_all(clicks).await {
-        assert_eq!(hop.to(), link["clickTrackerUrl"].as_str().unwrap());
+        assert_eq!(hop.destination(), link["clickTrackerUrl"].as_str().unwrap());
     }
     let metrics = client
         .get(&format!("{}/metrics", edge.url("admin.address")))
@@ -582,7 +584,7 @@ async fn concurrent_misses_of_a_link_are_one_lookup() {
 }
 
 #[tokio::test]
-async fn a_full_spool_redirects_and_says_what_it_could_not_record() {
+async fn redirects_continue_with_a_full_spool_and_unrecorded_clicks_are_counted() {
     let test_env = TestEnvironment::new().await;
     let api = test_env.start_api();
     let tenant = Tenant::create(&test_env, &api, "full").await;
@@ -598,7 +600,7 @@ async fn a_full_spool_redirects_and_says_what_it_could_not_record() {
     let link = client.mint(&tenant).await;
     let tracker = link["clickTrackerUrl"].as_str().unwrap();
     for _ in 0..30 {
-        client.click(tracker, BROWSER).await.to();
+        client.click(tracker, BROWSER).await.destination();
     }
     let metrics = client
         .get(&format!("{}/metrics", edge.url("admin.address")))
@@ -633,8 +635,8 @@ async fn a_full_spool_redirects_and_says_what_it_could_not_record() {
 }
 
 #[tokio::test]
-async fn a_record_of_another_version_in_redis_is_the_origins_to_answer() {
-    let mut edge = Edge::start().await;
+async fn an_unreadable_record_in_redis_is_loaded_from_the_origin() {
+    let mut edge = EdgeFixture::start().await;
     edge.service.expect_in_log("a record in Redis is invalid");
     let mut connection = edge.test_env.redis().await;
     let (host, path) = split(&edge.short_url);
@@ -646,7 +648,10 @@ async fn a_record_of_another_version_in_redis_is_the_origins_to_answer() {
         .await
         .unwrap();
     assert_eq!(
-        edge.client.click(&edge.short_url, BROWSER).await.to(),
+        edge.client
+            .click(&edge.short_url, BROWSER)
+            .await
+            .destination(),
         edge.tracker_url
     );
     let link: Value = {
@@ -661,16 +666,10 @@ async fn a_record_of_another_version_in_redis_is_the_origins_to_answer() {
     edge.service.stop();
 }
 
-/// Neither Redis nor the origin answers, and neither refuses: what the process has is
-/// served, also past its time to live.
+/// Redis and the origin hang: cached links redirect, also past their time to live.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_redirector_that_is_cut_off_serves_what_it_has() {
-    let redis = PrivateServer::start("redis");
-    let servers = Servers {
-        redis_url: redis.url.clone(),
-        ..Servers::find()
-    };
-    let test_env = TestEnvironment::on(servers).await;
+async fn cached_links_redirect_while_redis_and_the_origin_hang() {
+    let (redis, test_env) = TestEnvironment::with_private_redis().await;
     let mut api = test_env.start_api();
     let tenant = Tenant::create(&test_env, &api, "cutoff").await;
     let mut edge = test_env.start_edge_with(&api, &[("REDIS_TIMEOUT_MS", "100")]);
@@ -683,7 +682,7 @@ async fn a_redirector_that_is_cut_off_serves_what_it_has() {
     let unknown = client.mint(&tenant).await;
     let unknown = unknown["clickTrackerUrl"].as_str().unwrap();
     for tracker in &trackers {
-        client.click(tracker, BROWSER).await.to();
+        client.click(tracker, BROWSER).await.destination();
     }
     edge.expect_in_log("a lookup in Redis failed");
     edge.expect_in_log("record-change subscription lost");
@@ -696,20 +695,20 @@ async fn a_redirector_that_is_cut_off_serves_what_it_has() {
     }
     redis.freeze();
     api.signal("STOP");
-    // From the first moment on, until all that were asked have given up.
+    // From the beginning, until all lookups have timed out.
     let mut n_rounds = 0;
     wait_for("all of it to be silent", true, async || {
         for tracker in &trackers {
-            client.click(tracker, BROWSER).await.to();
+            client.click(tracker, BROWSER).await.destination();
         }
         let again = trackers
             .iter()
             .map(|tracker| client.click(tracker, BROWSER));
         for hop in futures_util::future::join_all(again).await {
-            hop.to();
+            hop.destination();
         }
         n_rounds += 1;
-        // What it never had it cannot know.
+        // A link that was never cached cannot redirect.
         let status = client.click(unknown, BROWSER).await.status;
         assert_eq!(status, 503);
         n_rounds > 20
@@ -726,7 +725,7 @@ async fn a_redirector_that_is_cut_off_serves_what_it_has() {
 }
 
 #[tokio::test]
-async fn a_redirector_without_anything_is_not_ready() {
+async fn a_redirector_without_cached_links_redis_and_origin_is_not_ready() {
     let test_env = TestEnvironment::new().await;
     let api = test_env.start_api();
     let tenant = Tenant::create(&test_env, &api, "nothing").await;
@@ -735,8 +734,8 @@ async fn a_redirector_without_anything_is_not_ready() {
         ("REDIS_TIMEOUT_MS", "100"),
         ("ORIGIN_TIMEOUT_MS", "200"),
     ];
-    let away = [&settings[..], &[("ORIGIN_URL", "http://127.0.0.1:1")]].concat();
-    let mut lost = test_env.start_edge_without_api(&away);
+    let unavailable = [&settings[..], &[("ORIGIN_URL", "http://127.0.0.1:1")]].concat();
+    let mut lost = test_env.start_edge_without_api(&unavailable);
     lost.expect_in_log("record-change subscription lost");
     let mut edge = test_env.start_edge_with(
         &api,
@@ -771,21 +770,21 @@ async fn a_redirector_without_anything_is_not_ready() {
     let client = Client::new(&api, Some(&edge));
     let link = client.mint(&tenant).await;
     let tracker = link["clickTrackerUrl"].as_str().unwrap();
-    client.click(tracker, BROWSER).await.to();
-    // With a link in memory it goes on.
+    client.click(tracker, BROWSER).await.destination();
+    // With a cached link it stays ready.
     api.stop();
     for _ in 0..5 {
         assert_eq!(ready(&edge).await, 200);
-        client.click(tracker, BROWSER).await.to();
+        client.click(tracker, BROWSER).await.destination();
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     }
     lost.stop();
     edge.stop();
 }
 
-/// Azure's gateway writes ports, others write brackets, quotes, or another header.
+/// Azure's gateway appends ports; other proxies write brackets, quotes, or another header.
 #[tokio::test]
-async fn the_visitor_is_known_in_whatever_form_a_proxy_writes() {
+async fn the_visitors_address_is_read_in_every_form_that_proxies_write() {
     let test_env = TestEnvironment::new().await;
     let api = test_env.start_api();
     let tenant = Tenant::create(&test_env, &api, "forms").await;
@@ -814,7 +813,9 @@ async fn the_visitor_is_known_in_whatever_form_a_proxy_writes() {
     ] {
         let request = client.edge_request(Method::GET, host, path);
         let value = reqwest::header::HeaderValue::from_bytes(value.as_bytes()).unwrap();
-        let destination = Hop::of(&request.header(name, value).send().await.unwrap()).to();
+        let destination =
+            HopResponse::from_response(&request.header(name, value).send().await.unwrap())
+                .destination();
         assert_eq!(parameter(&destination, "ip").unwrap(), expected);
     }
     let n = edge.metric("waypost_edge_unreadable_addresses_total").await;
@@ -824,7 +825,7 @@ async fn the_visitor_is_known_in_whatever_form_a_proxy_writes() {
 }
 
 #[tokio::test]
-async fn the_proxy_protocol_names_the_visitor_where_that_is_set() {
+async fn the_proxy_protocol_sets_the_visitors_address_where_it_is_enabled() {
     let test_env = TestEnvironment::new().await;
     let api = test_env.start_api();
     let tenant = Tenant::create(&test_env, &api, "proxyv2").await;

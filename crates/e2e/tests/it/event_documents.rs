@@ -1,7 +1,7 @@
 //! The documents of the events: `proto-docs/click-event.schema.json` and
 //! `conversion.schema.json` are generated from the types, `proto-docs/asyncapi.json`
-//! is written by hand, and all must say what the code does. `UPDATE_DOCS=1` writes
-//! the schemas anew.
+//! is written by hand, and all must match the code. `UPDATE_DOCS=1` updates the
+//! schemas.
 
 use domain::{
     bot::BotReason,
@@ -49,7 +49,7 @@ fn document(name: &str) -> Value {
 }
 
 #[test]
-fn the_schemas_are_the_types() {
+fn the_published_schemas_match_the_types() {
     for (name, schema) in schemas() {
         if std::env::var_os("UPDATE_DOCS").is_some() {
             let path = workspace().join("proto-docs").join(name);
@@ -89,7 +89,7 @@ fn the_schema_accepts_events_and_refuses_others() {
 }
 
 #[test]
-fn the_asyncapi_document_names_what_the_code_uses() {
+fn the_asyncapi_document_matches_the_code() {
     let document = document("asyncapi.json");
     let topology = Topology::new("waypost", 8);
     let channels = &document["channels"];
@@ -149,7 +149,7 @@ fn the_asyncapi_document_names_what_the_code_uses() {
 }
 
 #[tokio::test]
-async fn a_published_message_is_what_the_documents_say() {
+async fn a_published_message_matches_the_documents() {
     let test_env = TestEnvironment::new().await;
     let api = test_env.start_api();
     let tenant = Tenant::create(&test_env, &api, "documented").await;
@@ -160,7 +160,7 @@ async fn a_published_message_is_what_the_documents_say() {
     client
         .click(&format!("{tracker}?sub1=a%00b&sub2=%C3%A9&source=s"), BOT)
         .await
-        .to();
+        .destination();
     let link_id = link["linkId"].as_str().unwrap();
     let path = format!("/conv?link_id={link_id}&revenue=12.50&txn_id=order-1");
     let postback = client.edge_request(reqwest::Method::GET, &tenant.short_host, &path);

@@ -56,7 +56,7 @@ async fn hold_account(transaction: &Transaction<'_>, account_id: i64) {
 }
 
 #[tokio::test]
-async fn events_of_an_account_that_is_held_wait_and_those_of_others_do_not() {
+async fn events_wait_for_a_locked_account_and_other_accounts_do_not() {
     let test_env = TestEnvironment::new().await;
     let producer = Producer::open(&test_env).await;
     let mut holder = test_env.connect().await;
@@ -172,7 +172,7 @@ async fn rows_read_by_the_ledger(test_env: &TestEnvironment) -> i64 {
 
 /// Each has a lock in the shared memory of Postgres while it is written.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn twenty_thousand_accounts_are_stored_by_eight_workers() {
+async fn eight_workers_store_events_of_twenty_thousand_accounts() {
     const N_ACCOUNTS: i64 = 20_000;
     let test_env = TestEnvironment::new().await;
     let producer = Producer::open(&test_env).await;
@@ -197,7 +197,7 @@ async fn n_queues(worker: &Service) -> f64 {
 }
 
 #[tokio::test]
-async fn workers_share_the_queues_and_take_over_from_one_that_is_gone() {
+async fn workers_share_the_queues_and_take_over_those_of_a_dead_worker() {
     let test_env = TestEnvironment::new().await;
     let all = f64::from(N_PARTITIONS + 1);
     let first = test_env.start_worker();
@@ -218,7 +218,7 @@ async fn workers_share_the_queues_and_take_over_from_one_that_is_gone() {
 
 /// A message of which the events of one account are stored, and those of another are not.
 #[tokio::test]
-async fn a_queue_that_changes_hands_brings_no_event_twice() {
+async fn moving_a_queue_to_another_worker_stores_no_event_twice() {
     let test_env = TestEnvironment::new().await;
     let producer = Producer::open(&test_env).await;
     let mut client = test_env.connect().await;
@@ -251,7 +251,7 @@ async fn a_queue_that_changes_hands_brings_no_event_twice() {
 
 /// A redirector that is set to more partitions than its workers.
 #[tokio::test]
-async fn queues_beyond_a_workers_own_setting_are_consumed_from() {
+async fn a_worker_consumes_queues_beyond_its_own_partition_setting() {
     let test_env = TestEnvironment::new().await;
     // The producer has declared its queues by then.
     let producer = Producer::open(&test_env).await;
@@ -320,7 +320,7 @@ fn parked(test_env: &TestEnvironment, args: &[&str]) -> (Option<i32>, Value) {
 }
 
 #[tokio::test]
-async fn parked_events_are_listed_tried_again_and_dropped() {
+async fn parked_events_can_be_listed_retried_and_dropped() {
     let test_env = TestEnvironment::new().await;
     let lines = [click(1, 1, 1), click(2, 2, 2), click(3, 3, 3)];
     for line in &lines {
@@ -377,7 +377,7 @@ async fn parked_events_are_listed_tried_again_and_dropped() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_postgres_that_is_silent_is_noticed_by_its_clients() {
+async fn clients_detect_a_postgres_that_does_not_answer() {
     let test_env = TestEnvironment::new().await;
     let producer = Producer::open(&test_env).await;
     let url = &test_env.env()["DATABASE_URL"];
@@ -414,7 +414,7 @@ async fn a_postgres_that_is_silent_is_noticed_by_its_clients() {
 
 /// `deploy/alerts.yaml` speaks of metrics that there are.
 #[tokio::test]
-async fn alerts_are_about_metrics_that_exist() {
+async fn alerts_use_existing_metrics() {
     let test_env = TestEnvironment::new().await;
     let api = test_env.start_api();
     let edge = test_env.start_edge(&api);

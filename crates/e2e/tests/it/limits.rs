@@ -18,7 +18,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::arrival::Site;
+use crate::landing::Site;
 
 const DESTINATION: &str = "https://example.com/lp?c={click_id}";
 
@@ -48,7 +48,7 @@ fn get(url: &str, more: &str) -> Vec<u8> {
 const TOO_LARGE: &str = "HTTP/1.1 431 Request Header Fields Too Large";
 
 #[tokio::test]
-async fn a_request_has_a_size_and_a_time() {
+async fn requests_are_limited_in_size_and_time() {
     let settings = [("EDGE_CLIENT_TIMEOUT_MS", "2000")];
     let site = Site::start(DESTINATION, json!({}), &settings).await;
     let link = site.link().await;
@@ -79,7 +79,7 @@ async fn a_request_has_a_size_and_a_time() {
     let mut stream = connect(&site.edge).await;
     let found = answer(&mut stream, &slow[..slow.len() - 2]).await;
     assert_eq!(found, "HTTP/1.1 408 Request Timeout");
-    // Whoever sends a body that nobody reads does not hold the connection.
+    // A client that sends an unread body does not keep its connection.
     let (host, path) = split(&link);
     let body =
         format!("POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 9999999\r\n\r\nabc");
@@ -116,8 +116,7 @@ async fn connections_over_the_limit_wait() {
     assert_eq!(waits.await, "HTTP/1.1 302 Found");
 }
 
-/// Requests for links that nobody knows, which hang on a frozen origin until
-/// they are dropped.
+/// Requests for unknown links, which hang on a frozen origin until they are dropped.
 struct Hanging(Vec<tokio::task::JoinHandle<()>>);
 
 impl Hanging {
@@ -211,7 +210,7 @@ async fn pages_are_shed_before_redirects() {
 }
 
 #[tokio::test]
-async fn a_flood_of_unknown_links_is_not_one_of_the_origin() {
+async fn a_flood_of_unknown_links_does_not_reach_the_origin() {
     let settings = [&PATIENT[..], &[("ORIGIN_MAX_LOOKUPS", "3")]].concat();
     let site = Site::start(DESTINATION, json!({}), &settings).await;
     let link = site.link().await;
@@ -228,7 +227,7 @@ async fn a_flood_of_unknown_links_is_not_one_of_the_origin() {
         let asked = tokio::time::timeout(Duration::from_secs(1), status(&site, &unknown));
         Some(asked.await.ok()?.0)
     };
-    wait_for("a refusal", Some(503), refused).await;
+    wait_for("a 503", Some(503), refused).await;
     assert_eq!(
         status(&site, &link).await.0,
         302,

@@ -7,13 +7,13 @@
 )]
 
 mod api;
-mod arrival;
 mod broker;
 mod browser;
 mod conversions;
 mod crash;
 mod edge;
 mod event_documents;
+mod landing;
 mod ledger;
 mod ledger_model;
 mod limits;

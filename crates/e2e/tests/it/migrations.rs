@@ -44,11 +44,11 @@ async fn a_large_schema_is_migrated_while_clicks_are_stored() {
     set_back(&mut db).await;
     fill(&db, n_clicks).await;
 
-    let is_over = Arc::new(AtomicBool::new(false));
-    let writer = tokio::spawn(write(test_env.connect().await, is_over.clone()));
+    let is_migrated = Arc::new(AtomicBool::new(false));
+    let writer = tokio::spawn(write(test_env.connect().await, is_migrated.clone()));
     let env = test_env.env();
     let output = tokio::task::spawn_blocking(move || migrate(&env)).await;
-    is_over.store(true, Ordering::Relaxed);
+    is_migrated.store(true, Ordering::Relaxed);
     let (n_written, longest) = writer.await.unwrap();
     let answer = answer(&output.unwrap());
     println!("{n_clicks} rows: {n_written} batches meanwhile, the longest took {longest:?}");
@@ -119,7 +119,7 @@ async fn fill(db: &Client, n_clicks: i64) {
 
 /// Stores as the version before did, until it is over: how many batches, and the longest
 /// time that one took.
-async fn write(db: Client, is_over: Arc<AtomicBool>) -> (u32, Duration) {
+async fn write(db: Client, is_migrated: Arc<AtomicBool>) -> (u32, Duration) {
     let sql = "
         WITH new AS (
             INSERT INTO clicks (click_id, clicked_at, account_id, link_key, link_id, visitor,
@@ -142,7 +142,7 @@ async fn write(db: Client, is_over: Arc<AtomicBool>) -> (u32, Duration) {
                visitor, 'l:' || link_key, 'USD', 90
         FROM new";
     let (mut n_written, mut longest) = (0, Duration::ZERO);
-    while !is_over.load(Ordering::Relaxed) {
+    while !is_migrated.load(Ordering::Relaxed) {
         let start = Instant::now();
         db.execute(sql, &[]).await.expect("the writer goes on");
         longest = longest.max(start.elapsed());
@@ -152,7 +152,7 @@ async fn write(db: Client, is_over: Arc<AtomicBool>) -> (u32, Duration) {
 }
 
 #[tokio::test]
-async fn an_older_program_leaves_a_newer_schema_and_says_so() {
+async fn an_older_program_does_not_change_a_newer_schema() {
     let test_env = TestEnvironment::new().await;
     let sql = "INSERT INTO refinery_schema_history VALUES (999, 'the_future', now()::text, '1')";
     test_env.db.batch_execute(sql).await.unwrap();
@@ -170,7 +170,7 @@ async fn an_older_program_leaves_a_newer_schema_and_says_so() {
 }
 
 #[tokio::test]
-async fn an_index_that_is_missing_is_named_and_created() {
+async fn a_missing_index_is_reported_and_created() {
     let test_env = TestEnvironment::new().await;
     let sql = "DROP INDEX conversions_check_at_idx; DROP INDEX clicks_of_links_idx";
     test_env.db.batch_execute(sql).await.unwrap();
@@ -187,7 +187,7 @@ async fn an_index_that_is_missing_is_named_and_created() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_waits_for_its_database() {
+async fn migrate_waits_for_the_database() {
     let test_env = TestEnvironment::new().await;
     let url = &test_env.env()["DATABASE_URL"];
     let (user, rest) = url.rsplit_once('@').unwrap();

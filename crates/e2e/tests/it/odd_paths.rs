@@ -1,5 +1,5 @@
 //! What people, messengers and networks make of a link on its way: marks that stick to
-//! it, escapes that nobody needed, another case, bytes that should have been escaped.
+//! it, needless escapes, another case, bytes that should have been escaped.
 
 use e2e::{
     client::{BROWSER, split},
@@ -12,7 +12,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::arrival::Site;
+use crate::landing::Site;
 
 const DESTINATION: &str = "https://example.com/lp?c={click_id}&s={sub1}";
 
@@ -63,7 +63,7 @@ async fn slug(site: &Site, slug: &str) -> (String, String) {
 }
 
 #[tokio::test]
-async fn what_sticks_to_a_link_does_not_hide_it_and_the_click_says_what_it_was() {
+async fn characters_around_a_link_are_ignored_and_recorded_as_corrections() {
     let site = Site::start(DESTINATION, json!({}), &[]).await;
     let (host, _) = slug(&site, "spring26").await;
     slug(&site, "Twice").await;
@@ -133,7 +133,7 @@ async fn what_sticks_to_a_link_does_not_hide_it_and_the_click_says_what_it_was()
 
 /// `//host` is another host's URL: neither the page's button nor its way back may go there.
 #[tokio::test]
-async fn a_corrected_path_never_leads_to_another_host() {
+async fn a_corrected_path_never_redirects_to_another_host() {
     let site = Site::start(DESTINATION, json!({ "filter_bots": true }), &[]).await;
     let (host, _) = slug(&site, "spring26").await;
     let response = site
@@ -156,7 +156,7 @@ async fn a_corrected_path_never_leads_to_another_host() {
 
 /// Old WebViews, and networks that fill macros without escaping.
 #[tokio::test]
-async fn bytes_that_should_have_been_escaped_lose_no_click() {
+async fn unescaped_bytes_in_a_url_lose_no_click() {
     let site = Site::start(DESTINATION, json!({}), &[]).await;
     let (host, _) = slug(&site, "spring26").await;
     for (i, (path, sub1, said, stored)) in [
@@ -213,7 +213,7 @@ async fn raw_bytes_are_escaped_on_the_way_to_the_click_tracker() {
 }
 
 #[tokio::test]
-async fn a_connection_is_read_to_the_letter_around_what_is_escaped() {
+async fn escaping_changes_no_other_bytes_of_a_connection() {
     let site = Site::start(DESTINATION, json!({}), &[]).await;
     let (host, _) = slug(&site, "spring26").await;
     let statuses = async |requests: String| {

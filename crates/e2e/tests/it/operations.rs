@@ -26,7 +26,7 @@ const SERVICES: [(&str, &[&str]); 3] = [
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What a service says when it does not start: exit code and standard error.
-fn refusal(name: &str, args: &[&str], env: &Env) -> (Option<i32>, String) {
+fn failed_start(name: &str, args: &[&str], env: &Env) -> (Option<i32>, String) {
     let output = command(name, args, env).output().unwrap();
     (
         output.status.code(),
@@ -59,7 +59,7 @@ async fn a_missing_setting_stops_the_start_with_one_sentence() {
         for missing in needed {
             let mut env = env.clone();
             env.remove(*missing);
-            let (code, said) = refusal(name, args, &env);
+            let (code, said) = failed_start(name, args, &env);
             assert_eq!(code, Some(2), "{name} without {missing}");
             assert_eq!(said.lines().count(), 1, "{said}");
             assert!(
@@ -71,7 +71,7 @@ async fn a_missing_setting_stops_the_start_with_one_sentence() {
 }
 
 #[tokio::test]
-async fn a_wrong_setting_is_named_and_a_secret_is_not_shown() {
+async fn an_invalid_setting_is_named_and_a_secret_is_not_shown() {
     let test_env = TestEnvironment::new().await;
     for (name, args, setting, value, shown) in [
         ("links-api", &["serve"][..], "API_BIND", "nowhere", true),
@@ -110,7 +110,7 @@ async fn a_wrong_setting_is_named_and_a_secret_is_not_shown() {
         let mut env = test_env.env();
         env.insert("ORIGIN_URL".to_owned(), "http://127.0.0.1:1".to_owned());
         env.insert(setting.to_owned(), value.to_owned());
-        let (code, said) = refusal(name, args, &env);
+        let (code, said) = failed_start(name, args, &env);
         assert_eq!(code, Some(2), "{setting}={value}: {said}");
         assert_eq!(said.lines().count(), 1, "{said}");
         assert!(
@@ -125,7 +125,7 @@ async fn a_wrong_setting_is_named_and_a_secret_is_not_shown() {
 /// A scheme or an option that cannot be kept must not mean something else without a word:
 /// amqps:// was spoken in clear.
 #[tokio::test]
-async fn a_url_that_cannot_be_kept_stops_the_start_and_says_why() {
+async fn an_unsupported_url_stops_the_start_with_the_reason() {
     let test_env = TestEnvironment::new().await;
     let urls = [
         ("AMQP_URL", "amqps://u:hunter2@h/%2f", "TLS"),
@@ -168,7 +168,7 @@ async fn a_url_that_cannot_be_kept_stops_the_start_and_says_why() {
             let mut env = test_env.env();
             env.insert("ORIGIN_URL".to_owned(), "http://127.0.0.1:1".to_owned());
             env.insert(setting.to_owned(), value.to_owned());
-            let (code, said) = refusal(name, args, &env);
+            let (code, said) = failed_start(name, args, &env);
             assert_eq!(code, Some(2), "{name} {setting}={value}: {said}");
             assert_eq!(said.lines().count(), 1, "{said}");
             assert!(
@@ -182,7 +182,7 @@ async fn a_url_that_cannot_be_kept_stops_the_start_and_says_why() {
 }
 
 #[tokio::test]
-async fn any_of_several_database_hosts_that_takes_writes_will_do() {
+async fn the_first_writable_host_of_several_is_used() {
     let test_env = TestEnvironment::new().await;
     let url = test_env.env()["DATABASE_URL"].clone();
     let (user, rest) = url.split_once('@').unwrap();
@@ -205,7 +205,7 @@ async fn any_of_several_database_hosts_that_takes_writes_will_do() {
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_used_stops_the_start_with_a_sentence() {
+async fn an_unusable_file_stops_the_start_with_a_sentence() {
     let test_env = TestEnvironment::new().await;
     let file = test_env.folder.path().join("file");
     std::fs::write(&file, "[[rule]]\nname = 'x'\nreason = 'ua_bot'\n").unwrap();
@@ -295,7 +295,7 @@ async fn help_documents_every_setting() {
 }
 
 #[tokio::test]
-async fn every_service_is_live_ready_and_measured() {
+async fn every_service_answers_live_ready_and_metrics() {
     let test_env = TestEnvironment::new().await;
     let api = test_env.start_api();
     let tenant = Tenant::create(&test_env, &api, "ops").await;
@@ -305,7 +305,7 @@ async fn every_service_is_live_ready_and_measured() {
     client
         .click(link["clickTrackerUrl"].as_str().unwrap(), BROWSER)
         .await
-        .to();
+        .destination();
     for (service, dependencies, metric) in [
         (
             &api,
@@ -366,7 +366,7 @@ async fn every_service_is_live_ready_and_measured() {
 }
 
 #[tokio::test]
-async fn ready_says_what_is_down_and_the_edge_serves_on() {
+async fn ready_reports_failed_dependencies_and_redirects_continue() {
     let test_env = TestEnvironment::new().await;
     let api = test_env.start_api();
     let nowhere = [
@@ -494,7 +494,7 @@ async fn a_trace_goes_from_the_click_through_rabbitmq_to_the_worker() {
 }
 
 #[tokio::test]
-async fn the_edge_knows_no_database() {
+async fn the_redirector_has_no_database_setting() {
     let output = std::process::Command::new(env!("CARGO"))
         .args([
             "tree",

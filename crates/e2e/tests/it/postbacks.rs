@@ -69,7 +69,11 @@ impl Shop {
 
     /// Clicks the link, and waits until conversions are credited to it; the click's id.
     async fn click(&self) -> String {
-        let destination = self.client.click(&self.link_url, BROWSER).await.to();
+        let destination = self
+            .client
+            .click(&self.link_url, BROWSER)
+            .await
+            .destination();
         wait_for("the message click", 1, async || {
             let sql = "SELECT count(*) FROM message_clicks";
             self.test_env.count(sql).await
@@ -163,7 +167,7 @@ fn signed(secret: &str, query: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_stranger_takes_back_no_more_than_was_there() {
+async fn reversals_without_a_secret_subtract_no_more_than_the_remaining_amount() {
     let shop = Shop::open().await;
     shop.click().await;
     let id = &shop.link_id;
@@ -208,7 +212,7 @@ async fn a_stranger_takes_back_no_more_than_was_there() {
 }
 
 #[tokio::test]
-async fn a_postback_proves_by_a_token_or_a_signature_who_sent_it() {
+async fn postbacks_are_authenticated_by_token_or_signature() {
     let shop = Shop::open().await;
     shop.click().await;
     let id = &shop.link_id;
@@ -334,7 +338,7 @@ async fn an_amount_over_the_limit_needs_a_secret() {
 }
 
 #[tokio::test]
-async fn invented_clicks_are_kept_apart_few_and_for_a_day() {
+async fn conversions_of_invented_clicks_are_kept_apart_limited_and_expire_after_a_day() {
     let settings = [
         ("MAX_UNKNOWN_CLICKS_PER_MINUTE", "7"),
         ("UNKNOWN_CLICK_GRACE_MS", "0"),
@@ -407,7 +411,7 @@ async fn invented_clicks_are_kept_apart_few_and_for_a_day() {
 }
 
 #[tokio::test]
-async fn a_click_alone_is_not_enough_where_a_secret_is_wanted() {
+async fn a_click_id_does_not_replace_a_required_secret() {
     let shop = Shop::open().await;
     let click = shop.click().await;
     shop.change_account(json!({ "postbacks": "token", "postback_secrets": [NEW] }))
@@ -419,8 +423,8 @@ async fn a_click_alone_is_not_enough_where_a_secret_is_wanted() {
     assert_eq!(shop.get(&format!("{alone}&event=lead")).await, "200");
     let account = format!("{alone}&account_id={}", shop.seller.account_id);
     assert_eq!(shop.get(&account).await, "403 invalid_token");
-    let nobody = format!("{alone}&account_id=999999999");
-    assert_eq!(shop.get(&nobody).await, "404 account_not_found");
+    let unknown_account = format!("{alone}&account_id=999999999");
+    assert_eq!(shop.get(&unknown_account).await, "404 account_not_found");
     let nonsense = format!("{alone}&account_id=mine");
     assert_eq!(shop.get(&nonsense).await, "404 account_not_found");
     let proved = format!("{account}&token=the%20account%27s%20new%20secret");

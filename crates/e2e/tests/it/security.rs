@@ -22,27 +22,27 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use crate::arrival::Site;
+use crate::landing::Site;
 
 const DESTINATION: &str = "https://example.com/lp?c={click_id}&s={sub1}&r={referrer}";
 
-/// All that is answered to these bytes until the connection is closed, or nothing
-/// has come for this long after something had.
+/// Sends bytes, and returns everything that is received until the connection is closed or
+/// silent for `quiet`.
 async fn raw(address: &str, bytes: &[u8], quiet: Duration) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    // It may be closed before all is sent.
+    // The server may close the connection before it has received everything.
     stream.write_all(bytes).await.ok();
     let mut all = Vec::new();
     let mut buffer = vec![0; 64 * 1024];
-    let mut patience = LIMIT;
-    while let Ok(Ok(n @ 1..)) = tokio::time::timeout(patience, stream.read(&mut buffer)).await {
+    let mut timeout = LIMIT;
+    while let Ok(Ok(n @ 1..)) = tokio::time::timeout(timeout, stream.read(&mut buffer)).await {
         all.extend_from_slice(&buffer[..n]);
-        patience = quiet;
+        timeout = quiet;
     }
     String::from_utf8_lossy(&all).into_owned()
 }
 
-/// The status lines in what came over a connection.
+/// The status lines in the bytes of a connection.
 fn statuses(answers: &str) -> Vec<u16> {
     let lines = answers.match_indices("HTTP/1.1 ");
     lines
@@ -50,7 +50,7 @@ fn statuses(answers: &str) -> Vec<u16> {
         .collect()
 }
 
-/// The names of the headers of the first answer.
+/// The names of the headers of the first response.
 fn header_names(answer: &str) -> Vec<String> {
     let head = answer.split("\r\n\r\n").next().unwrap_or_default();
     let lines = head.lines().skip(1);
@@ -60,7 +60,7 @@ fn header_names(answer: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn no_bytes_of_a_click_become_a_header_a_cookie_or_a_line_of_the_log() {
+async fn bytes_of_a_click_cannot_inject_headers_cookies_or_log_lines() {
     let site = Site::start(DESTINATION, json!({ "name": "o" }), &[]).await;
     let link = site.link().await;
     let (host, path) = split(&link);
@@ -118,7 +118,7 @@ async fn no_bytes_of_a_click_become_a_header_a_cookie_or_a_line_of_the_log() {
         let answers = raw(&address, request.as_bytes(), LIMIT).await;
         let found = statuses(&answers);
         match expected {
-            // Refused or taken for an ordinary end of line.
+            // A server refuses it or takes it for an ordinary end of line.
             0 => assert!(found.len() <= 1, "{what}: {answers}"),
             status => assert_eq!(found, [status], "{what}: {answers}"),
         }
@@ -135,7 +135,7 @@ async fn no_bytes_of_a_click_become_a_header_a_cookie_or_a_line_of_the_log() {
 }
 
 #[tokio::test]
-async fn what_a_click_says_is_stored_to_the_letter() {
+async fn values_of_a_click_are_stored_unchanged() {
     let site = Site::start(DESTINATION, json!({ "name": "o" }), &[]).await;
     let link = site.link().await;
     let (host, path) = split(&link);
@@ -197,7 +197,7 @@ async fn what_a_click_says_is_stored_to_the_letter() {
 }
 
 #[tokio::test]
-async fn no_path_and_no_host_leads_to_a_strangers_place() {
+async fn no_path_or_host_redirects_to_a_foreign_site() {
     let site = Site::start(DESTINATION, json!({ "name": "o" }), &[]).await;
     let link = site.link().await;
     let (host, path) = split(&link);
@@ -228,8 +228,8 @@ async fn no_path_and_no_host_leads_to_a_strangers_place() {
              User-Agent: {BROWSER}\r\n\r\n"
         );
         let answers = raw(&address, request.as_bytes(), LIMIT).await;
-        // Where something sticks to a link, what may be meant is a place of our own: the
-        // link's destination, or another link of this host.
+        // A path with characters around a link may only redirect to the link's destination or
+        // to another link of this host.
         let ours = [
             "\r\nlocation: /evil\r\n",
             "\r\nlocation: https://example.com/lp?",
@@ -247,7 +247,7 @@ async fn no_path_and_no_host_leads_to_a_strangers_place() {
         );
         assert!(!answers.contains("evil"), "{target}: {answers}");
     }
-    // The query never says where to; what it says is a parameter's value.
+    // The query never changes the target: it is only the value of a parameter.
     for query in [
         "url=https://evil.example",
         "redirect=//evil.example",
@@ -257,7 +257,7 @@ async fn no_path_and_no_host_leads_to_a_strangers_place() {
         "sub1=..%2f..%2f&next=//evil.example",
     ] {
         let hop = site.client.click(&format!("{link}?{query}"), BROWSER).await;
-        let url = url::Url::parse(&hop.to()).unwrap();
+        let url = url::Url::parse(&hop.destination()).unwrap();
         assert_eq!(
             url.origin().ascii_serialization(),
             "https://example.com",
@@ -266,7 +266,7 @@ async fn no_path_and_no_host_leads_to_a_strangers_place() {
         assert_eq!(url.path(), "/lp", "{query}");
         assert_eq!(url.fragment(), None, "{query}");
     }
-    // A button's path is a path of ours, whoever asked for the page.
+    // The path of the button is always one of the redirector's own.
     site.change_offer(json!({ "filter_bots": true })).await;
     wait_for("the preview page", 200, async || {
         site.open(&link, e2e::client::BOT).await.status
@@ -280,14 +280,14 @@ async fn no_path_and_no_host_leads_to_a_strangers_place() {
     site.stop().await;
 }
 
-/// A request that two servers might see the end of in two places: exactly one
-/// answer, and the connection does not go on.
+/// Two servers could disagree about the end of such a request. It gets exactly one response,
+/// and its connection is closed.
 #[tokio::test]
-async fn a_request_ends_in_one_place() {
+async fn requests_with_an_ambiguous_end_are_refused() {
     let site = Site::start(DESTINATION, json!({ "name": "o" }), &[]).await;
     let link = site.link().await;
     let (host, path) = split(&link);
-    // For a second answer, if there were one: the first has come.
+    // Wait for a second response, which must not come.
     const A_MOMENT: Duration = Duration::from_millis(150);
     let smuggled = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
     let length = smuggled.len();
@@ -332,7 +332,7 @@ async fn a_request_ends_in_one_place() {
             format!("X: y\r\n Content-Length: {length}\r\n"),
             true,
         ),
-        // What is inside a length is a body.
+        // Bytes within the length are the body, even if they look like a request.
         ("a body", format!("Content-Length: {length}\r\n"), false),
     ];
     let ports = [
@@ -368,7 +368,7 @@ async fn a_request_ends_in_one_place() {
                 );
             }
         }
-        // Two requests that end where they should are two.
+        // Two unambiguous requests get two responses.
         let one = format!("GET /nothing HTTP/1.1\r\nHost: {host}\r\n");
         let two = format!("{one}\r\n{one}Connection: close\r\n\r\n");
         let answers = raw(&address, two.as_bytes(), LIMIT).await;
@@ -377,12 +377,12 @@ async fn a_request_ends_in_one_place() {
     assert_eq!(
         site.test_env.count("SELECT count(*) FROM clicks").await,
         0,
-        "nobody clicked"
+        "no click was recorded"
     );
     site.stop().await;
 }
 
-/// Counts who connects, and answers them all the same.
+/// A server that counts its connections, and gives each the same response.
 async fn listener(answer: String) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -405,10 +405,10 @@ async fn listener(answer: String) -> (String, Arc<AtomicUsize>) {
 }
 
 #[tokio::test]
-async fn nobody_is_called_who_is_named_in_a_url() {
-    let (elsewhere, n_called) =
+async fn urls_in_requests_are_never_fetched() {
+    let (other_server, n_called) =
         listener("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_owned()).await;
-    let url = format!("http://{elsewhere}/");
+    let url = format!("http://{other_server}/");
     let page = json!({ "title": "t", "meta_tags": { "og:image": url } });
     let offer = json!({
         "name": "o",
@@ -434,10 +434,10 @@ async fn nobody_is_called_who_is_named_in_a_url() {
     assert_eq!(n_called.load(Ordering::Relaxed), 0);
     site.stop().await;
 
-    // An origin that sends the redirector elsewhere is not followed, and the token
-    // stays with it.
+    // The redirector does not follow a redirect of the origin, and so does not send its token
+    // to another server.
     let moved = format!(
-        "HTTP/1.1 302 Found\r\nLocation: http://{elsewhere}/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        "HTTP/1.1 302 Found\r\nLocation: http://{other_server}/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     );
     let (origin, n_asked) = listener(moved).await;
     let test_env = TestEnvironment::new().await;
@@ -462,7 +462,7 @@ async fn nobody_is_called_who_is_named_in_a_url() {
 }
 
 #[tokio::test]
-async fn the_origin_is_closed_without_its_token() {
+async fn the_origin_refuses_requests_without_its_token() {
     let site = Site::start(DESTINATION, json!({ "name": "o" }), &[]).await;
     let link = site.link().await;
     let (host, path) = split(&link);
@@ -485,7 +485,7 @@ async fn the_origin_is_closed_without_its_token() {
                 .send();
             assert_eq!(response.await.unwrap().status(), 401, "{path} {token}");
         }
-        // Nor is it behind the port of the API.
+        // The port of the API does not serve the origin either.
         let api = format!("{}{path}", site.api.url("api.address"));
         let status = reqwest::get(api).await.unwrap().status().as_u16();
         assert!(matches!(status, 401 | 404), "{path}: {status}");
@@ -495,7 +495,7 @@ async fn the_origin_is_closed_without_its_token() {
 
 /// Every text that a tenant can write, on every page that people see.
 #[tokio::test]
-async fn nothing_that_is_stored_runs_on_a_page() {
+async fn stored_text_never_runs_as_script_on_a_page() {
     const PAYLOAD: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{7777*7777}}";
     let page = json!({
         "title": PAYLOAD,
@@ -558,7 +558,7 @@ async fn nothing_that_is_stored_runs_on_a_page() {
             assert!(!page.policy.contains("unsafe"), "{what}");
         }
     }
-    // The API answers JSON, and says so.
+    // Responses of the API are JSON with that content type.
     let request = site.client.api_request(Method::GET, &path);
     let request = request.header("X-Api-Key", &site.tenant.key);
     let response = request.send().await.unwrap();
@@ -573,7 +573,7 @@ async fn nothing_that_is_stored_runs_on_a_page() {
 const ANY_CLICK_ID: &str = "01a11d5c-1e7b-7123-8123-456789abcdef";
 
 #[tokio::test]
-async fn guessing_ids_and_secrets_is_slow_and_seen() {
+async fn guessing_ids_and_secrets_is_rate_limited_and_counted() {
     let settings = [
         ("EDGE_MAX_FAILED_ATTEMPTS_PER_MINUTE", "20"),
         ("TRUSTED_PROXIES", "127.0.0.1/32"),
@@ -594,15 +594,14 @@ async fn guessing_ids_and_secrets_is_slow_and_seen() {
     let guess =
         async |ip: &str, i: usize| from(ip, &format!("/guess{i:02}")).await.status().as_u16();
 
-    // Which of the requests begin a new minute is not known: two in a row are
-    // answered 404 at most twice the limit.
+    // A new minute may begin during the requests: at most twice the limit gets 404.
     let mut answers = Vec::new();
     for i in 0..60 {
         answers.push(guess("192.0.2.1", i).await);
     }
     let n_missed = answers.iter().filter(|status| **status == 404).count();
     assert!((20..=40).contains(&n_missed), "{answers:?}");
-    // What is right is not told to whoever guesses, and nothing is recorded.
+    // A network over its limit is not told of correct guesses, and nothing is recorded.
     let mut retry = None;
     wait_for("the guesser to be refused", 429, async || {
         for i in 0..20 {
@@ -652,7 +651,7 @@ async fn guessing_ids_and_secrets_is_slow_and_seen() {
     let name = "waypost_edge_conversions_total{source=\"offer\",code=\"invalid_postback_secret\"}";
     assert!(site.edge.metric(name).await >= 20.0);
 
-    // A link that is known does not help to guess, nor does a click id that nobody checks.
+    // Requests to one known link do not raise the limit, nor do unverified click ids.
     let mut answers = Vec::new();
     for i in 0..60 {
         from("192.0.2.5", path).await;
@@ -665,8 +664,7 @@ async fn guessing_ids_and_secrets_is_slow_and_seen() {
     }
     let n_missed = answers.iter().filter(|status| **status == 404).count();
     assert!((20..=44).contains(&n_missed), "{answers:?}");
-    // What exists and leads nowhere is no miss, however often; nor is one wrong link that
-    // was sent to many.
+    // Unavailable links are no failed attempts, nor is one wrong link that many people click.
     let off = site.link().await;
     let id = off.rsplit('/').next().unwrap();
     let change = format!("/api/v2/links/{id}");
@@ -686,7 +684,7 @@ async fn guessing_ids_and_secrets_is_slow_and_seen() {
         assert_eq!(from("192.0.2.6", "/mistyped").await.status(), 404);
     }
     assert_eq!(from("192.0.2.6", path).await.status(), 302);
-    // Different links that were found raise what may be missed.
+    // Each different link that was found raises the limit.
     let mut links = Vec::new();
     for _ in 0..30 {
         links.push(site.link().await);
@@ -695,14 +693,14 @@ async fn guessing_ids_and_secrets_is_slow_and_seen() {
         assert_eq!(from("192.0.2.7", split(link).1).await.status(), 302);
         assert_eq!(guess("192.0.2.7", i).await, 404);
     }
-    // Nothing of what was refused, unless a minute ended just then.
+    // Refused requests recorded nothing, unless a new minute began.
     let n_clicks = async || site.test_env.count("SELECT count(*) FROM clicks").await;
     wait_for("the clicks", true, async || n_clicks().await >= 52).await;
     site.stop().await;
 }
 
 #[tokio::test]
-async fn a_tenant_that_uses_up_its_limit_slows_nobody_else() {
+async fn a_tenant_over_its_rate_limit_does_not_slow_others() {
     let test_env = TestEnvironment::new().await;
     let api = test_env.start_api();
     let busy = Tenant::create(&test_env, &api, "busy").await;
@@ -724,7 +722,7 @@ async fn a_tenant_that_uses_up_its_limit_slows_nobody_else() {
     api.stop();
 }
 
-/// What must never be seen, with a name for each.
+/// The secrets, with a name for each.
 struct Secrets(Vec<(&'static str, String)>);
 
 impl Secrets {
@@ -736,9 +734,9 @@ impl Secrets {
 }
 
 #[tokio::test]
-async fn secrets_are_in_no_log_no_error_and_no_metric() {
+async fn logs_errors_and_metrics_contain_no_secrets() {
     let test_env = TestEnvironment::new().await;
-    // As much as an operator may ask for.
+    // The most verbose settings of an operator.
     let settings = [
         ("LOG", "trace,tokio_postgres=trace"),
         ("ORIGIN_TOKEN", "sesame-origin-token"),
@@ -777,7 +775,7 @@ async fn secrets_are_in_no_log_no_error_and_no_metric() {
         .create(&tenant.key, "/api/v2/links/shorten", &body)
         .await;
     let short_url = link["shortUrl"].as_str().unwrap();
-    client.click(short_url, BROWSER).await.to();
+    client.click(short_url, BROWSER).await.destination();
     let (host, _) = split(short_url);
     let mut answers = Vec::new();
     for (secret, txn) in [
@@ -804,7 +802,7 @@ async fn secrets_are_in_no_log_no_error_and_no_metric() {
         ] {
             answers.push(client.call(key, Method::POST, path, Some(&body)).await.1);
         }
-        // A key in a query, where one operation takes it.
+        // One operation accepts the key in the query.
         let path = format!("/api/conversions/postback?click_id=x&amount=1&api_key={key}");
         answers.push(client.call("", Method::GET, &path, None).await.1);
     }
@@ -823,7 +821,7 @@ async fn secrets_are_in_no_log_no_error_and_no_metric() {
         let text = reqwest::get(ready).await.unwrap().text().await.unwrap();
         secrets.assert_absent("/ready", &text);
     }
-    // Nor is it in what redirectors read, in Redis or in the queues' place.
+    // Records in Redis and spooled events do not contain them either.
     let mut redis = test_env.redis().await;
     let mut keys = redis::cmd("KEYS");
     keys.arg(format!("{}*", test_env.redis_prefix()));

@@ -15,7 +15,7 @@ use futures_util::{StreamExt as _, stream};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 
 #[tokio::test]
-async fn a_click_follows_both_hops_and_stands_in_postgres() {
+async fn a_click_follows_both_hops_and_is_stored() {
     let test_env = TestEnvironment::new().await;
     let (api, worker) = (test_env.start_api(), test_env.start_worker());
     let tenant = Tenant::create(&test_env, &api, "onepath").await;
@@ -28,12 +28,12 @@ async fn a_click_follows_both_hops_and_stands_in_postgres() {
     let tracker = client
         .click(&format!("{short_url}?{query}"), BROWSER)
         .await
-        .to();
+        .destination();
     assert_eq!(
         tracker,
         format!("{}?{query}", link["clickTrackerUrl"].as_str().unwrap())
     );
-    let destination = client.click(&tracker, BROWSER).await.to();
+    let destination = client.click(&tracker, BROWSER).await.destination();
     let click_id = parameter(&destination, "clickid").unwrap();
     assert_eq!(
         destination,
@@ -103,7 +103,7 @@ struct Planned {
 }
 
 #[tokio::test]
-async fn a_thousand_clicks_are_a_thousand_clicks() {
+async fn a_thousand_clicks_are_stored_exactly_once() {
     const N_LINKS: usize = 50;
     const N_CLICKS: usize = 1000;
     let test_env = TestEnvironment::new().await;
@@ -186,8 +186,8 @@ async fn a_thousand_clicks_are_a_thousand_clicks() {
 async fn click(client: &Client, short_url: &str, planned: Planned) -> ClickId {
     let agent = if planned.is_bot { BOT } else { BROWSER };
     let agent = format!("{agent} visitor/{}", planned.visitor);
-    let tracker = client.click(short_url, &agent).await.to();
-    let destination = client.click(&tracker, &agent).await.to();
+    let tracker = client.click(short_url, &agent).await.destination();
+    let destination = client.click(&tracker, &agent).await.destination();
     ClickId::parse(&parameter(&destination, "clickid").unwrap()).unwrap()
 }
 
@@ -201,7 +201,7 @@ async fn ids(test_env: &TestEnvironment, sql: &str) -> BTreeSet<String> {
 /// With sequential scans ruled out, a query that has an index uses it: these
 /// are the look-ups of creates, misses and stored clicks.
 #[tokio::test]
-async fn every_hot_query_has_its_index() {
+async fn every_frequent_query_uses_an_index() {
     let test_env = TestEnvironment::new().await;
     let setting = format!("ALTER DATABASE {} SET enable_seqscan = off", test_env.name);
     test_env.db.batch_execute(&setting).await.unwrap();
@@ -223,8 +223,8 @@ async fn every_hot_query_has_its_index() {
     let tracker = client
         .click(link["shortUrl"].as_str().unwrap(), BROWSER)
         .await
-        .to();
-    client.click(&tracker, BROWSER).await.to();
+        .destination();
+    client.click(&tracker, BROWSER).await.destination();
     wait_for("the click", 1, async || {
         test_env.count("SELECT count(*) FROM message_clicks").await
     })

@@ -64,7 +64,7 @@ fn event(click_id: ClickId) -> Value {
 }
 
 #[tokio::test]
-async fn order_lateness_and_duplicates_change_nothing() {
+async fn order_delay_and_duplicates_of_events_do_not_change_the_result() {
     let queue = Queue::new().await;
     let mut rng = StdRng::seed_from_u64(11);
     let base = click_id(60_000, 0).unix_ms();
@@ -142,7 +142,7 @@ async fn order_lateness_and_duplicates_change_nothing() {
 }
 
 #[tokio::test]
-async fn a_later_arrival_of_an_earlier_click_takes_its_place() {
+async fn an_earlier_click_that_arrives_later_becomes_the_message_click() {
     let queue = Queue::new().await;
     let worker = queue.test_env.start_worker();
     let (late, early) = (click_id(1_000, 1), click_id(90_000_000, 2)); // yesterday
@@ -178,7 +178,7 @@ async fn a_later_arrival_of_an_earlier_click_takes_its_place() {
 }
 
 #[tokio::test]
-async fn poison_goes_to_the_dead_letters_and_the_good_ones_are_stored() {
+async fn unreadable_events_are_dead_lettered_and_the_others_are_stored() {
     let queue = Queue::new().await;
     let mut worker = queue.test_env.start_worker();
     worker.expect_in_log("can never be stored and was dead-lettered");
@@ -189,14 +189,21 @@ async fn poison_goes_to_the_dead_letters_and_the_good_ones_are_stored() {
     old["click_id"] = json!("00000000-0000-7000-8000-000000000000");
     let mut bad_ip = event(click_id(0, 4));
     bad_ip["ip"] = json!("999.1.1.1");
-    let poison = [
+    let unreadable = [
         "not json".to_owned(),
         nul.to_string(),
         old.to_string(),
         bad_ip.to_string(),
     ];
     queue
-        .publish(&[&poison[..2], std::slice::from_ref(&good), &poison[2..]].concat())
+        .publish(
+            &[
+                &unreadable[..2],
+                std::slice::from_ref(&good),
+                &unreadable[2..],
+            ]
+            .concat(),
+        )
         .await;
     queue
         .producer
@@ -235,7 +242,7 @@ async fn poison_goes_to_the_dead_letters_and_the_good_ones_are_stored() {
             "time_out_of_range"
         ]
     );
-    for line in poison {
+    for line in unreadable {
         assert!(
             bodies.contains(&line.into_bytes()),
             "a dead letter is as it came"
@@ -245,7 +252,7 @@ async fn poison_goes_to_the_dead_letters_and_the_good_ones_are_stored() {
 }
 
 #[tokio::test]
-async fn what_postgres_refuses_is_the_only_one_not_stored() {
+async fn only_the_event_that_postgres_rejects_is_not_stored() {
     let queue = Queue::new().await;
     queue
         .test_env
@@ -284,7 +291,7 @@ async fn what_postgres_refuses_is_the_only_one_not_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_outage_of_postgres_is_waited_for() {
+async fn events_are_stored_after_an_outage_of_postgres() {
     let queue = Queue::new().await;
     let (_, server) = queue
         .test_env
@@ -313,7 +320,7 @@ async fn an_outage_of_postgres_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_dropped_partition_is_made_again() {
+async fn a_dropped_partition_is_created_again() {
     let queue = Queue::new().await;
     let mut worker = queue.test_env.start_worker();
     worker.expect_in_log("storing a batch failed, retrying");
@@ -339,7 +346,7 @@ async fn a_dropped_partition_is_made_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lost_connection_and_a_deleted_queue_are_begun_anew() {
+async fn the_consumer_recovers_from_a_lost_connection_and_a_deleted_queue() {
     let queue = Queue::new().await;
     let url = queue.test_env.servers.amqp_url.clone();
     let (_, server) = url.rsplit_once('@').unwrap();
@@ -409,9 +416,9 @@ async fn different_contacts_behind_one_proxy_are_no_burst() {
         ("49 clicks of one contact, twice", &people[..2], 49, 0),
         ("50 clicks of one contact", &people[..1], 50, 50),
         ("50 clicks of each of two contacts", &people[..2], 50, 100),
-        ("nobody knows who", &[None][..], 55, 55),
+        ("links without a contact", &[None][..], 55, 55),
         (
-            "people, and links of nobody",
+            "contacts, and links without a contact",
             &[Some("+18005550100"), None][..],
             49,
             0,

@@ -1,4 +1,4 @@
-//! The rooms of the workspace: no circle between files or folders of any crate, no import
+//! The layers of the workspace: no circle between files or folders of any crate, no import
 //! upward in a crate's table of layers, and no crate that depends on one it must not know.
 //!
 //! Needs no server. A new file at the top of a crate with a table needs a place in it.
@@ -113,7 +113,7 @@ enum Check {
 }
 
 #[test]
-fn no_files_or_folders_of_a_crate_import_each_other_in_a_circle() {
+fn files_and_folders_of_a_crate_have_no_import_cycle() {
     let mut violations = Vec::new();
     for name in crates() {
         if NOT_YET.contains(&(&name, Check::Circles)) {

@@ -9,18 +9,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 #[derive(Debug)]
 pub(super) struct DistinctLinkCounter {
-    slots: Box<[Slot]>,
+    slots: Box<[NetworkSlot]>,
 }
 
 #[derive(Debug)]
-struct Slot {
+struct NetworkSlot {
     /// The number of the minute whose links are counted, plus one; 0: none yet.
     minute_number: AtomicU64,
     /// The bit of each link that was found.
-    bits: [AtomicU64; Slot::N_BITS / 64],
+    bits: [AtomicU64; NetworkSlot::N_BITS / 64],
 }
 
-impl Slot {
+impl NetworkSlot {
     const N_BITS: usize = 4096;
 }
 
@@ -28,7 +28,7 @@ impl DistinctLinkCounter {
     const N_SLOTS: usize = 8192;
 
     pub fn new() -> Self {
-        let slot = || Slot {
+        let slot = || NetworkSlot {
             minute_number: AtomicU64::new(0),
             bits: std::array::from_fn(|_| AtomicU64::new(0)),
         };
@@ -44,7 +44,7 @@ impl DistinctLinkCounter {
         }
     }
 
-    fn slot(&self, network_hash: u64) -> Option<&Slot> {
+    fn slot(&self, network_hash: u64) -> Option<&NetworkSlot> {
         let n_slots = u64::try_from(self.slots.len()).ok()?;
         let index = network_hash.checked_rem(n_slots)?;
         self.slots.get(usize::try_from(index).ok()?)
@@ -69,7 +69,7 @@ impl DistinctLinkCounter {
                 }
             }
         }
-        let bit = link_hash % (Slot::N_BITS as u64);
+        let bit = link_hash % (NetworkSlot::N_BITS as u64);
         let (word_index, mask) = ((bit / 64) as usize, 1_u64 << (bit % 64));
         if let Some(word) = slot.bits.get(word_index)
             && word.load(Ordering::Relaxed) & mask == 0
@@ -90,7 +90,7 @@ impl DistinctLinkCounter {
         let n_zeros: u32 = words
             .map(|word| word.load(Ordering::Relaxed).count_zeros())
             .sum();
-        let n_bits = Slot::N_BITS as f64;
+        let n_bits = NetworkSlot::N_BITS as f64;
         (n_bits * (n_bits / f64::from(n_zeros.max(1))).ln()).round() as usize
     }
 }

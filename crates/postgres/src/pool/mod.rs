@@ -1,6 +1,6 @@
 //! Pools of connections to Postgres, in which every wait has a limit on both sides. An empty
-//! pool, a silent server, a client that stands still in a transaction, or a client that is
-//! gone causes an error after seconds, and nobody waits for it longer.
+//! pool, a silent server, a client that hangs in a transaction, or a client that
+//! has vanished causes an error after seconds, and no other client waits longer.
 //!
 //! All limits are set here and in [`PoolSettings`]. Those of the server are parameters of
 //! each session, so they hold even when the client can do nothing any more.

@@ -42,7 +42,7 @@ async fn main() -> ExitCode {
     until_ended(run(rows, settings)).await
 }
 
-/// A row that fails does not keep the others from being measured.
+/// Runs the rows. If one fails, the others still run.
 async fn run(rows: Vec<&Row>, settings: Settings) -> ExitCode {
     let mut have_all_passed = true;
     for row in rows {
@@ -56,7 +56,7 @@ async fn run(rows: Vec<&Row>, settings: Settings) -> ExitCode {
                 say(&format!("bench {}: {error:#}", row.name));
                 false
             }
-            // The panic has said what was wrong.
+            // The panic has printed its message.
             Err(_) => false,
         };
     }

@@ -88,10 +88,13 @@ impl Rounds<'_> {
     }
 }
 
-/// Prints a line of a table: what the line is about, and its cells.
-pub fn print_line<T: fmt::Display>(label: &str, cells: &[T]) {
-    let cells: String = cells.iter().map(|cell| format!(" {cell:>12}")).collect();
-    print(&format!("{label:<44}{cells}"));
+/// Prints a line of a table: its label, and its columns.
+pub fn print_line<T: fmt::Display>(label: &str, columns: &[T]) {
+    let columns: String = columns
+        .iter()
+        .map(|column| format!(" {column:>12}"))
+        .collect();
+    print(&format!("{label:<44}{columns}"));
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ impl System {
         // works for the publisher, so it must not use the redirector's core.
         let redis = PrivateServer::start_on("redis", other_core);
         let rabbitmq = PrivateServer::start_on("rabbitmq", other_core);
-        let test_env = TestEnvironment::on(Servers {
+        let test_env = TestEnvironment::with_servers(Servers {
             redis_url: redis.url.clone(),
             amqp_url: rabbitmq.url.clone(),
             ..Servers::find()
@@ -174,7 +174,7 @@ impl Cores {
 /// be in memory, where fdatasync costs nothing.
 fn empty_spool(name: &str) -> String {
     let folder = workspace().join(".run").join(name);
-    // It is there if an earlier run was killed.
+    // A killed run leaves the folder behind.
     drop(std::fs::remove_dir_all(&folder));
     folder.display().to_string()
 }

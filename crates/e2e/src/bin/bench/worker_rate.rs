@@ -110,7 +110,7 @@ pub async fn n_stored(workers: &[Service]) -> usize {
     n
 }
 
-/// What a drain does between two looks, if there is nothing else.
+/// A drain that does nothing between two samples.
 pub async fn pause() {
     tokio::time::sleep(INTERVAL).await;
 }

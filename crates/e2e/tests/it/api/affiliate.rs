@@ -1,4 +1,4 @@
-//! The affiliate API, by the letter of seed affiliate-links-api.
+//! The affiliate API: the documented examples and errors.
 
 use e2e::{
     client::{BOT, BROWSER, Client, parameter},
@@ -8,9 +8,9 @@ use insta::assert_json_snapshot;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Api, refusal};
+use super::{Api, status_and_code};
 
-/// The tenant of the seed's examples: its hosts and its campaigns.
+/// The tenant of the documented examples: its hosts and its campaigns.
 async fn seed(name: &str) -> Api {
     let api = Api::start(name).await;
     api.sql(
@@ -49,7 +49,7 @@ fn redacted(link: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn the_seeds_requests_are_answered_as_shown() {
+async fn the_documented_requests_get_the_documented_responses() {
     let api = seed("affiliate").await;
     let created = api
         .create(
@@ -137,7 +137,7 @@ async fn the_seeds_requests_are_answered_as_shown() {
     assert_eq!(list("page=2&per_page=3").await, (1, 4));
     assert_eq!(list("status=deactivated").await, (0, 0));
 
-    // A patch with the seed's body.
+    // A patch with the documented body.
     let body = json!({ "status": "deactivated" });
     let (status, patched) = api
         .call(Method::PATCH, &format!("/api/links/{id}"), body)
@@ -154,7 +154,7 @@ async fn the_seeds_requests_are_answered_as_shown() {
 }
 
 #[tokio::test]
-async fn errors_have_their_own_form() {
+async fn errors_have_the_affiliate_format() {
     let api = seed("errors").await;
     let (status, body) = api.get("/api/links/lnk_00000000").await;
     assert_eq!(
@@ -221,18 +221,18 @@ async fn errors_have_their_own_form() {
         (json!({ "campaign_id": 7 }), "422 VALIDATION_ERROR"),
         (json!({}), "422 VALIDATION_ERROR"),
     ] {
-        assert_eq!(refusal(links(body).await), expected);
+        assert_eq!(status_and_code(links(body).await), expected);
     }
     let slug = json!({ "campaign_id": "camp_abc123", "slug": "mine" });
     assert_eq!(links(slug.clone()).await.0, 201);
-    assert_eq!(refusal(links(slug).await), "409 DUPLICATE_RESOURCE");
+    assert_eq!(status_and_code(links(slug).await), "409 DUPLICATE_RESOURCE");
     // All or nothing.
     let body = json!({ "links": [
         { "campaign_id": "camp_abc123", "slug": "other" },
         { "campaign_id": "camp_abc123", "slug": "mine" },
     ]});
     let answer = api.post("/api/links/bulk", body).await;
-    assert_eq!(refusal(answer), "409 DUPLICATE_RESOURCE");
+    assert_eq!(status_and_code(answer), "409 DUPLICATE_RESOURCE");
     assert_eq!(api.test_env.count("SELECT count(*) FROM links").await, 1);
     for (n_links, status) in [(0, 422), (500, 201), (501, 422)] {
         let body = json!({ "links": vec![json!({ "campaign_id": "camp_abc123" }); n_links] });
@@ -255,15 +255,15 @@ async fn errors_have_their_own_form() {
 
     let patch = |body: Value| api.call(Method::PATCH, "/api/links/lnk_00000000", body);
     assert_eq!(
-        refusal(patch(json!({ "status": "x" })).await),
+        status_and_code(patch(json!({ "status": "x" })).await),
         "422 VALIDATION_ERROR"
     );
     assert_eq!(
-        refusal(patch(json!({ "status": "active" })).await),
+        status_and_code(patch(json!({ "status": "active" })).await),
         "404 RESOURCE_NOT_FOUND"
     );
     assert_eq!(
-        refusal(api.get("/api/links?per_page=101").await),
+        status_and_code(api.get("/api/links?per_page=101").await),
         "422 VALIDATION_ERROR"
     );
 
@@ -271,13 +271,13 @@ async fn errors_have_their_own_form() {
     api.sql("UPDATE domains SET status = 'disabled' WHERE kind = 'short'")
         .await;
     let answer = links(json!({ "campaign_id": "camp_abc123" })).await;
-    assert_eq!(refusal(answer), "409 NO_DOMAIN_CONFIGURED");
+    assert_eq!(status_and_code(answer), "409 NO_DOMAIN_CONFIGURED");
 
-    let nobody = api.client.call("", Method::GET, "/api/links", None).await;
-    assert_eq!(refusal(nobody), "401 TOKEN_INVALID");
+    let without_key = api.client.call("", Method::GET, "/api/links", None).await;
+    assert_eq!(status_and_code(without_key), "401 TOKEN_INVALID");
     api.sql("UPDATE api_keys SET scopes = '{links:read}'").await;
     let answer = links(json!({ "campaign_id": "camp_abc123" })).await;
-    assert_eq!(refusal(answer), "403 INSUFFICIENT_SCOPE");
+    assert_eq!(status_and_code(answer), "403 INSUFFICIENT_SCOPE");
 }
 
 #[tokio::test]
@@ -295,10 +295,10 @@ async fn clicks_go_to_the_landing_page_and_are_counted() {
     });
     let own = api.create("/api/links", own).await;
     let url = |name: &str| own[name].as_str().unwrap().to_owned();
-    // Either URL, one hop.
+    // Both URLs redirect in one hop.
     let mut n_clicks = 0;
     for name in ["url", "short_url"] {
-        let to = client.click(&url(name), BROWSER).await.to();
+        let to = client.click(&url(name), BROWSER).await.destination();
         let click_id = parameter(&to, "afk_cid").unwrap();
         assert_eq!(
             to,
@@ -306,18 +306,18 @@ async fn clicks_go_to_the_landing_page_and_are_counted() {
         );
         n_clicks += 1;
     }
-    client.click(&url("url"), BOT).await.to();
+    client.click(&url("url"), BOT).await.destination();
     n_clicks += 1;
-    // The code is good at its own host only.
-    let elsewhere = url("url").replace("track.affilync.com", "afl.ink");
-    assert_eq!(client.click(&elsewhere, BROWSER).await.status, 404);
+    // The code works only on its own host.
+    let other_host = url("url").replace("track.affilync.com", "afl.ink");
+    assert_eq!(client.click(&other_host, BROWSER).await.status, 404);
 
-    // The campaign's page and its parameter, as they are at the click.
+    // The landing page and its parameter are those at the time of the click.
     let inheriting = api
         .create("/api/links", json!({ "campaign_id": "camp_def456" }))
         .await;
     let inheriting = inheriting["url"].as_str().unwrap();
-    let to = client.click(inheriting, BROWSER).await.to();
+    let to = client.click(inheriting, BROWSER).await.destination();
     assert!(
         to.starts_with("https://example.com/spring?afk_cid="),
         "{to}"
@@ -329,7 +329,7 @@ async fn clicks_go_to_the_landing_page_and_are_counted() {
         .await;
     assert_eq!(status, 200);
     wait_for("the campaign's new page", true, async || {
-        let to = client.click(inheriting, BROWSER).await.to();
+        let to = client.click(inheriting, BROWSER).await.destination();
         to.starts_with("https://example.com/autumn?cid=")
     })
     .await;
@@ -353,7 +353,7 @@ async fn clicks_go_to_the_landing_page_and_are_counted() {
 }
 
 #[tokio::test]
-async fn campaigns_are_managed() {
+async fn campaigns_can_be_created_and_changed() {
     let api = Api::start("campaigns").await;
     let campaign = json!({ "name": "Spring", "landing_page_url": "https://example.com/spring" });
     let created = api.create("/api/campaigns", campaign).await;
@@ -421,7 +421,7 @@ async fn campaigns_are_managed() {
     api.create("/api/links", link).await;
     let unused = api.campaign().await;
     let answer = api.call(Method::DELETE, &path, Value::Null).await;
-    assert_eq!(refusal(answer), "409 CAMPAIGN_IN_USE");
+    assert_eq!(status_and_code(answer), "409 CAMPAIGN_IN_USE");
     let answer = api
         .call(
             Method::DELETE,
@@ -431,5 +431,5 @@ async fn campaigns_are_managed() {
         .await;
     assert_eq!(answer, (204, Value::Null));
     let answer = api.get(&format!("/api/campaigns/{unused}")).await;
-    assert_eq!(refusal(answer), "404 RESOURCE_NOT_FOUND");
+    assert_eq!(status_and_code(answer), "404 RESOURCE_NOT_FOUND");
 }

@@ -1,4 +1,4 @@
-//! Input that nobody should send, each with its documented answer.
+//! Invalid input, and the documented response to each.
 
 use e2e::{
     client::{BROWSER, Client, answer},
@@ -7,7 +7,7 @@ use e2e::{
 use reqwest::{Method, header};
 use serde_json::{Value, json};
 
-use super::{Api, refusal};
+use super::{Api, status_and_code};
 
 const SHORTEN: &str = "/api/v2/links/shorten";
 
@@ -15,11 +15,11 @@ const SHORTEN: &str = "/api/v2/links/shorten";
 async fn raw(api: &Api, path: &str, body: Vec<u8>) -> String {
     let request = api.client.api_request(Method::POST, path);
     let request = request.header("X-Api-Key", &api.tenant.key).body(body);
-    refusal(answer(request).await)
+    status_and_code(answer(request).await)
 }
 
 #[tokio::test]
-async fn bodies_that_are_no_requests() {
+async fn malformed_bodies_are_refused() {
     let api = Api::start("bodies").await;
     let nested = |field: &str| {
         let (open, close) = ("[".repeat(100_000), "]".repeat(100_000));
@@ -63,7 +63,7 @@ async fn bodies_that_are_no_requests() {
 }
 
 #[tokio::test]
-async fn urls_are_judged_by_where_they_lead() {
+async fn urls_are_validated_by_scheme_and_host() {
     let api = Api::start("urls").await;
     let edge = api.test_env.start_edge(&api.service);
     let client = Client::new(&api.service, Some(&edge));
@@ -87,12 +87,12 @@ async fn urls_are_judged_by_where_they_lead() {
     ] {
         let body = json!({ "url": url, "listId": list });
         assert_eq!(
-            refusal(api.post(SHORTEN, body).await),
+            status_and_code(api.post(SHORTEN, body).await),
             "400 invalid_url",
             "{url}"
         );
     }
-    // These lead where they say, in the form that a header can carry.
+    // These redirect to the given URL, encoded for a header.
     for (url, to) in [
         ("HTTPS://E.com", "https://e.com"),
         ("https://192.0.2.1/x", "https://192.0.2.1/x"),
@@ -117,13 +117,13 @@ async fn urls_are_judged_by_where_they_lead() {
         let hop = client
             .click(link["shortUrl"].as_str().unwrap(), BROWSER)
             .await;
-        assert_eq!(hop.to(), to, "{url}");
+        assert_eq!(hop.destination(), to, "{url}");
     }
     edge.stop();
 }
 
 #[tokio::test]
-async fn texts_are_kept_to_the_letter_or_refused() {
+async fn texts_are_stored_unchanged_or_refused() {
     let api = Api::start("texts").await;
     for text in [
         "مرحبا \u{202e}txet\u{202c}",
@@ -159,7 +159,7 @@ async fn texts_are_kept_to_the_letter_or_refused() {
             assert!((400..500).contains(&status), "{path} {field}: {body}");
         }
     }
-    // In the path and in the query.
+    // Invalid texts in the path and in the query.
     for path in [
         "/api/v2/links/%00",
         "/api/v2/links/%ff",
@@ -174,7 +174,7 @@ async fn texts_are_kept_to_the_letter_or_refused() {
     assert_ne!(api.get("/api/v2/links").await.1["links"], Value::Null);
 }
 
-/// Status and text of an export, whose form the parameters say.
+/// Status and text of an export; the parameters set its format.
 async fn export(api: &Api, path: &str) -> (u16, String) {
     let request = api.client.api_request(Method::GET, path);
     let request = request.header("X-Api-Key", &api.tenant.key);
@@ -185,9 +185,9 @@ async fn export(api: &Api, path: &str) -> (u16, String) {
     (status, String::from_utf8(bytes.to_vec()).unwrap())
 }
 
-/// What a stranger puts into a click is in the tenant's export, whatever it begins with.
+/// Values of clicks are exported, whatever characters they begin with.
 #[tokio::test]
-async fn an_export_has_what_strangers_sent() {
+async fn exports_contain_hostile_input_unchanged() {
     let api = Api::start("export").await;
     let worker = api.test_env.start_worker();
     let edge = api.test_env.start_edge(&api.service);
@@ -230,7 +230,7 @@ async fn an_export_has_what_strangers_sent() {
     ] {
         assert!(csv.contains(&format!(",{cell}")), "{cell}: {csv}");
     }
-    // With the mark that Excel needs, and in every export.
+    // Every export begins with the byte order mark that Excel needs.
     for path in [
         "clicks?x=1",
         "conversions?x=1",
@@ -246,15 +246,15 @@ async fn an_export_has_what_strangers_sent() {
             "{path}"
         );
         let answer = api.get(&format!("/api/v2/{path}&format=csv&bom=yes")).await;
-        assert_eq!(refusal(answer), "400 invalid_field", "{path}");
+        assert_eq!(status_and_code(answer), "400 invalid_field", "{path}");
     }
     worker.stop();
     edge.stop();
 }
 
-/// Times that no time zone and no database can follow are refused wherever one is named.
+/// Times outside the range of time zones and of Postgres are refused in every parameter.
 #[tokio::test]
-async fn times_are_of_the_years_1_to_9999() {
+async fn times_outside_the_years_1_to_9999_are_refused() {
     let api = Api::start("times").await;
     let contact = "contacts/%2B18005550123/journey";
     for time in [
@@ -278,14 +278,18 @@ async fn times_are_of_the_years_1_to_9999() {
             &format!("{contact}?before="),
         ] {
             let path = format!("/api/v2/{query}{time}");
-            assert_eq!(refusal(api.get(&path).await), "400 invalid_field", "{path}");
+            assert_eq!(
+                status_and_code(api.get(&path).await),
+                "400 invalid_field",
+                "{path}"
+            );
         }
         let body =
             json!({ "url": "https://e.com", "listId": api.tenant.list_id, "expiresAt": time });
         let answer = api.post(SHORTEN, body).await;
-        assert_eq!(refusal(answer), "400 invalid_field", "{time}");
+        assert_eq!(status_and_code(answer), "400 invalid_field", "{time}");
     }
-    // The ends of what is taken are answered.
+    // The limits themselves are accepted.
     for query in [
         "reports/performance?group_by=list&from=0001-01-01&to=9999-12-31&tz=Pacific/Kiritimati",
         "reports/performance?group_by=list&from=0001-01-02T00:00:00Z&to=9999-12-28T00:00:00Z",
@@ -300,7 +304,7 @@ async fn times_are_of_the_years_1_to_9999() {
 
 /// Parameters of paths are percent-decoded, once: generated clients encode all but letters.
 #[tokio::test]
-async fn parameters_of_paths_are_percent_decoded() {
+async fn path_parameters_are_percent_decoded() {
     let api = Api::start("paths").await;
     let offer = api.sms_offer("https://e.com", json!({})).await;
     let creative = json!({
@@ -357,12 +361,12 @@ async fn parameters_of_paths_are_percent_decoded() {
             "{erased}"
         );
     }
-    // What is decoded once only is no number.
+    // A doubly encoded number is decoded once, and is no number then.
     let path = "/api/v2/contacts/%252B18005550100/journey";
-    assert_eq!(refusal(api.get(path).await), "400 invalid_phone");
+    assert_eq!(status_and_code(api.get(path).await), "400 invalid_phone");
 }
 
-/// As generated clients encode a segment of a path.
+/// Encodes a segment of a path as generated clients do.
 fn encoded(segment: &str) -> String {
     let unreserved = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
     segment

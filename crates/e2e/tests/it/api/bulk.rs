@@ -6,12 +6,12 @@ use e2e::{
 };
 use serde_json::{Value, json};
 
-use super::{Api, refusal};
+use super::{Api, status_and_code};
 
 const PATH: &str = "/api/v2/links/bulk";
 
 #[tokio::test]
-async fn each_entry_is_made_or_refused_by_itself() {
+async fn each_entry_succeeds_or_fails_by_itself() {
     let api = Api::start("bulk").await;
     let (list, offer) = (api.tenant.list_id, &api.tenant.offer_id);
     let sms_offer = api
@@ -59,11 +59,11 @@ async fn each_entry_is_made_or_refused_by_itself() {
     assert!(named.to_string().contains("links[5].listId"), "{named}");
     assert_eq!(api.test_env.count("SELECT count(*) FROM links").await, 4);
 
-    // Nothing made: 200.
+    // A bulk that creates nothing gets 200.
     let (status, answer) = api.post(PATH, json!({ "links": [{}] })).await;
     assert_eq!((status, &answer["created"]), (200, &json!(0)));
 
-    // They are links as all others.
+    // Links of a bulk work like all others.
     let edge = api.test_env.start_edge(&api.service);
     let client = Client::new(&api.service, Some(&edge));
     let answer = api.create(PATH, json!({ "links": entries })).await;
@@ -72,20 +72,20 @@ async fn each_entry_is_made_or_refused_by_itself() {
     let hop = client
         .click(&url(&links[0], "shortUrl"), BROWSER)
         .await
-        .to();
+        .destination();
     assert_eq!(hop, url(&links[0], "clickTrackerUrl"));
-    let to = client.click(&hop, BROWSER).await.to();
+    let to = client.click(&hop, BROWSER).await.destination();
     assert!(parameter(&to, "clickid").is_some(), "{to}");
     let to = client
         .click(&url(&links[1], "shortUrl"), BROWSER)
         .await
-        .to();
+        .destination();
     assert_eq!(to, "https://example.com/page");
     edge.stop();
 }
 
 #[tokio::test]
-async fn a_thousand_are_made_and_one_more_is_too_many() {
+async fn a_bulk_has_at_most_a_thousand_entries() {
     let api = Api::start("thousand").await;
     let entry = json!({ "offerId": api.tenant.offer_id, "listId": api.tenant.list_id });
     let answer = api
@@ -106,13 +106,13 @@ async fn a_thousand_are_made_and_one_more_is_too_many() {
         (json!({ "links": {} }), "400 invalid_field"),
         (json!({ "links": vec![entry; 1001] }), "400 too_many_links"),
     ] {
-        assert_eq!(refusal(api.post(PATH, body).await), expected);
+        assert_eq!(status_and_code(api.post(PATH, body).await), expected);
     }
     assert_eq!(api.test_env.count("SELECT count(*) FROM links").await, 1000);
 }
 
 #[tokio::test]
-async fn products_are_asked_for_by_what_an_entry_wants() {
+async fn each_entry_requires_the_product_of_its_target() {
     let api = Api::start("products").await;
     let list = api.tenant.list_id;
     let sms_offer = api.sms_offer("https://sms.example/", json!({})).await;
@@ -137,15 +137,15 @@ async fn products_are_asked_for_by_what_an_entry_wants() {
     }
 }
 
-/// Two bulks with the same slugs, one of them in the opposite order: one makes them and the
-/// other is told that they are taken, and neither waits for the other in a circle.
+/// Two bulks have the same slugs in opposite orders. One creates the links, and the other
+/// gets an error for each slug; there is no deadlock.
 #[tokio::test]
 async fn bulks_with_the_same_slugs_in_opposite_orders_do_not_block_each_other() {
     let api = Api::start("opposite").await;
     let slug = |i: usize| format!("slug-{i:02}");
     let entry =
         |i: usize| json!({ "url": "https://e.com", "listId": api.tenant.list_id, "slug": slug(i) });
-    // Somebody takes the one in the middle, so that both wait for it on their way.
+    // Another transaction takes the slug in the middle, so that both bulks wait for it.
     let other = api.test_env.connect().await;
     let take = format!(
         "BEGIN; INSERT INTO links (account_id, domain_id, short_id, destination)

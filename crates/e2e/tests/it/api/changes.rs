@@ -1,11 +1,9 @@
-//! Changes reach every redirector: by the outbox, whatever Redis is doing.
-//! Each replica keeps what it has read for an hour, so that only the news of a
-//! change can end it.
+//! Changes reach every redirector through the outbox, whatever the state of Redis. Each
+//! redirector caches records for an hour, so that only an invalidation can end that.
 
 use e2e::{
     client::{BROWSER, Client, Tenant, create_account, create_key},
     proxy::Proxy,
-    servers::{PrivateServer, Servers},
     service::Service,
     test_environment::TestEnvironment,
     wait::wait_for,
@@ -43,7 +41,7 @@ impl Replicas {
         Self { edges, clients }
     }
 
-    /// Waits until a click on every replica goes there.
+    /// Waits until every replica gives a click the expected destination or status.
     async fn all_lead(&self, url: &str, what: &str, expected: &str) {
         for client in &self.clients {
             wait_for(what, expected.to_owned(), async || lead(client, url).await).await;
@@ -51,7 +49,7 @@ impl Replicas {
     }
 }
 
-/// Where a click goes, or its status.
+/// The destination of a click, or the status if it is no redirect.
 async fn lead(client: &Client, url: &str) -> String {
     let hop = client.click(url, BROWSER).await;
     hop.location.unwrap_or_else(|| hop.status.to_string())
@@ -198,13 +196,8 @@ impl Switch {
 }
 
 #[tokio::test]
-async fn changes_are_heard_of_while_redis_is_away_and_when_it_is_back() {
-    let redis = PrivateServer::start("redis");
-    let servers = Servers {
-        redis_url: redis.url.clone(),
-        ..Servers::find()
-    };
-    let test_env = TestEnvironment::on(servers).await;
+async fn changes_reach_redirectors_during_a_redis_outage_and_after_it() {
+    let (redis, test_env) = TestEnvironment::with_private_redis().await;
     let env = test_env.env_with(&[("REDIS_TIMEOUT_MS", "200")]);
     let mut api = Service::start("links-api", &["serve"], &env);
     api.expect_in_log("relaying record changes failed");
@@ -225,7 +218,7 @@ async fn changes_are_heard_of_while_redis_is_away_and_when_it_is_back() {
         .all_lead(&second.url, "the link", "https://e.com/")
         .await;
 
-    // Stopped: a change is heard of all the same.
+    // Redis is stopped, and the change takes effect.
     redis.stop();
     link.set("deactivated").await;
     replicas
@@ -272,16 +265,11 @@ async fn changes_are_heard_of_while_redis_is_away_and_when_it_is_back() {
     drop(test_env);
 }
 
-/// Redis may come back with what it had on disk, which is from before some
-/// changes that it had got: it gets them again.
+/// Redis may restart with an old snapshot that lacks some delivered changes. They are
+/// delivered again.
 #[tokio::test]
-async fn a_redis_with_an_old_copy_of_its_data_is_brought_up_to_date() {
-    let redis = PrivateServer::start("redis");
-    let servers = Servers {
-        redis_url: redis.url.clone(),
-        ..Servers::find()
-    };
-    let test_env = TestEnvironment::on(servers).await;
+async fn a_redis_restored_from_an_old_snapshot_gets_the_later_changes() {
+    let (redis, test_env) = TestEnvironment::with_private_redis().await;
     let mut api = test_env.start_api();
     api.expect_in_log("relaying record changes failed");
     let tenant = Tenant::create(&test_env, &api, "snapshot").await;
@@ -296,7 +284,7 @@ async fn a_redis_with_an_old_copy_of_its_data_is_brought_up_to_date() {
             .await
     };
     wait_for("the deliveries", 0, delivered).await;
-    // The copy, and a change after it.
+    // Save a snapshot, and make a change after it.
     let _: () = redis::cmd("SAVE")
         .query_async(&mut connection)
         .await
@@ -322,15 +310,10 @@ async fn a_redis_with_an_old_copy_of_its_data_is_brought_up_to_date() {
     drop(test_env);
 }
 
-/// Only the channel is lost: the rest of Redis answers with what is in it.
+/// Only the subscription is lost; Redis still answers reads.
 #[tokio::test]
-async fn a_replica_whose_channel_is_cut_hears_of_changes() {
-    let redis = PrivateServer::start("redis");
-    let servers = Servers {
-        redis_url: redis.url.clone(),
-        ..Servers::find()
-    };
-    let test_env = TestEnvironment::on(servers).await;
+async fn changes_reach_a_redirector_that_lost_its_subscription() {
+    let (_redis, test_env) = TestEnvironment::with_private_redis().await;
     let api = test_env.start_api();
     let tenant = Tenant::create(&test_env, &api, "cut").await;
     let mut replicas = Replicas::start(&test_env, &api, &[&[]]);
@@ -341,7 +324,7 @@ async fn a_replica_whose_channel_is_cut_hears_of_changes() {
         .await;
     let mut connection = test_env.redis().await;
     for status in ["deactivated", "active"] {
-        // The redirector subscribes again a moment after it has lost the channel.
+        // The redirector subscribes again a moment after it has lost its subscription.
         let subscribed = async || {
             let mut connection = test_env.redis().await;
             let channels: Vec<String> = redis::cmd("PUBSUB")
@@ -375,16 +358,11 @@ async fn a_replica_whose_channel_is_cut_hears_of_changes() {
 /// Heartbeats that do not come are noticed as soon as in production.
 const SOON: [(&str, &str); 1] = [("RECORD_CHANGE_HEARTBEAT_TIMEOUT_MS", "2000")];
 
-/// Redis answers PING and reads, and refuses writes, for whatever reason: what it has is
+/// Redis answers PING and reads, and refuses writes, so that its records become
 /// old, and nothing is said on the channel.
 #[tokio::test]
-async fn changes_are_heard_of_while_redis_refuses_writes() {
-    let redis = PrivateServer::start("redis");
-    let servers = Servers {
-        redis_url: redis.url.clone(),
-        ..Servers::find()
-    };
-    let test_env = TestEnvironment::on(servers).await;
+async fn changes_reach_redirectors_while_redis_refuses_writes() {
+    let (_redis, test_env) = TestEnvironment::with_private_redis().await;
     let mut api = test_env.start_api();
     api.expect_in_log("relaying record changes failed");
     api.expect_in_log("writing records to Redis failed");
@@ -463,9 +441,9 @@ async fn dependency(service: &Service, name: &str) -> String {
     report["dependencies"][name].as_str().unwrap().to_owned()
 }
 
-/// Only links-api has lost Redis: redirectors reach it, and it has what is old.
+/// Only links-api has lost Redis: redirectors reach it, and read old records from it.
 #[tokio::test]
-async fn changes_are_heard_of_while_links_api_alone_has_lost_redis() {
+async fn changes_reach_redirectors_while_only_links_api_has_lost_redis() {
     let test_env = TestEnvironment::new().await;
     let server = test_env.servers.redis_url.strip_prefix("redis://").unwrap();
     let proxy = Proxy::start(server).await;
@@ -492,7 +470,7 @@ async fn changes_are_heard_of_while_links_api_alone_has_lost_redis() {
         replicas
             .all_lead(&link.url, "its end without links-api's Redis", "404")
             .await;
-        // What a redirector keeps is not read from Redis again meanwhile.
+        // Cached records are not read from Redis again meanwhile.
         link.set("active").await;
         replicas
             .all_lead(&link.url, "its return", "https://e.com/")
@@ -512,9 +490,9 @@ async fn changes_are_heard_of_while_links_api_alone_has_lost_redis() {
     drop(test_env);
 }
 
-/// A links-api stands still in the middle of a delivery, for longer than anybody waits.
+/// A links-api hangs in the middle of a delivery, for longer than any timeout.
 #[tokio::test]
-async fn a_links_api_that_stands_still_stops_nobodys_changes() {
+async fn a_hanging_links_api_does_not_delay_changes_of_another() {
     let test_env = TestEnvironment::new().await;
     let server = test_env.servers.redis_url.strip_prefix("redis://").unwrap();
     let proxy = Proxy::start(server).await;
@@ -540,7 +518,7 @@ async fn a_links_api_that_stands_still_stops_nobodys_changes() {
             .await;
     }
     proxy.freeze();
-    // It takes up this change, and waits for Redis.
+    // It takes this change from the outbox, and waits for Redis.
     own.set("deactivated").await;
     link.set("deactivated").await;
     for link in [&link, &own] {
@@ -560,9 +538,9 @@ async fn a_links_api_that_stands_still_stops_nobodys_changes() {
     drop((frozen, test_env));
 }
 
-/// A Redis that was emptied gets all deliveries again: new ones do not wait for them.
+/// An emptied Redis gets all deliveries again, and new changes do not wait for them.
 #[tokio::test]
-async fn what_is_new_is_delivered_before_what_redis_has_lost() {
+async fn new_changes_are_delivered_before_those_that_redis_lost() {
     let test_env = TestEnvironment::new().await;
     let mut api = test_env.start_api();
     // If the table is locked for long.
@@ -630,7 +608,7 @@ async fn what_is_new_is_delivered_before_what_redis_has_lost() {
 
 /// Whoever made a change may die before it tells anybody.
 #[tokio::test]
-async fn a_change_of_a_links_api_that_died_is_delivered_by_another() {
+async fn changes_of_a_killed_links_api_are_delivered_by_another() {
     let test_env = TestEnvironment::new().await;
     let survivor = test_env.start_api();
     let tenant = Tenant::create(&test_env, &survivor, "survivor").await;
@@ -639,7 +617,7 @@ async fn a_change_of_a_links_api_that_died_is_delivered_by_another() {
     replicas
         .all_lead(&link.url, "the link", "https://e.com/")
         .await;
-    // What a commit leaves that nobody was told of.
+    // A row of the outbox whose links-api ended before it could deliver it.
     let path = link.url.strip_prefix("https://").unwrap();
     test_env
         .db

@@ -1,19 +1,17 @@
-//! What holds for all operations: idempotency keys, rate limits, both bases.
+//! Rules of all operations: idempotency keys, rate limits, both base paths.
 
 use e2e::{
     client::{Client, Tenant, answer},
     openapi::Document,
-    servers::{PrivateServer, Servers},
     test_environment::TestEnvironment,
     wait::wait_for,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Api, refusal};
+use super::{Api, status_and_code};
 
-/// Status and body of a POST with an Idempotency-Key, and whether it was
-/// answered from before.
+/// Status and body of a POST with an Idempotency-Key, and whether the response was replayed.
 async fn post_once(
     client: &Client,
     api_key: &str,
@@ -35,7 +33,7 @@ async fn post_once(
 }
 
 #[tokio::test]
-async fn a_request_with_a_key_happens_once() {
+async fn a_request_with_an_idempotency_key_runs_once() {
     let api = Api::start("once").await;
     let body = json!({ "url": "https://e.com", "listId": api.tenant.list_id });
     let post = async |key: &str, path: &str, body: &Value| {
@@ -44,28 +42,34 @@ async fn a_request_with_a_key_happens_once() {
     let path = "/api/v2/links/shorten";
     let (status, first, replayed) = post("k1", path, &body).await;
     assert_eq!((status, replayed), (201, false));
-    // Both bases are one path.
+    // Both base paths share their keys.
     for path in [path, "/v2/links/shorten"] {
         assert_eq!(post("k1", path, &body).await, (201, first.clone(), true));
     }
     let other = json!({ "url": "https://other.com", "listId": api.tenant.list_id });
     let (status, answer, _) = post("k1", path, &other).await;
-    assert_eq!(refusal((status, answer)), "409 idempotency_mismatch");
+    assert_eq!(
+        status_and_code((status, answer)),
+        "409 idempotency_mismatch"
+    );
     let (status, answer, _) = post("k1", "/api/v2/links/bulk", &body).await;
-    assert_eq!(refusal((status, answer)), "409 idempotency_mismatch");
+    assert_eq!(
+        status_and_code((status, answer)),
+        "409 idempotency_mismatch"
+    );
     let (_, second, _) = post("k2", path, &body).await;
     assert_ne!(second["linkId"], first["linkId"]);
-    // The keys of another account are others.
+    // Another account can use the same key.
     let tenant = Tenant::create(&api.test_env, &api.service, "other").await;
     let body = json!({ "url": "https://e.com", "listId": tenant.list_id });
     let (status, _, replayed) = post_once(&api.client, &tenant.key, "k1", path, &body).await;
     assert_eq!((status, replayed), (201, false));
-    // A refused request did nothing: its key is free.
+    // A refused request changed nothing, so its key can be used again.
     let nowhere = json!({ "url": "https://e.com", "listId": 0 });
     let (status, answer, _) = post("k3", path, &nowhere).await;
-    assert_eq!(refusal((status, answer)), "404 list_not_found");
+    assert_eq!(status_and_code((status, answer)), "404 list_not_found");
     assert_eq!(post("k3", path, &other).await.0, 201);
-    // After a day a key is new.
+    // A key expires after a day.
     api.sql("UPDATE idempotency_keys SET created_at = now() - interval '25 hours'")
         .await;
     let (status, _, replayed) = post("k1", path, &other).await;
@@ -75,7 +79,7 @@ async fn a_request_with_a_key_happens_once() {
     for key in [" ".repeat(256), String::new()] {
         let (status, answer, _) = post(&key, path, &other).await;
         assert_eq!(
-            refusal((status, answer)),
+            status_and_code((status, answer)),
             "400 invalid_idempotency_key",
             "{key:?}"
         );
@@ -103,16 +107,11 @@ async fn concurrent_requests_with_one_key_make_one_link() {
     assert_eq!(api.test_env.count("SELECT count(*) FROM links").await, 5);
 }
 
-/// Redis is written between commit and answer: a frozen one holds the request
-/// there, and then the service is killed.
+/// links-api writes to Redis between commit and response: with a frozen Redis the request
+/// waits there, and the service is killed then.
 #[tokio::test]
-async fn a_crash_between_commit_and_answer_still_replays() {
-    let redis = PrivateServer::start("redis");
-    let servers = Servers {
-        redis_url: redis.url.clone(),
-        ..Servers::find()
-    };
-    let test_env = TestEnvironment::on(servers).await;
+async fn a_retry_after_a_crash_behind_the_commit_gets_the_response() {
+    let (redis, test_env) = TestEnvironment::with_private_redis().await;
     let mut service = test_env.start_api();
     service.expect_in_log("");
     let tenant = Tenant::create(&test_env, &service, "crash").await;
@@ -144,13 +143,12 @@ async fn a_crash_between_commit_and_answer_still_replays() {
     drop(test_env);
 }
 
-/// Complete by construction: every POST of the document with the example of
-/// its body, wherever that is taken.
+/// Sends every POST of the document with the example of its body.
 #[tokio::test]
-async fn every_post_takes_an_idempotency_key() {
+async fn every_post_accepts_an_idempotency_key() {
     let api = Api::start("everypost").await;
     let admin = e2e::client::create_key(&api.test_env, api.tenant.account_id, &["admin"]);
-    let fixtures = super::isolation::Fixtures::of(&api).await;
+    let fixtures = super::isolation::Fixtures::create(&api).await;
     let mut n_replayed = 0;
     for operation in Document::written()
         .operations()
@@ -174,7 +172,7 @@ async fn every_post_takes_an_idempotency_key() {
         }
         let other = json!({ "more": 1 });
         let (status, answer, _) = post_once(&api.client, key, operation.path, &path, &other).await;
-        let code = refusal((status, answer)).to_ascii_lowercase();
+        let code = status_and_code((status, answer)).to_ascii_lowercase();
         assert_eq!(code, "409 idempotency_mismatch", "{path}");
         n_replayed += 1;
     }
@@ -182,7 +180,7 @@ async fn every_post_takes_an_idempotency_key() {
 }
 
 #[tokio::test]
-async fn a_key_has_so_many_requests_in_a_minute() {
+async fn a_key_is_limited_to_its_requests_per_minute() {
     let api = Api::start("limited").await;
     let get = || {
         let request = api.client.api_request(Method::GET, "/api/v2/links");
@@ -208,7 +206,7 @@ async fn a_key_has_so_many_requests_in_a_minute() {
 
     api.sql("UPDATE api_keys SET rate_limit_per_minute = 3")
         .await;
-    // The requests of one minute, and not of two.
+    // Wait for the beginning of a minute, so that all requests are in the same one.
     let mut remaining = Vec::new();
     loop {
         let response = get().await.unwrap();
@@ -230,10 +228,10 @@ async fn a_key_has_so_many_requests_in_a_minute() {
         assert_eq!(response.status(), 200);
     }
     assert!(remaining.ends_with(&[2, 1, 0, 0]), "{remaining:?}");
-    // In the affiliate API's form, and of this key only.
+    // The error has the affiliate API's format, and other keys are not limited.
     let answer = api.get("/api/campaigns").await;
     if answer.0 == 429 {
-        assert_eq!(refusal(answer), "429 RATE_LIMIT_EXCEEDED");
+        assert_eq!(status_and_code(answer), "429 RATE_LIMIT_EXCEEDED");
     }
     let other = e2e::client::create_key(&api.test_env, api.tenant.account_id, &["links:read"]);
     let (status, _) = api
@@ -261,7 +259,7 @@ async fn an_installation_can_limit_every_key() {
 }
 
 #[tokio::test]
-async fn without_redis_nobody_is_limited() {
+async fn requests_are_not_rate_limited_without_redis() {
     let test_env = TestEnvironment::new().await;
     let env = test_env.env_with(&[
         ("REDIS_URL", "redis://127.0.0.1:1"),
@@ -281,7 +279,7 @@ async fn without_redis_nobody_is_limited() {
 }
 
 #[tokio::test]
-async fn a_wrong_method_names_the_right_ones() {
+async fn a_wrong_method_gets_the_allowed_ones() {
     let api = Api::start("methods").await;
     for (path, allowed) in [
         ("/api/v2/links/shorten", "POST"),

@@ -1,4 +1,4 @@
-//! `POST /api/v2/links`, by the letter of seed create-link.
+//! `POST /api/v2/links`: the documented examples and errors.
 
 use e2e::{
     client::{Client, Tenant},
@@ -10,9 +10,9 @@ use insta::{Settings, assert_json_snapshot};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Api, refusal};
+use super::{Api, status_and_code};
 
-/// links-api with the tenant of the seed's examples.
+/// links-api with the tenant of the documented examples.
 struct Seed(Api);
 
 impl std::ops::Deref for Seed {
@@ -34,7 +34,7 @@ impl Seed {
              INSERT INTO lists
                  (id, account_id, phone_number, list_name, short_domain_id, click_domain_id)
              OVERRIDING SYSTEM VALUE
-             SELECT 42, account_id, '+18005559999', 'the seed''s', short_domain_id, click_domain_id
+             SELECT 42, account_id, '+18005559999', 'example', short_domain_id, click_domain_id
              FROM lists;",
         )
         .await;
@@ -49,7 +49,7 @@ impl Seed {
     }
 
     async fn refused(&self, body: Value) -> String {
-        refusal(self.create(&body).await)
+        status_and_code(self.create(&body).await)
     }
 }
 
@@ -72,7 +72,7 @@ fn redacted(mut body: Value) -> Value {
 }
 
 #[tokio::test]
-async fn the_seeds_examples_are_answered_as_shown() {
+async fn the_documented_examples_get_the_documented_responses() {
     let api = Seed::start().await;
     let mut settings = Settings::clone_current();
     settings.set_sort_maps(false);
@@ -137,10 +137,9 @@ async fn both_paths_and_both_headers_work_and_no_call_is_deduplicated() {
 }
 
 #[tokio::test]
-async fn every_error_of_the_seeds_table_in_its_order() {
+async fn documented_errors_are_reported_in_their_order() {
     let api = Seed::start().await;
-    // Each request is wrong in what it is refused for, and in everything that
-    // the table lists after it.
+    // Each request also has all errors that the table lists after its own.
     assert_eq!(
         api.refused(json!({ "phoneNumber": "nonsense" })).await,
         "400 missing_offer_id"
@@ -175,9 +174,9 @@ async fn every_error_of_the_seeds_table_in_its_order() {
 }
 
 #[tokio::test]
-async fn a_collision_is_retried_and_after_five_it_is_an_error() {
+async fn an_id_collision_is_retried_and_five_are_an_error() {
     let mut api = Seed::start().await;
-    // Every short id collides: the trigger makes them one that is there.
+    // The trigger replaces every short id by an existing one, so that all collide.
     api.client.mint(&api.tenant).await;
     api.sql("UPDATE links SET short_id = 'collide'").await;
     api.sql(
@@ -191,7 +190,7 @@ async fn a_collision_is_retried_and_after_five_it_is_an_error() {
         "500 id_collision"
     );
     assert_eq!(api.test_env.count("SELECT count(*) FROM links").await, 1);
-    // And one that collides once only.
+    // An id that collides only once is replaced by another.
     api.sql(
         "CREATE SEQUENCE tries;
          CREATE OR REPLACE FUNCTION same() RETURNS trigger LANGUAGE plpgsql AS
@@ -205,7 +204,7 @@ async fn a_collision_is_retried_and_after_five_it_is_an_error() {
 }
 
 #[tokio::test]
-async fn authentication_comes_first_of_all() {
+async fn authentication_is_checked_first() {
     let api = Seed::start().await;
     let garbage = "not json";
     let mut wrong_keys = vec![None, Some("trk_short".to_owned())];
@@ -256,7 +255,7 @@ async fn authentication_comes_first_of_all() {
 }
 
 #[tokio::test]
-async fn a_bad_body_is_named() {
+async fn an_invalid_body_gets_the_error_of_its_field() {
     let api = Seed::start().await;
     let send = async |body: Vec<u8>| {
         let request = api.client.api_request(Method::POST, "/api/v2/links");
@@ -291,7 +290,7 @@ async fn a_bad_body_is_named() {
 }
 
 #[tokio::test]
-async fn ids_of_another_tenant_are_ids_that_do_not_exist() {
+async fn ids_of_another_tenant_are_not_found() {
     let api = Seed::start().await;
     let other = Tenant::create(&api.test_env, &api.service, "other").await;
     let own = &api.tenant;
@@ -302,7 +301,7 @@ async fn ids_of_another_tenant_are_ids_that_do_not_exist() {
 }
 
 #[tokio::test]
-async fn what_is_beaten_is_not_looked_at_and_null_is_absent() {
+async fn overridden_fields_are_not_validated_and_null_means_absent() {
     let api = Seed::start().await;
     let (status, _) = api
         .create(&json!({
@@ -343,7 +342,7 @@ async fn offers_and_lists_that_are_not_active_are_not_found() {
 }
 
 #[tokio::test]
-async fn a_list_without_click_domain_uses_the_platforms() {
+async fn a_list_without_click_domain_uses_the_platforms_host() {
     let api = Seed::start().await;
     api.sql("UPDATE lists SET click_domain_id = NULL").await;
     let link = api.client.mint(&api.tenant).await;
@@ -355,7 +354,7 @@ async fn a_list_without_click_domain_uses_the_platforms() {
 }
 
 #[tokio::test]
-async fn what_has_no_route_is_answered_in_the_same_form() {
+async fn unknown_routes_get_errors_in_the_same_format() {
     let api = Seed::start().await;
     for (method, path, status, code) in [
         (Method::GET, "/api/v2/nothing", 404, "not_found"),
@@ -375,7 +374,7 @@ async fn what_has_no_route_is_answered_in_the_same_form() {
 }
 
 #[tokio::test]
-async fn the_origin_answers_its_token_only() {
+async fn the_origin_answers_only_with_its_token() {
     let api = Seed::start().await;
     let origin = api.service.url("origin.address");
     let url = format!("{origin}/internal/v1/records/offer/{}", api.tenant.offer_id);
@@ -399,7 +398,7 @@ async fn the_origin_answers_its_token_only() {
 }
 
 #[tokio::test]
-async fn without_redis_links_are_minted_all_the_same() {
+async fn links_are_minted_without_redis() {
     let test_env = TestEnvironment::new().await;
     let env = test_env.env_with(&[
         ("REDIS_URL", "redis://127.0.0.1:1"),
@@ -416,14 +415,14 @@ async fn without_redis_links_are_minted_all_the_same() {
 }
 
 #[tokio::test]
-async fn an_empty_pool_is_a_503_that_says_so() {
+async fn an_exhausted_pool_is_a_503() {
     let test_env = TestEnvironment::new().await;
     let env = test_env.env_with(&[("DATABASE_POOL_SIZE", "1")]);
     let mut service = Service::start("links-api", &["serve"], &env);
     service.expect_in_log("a request failed");
     let tenant = Tenant::create(&test_env, &service, "nopool").await;
     let client = Client::new(&service, None);
-    // A create has to wait for this lock, and keeps the one connection.
+    // A create waits for this lock, and holds the only connection of the pool.
     test_env
         .db
         .batch_execute("BEGIN; LOCK TABLE links IN ACCESS EXCLUSIVE MODE")

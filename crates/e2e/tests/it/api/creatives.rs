@@ -1,4 +1,4 @@
-//! Creatives by the letter of seed create-creative, and rendering them.
+//! Creatives: the documented examples and errors, and rendering.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,11 +11,11 @@ use insta::assert_json_snapshot;
 use reqwest::{Method, header};
 use serde_json::{Value, json};
 
-use super::{Api, refusal};
+use super::{Api, status_and_code};
 
 const PATH: &str = "/api/v2/creatives";
 
-/// The seed's request, for an offer of the tenant.
+/// The documented request, for an offer of the tenant.
 fn seed_body(offer_id: &str) -> Value {
     json!({
         "name": "Summer Sale Promo",
@@ -45,7 +45,7 @@ async fn render(api: &Api, creative: i64, messages: Value) -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn the_seeds_example_is_answered_as_shown() {
+async fn the_documented_example_gets_the_documented_response() {
     let api = Api::start("creative").await;
     let offer = api
         .sms_offer("https://e.com/?c={click_id}", json!({}))
@@ -94,12 +94,11 @@ async fn the_seeds_example_is_answered_as_shown() {
 }
 
 #[tokio::test]
-async fn every_error_of_the_seeds_table_in_its_order() {
+async fn documented_errors_are_reported_in_their_order() {
     let api = Api::start("creativeerrors").await;
     let offer = api.sms_offer("https://e.com/", json!({})).await;
     let nobodys = "000000000000000000000000";
-    // Each request is wrong in what it is refused for, and in everything that
-    // the table lists after it.
+    // Each request also has all errors that the table lists after its own.
     let mut body = json!({
         "name": "", "message": "", "offer_links": [], "status": "archived", "creative_type": "x",
     });
@@ -178,10 +177,13 @@ async fn every_error_of_the_seeds_table_in_its_order() {
             ]),
         ),
     ] {
-        // Authentication comes first of all.
-        let nobody = api.client.call("", Method::POST, PATH, Some(&body)).await;
-        assert_eq!(refusal(nobody), "401 unauthorized");
-        assert_eq!(refusal(api.post(PATH, body.clone()).await), expected);
+        // Authentication is checked first.
+        let without_key = api.client.call("", Method::POST, PATH, Some(&body)).await;
+        assert_eq!(status_and_code(without_key), "401 unauthorized");
+        assert_eq!(
+            status_and_code(api.post(PATH, body.clone()).await),
+            expected
+        );
         body[field] = better;
     }
     let created = api.create(PATH, body.clone()).await;
@@ -192,7 +194,7 @@ async fn every_error_of_the_seeds_table_in_its_order() {
         "surplus entries are kept"
     );
     assert_eq!(creative["offers"], json!([offer, api.tenant.offer_id]));
-    // A change is judged alike.
+    // An update is validated like a create.
     let own = format!("{PATH}/{}", creative["id"]);
     for (body, expected) in [
         (json!({ "name": "" }), "400 missing_name"),
@@ -211,7 +213,10 @@ async fn every_error_of_the_seeds_table_in_its_order() {
         (json!({ "offer_links": 7 }), "400 invalid_field"),
         (json!({ "name": 7 }), "400 invalid_field"),
     ] {
-        assert_eq!(refusal(api.call(Method::PUT, &own, body).await), expected);
+        assert_eq!(
+            status_and_code(api.call(Method::PUT, &own, body).await),
+            expected
+        );
     }
 }
 
@@ -251,7 +256,7 @@ async fn creatives_are_listed_changed_and_archived() {
     );
     assert_eq!((total("").await, total("status=paused").await), (1, 1));
     let answer = render(&api, created["id"].as_i64().unwrap(), messages(1)).await;
-    assert_eq!(refusal(answer), "409 creative_not_active");
+    assert_eq!(status_and_code(answer), "409 creative_not_active");
     let (status, answer) = api.call(Method::DELETE, &own, Value::Null).await;
     assert_eq!(
         (status, answer),
@@ -267,12 +272,12 @@ async fn creatives_are_listed_changed_and_archived() {
         .await;
     assert_eq!(archived["status"], "archived");
     assert_eq!(
-        refusal(api.get(&format!("{PATH}/0")).await),
+        status_and_code(api.get(&format!("{PATH}/0")).await),
         "404 not_found"
     );
     for query in ["status=x", "creative_type=x", "page=0"] {
         assert_eq!(
-            refusal(api.get(&format!("{PATH}?{query}")).await),
+            status_and_code(api.get(&format!("{PATH}?{query}")).await),
             "400 invalid_field"
         );
     }
@@ -290,7 +295,7 @@ fn phone(i: usize) -> String {
 }
 
 #[tokio::test]
-async fn messages_are_rendered_in_the_order_asked_and_measured() {
+async fn messages_are_rendered_in_request_order_and_measured() {
     let api = Api::start("rendered").await;
     let operator = create_account(&api.test_env, "operator");
     let admin = create_key(&api.test_env, operator, &["admin"]);
@@ -347,7 +352,7 @@ async fn messages_are_rendered_in_the_order_asked_and_measured() {
         (&json!("GSM-7"), &json!(113))
     );
 
-    // Asked again, with another message among them: the same links come back.
+    // A repeated render with one more message returns the same links.
     let mut again = asked.as_array().unwrap().clone();
     again.reverse();
     again.push(json!({
@@ -366,7 +371,7 @@ async fn messages_are_rendered_in_the_order_asked_and_measured() {
     );
     assert_eq!(api.test_env.count("SELECT count(*) FROM messages").await, 3);
 
-    // The list's texts are instead of the account's.
+    // The texts of the list replace those of the account.
     let own = json!({ "prepend_text": "L", "append_text": " end" });
     api.call(Method::PUT, &list, own).await;
     let (_, answer) = render(&api, id, json!([again[2]])).await;
@@ -376,7 +381,7 @@ async fn messages_are_rendered_in_the_order_asked_and_measured() {
         "{framed}"
     );
 
-    // The estimate and the same texts of what is not saved.
+    // The preview of an unsaved creative has the same texts and an estimate.
     let preview = json!({
         "message": "Hi {{contact.first_name}}! {{link1}}", "listId": api.tenant.list_id,
         "messages": [again[0]],
@@ -418,7 +423,7 @@ async fn messages_are_rendered_in_the_order_asked_and_measured() {
 }
 
 #[tokio::test]
-async fn every_error_of_a_render() {
+async fn every_error_of_a_render_is_reported() {
     let api = Api::start("rendererrors").await;
     let offer = api.sms_offer("https://e.com/", json!({})).await;
     let id = creative(&api, "{{contact.first_name}} {{link1}}", &offer).await;
@@ -505,16 +510,16 @@ async fn every_error_of_a_render() {
             answer["error"].as_str().unwrap().contains(named),
             "{named}: {answer}"
         );
-        assert_eq!(refusal((status, answer)), expected);
+        assert_eq!(status_and_code((status, answer)), expected);
     }
     let good = json!({ "listId": list, "messages": [message] });
     let nowhere = api.post(&format!("{PATH}/0/render"), good.clone()).await;
-    assert_eq!(refusal(nowhere), "404 not_found");
+    assert_eq!(status_and_code(nowhere), "404 not_found");
     let paused = format!("/api/v2/offers/{offer}");
     api.call(Method::PUT, &paused, json!({ "status": "paused" }))
         .await;
     assert_eq!(
-        refusal(api.post(&path, good.clone()).await),
+        status_and_code(api.post(&path, good.clone()).await),
         "404 offer_not_found"
     );
     api.call(Method::PUT, &paused, json!({ "status": "active" }))
@@ -526,20 +531,20 @@ async fn every_error_of_a_render() {
     );
     assert_eq!(api.test_env.count("SELECT count(*) FROM links").await, 0);
     assert_eq!(api.post(&path, good.clone()).await.0, 201);
-    // A message id means one creative, list and contact.
+    // A message id belongs to one creative, list and contact.
     let other = with("contactPhone", json!("+12025550102"));
     assert_eq!(
-        refusal(api.post(&path, other).await),
+        status_and_code(api.post(&path, other).await),
         "409 message_mismatch"
     );
     let second = creative(&api, "{{link1}}", &offer).await;
     let answer = api
         .post(&format!("{PATH}/{second}/render"), good.clone())
         .await;
-    assert_eq!(refusal(answer), "409 message_mismatch");
+    assert_eq!(status_and_code(answer), "409 message_mismatch");
     api.sql("UPDATE lists SET short_domain_id = NULL").await;
     assert_eq!(
-        refusal(api.post(&path, good).await),
+        status_and_code(api.post(&path, good).await),
         "409 no_domain_configured"
     );
     for (body, expected) in [
@@ -559,12 +564,12 @@ async fn every_error_of_a_render() {
         ),
     ] {
         let answer = api.post("/api/v2/creatives/preview", body).await;
-        assert_eq!(refusal(answer), expected);
+        assert_eq!(status_and_code(answer), expected);
     }
 }
 
 #[tokio::test]
-async fn two_renders_of_a_message_at_once_are_one() {
+async fn concurrent_renders_of_a_message_get_the_same_links() {
     let api = Api::start("oncerendered").await;
     let offer = api.sms_offer("https://e.com/", json!({})).await;
     let id = creative(&api, "{{link1}} {{link2}}", &offer).await;
@@ -581,7 +586,7 @@ async fn two_renders_of_a_message_at_once_are_one() {
     reversed.reverse();
     assert_eq!(a.1["messages"], json!(reversed));
     assert_eq!(api.test_env.count("SELECT count(*) FROM links").await, 100);
-    // A placeholder that the creative has got since gets its link once.
+    // A placeholder that was added later gets one link.
     let links = (1..4).map(|n| json!({ "key": format!("link{n}"), "offer_id": offer }));
     let change = json!({
         "message": "{{link1}} {{link2}} {{link3}}",
@@ -596,10 +601,9 @@ async fn two_renders_of_a_message_at_once_are_one() {
     assert_eq!(api.test_env.count("SELECT count(*) FROM links").await, 150);
 }
 
-/// Creative, render for 1,000 contacts, clicks of 300 of them, and who is
-/// credited.
+/// Renders a creative for 1,000 contacts, of whom 300 click.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn message_clicks_name_who_clicked_what() {
+async fn message_clicks_have_their_message_and_contact() {
     let api = Api::start("wholeway").await;
     let edge = api.test_env.start_edge(&api.service);
     let client = Client::new(&api.service, Some(&edge));
@@ -621,11 +625,14 @@ async fn message_clicks_name_who_clicked_what() {
     let rendered = answer["messages"].as_array().unwrap();
     let url = |i: usize, link: &str| rendered[i]["links"][link].as_str().unwrap().to_owned();
     let click = async |url: String, agent: &str, query: &str| {
-        client.click(&format!("{url}{query}"), agent).await.to()
+        client
+            .click(&format!("{url}{query}"), agent)
+            .await
+            .destination()
     };
 
-    // What a link goes to: its offer with the placeholder's defaults, or the
-    // URL that is instead of the offer's.
+    // The destination of a link: its offer's with the placeholder's defaults, or the URL that
+    // replaces it.
     let to = click(url(999, "link1"), BOT, "").await;
     assert_eq!(parameter(&to, "s").as_deref(), Some("default"));
     let to = click(url(999, "link1"), BOT, "?sub1=own").await;
@@ -733,9 +740,9 @@ async fn a_rendered_link_has_no_tracker_hop() {
     edge.stop();
 }
 
-/// A full stop behind a link is how people write, and messengers take it into the link.
+/// People write a full stop behind a link, and messengers make it part of the link.
 #[tokio::test]
-async fn what_touches_a_link_is_warned_of() {
+async fn text_that_touches_a_link_gets_a_finding() {
     let api = Api::start("touching").await;
     let offer = api.sms_offer("https://e.com", json!({})).await;
     let with = |message: &str| {

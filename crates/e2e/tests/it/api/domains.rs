@@ -1,4 +1,4 @@
-//! Whose a host is: proved by a TXT record or a file, or decided by an operator.
+//! Ownership of hosts: proved by a TXT record or a file, or set by an operator.
 
 use std::{
     collections::HashMap,
@@ -30,11 +30,11 @@ use tokio::{
     net::{TcpListener, UdpSocket},
 };
 
-use super::{Api, refusal};
+use super::{Api, status_and_code};
 
 const PATH: &str = "/api/v2/domains";
 
-/// A name server with the records that a test gives it.
+/// A name server with the records of a test.
 #[derive(Clone, Default)]
 struct NameServer {
     texts: Arc<Mutex<HashMap<String, String>>>,
@@ -98,7 +98,7 @@ impl NameServer {
     }
 }
 
-/// A customer's web server with the files that a test gives it, each a whole answer.
+/// A customer's web server with the files of a test, each a complete response.
 #[derive(Clone, Default)]
 struct WebServer {
     answers: Arc<Mutex<HashMap<String, String>>>,
@@ -125,7 +125,7 @@ impl WebServer {
                 let path = request.split(' ').nth(1).unwrap_or_default();
                 let answer = files.answers.lock().unwrap().get(path).cloned();
                 let answer = answer.unwrap_or_else(|| with_status("404 Not Found", ""));
-                // The client may have read enough.
+                // The client may close the connection early.
                 drop(stream.write_all(answer.as_bytes()).await);
             }
         });
@@ -143,7 +143,7 @@ fn with_status(status: &str, body: &str) -> String {
     format!("HTTP/1.1 {status}\r\nContent-Length: {len}\r\nConnection: close\r\n\r\n{body}")
 }
 
-/// links-api that must have proofs, with the Internet of a test.
+/// links-api that requires proofs, with a name server and a web server of the test.
 struct Internet {
     api: Api,
     names: NameServer,
@@ -155,7 +155,7 @@ impl Internet {
     async fn start(name: &str, settings: &[(&str, &str)]) -> Self {
         let (names, address) = NameServer::start().await;
         let (web, port) = WebServer::start().await;
-        // The tenant's own hosts are there before.
+        // The tenant's own hosts exist already.
         let Api {
             test_env,
             service,
@@ -234,7 +234,7 @@ impl Internet {
     /// A list on a domain of this host, and what making a link of it answers.
     async fn link_on(&self, host: &str, phone: &str) -> (u16, Value) {
         let list = json!({ "phone_number": phone, "list_name": host, "short_domain": host });
-        // It may be there.
+        // The list may exist already.
         self.api.post("/api/v2/lists", list).await;
         let link = json!({ "url": "https://e.com", "phoneNumber": phone, "slug": "spring" });
         self.api.post("/api/v2/links/shorten", link).await
@@ -255,10 +255,10 @@ async fn a_domain_is_pending_until_its_txt_record_shows_the_token() {
         proof["http"],
         json!({ "url": format!("http://{host}/.well-known/waypost/{token}"), "body": token })
     );
-    // Nothing is done with it.
+    // A pending domain cannot be used.
     let refused = async |expected: &str| {
         let answer = net.link_on(host, "+18005550150").await;
-        assert_eq!(refusal(answer), expected);
+        assert_eq!(status_and_code(answer), expected);
     };
     refused("409 no_domain_configured").await;
     assert_eq!(net.ask(&format!("?domain={host}")).await, 404);
@@ -268,9 +268,9 @@ async fn a_domain_is_pending_until_its_txt_record_shows_the_token() {
             .api
             .call(Method::PUT, &path, json!({ "status": status }))
             .await;
-        assert_eq!(refusal(answer), "409 domain_pending");
+        assert_eq!(status_and_code(answer), "409 domain_pending");
     }
-    // Another value, in another place, is no proof.
+    // Another value or another name is no proof.
     let checked = net.check(&domain).await;
     assert_eq!(checked["status"], "pending");
     let error = checked["proof"]["error"].as_str().unwrap();
@@ -284,7 +284,7 @@ async fn a_domain_is_pending_until_its_txt_record_shows_the_token() {
     assert_eq!(checked["status"], "pending");
     let error = checked["proof"]["error"].as_str().unwrap();
     assert!(error.contains("the record has another value"), "{error}");
-    // The token is.
+    // The token proves it.
     net.names
         .set_text(&proof["dns"]["name"], &proof["dns"]["value"]);
     let checked = net.check(&domain).await;
@@ -292,7 +292,7 @@ async fn a_domain_is_pending_until_its_txt_record_shows_the_token() {
     assert_eq!(checked["proof"]["proved_by"], "dns");
     assert_eq!(checked["proof"]["error"], Value::Null);
     assert_eq!(net.link_on(host, "+18005550150").await.0, 201);
-    // Caddy's question, for hosts of ours alone.
+    // Caddy gets 200 for known hosts only.
     for (query, expected) in [
         (format!("?domain={host}"), 200),
         ("?domain=S.Customer.Example.".to_owned(), 200),
@@ -309,7 +309,7 @@ async fn a_domain_is_pending_until_its_txt_record_shows_the_token() {
 }
 
 #[tokio::test]
-async fn a_file_on_the_host_proves_it() {
+async fn a_file_on_the_host_proves_ownership() {
     let net = Internet::start("file", &[]).await;
     let host = "file.customer.example";
     let domain = net.claim(host).await;
@@ -326,7 +326,7 @@ async fn a_file_on_the_host_proves_it() {
             with_status("200 OK", ""),
             "the file does not have the token",
         ),
-        // A page that repeats what it was asked for.
+        // A page that echoes the request.
         (
             with_status("200 OK", &format!("No {path} here")),
             "the file does not have the token",
@@ -335,7 +335,7 @@ async fn a_file_on_the_host_proves_it() {
             with_status("200 OK", &format!("{token}{}", " ".repeat(9999))),
             "more than the token",
         ),
-        // It leads to the right answer.
+        // A redirect to the right file.
         (
             "HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\n\r\n".to_owned(),
             "status 302",
@@ -357,7 +357,7 @@ async fn a_file_on_the_host_proves_it() {
     );
 }
 
-/// Hosts are what clients say they are: no request goes to this machine or its network.
+/// Clients choose host names: no request goes to this machine or its network.
 #[tokio::test]
 async fn no_request_goes_to_private_addresses() {
     let settings = [("DOMAIN_ALLOW_PRIVATE_ADDRESSES", "false")];
@@ -389,7 +389,7 @@ async fn no_request_goes_to_private_addresses() {
 }
 
 #[tokio::test]
-async fn a_claim_keeps_nobody_from_a_host() {
+async fn a_pending_claim_does_not_block_other_accounts() {
     let net = Internet::start("claims", &[]).await;
     let host = "wanted.example";
     let client = &net.api.client;
@@ -400,8 +400,8 @@ async fn a_claim_keeps_nobody_from_a_host() {
         .api
         .post(PATH, json!({ "host": host, "kind": "click" }))
         .await;
-    assert_eq!(refusal(again), "409 host_taken");
-    // The owner claims it too, with another token, and proves it.
+    assert_eq!(status_and_code(again), "409 host_taken");
+    // The owner claims the host too, with another token, and proves it.
     let owned = client
         .create(&owner, PATH, &json!({ "host": host, "kind": "short" }))
         .await;
@@ -420,7 +420,7 @@ async fn a_claim_keeps_nobody_from_a_host() {
     .await;
     let checked = net.check(&claimed).await;
     assert_eq!(checked["status"], "pending", "{checked}");
-    // As long as the owner holds it nobody else does, whatever the host shows.
+    // While the owner has the host, no other account gets it, whatever the host serves.
     let dns = &claimed["proof"]["dns"];
     net.names.set_text(&dns["name"], &dns["value"]);
     let checked = net.check(&claimed).await;
@@ -428,28 +428,28 @@ async fn a_claim_keeps_nobody_from_a_host() {
     let error = checked["proof"]["error"].as_str().unwrap();
     assert!(error.contains("another account holds"), "{error}");
     let answer = net.set_ownership(&claimed, "approved").await;
-    assert_eq!(refusal(answer), "409 host_taken");
+    assert_eq!(status_and_code(answer), "409 host_taken");
 }
 
 #[tokio::test]
-async fn claims_that_wait_have_a_limit() {
+async fn pending_claims_are_limited() {
     let net = Internet::start("limit", &[]).await;
     for i in 0..100 {
         net.claim(&format!("claim{i}.example")).await;
     }
     let body = json!({ "host": "claim100.example", "kind": "short" });
     let answer = net.api.post(PATH, body.clone()).await;
-    assert_eq!(refusal(answer), "409 too_many_pending_domains");
+    assert_eq!(status_and_code(answer), "409 too_many_pending_domains");
     net.api
         .sql("DELETE FROM domains WHERE host = 'claim7.example'")
         .await;
     net.api.create(PATH, body).await;
 }
 
-/// Checked again and again. What name servers that are down say counts for nothing; a host
-/// that is somebody else's after a week of checks goes to whoever proves it.
+/// Ownership is checked regularly. Failures of name servers do not count. After seven failed
+/// checks another account can prove the host.
 #[tokio::test]
-async fn a_proof_that_is_gone_for_seven_checks_ends() {
+async fn ownership_ends_after_seven_failed_checks() {
     let net = Internet::start("lapse", &[("DOMAIN_CHECK_INTERVAL_S", "1")]).await;
     let mut edge = net.api.test_env.start_edge(&net.api.service);
     let host = "moved.example";
@@ -488,14 +488,14 @@ async fn a_proof_that_is_gone_for_seven_checks_ends() {
     })
     .await;
     assert!(net.api.test_env.count(n_failed).await >= 7);
-    // It makes no links, and those that were sent lead on.
+    // It gets no new links, and existing links redirect.
     let answer = net.link_on(host, "+18005550151").await;
-    assert_eq!(refusal(answer), "409 no_domain_configured");
+    assert_eq!(status_and_code(answer), "409 no_domain_configured");
     net.api.test_env.forget_records().await;
     assert_eq!(click().await, 302);
     assert_eq!(net.ask(&format!("?domain={host}")).await, 200);
 
-    // Until another account proves the host.
+    // This lasts until another account proves the host.
     let account = create_account(&net.api.test_env, "new owner");
     let owner = create_key(&net.api.test_env, account, &SCOPES);
     let body = json!({ "host": host, "kind": "short" });
@@ -532,13 +532,13 @@ async fn a_proof_that_is_gone_for_seven_checks_ends() {
     })
     .await;
     assert_eq!(click().await, 404);
-    // Redis has lost its number of deliveries as well.
+    // Redis has lost its last delivery id as well.
     edge.expect_in_log("deliveries are missing on the channel");
     edge.stop();
 }
 
 #[tokio::test]
-async fn an_operator_decides() {
+async fn an_operator_sets_the_ownership_of_a_host() {
     let net = Internet::start("operator", &[]).await;
     let edge = net.api.test_env.start_edge(&net.api.service);
     let host = "decided.example";
@@ -548,16 +548,16 @@ async fn an_operator_decides() {
         .api
         .call(Method::PUT, &path, json!({ "ownership": "approved" }))
         .await;
-    assert_eq!(refusal(own), "403 insufficient_scope");
+    assert_eq!(status_and_code(own), "403 insufficient_scope");
     for wrong in ["", "active", "Approved"] {
         assert_eq!(
-            refusal(net.set_ownership(&domain, wrong).await),
+            status_and_code(net.set_ownership(&domain, wrong).await),
             "400 invalid_field"
         );
     }
     let nothing = json!({ "id": 999_999 });
     assert_eq!(
-        refusal(net.set_ownership(&nothing, "approved").await),
+        status_and_code(net.set_ownership(&nothing, "approved").await),
         "404 not_found"
     );
 
@@ -604,7 +604,7 @@ async fn an_operator_decides() {
 const WITH_PROOFS: i32 = 12;
 
 #[tokio::test]
-async fn domains_from_before_stay_active() {
+async fn domains_of_older_schemas_stay_active() {
     let test_env = TestEnvironment::new().await;
     let mut db = test_env.connect().await;
     let sql = "DROP SCHEMA public CASCADE; CREATE SCHEMA public";

@@ -1,6 +1,6 @@
-//! Whatever is written into whichever field of whichever operation, it is a value:
-//! it changes no statement, no header and nobody else's things. The test walks the
-//! OpenAPI document, so that a new operation is covered without being named here.
+//! The contents of every field of every operation are only values: they change no statement,
+//! no header and no row of another account. The test walks the OpenAPI document, so that a new
+//! operation is covered without being named here.
 
 use e2e::{
     client::{Tenant, create_account, with_query},
@@ -20,7 +20,7 @@ const PAYLOADS: [&str; 6] = [
     "{{7*7}}${7*7}<script>alert(1)</script>",
 ];
 
-/// Every text in a body, by the way to it.
+/// The path of every text in a body.
 fn texts(value: &Value, way: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
@@ -49,9 +49,9 @@ fn query_names(operation: Operation<'_>) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn what_is_written_into_a_field_is_a_value() {
+async fn contents_of_fields_are_never_interpreted() {
     let api = Api::start("injected").await;
-    let fixtures = Fixtures::of(&api).await;
+    let fixtures = Fixtures::create(&api).await;
     let bystander = Tenant::create(&api.test_env, &api.service, "bystander").await;
     let untouched = async || {
         let id = bystander.account_id;
@@ -71,12 +71,12 @@ async fn what_is_written_into_a_field_is_a_value() {
 
     let document = Document::written();
     let mut operations: Vec<_> = document.operations().collect();
-    // What is deleted cannot be asked for any more.
+    // Deleted rows could not be read afterwards.
     operations.sort_by_key(|operation| operation.method == "delete");
     let mut n_requests = 0;
     for operation in operations {
         let method: Method = operation.method.to_ascii_uppercase().parse().unwrap();
-        // Administration is of the whole installation, where the payloads go too.
+        // Operations of operators read all accounts, so their responses contain the payloads.
         let is_admin = operation.path.contains("/accounts");
         let key = if is_admin { &operator } else { &api.tenant.key };
         let path = fixtures.path(operation.path);
@@ -137,6 +137,6 @@ async fn what_is_written_into_a_field_is_a_value() {
             .count(&format!("SELECT count(*) FROM {table}"))
             .await;
     }
-    // A server error would be in the log, and a log that was written into is no JSON.
+    // The log would contain server errors, and an injected line would not be JSON.
     api.service.stop();
 }

@@ -1,7 +1,6 @@
-//! Tenants cannot see or touch each other's things. The test walks every
-//! operation of the OpenAPI document, so that a new one is covered without
-//! being named here; one with a parameter of a new kind fails until its
-//! fixture is added.
+//! Tenants cannot read or change each other's rows. The test walks every operation of the
+//! OpenAPI document, so that a new one is covered without being named here. An operation with
+//! a parameter of a new kind fails until its fixture is added.
 
 use std::collections::BTreeMap;
 
@@ -14,15 +13,15 @@ use serde_json::{Value, json};
 
 use super::Api;
 
-/// A tenant's things, by the names that parameters and fields have for them.
+/// The ids of a tenant's rows, by the names of parameters and fields.
 pub struct Fixtures {
     ids: BTreeMap<&'static str, Value>,
 }
 
 impl Fixtures {
-    pub async fn of(api: &Api) -> Self {
+    pub async fn create(api: &Api) -> Self {
         let tenant = &api.tenant;
-        // Another than all tenants of tests have.
+        // No tenant of another test has it.
         let phone = "+18005550150";
         api.sql(&format!("UPDATE lists SET phone_number = '{phone}'"))
             .await;
@@ -96,7 +95,7 @@ impl Fixtures {
         let content = &operation.json["requestBody"]["content"]["application/json"];
         let mut body = content["examples"]["example1"]["value"].clone();
         self.fill(&mut body, operation.path);
-        // What must be unique is, since the fixtures took the examples' names.
+        // Makes unique values unique: the fixtures have the names of the examples.
         if operation.path.ends_with("/domains") {
             body["host"] = json!("new.example");
         }
@@ -130,22 +129,22 @@ impl Fixtures {
         }
     }
 
-    /// Whether a body names any of this tenant's things.
+    /// Whether a body contains any of this tenant's ids.
     fn names(&self, operation: Operation<'_>) -> bool {
         let content = &operation.json["requestBody"]["content"]["application/json"];
         let example = &content["examples"]["example1"]["value"];
         let mut filled = example.clone();
         self.fill(&mut filled, operation.path);
-        // A number is whoever's contact asks for it.
+        // A phone number may be a contact of several tenants.
         let is_contact = operation.path.contains("{phone}");
         (operation.path.contains('{') && !is_contact) || filled != *example
     }
 }
 
 #[tokio::test]
-async fn no_operation_gives_or_takes_what_is_anothers() {
+async fn no_operation_reads_or_changes_rows_of_another_account() {
     let api = Api::start("victim").await;
-    let theirs = Fixtures::of(&api).await;
+    let theirs = Fixtures::create(&api).await;
     let before = dump(&api).await;
     let stranger = Tenant::create(&api.test_env, &api.service, "stranger").await;
     let account = create_account(&api.test_env, "powerless");
@@ -179,16 +178,16 @@ async fn no_operation_gives_or_takes_what_is_anothers() {
         assert_eq!(call(&without_scopes).await.0, 403, "{name} without a scope");
         let (status, answer) = call(&stranger.key).await;
         if theirs.names(operation) {
-            // A bulk that judges each entry by itself says so in each.
+            // A bulk reports errors in each entry.
             let refused_each = status == 200 && answer.starts_with("{\"created\":0,");
-            // Of a creative's offers the seed says so with a 400.
+            // A creative with an unknown offer gets 400.
             let in_the_seeds_way = status == 400 && answer.contains("\"offer_not_found\"");
             assert!(
                 matches!(status, 403 | 404) || refused_each || in_the_seeds_way,
                 "{name}: {status} {answer}"
             );
         } else {
-            // The stranger's own: nothing of the tenant's is in it.
+            // The caller's own rows must not contain anything of the tenant.
             let has_no_example = operation.path.ends_with("/postback") && status == 422;
             assert!(
                 matches!(status, 200 | 201 | 403) || has_no_example,
@@ -196,7 +195,7 @@ async fn no_operation_gives_or_takes_what_is_anothers() {
             );
         }
         for (what, id) in &theirs.ids {
-            // Numbers are everywhere, and the number of a list is not secret.
+            // Skipped: numbers occur in any response, and the id of a list is not secret.
             let id = id
                 .as_str()
                 .filter(|_| !["external_offer_id", "phone_number", "phone"].contains(what));
@@ -212,7 +211,7 @@ async fn no_operation_gives_or_takes_what_is_anothers() {
     );
 }
 
-/// All that the tenant has, as text.
+/// All rows of the tenant, as text.
 async fn dump(api: &Api) -> Vec<String> {
     let mut rows = Vec::new();
     for table in [

@@ -9,7 +9,7 @@ use e2e::{
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Api, refusal};
+use super::{Api, status_and_code};
 
 async fn shorten(api: &Api, more: Value) -> Value {
     let mut body = json!({ "url": "https://example.com/page", "listId": api.tenant.list_id });
@@ -24,7 +24,7 @@ fn path(link: &Value) -> String {
 }
 
 #[tokio::test]
-async fn what_was_created_is_got_and_listed() {
+async fn created_links_can_be_read_and_listed() {
     let api = Api::start("listed").await;
     let own = shorten(
         &api,
@@ -99,7 +99,7 @@ async fn what_was_created_is_got_and_listed() {
 }
 
 #[tokio::test]
-async fn a_link_is_changed_by_what_is_sent() {
+async fn an_update_changes_only_the_given_fields() {
     let api = Api::start("changed").await;
     let link = shorten(
         &api,
@@ -140,15 +140,15 @@ async fn a_link_is_changed_by_what_is_sent() {
         ),
         (json!({ "forwardQuery": 1 }), "400 invalid_field"),
     ] {
-        assert_eq!(refusal(change(body).await), expected);
+        assert_eq!(status_and_code(change(body).await), expected);
     }
     let partnership = api.create("/api/v2/links", api.tenant.link_body()).await;
     let change = json!({ "url": "https://e.com" });
     let answer = api.call(Method::PATCH, &path(&partnership), change).await;
-    assert_eq!(refusal(answer), "400 invalid_field");
+    assert_eq!(status_and_code(answer), "400 invalid_field");
     for method in [Method::GET, Method::PATCH, Method::DELETE] {
         let answer = api.call(method, "/api/v2/links/nothing", json!({})).await;
-        assert_eq!(refusal(answer), "404 not_found");
+        assert_eq!(status_and_code(answer), "404 not_found");
     }
 }
 
@@ -162,17 +162,17 @@ async fn a_link_id_on_two_domains_needs_the_domain() {
     shorten(&api, json!({ "slug": "same" })).await;
     shorten(&api, json!({ "slug": "same", "listId": list["id"] })).await;
     let answer = api.get("/api/v2/links/same").await;
-    assert_eq!(refusal(answer), "409 ambiguous_link_id");
+    assert_eq!(status_and_code(answer), "409 ambiguous_link_id");
     for host in ["two.example", "SECOND.example"] {
         let (_, link) = api.get(&format!("/api/v2/links/same?domain={host}")).await;
         assert_eq!(link["domain"], host.to_lowercase());
     }
     let answer = api.get("/api/v2/links/same?domain=third.example").await;
-    assert_eq!(refusal(answer), "404 not_found");
+    assert_eq!(status_and_code(answer), "404 not_found");
 }
 
 #[tokio::test]
-async fn qr_codes_are_images_that_scanners_read() {
+async fn qr_codes_can_be_scanned() {
     let api = Api::start("qr").await;
     let link = shorten(&api, json!({})).await;
     let image = async |path: String| {
@@ -197,7 +197,7 @@ async fn qr_codes_are_images_that_scanners_read() {
         assert_eq!((status, kind.as_str()), (200, "image/png"));
         let (side, text) = scanned(&png);
         assert_eq!(text, link["shortUrl"].as_str().unwrap());
-        // Modules are whole pixels, and how many there are depends on the id.
+        // Modules are whole pixels, and their number depends on the id.
         assert!(side <= size && size < 2 * side, "{query}: {side}");
     }
     let (status, kind, svg) = image(format!("{}/qr.svg?level=Q", path(&link))).await;
@@ -214,10 +214,10 @@ async fn qr_codes_are_images_that_scanners_read() {
         assert!(body["error"].to_string().contains(name), "{body}");
     }
     let answer = api.get("/api/v2/links/nothing/qr.svg").await;
-    assert_eq!(refusal(answer), "404 not_found");
+    assert_eq!(status_and_code(answer), "404 not_found");
 }
 
-/// The side of a PNG in pixels, and what its QR code says.
+/// The side of a PNG in pixels, and the text of its QR code.
 fn scanned(png: &[u8]) -> (usize, String) {
     let decoder = png::Decoder::new(std::io::Cursor::new(png));
     let mut reader = decoder.read_info().unwrap();
@@ -234,10 +234,10 @@ fn scanned(png: &[u8]) -> (usize, String) {
     (side, grids[0].decode().unwrap().1)
 }
 
-/// `/conv` on a host that is nobody's asks for the links of an id on any domain: the work
-/// is that of the links found, however many domains there are.
+/// `/conv` on an unknown host looks for links of an id on any domain. The cost depends on the
+/// number of links found, not on the number of domains.
 #[tokio::test]
-async fn an_unknown_host_costs_no_look_at_every_domain() {
+async fn looking_up_an_unknown_host_does_not_scan_all_domains() {
     let test_env = TestEnvironment::new().await;
     let api = test_env.start_api();
     create_account(&test_env, "many");
@@ -262,7 +262,7 @@ async fn an_unknown_host_costs_no_look_at_every_domain() {
         let request = client.get(url).bearer_auth(ORIGIN_TOKEN);
         request.send().await.unwrap().json().await.unwrap()
     };
-    // Statistics are kept by each session for itself until it has nothing to do for a while.
+    // A session reports its statistics only when it is idle.
     let filled = "SELECT count(*) FROM pg_stat_user_tables
          WHERE relname IN ('domains', 'links') AND n_tup_ins >= 20000";
     wait_for("the statistics of the filling", 2, async || {

@@ -6,10 +6,10 @@ use insta::assert_json_snapshot;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Api, refusal};
+use super::{Api, status_and_code};
 
 #[tokio::test]
-async fn offers_of_both_kinds_are_managed() {
+async fn offers_of_both_kinds_can_be_created_changed_and_archived() {
     let api = Api::start("offers").await;
     for (path, url, external_id) in [
         ("/api/v2/offers", "tracking_url", "external_id"),
@@ -78,7 +78,7 @@ async fn offers_of_both_kinds_are_managed() {
         let (status, got) = api.get(&own).await;
         assert_eq!((status, &got["name"]), (200, &json!("Summer Sale")));
 
-        // PUT changes what is sent and merges metadata.
+        // PUT changes the given fields and merges metadata.
         let put = async |body: Value| api.call(Method::PUT, &own, body).await;
         let (status, changed) = put(json!({
             "payout": "0.1234", "filter_bots": true, "metadata": { "team": "", "tier": "1" },
@@ -97,7 +97,7 @@ async fn offers_of_both_kinds_are_managed() {
         assert_eq!(changed["filter_bots"], Value::Null);
         assert_eq!(changed["payout_type"], "cpa");
 
-        // Archived: out of the list, and back by PUT.
+        // An archived offer is not listed; PUT restores it.
         let (status, answer) = api.call(Method::DELETE, &own, Value::Null).await;
         assert_eq!(
             (status, answer),
@@ -123,23 +123,26 @@ async fn offers_of_both_kinds_are_managed() {
         );
         let mut taken = same;
         taken["slug"] = json!("summer-sale");
-        assert_eq!(refusal(api.post(path, taken).await), "409 slug_taken");
+        assert_eq!(
+            status_and_code(api.post(path, taken).await),
+            "409 slug_taken"
+        );
         let second = format!("{path}/{}", second["id"].as_str().unwrap());
         let answer = api
             .call(Method::PUT, &second, json!({ "slug": "summer-sale" }))
             .await;
-        assert_eq!(refusal(answer), "409 slug_taken");
+        assert_eq!(status_and_code(answer), "409 slug_taken");
     }
-    // One kind's ids are not the other's.
+    // An id of one kind is unknown to the other kind.
     let offer = api.sms_offer("https://e.com", json!({})).await;
     let answer = api
         .get(&format!("/api/v2/partnership-offers/{offer}"))
         .await;
-    assert_eq!(refusal(answer), "404 not_found");
+    assert_eq!(status_and_code(answer), "404 not_found");
 }
 
 #[tokio::test]
-async fn every_error_of_an_offer_in_its_order() {
+async fn errors_of_an_offer_are_reported_in_their_order() {
     let api = Api::start("offererrors").await;
     let long = "x".repeat(256);
     for (path, url, missing, invalid) in [
@@ -156,7 +159,7 @@ async fn every_error_of_an_offer_in_its_order() {
             "400 invalid_destination_url_template",
         ),
     ] {
-        // Each is wrong in all that comes after it.
+        // Each body also has all errors that are listed after its own.
         let mut body = json!({
             "name": " ", url: "", "external_platform": "x", "payout": "x", "payout_type": "x",
             "status": "x", "slug": "?", "fallback_url": "x", "external_id": long,
@@ -183,7 +186,10 @@ async fn every_error_of_an_offer_in_its_order() {
                 json!("https://e.com"),
             ),
         ] {
-            assert_eq!(refusal(api.post(path, body.clone()).await), expected);
+            assert_eq!(
+                status_and_code(api.post(path, body.clone()).await),
+                expected
+            );
             body[field] = better;
         }
         let (status, answer) = api.post(path, body.clone()).await;
@@ -226,7 +232,7 @@ async fn every_error_of_an_offer_in_its_order() {
                 let answer = api
                     .call(method.clone(), &format!("{path}/{id}"), json!({}))
                     .await;
-                assert_eq!(refusal(answer), "404 not_found");
+                assert_eq!(status_and_code(answer), "404 not_found");
             }
         }
     }
@@ -273,7 +279,7 @@ async fn saving_an_offer_lints_its_template() {
     let answer = api
         .post("/api/v2/macros/preview", json!({ "values": {} }))
         .await;
-    assert_eq!(refusal(answer), "400 missing_template");
+    assert_eq!(status_and_code(answer), "400 missing_template");
     let unknown = json!({ "template": "https://e.com", "values": { "nothing": "x" } });
     let (status, answer) = api.post("/api/v2/macros/preview", unknown).await;
     assert_eq!((status, &answer["code"]), (400, &json!("invalid_field")));
@@ -284,7 +290,7 @@ async fn saving_an_offer_lints_its_template() {
 }
 
 #[tokio::test]
-async fn lists_are_managed() {
+async fn lists_can_be_created_and_changed() {
     let api = Api::start("lists").await;
     let created = api
         .create(
@@ -352,7 +358,7 @@ async fn lists_are_managed() {
     assert_eq!((total("").await, total("status=paused").await), (2, 1));
     let taken = json!({ "phone_number": "+18005550101", "list_name": "x" });
     let answer = api.post("/api/v2/lists", taken.clone()).await;
-    assert_eq!(refusal(answer), "409 phone_number_taken");
+    assert_eq!(status_and_code(answer), "409 phone_number_taken");
     let (status, answer) = api.call(Method::DELETE, &own, Value::Null).await;
     assert_eq!(
         (status, answer),
@@ -363,9 +369,9 @@ async fn lists_are_managed() {
     let answer = api
         .call(Method::PUT, &own, json!({ "status": "active" }))
         .await;
-    assert_eq!(refusal(answer), "409 phone_number_taken");
+    assert_eq!(status_and_code(answer), "409 phone_number_taken");
 
-    // Errors, each wrong in all that comes after it.
+    // Each body also has all errors that are listed after its own.
     let mut body = json!({
         "phone_number": "", "list_name": "", "status": "x", "fallback_url": "x",
         "short_domain": "x", "click_domain": "lists.example",
@@ -396,7 +402,7 @@ async fn lists_are_managed() {
         ),
     ] {
         assert_eq!(
-            refusal(api.post("/api/v2/lists", body.clone()).await),
+            status_and_code(api.post("/api/v2/lists", body.clone()).await),
             expected
         );
         body[field] = better;
@@ -404,12 +410,12 @@ async fn lists_are_managed() {
     api.create("/api/v2/lists", body).await;
     for id in ["0", "x", "99999999999999999999"] {
         let answer = api.get(&format!("/api/v2/lists/{id}")).await;
-        assert_eq!(refusal(answer), "404 not_found");
+        assert_eq!(status_and_code(answer), "404 not_found");
     }
 }
 
 #[tokio::test]
-async fn domains_are_managed() {
+async fn domains_can_be_created_and_changed() {
     let api = Api::start("domains").await;
     let created = api
         .create(
@@ -478,9 +484,12 @@ async fn domains_are_managed() {
         ),
         (json!({ "host": 7 }), "400 invalid_field"),
     ] {
-        assert_eq!(refusal(api.post("/api/v2/domains", body).await), expected);
+        assert_eq!(
+            status_and_code(api.post("/api/v2/domains", body).await),
+            expected
+        );
     }
-    // A disabled domain makes no links, and goes on leading.
+    // A disabled domain gets no new links, and its links still redirect.
     let (_, domains) = api.get("/api/v2/domains?kind=short").await;
     let used = domains["domains"].as_array().unwrap().iter();
     let used = used
@@ -493,16 +502,16 @@ async fn domains_are_managed() {
         .await;
     assert_eq!((status, &changed["status"]), (200, &json!("disabled")));
     let answer = api.post("/api/v2/links", api.tenant.link_body()).await;
-    assert_eq!(refusal(answer), "409 no_domain_configured");
+    assert_eq!(status_and_code(answer), "409 no_domain_configured");
     let answer = api.call(Method::PUT, &used, json!({ "status": "x" })).await;
-    assert_eq!(refusal(answer), "400 invalid_status");
+    assert_eq!(status_and_code(answer), "400 invalid_status");
     let answer = api.call(Method::DELETE, &used, Value::Null).await;
-    assert_eq!(refusal(answer), "409 domain_in_use");
+    assert_eq!(status_and_code(answer), "409 domain_in_use");
     assert_eq!(
         api.call(Method::DELETE, &own, Value::Null).await,
         (204, Value::Null)
     );
-    assert_eq!(refusal(api.get(&own).await), "404 not_found");
+    assert_eq!(status_and_code(api.get(&own).await), "404 not_found");
 }
 
 #[tokio::test]
@@ -574,7 +583,7 @@ async fn operators_manage_accounts_and_keys() {
             json!({ "name": "x", "postbacks": "closed" }),
             "400 invalid_field",
         ),
-        // Nobody could send any.
+        // No key could have these scopes.
         (
             json!({ "name": "x", "postbacks": "token" }),
             "400 invalid_field",
@@ -608,7 +617,7 @@ async fn operators_manage_accounts_and_keys() {
         ),
     ] {
         assert_eq!(
-            refusal(call(Method::POST, "/api/v2/accounts", body).await),
+            status_and_code(call(Method::POST, "/api/v2/accounts", body).await),
             expected
         );
     }
@@ -639,7 +648,7 @@ async fn operators_manage_accounts_and_keys() {
         0,
         "only its digest is stored"
     );
-    // A change of scopes acts at once, and so does the end of the key.
+    // Changed scopes and a revoked key take effect at once.
     let scopes = json!({ "scopes": ["offers:*"], "expires_at": "", "rate_limit_per_minute": 5 });
     let (_, changed) = call(Method::PUT, &one, scopes).await;
     assert_eq!(changed["expires_at"], Value::Null);
@@ -648,7 +657,7 @@ async fn operators_manage_accounts_and_keys() {
         .client
         .call(&secret, Method::GET, "/api/v2/links", None)
         .await;
-    assert_eq!(refusal(answer), "403 insufficient_scope");
+    assert_eq!(status_and_code(answer), "403 insufficient_scope");
     let (status, answer) = call(Method::DELETE, &one, Value::Null).await;
     assert_eq!(
         (status, answer),
@@ -658,7 +667,7 @@ async fn operators_manage_accounts_and_keys() {
         .client
         .call(&secret, Method::GET, "/api/v2/offers", None)
         .await;
-    assert_eq!(refusal(answer), "401 unauthorized");
+    assert_eq!(status_and_code(answer), "401 unauthorized");
     for (body, expected) in [
         (json!({}), "400 missing_name"),
         (
@@ -674,19 +683,22 @@ async fn operators_manage_accounts_and_keys() {
             "400 invalid_field",
         ),
     ] {
-        assert_eq!(refusal(call(Method::POST, &keys, body).await), expected);
+        assert_eq!(
+            status_and_code(call(Method::POST, &keys, body).await),
+            expected
+        );
     }
     let nowhere = "/api/v2/accounts/0/keys";
     let answer = call(Method::POST, nowhere, json!({ "name": "x" })).await;
-    assert_eq!(refusal(answer), "404 not_found");
+    assert_eq!(status_and_code(answer), "404 not_found");
 
-    // A suspended account's keys end at once.
+    // The keys of a suspended account are refused at once.
     let tenant = format!("/api/v2/accounts/{}", api.tenant.account_id);
     call(Method::PUT, &tenant, json!({ "status": "suspended" })).await;
     let answer = api.get("/api/v2/links").await;
-    assert_eq!(refusal(answer), "403 account_suspended");
-    // And a tenant's key is nobody's operator.
+    assert_eq!(status_and_code(answer), "403 account_suspended");
+    // A tenant's key has no access to operators' operations.
     call(Method::PUT, &tenant, json!({ "status": "active" })).await;
     let answer = api.get("/api/v2/accounts").await;
-    assert_eq!(refusal(answer), "403 insufficient_scope");
+    assert_eq!(status_and_code(answer), "403 insufficient_scope");
 }

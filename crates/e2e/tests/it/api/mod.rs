@@ -1,5 +1,4 @@
-//! links-api by its documents: the seeds to the letter, and what the
-//! specification adds.
+//! links-api compared with its documentation in `proto-docs`.
 
 mod affiliate;
 mod bad_input;
@@ -68,7 +67,7 @@ impl Api {
         self.call(Method::POST, path, body).await
     }
 
-    /// A POST that must create something.
+    /// Sends a POST. Panics unless it creates something.
     async fn create(&self, path: &str, body: Value) -> Value {
         self.client.create(&self.tenant.key, path, &body).await
     }
@@ -97,8 +96,8 @@ impl Api {
     }
 }
 
-/// `status code` of an answer in the error format of either API, for tables of errors.
-fn refusal((status, body): (u16, Value)) -> String {
+/// `status code` of a response in the error format of either API, for tables of errors.
+fn status_and_code((status, body): (u16, Value)) -> String {
     let (sentence, code) = match body.get("code") {
         Some(code) => (&body["error"], code),
         None => (&body["detail"], &body["error_code"]),

@@ -1,5 +1,5 @@
-//! `proto-docs/openapi.json` is made of the server. `UPDATE_DOCS=1` writes it
-//! anew.
+//! `proto-docs/openapi.json` is generated from the server's declarations. `UPDATE_DOCS=1`
+//! updates the file.
 
 use e2e::{
     openapi::{Document, object},
@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::Api;
 
 #[test]
-fn the_document_is_the_servers() {
+fn the_published_document_is_up_to_date() {
     let output = command("links-api", &["openapi"], &Env::new())
         .output()
         .unwrap();
@@ -23,7 +23,7 @@ fn the_document_is_the_servers() {
     let written = std::fs::read(&path).unwrap_or_default();
     assert!(
         written == output.stdout,
-        "stale: run UPDATE_DOCS=1 cargo test -p e2e the_document_is_the_servers"
+        "stale: run UPDATE_DOCS=1 cargo test -p e2e the_published_document_is_up_to_date"
     );
 }
 
@@ -60,9 +60,9 @@ async fn document_and_reference_need_no_key_and_no_other_host() {
     assert_eq!(outside, Vec::<&str>::new());
 }
 
-/// What the document promises of itself.
+/// Rules for the document itself.
 #[test]
-fn every_operation_is_documented_whole() {
+fn every_operation_is_fully_documented() {
     let document = Document::written();
     let mut ids = std::collections::HashSet::new();
     for operation in document.operations() {
@@ -106,7 +106,7 @@ fn check_examples(document: &Document, name: &str, content: &Value) {
     }
 }
 
-/// Examples are what their schemas say.
+/// Examples match their schemas.
 fn check(document: &Document, name: &str, schema: &Value, example: &Value) {
     let whole = serde_json::json!({
         "allOf": [schema],

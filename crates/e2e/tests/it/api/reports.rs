@@ -12,7 +12,7 @@ use jiff::{
 use reqwest::{Method, header};
 use serde_json::{Value, json};
 
-use super::{Api, refusal};
+use super::{Api, status_and_code};
 
 const PHONE: &str = "+18005550123";
 /// Whatever a contact may be known by.
@@ -225,7 +225,7 @@ fn merge(target: &mut Value, more: Value) {
 }
 
 #[tokio::test]
-async fn a_report_is_of_what_was_sent_clicked_and_sold() {
+async fn reports_count_sends_clicks_and_conversions() {
     let fixture = ReportFixture::start("reports").await;
     let today = Timestamp::now().to_string()[..10].to_owned();
     fixture
@@ -368,7 +368,7 @@ async fn a_report_is_of_what_was_sent_clicked_and_sold() {
 }
 
 #[tokio::test]
-async fn what_a_report_cannot_be_asked_for_is_named() {
+async fn invalid_report_parameters_are_named() {
     let api = Api::start("badreports").await;
     for (query, field) in [
         ("group_by=weather", "group_by"),
@@ -389,7 +389,7 @@ async fn what_a_report_cannot_be_asked_for_is_named() {
             .get(&format!("/api/v2/reports/performance?{query}"))
             .await;
         assert_eq!(
-            refusal((status, answer.clone())),
+            status_and_code((status, answer.clone())),
             "400 invalid_field",
             "{query}"
         );
@@ -585,7 +585,7 @@ async fn raw_clicks_and_conversions_are_exported_in_pages() {
 
 /// "Was it clicked, did it convert, what revenue."
 #[tokio::test]
-async fn what_became_of_a_message_and_its_contact_is_told() {
+async fn messages_and_contacts_show_their_clicks_and_conversions() {
     let fixture = ReportFixture::start("journey").await;
     fixture
         .deliver(&[
@@ -635,7 +635,7 @@ async fn what_became_of_a_message_and_its_contact_is_told() {
         (&json!(false), &json!(0))
     );
     assert_eq!(
-        refusal(api.get("/api/v2/messages/m-3").await),
+        status_and_code(api.get("/api/v2/messages/m-3").await),
         "404 not_found"
     );
 
@@ -657,21 +657,21 @@ async fn what_became_of_a_message_and_its_contact_is_told() {
     let before = page["next_before"].as_str().unwrap();
     let (_, rest) = api.get(&format!("{path}?before={before}")).await;
     assert_eq!(rest["events"].as_array().unwrap().len(), 2, "{rest}");
-    let (_, nobody) = api.get("/api/v2/contacts/+18005550199/journey").await;
-    assert_eq!(nobody["events"], json!([]));
+    let (_, unknown_contact) = api.get("/api/v2/contacts/+18005550199/journey").await;
+    assert_eq!(unknown_contact["events"], json!([]));
     assert_eq!(
-        refusal(api.get("/api/v2/contacts/1/journey").await),
+        status_and_code(api.get("/api/v2/contacts/1/journey").await),
         "400 invalid_phone"
     );
     assert_eq!(
-        refusal(api.get(&format!("{path}?before=x")).await),
+        status_and_code(api.get(&format!("{path}?before=x")).await),
         "400 invalid_field"
     );
     fixture.worker.stop();
 }
 
 #[tokio::test]
-async fn an_erased_contact_is_nowhere_and_still_counts() {
+async fn an_erased_contact_is_removed_from_all_rows_and_totals_stay() {
     let fixture = ReportFixture::start("erasure").await;
     fixture
         .deliver(&[
@@ -699,7 +699,7 @@ async fn an_erased_contact_is_nowhere_and_still_counts() {
     "#);
     assert_eq!(fixture.totals().await, before);
     fixture.assert_recount_is_right();
-    // In no column of any table.
+    // No column of any table contains the contact.
     let sql =
         "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'";
     for table in api.test_env.db.query(sql, &[]).await.unwrap() {
@@ -717,8 +717,7 @@ async fn an_erased_contact_is_nowhere_and_still_counts() {
     let (_, message) = api.get("/api/v2/messages/m-1").await;
     assert_eq!(message["is_clicked"], true);
     assert_eq!(message["revenue"], json!({ "USD": "4.00" }));
-    // A late sale of the same link is of nobody, and an earlier click is counted
-    // by itself.
+    // A late sale of the same link has no contact, and an earlier click is counted by itself.
     let (_, journey) = api.get("/api/v2/contacts/+18005550123/journey").await;
     assert_eq!(journey["events"], json!([]));
     let (_, again) = api.call(Method::DELETE, path, Value::Null).await;
@@ -727,7 +726,7 @@ async fn an_erased_contact_is_nowhere_and_still_counts() {
 }
 
 #[tokio::test]
-async fn what_is_too_old_goes_and_the_totals_stay() {
+async fn rows_older_than_the_retention_are_deleted_and_totals_stay() {
     let fixture = ReportFixture::start("retention").await;
     let at = |days: i64, hour: i64| {
         let time = Timestamp::now() - SignedDuration::from_hours(days * 24 - hour);
@@ -740,7 +739,7 @@ async fn what_is_too_old_goes_and_the_totals_stay() {
     );
     others.1 = others.1.replace("203.0.113.77", "203.0.113.99");
     let delivered = [
-        // A day that another account keeps, and one that nobody keeps.
+        // A day that another account still retains, and one that no account retains.
         fixture.click(0, &at(20, 0), json!({})).1,
         others.1,
         fixture
@@ -750,7 +749,7 @@ async fn what_is_too_old_goes_and_the_totals_stay() {
                 json!({ "message_id": "m-2", "contact_phone": "+18005550124" }),
             )
             .1,
-        // A later click of the first contact: its message click stays.
+        // A later click of the first contact does not replace its message click.
         fixture.click(0, &at(2, 0), json!({})).1,
         fixture.sale(0, &at(20, 1), json!({ "txn_id": "1" })),
         fixture.sale(0, &at(1, 0), json!({ "txn_id": "2" })),
@@ -758,7 +757,7 @@ async fn what_is_too_old_goes_and_the_totals_stay() {
     fixture.deliver(&delivered).await;
     fixture.assert_recount_is_right();
     let (before, test_env) = (fixture.totals().await, &fixture.api.test_env);
-    // Those of today and later are made ahead.
+    // The partitions of today and later are created in advance.
     let partitions = "SELECT count(*)
                       FROM pg_inherits
                       JOIN pg_class c ON c.oid = inhrelid
@@ -766,7 +765,7 @@ async fn what_is_too_old_goes_and_the_totals_stay() {
                         AND relname < to_char(now() AT TIME ZONE 'UTC', '\"clicks_\"YYYYMMDD')";
     assert_eq!(test_env.count(partitions).await, 3);
     fixture.change_account(json!({ "retention_days": 7 })).await;
-    // It is looked for every ten minutes, and at the start.
+    // The retention job runs every ten minutes, and at the start.
     let ReportFixture { worker, api, .. } = &fixture;
     let again = api.test_env.start_worker();
     wait_for(
@@ -790,7 +789,7 @@ async fn what_is_too_old_goes_and_the_totals_stay() {
     );
     assert_eq!(fixture.totals().await, before);
     fixture.assert_recount_is_right();
-    // What comes again of a day that is gone is not counted again.
+    // Events of a dropped day are not counted when they are delivered again.
     fixture.producer.publish(&delivered).await;
     wait_for("what is too old", true, async || {
         let name = "waypost_worker_events_too_old_total";
@@ -803,10 +802,10 @@ async fn what_is_too_old_goes_and_the_totals_stay() {
     fixture.worker.stop();
 }
 
-/// A click of another account that is stored while its day is about to be dropped. What
-/// uses the table meanwhile is not waited for with a lock that holds others up.
+/// A click of another account is stored while its day is about to be dropped. The job does
+/// not wait for other users of the table with a lock that blocks further ones.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_late_click_of_another_account_keeps_its_day() {
+async fn retention_keeps_the_day_of_a_late_click_of_another_account() {
     let mut fixture = ReportFixture::start("lateday").await;
     let parked = "storing one event failed and it was parked";
     fixture.worker.expect_in_log(parked);
@@ -837,8 +836,8 @@ async fn a_late_click_of_another_account_keeps_its_day() {
         row.get::<_, i64>(0)
     })
     .await;
-    // Clicks of other days are stored; one of the day that is removed is parked until it
-    // is known what becomes of that.
+    // Clicks of other days are stored. One of the day that is being dropped is parked until
+    // the drop has succeeded or failed.
     let recent = Timestamp::now() - SignedDuration::from_hours(1);
     let recent = fixture.click(1, &recent.to_string(), json!({})).1;
     let old = fixture.click(1, &old, json!({})).1;
@@ -871,7 +870,7 @@ async fn a_late_click_of_another_account_keeps_its_day() {
 }
 
 #[tokio::test]
-async fn an_account_keeps_as_much_of_an_address_as_it_wants() {
+async fn addresses_are_stored_as_the_account_is_set() {
     let fixture = ReportFixture::start("addresses").await;
     let test_env = &fixture.api.test_env;
     let mut expected: Vec<Option<&str>> = Vec::new();
@@ -898,14 +897,14 @@ async fn an_account_keeps_as_much_of_an_address_as_it_wants() {
     let rows = test_env.db.query(sql, &[]).await.unwrap();
     let found: Vec<Option<&str>> = rows.iter().map(|row| row.get("ip")).collect();
     assert_eq!(found, expected);
-    // The visitor is known all the same.
+    // The visitor hash is stored nevertheless.
     let visitors = "SELECT count(DISTINCT visitor) FROM clicks";
     assert_eq!(test_env.count(visitors).await, 2);
     fixture.worker.stop();
 }
 
 #[tokio::test]
-async fn a_reclassification_says_what_it_is_of_and_goes_on_where_it_ended() {
+async fn a_reclassification_continues_at_its_cursor() {
     let fixture = ReportFixture::start("reclassify").await;
     let api = &fixture.api;
     let post = async |body: Value| api.post("/api/v2/clicks/reclassify", body).await;
@@ -977,7 +976,7 @@ async fn a_reclassification_says_what_it_is_of_and_goes_on_where_it_ended() {
         (&json!(false), &json!(1003))
     );
     fixture.assert_recount_is_right();
-    // A rule makes no person of a bot, and is said beside what was said before.
+    // A rule never turns a bot into a person, and is added to the earlier reasons.
     let rule = json!({ "name": "agents", "reason": "ua_bot", "user_agent": ["TELLING"] });
     let filter = json!({ "to": time(1) });
     let (_, ruled) = post(json!({ "filter": filter, "rule": rule })).await;

@@ -6,12 +6,12 @@ use insta::assert_json_snapshot;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Api, refusal};
+use super::{Api, status_and_code};
 
 const PATH: &str = "/api/v2/links/shorten";
 
 #[tokio::test]
-async fn a_url_becomes_a_link_that_points_at_it() {
+async fn a_url_is_shortened() {
     let api = Api::start("shorten").await;
     let body = json!({
         "url": "https://example.com/page?a=1",
@@ -57,9 +57,9 @@ async fn a_url_becomes_a_link_that_points_at_it() {
 }
 
 #[tokio::test]
-async fn every_error_of_the_seeds_table_in_its_order() {
+async fn documented_errors_are_reported_in_their_order() {
     let api = Api::start("order").await;
-    let refused = async |body: Value| refusal(api.post(PATH, body).await);
+    let refused = async |body: Value| status_and_code(api.post(PATH, body).await);
     // Each request is wrong in what it is refused for, and in everything that
     // the table lists after it.
     assert_eq!(
@@ -98,7 +98,7 @@ async fn every_error_of_the_seeds_table_in_its_order() {
 }
 
 #[tokio::test]
-async fn five_collisions_are_the_seeds_last_error() {
+async fn five_id_collisions_are_an_error() {
     let mut api = Api::start("collides").await;
     let body = json!({ "url": "https://e.com", "listId": api.tenant.list_id });
     api.create(PATH, body.clone()).await;
@@ -109,13 +109,16 @@ async fn five_collisions_are_the_seeds_last_error() {
          CREATE TRIGGER same BEFORE INSERT ON links FOR EACH ROW EXECUTE FUNCTION same();",
     )
     .await;
-    assert_eq!(refusal(api.post(PATH, body).await), "500 id_collision");
+    assert_eq!(
+        status_and_code(api.post(PATH, body).await),
+        "500 id_collision"
+    );
     api.service.expect_in_log("a request failed");
     api.service.stop();
 }
 
 #[tokio::test]
-async fn fields_of_the_wrong_form_are_named() {
+async fn malformed_fields_are_named() {
     let api = Api::start("forms").await;
     for (field, value) in [
         ("expiresAt", json!("tomorrow")),
@@ -178,7 +181,7 @@ async fn offers_get_the_parameters_of_their_platform() {
 }
 
 #[tokio::test]
-async fn filter_bots_is_the_offers_else_the_accounts() {
+async fn filter_bots_is_taken_from_the_offer_or_else_the_account() {
     let api = Api::start("filters").await;
     let list = api.tenant.list_id;
     for (mode, offers_own, expected) in [
@@ -204,7 +207,7 @@ async fn filter_bots_is_the_offers_else_the_accounts() {
 }
 
 #[tokio::test]
-async fn clicks_go_where_the_link_says() {
+async fn clicks_redirect_to_the_destination_of_the_link() {
     let api = Api::start("clicked").await;
     let edge = api.test_env.start_edge(&api.service);
     let client = Client::new(&api.service, Some(&edge));
@@ -214,7 +217,7 @@ async fn clicks_go_where_the_link_says() {
         let link = api.create(PATH, body).await;
         link["shortUrl"].as_str().unwrap().to_owned()
     };
-    let click = async |url: String| client.click(&url, BROWSER).await.to();
+    let click = async |url: String| client.click(&url, BROWSER).await.destination();
 
     // Points directly at it: nothing is appended, whatever the query says.
     let plain = shorten(json!({ "url": "https://example.com/page" })).await;
@@ -269,13 +272,16 @@ async fn clicks_go_where_the_link_says() {
     assert_eq!(click(slug.clone()).await, "https://example.com/s");
     assert_eq!(click(slug.to_lowercase()).await, "https://example.com/s");
     let again = json!({ "url": "https://e.com", "slug": "Spring-Sale_26", "listId": list });
-    assert_eq!(refusal(api.post(PATH, again).await), "409 slug_taken");
+    assert_eq!(
+        status_and_code(api.post(PATH, again).await),
+        "409 slug_taken"
+    );
     assert_eq!(parameter(&to, "aff_sub").as_deref(), Some(id));
     edge.stop();
 }
 
 #[tokio::test]
-async fn a_link_ends_when_it_is_said_to() {
+async fn a_link_expires_at_its_time() {
     let api = Api::start("expires").await;
     let edge = api.test_env.start_edge(&api.service);
     let client = Client::new(&api.service, Some(&edge));
@@ -304,7 +310,7 @@ async fn a_link_ends_when_it_is_said_to() {
 }
 
 #[tokio::test]
-async fn slugs_have_their_alphabet_and_some_are_ours() {
+async fn slugs_are_validated_and_some_are_reserved() {
     let api = Api::start("slugs").await;
     let list = api.tenant.list_id;
     let with = |slug: &str| json!({ "url": "https://e.com", "listId": list, "slug": slug });
@@ -313,7 +319,7 @@ async fn slugs_have_their_alphabet_and_some_are_ours() {
         "ab", "a/b", "a b", "é-é", "a.b", "conv", "pixel", "bulk", "shorten", &long,
     ] {
         let answer = api.call(Method::POST, PATH, with(slug)).await;
-        assert_eq!(refusal(answer), "400 invalid_slug", "{slug}");
+        assert_eq!(status_and_code(answer), "400 invalid_slug", "{slug}");
     }
     for slug in ["abc", "---", &long[..64]] {
         assert_eq!(api.create(PATH, with(slug)).await["linkId"], slug);

@@ -9,7 +9,7 @@ use insta::assert_json_snapshot;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Api, refusal};
+use super::{Api, status_and_code};
 
 fn redacted(mut answer: Value) -> Value {
     let data = &mut answer["data"];
@@ -29,7 +29,7 @@ fn fresh_click() -> String {
 }
 
 #[tokio::test]
-async fn a_campaigns_click_is_sold_to_once() {
+async fn a_campaign_click_converts_once() {
     let api = Api::start("tracking").await;
     let worker = api.test_env.start_worker();
     let edge = api.test_env.start_edge(&api.service);
@@ -41,7 +41,7 @@ async fn a_campaigns_click_is_sold_to_once() {
     let landing = client
         .click(link["url"].as_str().unwrap(), BROWSER)
         .await
-        .to();
+        .destination();
     let click = parameter(&landing, "afk_cid").unwrap();
     wait_for("the click", 1, async || {
         api.test_env
@@ -107,7 +107,7 @@ async fn a_campaigns_click_is_sold_to_once() {
 }
 
 #[tokio::test]
-async fn a_click_that_has_not_come_is_waited_for_and_anothers_is_as_good_as_none() {
+async fn a_conversion_waits_for_its_click_and_ignores_other_accounts_clicks() {
     let api = Api::start("pending").await;
     let stranger = Tenant::create(&api.test_env, &api.service, "stranger").await;
     let worker = api.test_env.start_worker();
@@ -154,7 +154,7 @@ async fn a_click_that_has_not_come_is_waited_for_and_anothers_is_as_good_as_none
 }
 
 #[tokio::test]
-async fn all_that_is_wrong_with_a_conversion_is_named() {
+async fn every_invalid_field_of_a_conversion_is_named() {
     let api = Api::start("badtracking").await;
     let good = json!({ "click_id": fresh_click(), "order_id": "1", "amount": "5" });
     let (status, answer) = api.post("/api/conversions/track", json!({})).await;
@@ -206,7 +206,7 @@ async fn all_that_is_wrong_with_a_conversion_is_named() {
         assert_eq!(answer["fields"][0]["field"], field, "{value}: {answer}");
     }
     let path = "/api/conversions/postback?click_id=1&amount=x";
-    assert_eq!(refusal(api.get(path).await), "422 VALIDATION_ERROR");
+    assert_eq!(status_and_code(api.get(path).await), "422 VALIDATION_ERROR");
     let without = create_key(&api.test_env, api.tenant.account_id, &["links:read"]);
     let answer = api.client.call(
         &without,
@@ -214,14 +214,14 @@ async fn all_that_is_wrong_with_a_conversion_is_named() {
         "/api/conversions/track",
         Some(&good),
     );
-    assert_eq!(refusal(answer.await), "403 INSUFFICIENT_SCOPE");
+    assert_eq!(status_and_code(answer.await), "403 INSUFFICIENT_SCOPE");
     // A key in the query is for the postback alone.
     let request = api.client.api_request(
         Method::GET,
         &format!("/api/links?api_key={}", api.tenant.key),
     );
     assert_eq!(
-        refusal(e2e::client::answer(request).await),
+        status_and_code(e2e::client::answer(request).await),
         "401 TOKEN_INVALID"
     );
     assert_eq!(

@@ -1,5 +1,4 @@
-//! Two tenants with links of every kind, random facts about them, and what is
-//! stored of those.
+//! Two tenants with links of every kind, random facts about them, and the stored state.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -42,14 +41,14 @@ pub struct LedgerFixture {
     pub links: Vec<Link>,
     pub keys: Vec<String>,
     pub client: Client,
-    /// It runs as long as the fixture lives.
+    /// Runs until the fixture is dropped.
     _api: Service,
     producer: Producer,
     tenants: Vec<Tenant>,
     rng: StdRng,
-    /// Made, and not delivered yet.
+    /// Events that were generated and not published yet.
     lines: Vec<String>,
-    /// The middle of all that happens.
+    /// The time around which all facts are.
     noon: Timestamp,
 }
 
@@ -93,7 +92,7 @@ impl LedgerFixture {
     }
 
     pub fn start_workers(&self) -> [Service; 2] {
-        // Small batches: the rows of one are in the way of the other.
+        // Small batches, so that those of two workers conflict.
         let settings = [
             ("BATCH_MAX_EVENTS", "40"),
             ("PREFETCH", "4"),
@@ -216,7 +215,7 @@ impl LedgerFixture {
             country: Some("US"),
             confirmed: false,
             was_bot: false,
-            judged: None,
+            reclassified: None,
             is_ruled: false,
         }
     }
@@ -346,7 +345,7 @@ impl LedgerFixture {
         match self.rng.random_range(0..10) {
             0..=2 => {}
             3 => {
-                // A click that never comes.
+                // A click that never arrives.
                 conversion.click_id = Some(ClickId::generate(unix_ms, &mut self.rng));
                 conversion.account_id = self
                     .rng
@@ -430,12 +429,12 @@ impl LedgerFixture {
         self.producer.publish(lines).await;
     }
 
-    /// All that was made, for somebody else to deliver.
+    /// Takes all generated events; the caller publishes them.
     pub fn take_lines(&mut self) -> Vec<String> {
         std::mem::take(&mut self.lines)
     }
 
-    /// All that was made, in random order and messages of random size.
+    /// Publishes all generated events in random order, in messages of random size.
     pub async fn deliver(&mut self) {
         let mut lines = std::mem::take(&mut self.lines);
         lines.shuffle(&mut self.rng);
@@ -501,8 +500,8 @@ impl LedgerFixture {
         &self.tenants[index]
     }
 
-    /// Reclassifies piece by piece until nothing is left; the last answer, with the sums
-    /// of all.
+    /// Reclassifies page by page until none is left. Returns the last response, with the sums of
+    /// all pages.
     pub async fn reclassify_with(&self, key: &str, mut body: Value) -> (u16, Value) {
         let path = "/api/v2/clicks/reclassify";
         let mut sums = [("matched", 0), ("changed", 0)];
@@ -553,11 +552,11 @@ impl LedgerFixture {
                 let own = self.facts.clicks.values_mut();
                 for click in own.filter(|click| click.link.account_id == account_id) {
                     match index {
-                        0 if click.link.id == link.id => click.judged = Some(phase != 1),
+                        0 if click.link.id == link.id => click.reclassified = Some(phase != 1),
                         1 if in_network(click) && click.country == Some("DE") => {
-                            click.judged = Some(phase == 1);
+                            click.reclassified = Some(phase == 1);
                         }
-                        2 if click.user_agent == agent => match &mut click.judged {
+                        2 if click.user_agent == agent => match &mut click.reclassified {
                             Some(is_bot) => *is_bot = true,
                             None => click.is_ruled = true,
                         },
@@ -659,7 +658,7 @@ impl LedgerFixture {
         totals
     }
 
-    /// What `click-worker recount` says, and whether it is content.
+    /// Runs `click-worker recount`. Returns whether the ledger is consistent, and the report.
     pub fn recount(&self, args: &[&str]) -> (bool, Value) {
         let args = [&["recount"], args].concat();
         let output = command("click-worker", &args, &self.test_env.env())
@@ -674,8 +673,8 @@ impl LedgerFixture {
     }
 
     pub fn assert_recount_is_right(&self) {
-        let (is_right, report) = self.recount(&[]);
-        assert!(is_right, "{report:#}");
+        let (is_consistent, report) = self.recount(&[]);
+        assert!(is_consistent, "{report:#}");
     }
 }
 

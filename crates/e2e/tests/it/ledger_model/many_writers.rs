@@ -17,7 +17,7 @@ const N_CONVERSIONS: usize = 500;
 const N_TROUBLES: usize = 12;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_writers_kills_and_frozen_sessions_leave_a_ledger_that_adds_up() {
+async fn the_ledger_is_consistent_after_concurrent_writers_kills_and_frozen_sessions() {
     let seed = match std::env::var("LEDGER_SEED") {
         Ok(seed) => seed.parse().unwrap(),
         Err(_) => rand::random::<u64>(),
@@ -128,7 +128,7 @@ async fn publish(fixture: &LedgerFixture, mut lines: Vec<String>, seed: u64) {
     }
 }
 
-/// Answers that are no refusal; an account that is busy is asked again.
+/// Returns the successful response. A busy account is asked again.
 async fn call(
     client: &Client,
     key: &str,
@@ -202,8 +202,9 @@ async fn erase(fixture: &LedgerFixture) {
 async fn repair(fixture: &LedgerFixture) {
     for _ in 0..3 {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let (is_right, report) = tokio::task::block_in_place(|| fixture.recount(&["--repair"]));
-        assert!(is_right, "{report}");
+        let (is_consistent, report) =
+            tokio::task::block_in_place(|| fixture.recount(&["--repair"]));
+        assert!(is_consistent, "{report}");
         for kind in ["message_clicks", "credits", "totals", "link_totals"] {
             assert_eq!(report[kind]["different"], 0, "{kind}: {report}");
         }

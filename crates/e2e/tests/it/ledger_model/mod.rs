@@ -19,10 +19,10 @@ use serde_json::json;
 use fixture::LedgerFixture;
 use model::{Amounts, Counts, Credit, Key, TotalsKey};
 
-/// Whatever the order, all is what the model says; and what reports say is what a
-/// recount of the raw rows says.
+/// Events in any order lead to the state of the model, and reports equal a
+/// recount of the raw rows.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everything_is_what_the_reference_model_says() {
+async fn ledger_and_reports_match_the_reference_model() {
     let seed = match std::env::var("LEDGER_SEED") {
         Ok(seed) => seed.parse().unwrap(),
         Err(_) => rand::random::<u64>(),
@@ -113,7 +113,7 @@ fn assert_same_totals(
 
 /// A recount finds what is wrong in the ledger, and repairs it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_recount_finds_what_is_wrong_and_repairs_it() {
+async fn a_recount_finds_differences_and_repairs_them() {
     let mut fixture = LedgerFixture::new(7).await;
     let workers = fixture.start_workers();
     fixture.make_facts(300, 60);
@@ -139,8 +139,8 @@ async fn a_recount_finds_what_is_wrong_and_repairs_it() {
          FROM totals",
     ] {
         fixture.test_env.db.batch_execute(wrong).await.unwrap();
-        let (is_right, report) = fixture.recount(&[]);
-        assert!(!is_right, "{wrong}: {report}");
+        let (is_consistent, report) = fixture.recount(&[]);
+        assert!(!is_consistent, "{wrong}: {report}");
         let (_, repaired) = fixture.recount(&["--repair"]);
         assert_eq!(repaired["repaired"], true, "{wrong}: {repaired}");
         fixture.assert_recount_is_right();
@@ -171,7 +171,7 @@ async fn a_conversion_waits_for_its_click() {
     })
     .await;
     let hidden = "SELECT count(*) FROM conversions WHERE account_id IS NULL";
-    assert_eq!(fixture.count(hidden).await, 1, "nobody is shown it");
+    assert_eq!(fixture.count(hidden).await, 1, "no report shows it");
 
     for (click, expected) in [(&late, late.id), (&early, early.id)] {
         let line = fixture.click_line(click);
@@ -192,7 +192,7 @@ async fn a_conversion_waits_for_its_click() {
 
 /// Two workers that store a conversion and its click at the same time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_conversion_that_comes_with_its_click_is_never_missed() {
+async fn a_conversion_that_arrives_with_its_click_is_credited() {
     let mut fixture = LedgerFixture::new(13).await;
     let settings = [
         ("BATCH_MAX_EVENTS", "1"),
@@ -224,9 +224,9 @@ async fn a_conversion_that_comes_with_its_click_is_never_missed() {
     worker.stop();
 }
 
-/// As `click_judge_all` promises, for verdicts that go back and forth.
+/// Reclassifying clicks back and forth leaves the ledger as it was.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_verdict_that_is_taken_back_leaves_no_trace() {
+async fn a_reverted_reclassification_leaves_no_difference() {
     let mut fixture = LedgerFixture::new(17).await;
     let workers = fixture.start_workers();
     fixture.make_facts(300, 60);

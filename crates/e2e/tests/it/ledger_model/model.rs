@@ -1,5 +1,5 @@
-//! The reference: what message clicks, credits and totals should be, computed
-//! from all facts at once, in plain Rust and the plainest way.
+//! The reference model: it computes the expected message clicks, credits and totals from all
+//! facts at once, in the simplest way.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +25,7 @@ pub struct Link {
     pub contact: Option<String>,
 }
 
-/// A click, as often as it is delivered.
+/// A click, however often it is delivered.
 #[derive(Debug, Clone)]
 pub struct Click {
     pub id: ClickId,
@@ -34,11 +34,11 @@ pub struct Click {
     pub user_agent: &'static str,
     pub country: Option<&'static str>,
     pub confirmed: bool,
-    /// What the redirector said.
+    /// The verdict of the redirector.
     pub was_bot: bool,
-    /// What the API has said since.
-    pub judged: Option<bool>,
-    /// A rule of the API has hit since.
+    /// The verdict of a reclassification through the API.
+    pub reclassified: Option<bool>,
+    /// Whether a rule of the API has matched it since.
     pub is_ruled: bool,
 }
 
@@ -125,9 +125,10 @@ impl Facts {
                 };
                 let stretch: Vec<_> = clicks.iter().filter(within).collect();
                 if stretch.len() >= self.burst_clicks {
-                    let left_alone = |click: &Click| click.confirmed || click.judged.is_some();
-                    let judged = stretch.iter().filter(|click| !left_alone(click));
-                    bursts.extend(judged.map(|click| click.id));
+                    let left_alone =
+                        |click: &Click| click.confirmed || click.reclassified.is_some();
+                    let unconfirmed = stretch.iter().filter(|click| !left_alone(click));
+                    bursts.extend(unconfirmed.map(|click| click.id));
                 }
             }
         }
@@ -136,7 +137,7 @@ impl Facts {
 
     pub fn bots(&self) -> BTreeMap<ClickId, bool> {
         let bursts = self.bursts();
-        let is_bot = |click: &Click| match click.judged {
+        let is_bot = |click: &Click| match click.reclassified {
             Some(is_bot) => is_bot,
             None => click.was_bot || click.is_ruled || bursts.contains(&click.id),
         };

@@ -49,7 +49,7 @@ pub async fn run(settings: &Settings) -> Result<Verdict> {
     };
     let mixed_rate = fill_and_drain(&system, settings.n_events, mixed, 1, pause).await?;
 
-    let test_env = TestEnvironment::on(system.servers()).await;
+    let test_env = TestEnvironment::with_servers(system.servers()).await;
     let api = test_env.start_api();
     let worker = test_env.start_worker();
     let busy = BusyAccount {
@@ -286,12 +286,16 @@ impl BusyAccount<'_> {
         for line in lines {
             message.push(line);
             if message.len() == LINES_PER_MESSAGE {
-                self.producer.publish_of(self.account_id(), &message).await;
+                self.producer
+                    .publish_for_account(self.account_id(), &message)
+                    .await;
                 message.clear();
             }
         }
         if !message.is_empty() {
-            self.producer.publish_of(self.account_id(), &message).await;
+            self.producer
+                .publish_for_account(self.account_id(), &message)
+                .await;
         }
     }
 

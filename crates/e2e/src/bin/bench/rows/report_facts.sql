@@ -25,19 +25,19 @@ INSERT INTO creatives (account_id, name, message, offer_links)
 SELECT :account, 'creative ' || i, '{{link1}}', '[]' FROM generate_series(1, 100) i;
 
 -- A creative has one offer and goes to one list.
-CREATE TEMP TABLE of_creative AS
+CREATE TEMP TABLE creative_targets AS
 SELECT c.id AS creative_id, c.place,
        lpad(to_hex(:account * 1000 + 1 + c.place % 20), 24, '0') AS offer_id,
        (SELECT id FROM lists WHERE account_id = :account ORDER BY id OFFSET c.place % 5 LIMIT 1) AS list_id
 FROM (SELECT id, row_number() OVER (ORDER BY id) - 1 AS place FROM creatives WHERE account_id = :account) c;
-CREATE UNIQUE INDEX ON of_creative (place);
+CREATE UNIQUE INDEX ON creative_targets (place);
 
 INSERT INTO links (account_id, domain_id, short_id, list_id, offer_id, creative_id, message_id, contact_phone, placeholder)
 SELECT :account, (SELECT min(id) FROM domains WHERE account_id = :account AND kind = 'short'),
-       'b' || lpad(i::text, 8, '0'), f.list_id, f.offer_id, f.creative_id,
+       'b' || lpad(i::text, 8, '0'), target.list_id, target.offer_id, target.creative_id,
        'm-' || i, '+1202' || lpad(i::text, 7, '0'), 'link1'
 FROM generate_series(1, greatest(:n / 10, 1)) i
-JOIN of_creative f ON f.place = i % 100;
+JOIN creative_targets target ON target.place = i % 100;
 SELECT min(id) AS first_link FROM links WHERE account_id = :account AND short_id LIKE 'b%' \gset
 
 INSERT INTO clicks
@@ -45,8 +45,8 @@ INSERT INTO clicks
      contact_phone, visitor, ip, country, device, is_bot, bot_reasons)
 SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' || substr(random, 1, 3)
         || '8' || substr(random, 4, 15))::uuid,
-       at, :account, :first_link + link, 'b' || lpad((link + 1)::text, 8, '0'), f.list_id, f.offer_id,
-       f.creative_id, 'm-' || link + 1, '+1202' || lpad((link + 1)::text, 7, '0'), random, '203.0.113.9',
+       at, :account, :first_link + link, 'b' || lpad((link + 1)::text, 8, '0'), target.list_id, target.offer_id,
+       target.creative_id, 'm-' || link + 1, '+1202' || lpad((link + 1)::text, 7, '0'), random, '203.0.113.9',
        CASE WHEN dice < 0.9 THEN 'US' ELSE (ARRAY['CA', 'GB', 'DE', 'FR', 'MX', 'AU', 'IN', 'BR'])[1 + floor(dice * 80)::int % 8] END,
        CASE WHEN second_dice < 0.8 THEN 'mobile' WHEN second_dice < 0.95 THEN 'desktop' ELSE 'tablet' END,
        is_bot, CASE WHEN is_bot THEN ARRAY['ua_bot'] ELSE '{}' END
@@ -58,7 +58,7 @@ FROM (
     FROM generate_series(1, :n)
     ORDER BY 1
 ) AS click
-JOIN of_creative f ON f.place = (click.link + 1) % 100;
+JOIN creative_targets target ON target.place = (click.link + 1) % 100;
 
 INSERT INTO message_clicks
     (account_id, message_key, contact_key, click_id, clicked_at, link_key, link_id, list_id, offer_id,
@@ -106,7 +106,8 @@ FROM facts
 GROUP BY link_key, bucket, country, device, currency
 ORDER BY bucket;
 
-CREATE TEMP TABLE cells AS
+-- The counts of each combination of dimensions, from which all totals are summed.
+CREATE TEMP TABLE combinations AS
 SELECT bucket, currency, offer_id, list_id, creative_id, country, device, sum(clicks) AS clicks,
        sum(unique_clicks) AS unique_clicks, sum(bot_clicks) AS bot_clicks, sum(conversions) AS conversions,
        sum(revenue) AS revenue
@@ -118,7 +119,7 @@ INSERT INTO totals
      device, sends, messages, clicks, unique_clicks, bot_clicks, confirmed_clicks, conversions, revenue)
 SELECT :account, s.span, r.dimension, s.bucket, r.key, c.currency, r.offer_id, r.list_id, r.creative_id, NULL,
        r.country, r.device, 0, 0, sum(clicks), sum(unique_clicks), sum(bot_clicks), 0, sum(conversions), sum(revenue)
-FROM cells c
+FROM combinations c
 CROSS JOIN LATERAL (VALUES ('quarter', c.bucket), ('day', date_trunc('day', c.bucket, 'UTC'))) AS s (span, bucket)
 CROSS JOIN LATERAL (
     VALUES
@@ -135,7 +136,7 @@ CROSS JOIN LATERAL (
          c.offer_id, c.list_id, c.creative_id, c.country, c.device)
 ) AS r (dimension, key, offer_id, list_id, creative_id, country, device)
 GROUP BY s.span, r.dimension, s.bucket, r.key, c.currency, r.offer_id, r.list_id, r.creative_id, r.country, r.device
--- As they come in life.
+-- In the order in which a worker inserts them.
 ORDER BY s.bucket;
 
 ANALYZE;

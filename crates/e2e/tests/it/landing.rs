@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use domain::id::{ClickId, LinkKey};
 use e2e::{
-    client::{BOT, BROWSER, Client, Hop, Tenant, parameter, split},
+    client::{BOT, BROWSER, Client, HopResponse, Tenant, parameter, split},
     geoip::{write_asns, write_countries, write_flat_countries},
     service::Service,
     test_environment::{CONFIRMATION_TOKEN_SECRET, TestEnvironment},
@@ -87,7 +87,7 @@ impl Site {
     }
 
     pub async fn open(&self, url: &str, user_agent: &str) -> Opened {
-        Opened::of(
+        Opened::from_response(
             self.request(Method::GET, url, user_agent)
                 .send()
                 .await
@@ -153,8 +153,8 @@ pub struct Opened {
 }
 
 impl Opened {
-    async fn of(response: Response) -> Self {
-        let hop = Hop::of(&response);
+    async fn from_response(response: Response) -> Self {
+        let hop = HopResponse::from_response(&response);
         let policy = response.headers().get(header::CONTENT_SECURITY_POLICY);
         Self {
             status: hop.status,
@@ -190,7 +190,7 @@ impl Opened {
 const DESTINATION: &str = "https://example.com/lp?c={click_id}&s={sub1}";
 
 #[tokio::test]
-async fn without_a_filter_bots_are_sent_on_and_named() {
+async fn without_a_filter_bots_are_redirected_and_recorded() {
     let site = Site::start(DESTINATION, json!({}), &[]).await;
     let link = site.link().await;
     let beyond_ascii = format!("{BROWSER} Phönix");
@@ -259,7 +259,7 @@ async fn with_a_filter_a_suspected_bot_must_press_continue() {
         page.policy
     );
     // HEAD as GET, without the body.
-    let head = Opened::of(
+    let head = Opened::from_response(
         site.request(Method::HEAD, &url, BROWSER)
             .send()
             .await
@@ -273,7 +273,7 @@ async fn with_a_filter_a_suspected_bot_must_press_continue() {
     assert!(action.starts_with(&format!("{path}/continue/")), "{action}");
     let press = async || {
         let request = site.client.edge_request(Method::POST, host, &action);
-        Opened::of(
+        Opened::from_response(
             request
                 .header(header::USER_AGENT, BOT)
                 .send()
@@ -319,14 +319,14 @@ async fn with_a_filter_a_suspected_bot_must_press_continue() {
 }
 
 #[tokio::test]
-async fn a_proof_is_good_for_ten_minutes_and_its_link() {
+async fn a_confirmation_token_is_valid_for_ten_minutes_and_its_link() {
     let site = Site::start(DESTINATION, json!({ "filter_bots": true }), &[]).await;
     let (link, other) = (site.link().await, site.link().await);
     let (host, path) = split(&link);
     let (_, other_path) = split(&other);
     let press = async |path: &str, token: &str| {
         let path = format!("{path}/continue/{token}?sub1=a");
-        Opened::of(
+        Opened::from_response(
             site.client
                 .edge_request(Method::POST, host, &path)
                 .send()
@@ -429,7 +429,7 @@ fn page() -> Value {
 }
 
 #[tokio::test]
-async fn an_interstitial_stands_before_the_destination() {
+async fn an_interstitial_is_shown_before_the_destination() {
     let offer = json!({ "interstitial": { "mode": "custom", "page": page() } });
     let site = Site::start(DESTINATION, offer, &[]).await;
     let link = site.link().await;
@@ -504,14 +504,14 @@ async fn an_interstitial_stands_before_the_destination() {
     let action = site.open(&link, BOT).await.action();
     let (host, _) = split(&link);
     let request = site.client.edge_request(Method::POST, host, &action);
-    let opened = Opened::of(request.send().await.unwrap()).await;
+    let opened = Opened::from_response(request.send().await.unwrap()).await;
     assert_eq!(opened.status, 200);
     assert!(opened.href().starts_with("https://example.com/lp?c="));
     site.stop().await;
 }
 
 #[tokio::test]
-async fn a_preview_fetcher_gets_the_links_tags() {
+async fn a_link_preview_gets_the_meta_tags_of_the_link() {
     let offer = json!({ "interstitial": { "mode": "none", "page": { "title": "A \"sale\"", "description": "All of it" } } });
     let site = Site::start(DESTINATION, offer, &[]).await;
     let link = site.link().await;
@@ -540,7 +540,7 @@ const PROXIED: (&str, &str) = ("TRUSTED_PROXIES", "127.0.0.0/8");
 const SOON: (&str, &str) = ("FILE_RELOAD_INTERVAL_MS", "20");
 
 #[tokio::test]
-async fn country_and_network_are_looked_up_and_follow_their_files() {
+async fn country_and_network_databases_are_used_and_reloaded() {
     let folder = tempfile::tempdir().unwrap();
     let (countries, asns) = (folder.path().join("c.mmdb"), folder.path().join("a.mmdb"));
     write_countries(
@@ -566,7 +566,7 @@ async fn country_and_network_are_looked_up_and_follow_their_files() {
     let from = async |ip: &str| {
         let request = site.request(Method::GET, &link, BROWSER);
         let request = request.header("X-Forwarded-For", ip);
-        let url = Hop::of(&request.send().await.unwrap()).to();
+        let url = HopResponse::from_response(&request.send().await.unwrap()).destination();
         url.split("cc=").nth(1).unwrap().to_owned()
     };
     for (ip, country) in [
@@ -612,21 +612,21 @@ async fn country_and_network_are_looked_up_and_follow_their_files() {
     let request = site.request(Method::GET, &link, BROWSER);
     let request = request.header("X-Forwarded-For", "203.0.113.9");
     assert!(
-        Hop::of(&request.send().await.unwrap())
-            .to()
+        HopResponse::from_response(&request.send().await.unwrap())
+            .destination()
             .ends_with("cc=CA")
     );
     site.stop().await;
 }
 
 #[tokio::test]
-async fn an_operators_rules_are_used_and_follow_their_file() {
+async fn operator_rules_are_used_and_reloaded() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("rules.toml");
     let rule = |name: &str, word: &str| {
         format!("[[rule]]\nname = '{name}'\nreason = 'ua_bot'\nuser_agent = ['{word}']\n")
     };
-    // At once, or half of it might be read.
+    // Replaced atomically, so that no half of it is read.
     let write = |text: &str| {
         let new = folder.path().join("new");
         std::fs::write(&new, text).unwrap();
@@ -644,12 +644,12 @@ async fn an_operators_rules_are_used_and_follow_their_file() {
     assert_eq!(
         site.open(&link, x).await.status,
         302,
-        "what was remembered is forgotten"
+        "the cached match is discarded"
     );
     site.edge.expect_in_log("reloading a file failed");
     write("[[rule]]\nname = 'third'\n");
     let warning = "reloading a file failed, keeping the previous version";
-    let error = site.edge.wait_for_log(warning)["error"].to_string();
+    let error = site.edge.wait_for_log(warning)["error.message"].to_string();
     assert!(error.contains("missing field `reason`"), "{error}");
     assert_eq!(site.open(&link, y).await.status, 200);
     site.stop().await;
@@ -666,7 +666,7 @@ const ALL: &str = "https://example.com/all?c={click_id}&t={transaction_id}&a={af
 /// A partnership link over both hops and in one, and a creative's link with
 /// everything that can be bound.
 #[tokio::test]
-async fn every_macro_from_every_source_on_both_shapes() {
+async fn every_macro_of_every_source_is_expanded_on_one_and_two_hops() {
     let folder = tempfile::tempdir().unwrap();
     let countries = folder.path().join("c.mmdb");
     write_countries(&countries, &[("203.0.113.0/24", "US")]);
@@ -677,7 +677,7 @@ async fn every_macro_from_every_source_on_both_shapes() {
         let request = site.request(Method::GET, &format!("{url}?{query}"), BROWSER);
         let request = request.header(header::REFERER, "https://ref.example/");
         let request = request.header("X-Forwarded-For", "203.0.113.9");
-        Hop::of(&request.send().await.unwrap()).to()
+        HopResponse::from_response(&request.send().await.unwrap()).destination()
     };
     let forged = "click_id=f&transaction_id=f&offer_id=f&account_id=f&affiliate_id=f&ip=6.6.6.6\
                   &user_agent=f&datetime=f&country_code=XX&link_id=f&message_id=f&list_id=f&device=f";
@@ -824,7 +824,7 @@ async fn every_macro_from_every_source_on_both_shapes() {
 /// No macro of the click in the template: what has a value is appended, before
 /// the fragment, unless the template spells it out.
 #[tokio::test]
-async fn parameters_are_appended_on_both_shapes() {
+async fn parameters_are_appended_on_one_and_two_hops() {
     let template = "https://example.com/lp?source=own&aff={{externalId}}#part";
     let site = Site::start(template, json!({ "external_id": "x" }), &[]).await;
     let check = async |url: &str| {
