@@ -103,22 +103,10 @@ const CRATES: Layers = Layers {
 /// Crates that the redirector must not depend on, by any path: it answers without Postgres.
 const NOT_FOR_THE_EDGE: [&str; 3] = ["postgres", "ledger", "tokio-postgres"];
 
-/// Checks that a crate does not pass yet.
-const NOT_YET: &[(&str, Check)] = &[("domain", Check::Circles), ("postgres", Check::Circles)];
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Check {
-    Circles,
-    Layers,
-}
-
 #[test]
 fn files_and_folders_of_a_crate_have_no_import_cycle() {
     let mut violations = Vec::new();
     for name in crates() {
-        if NOT_YET.contains(&(&name, Check::Circles)) {
-            continue;
-        }
         for root in roots(&name) {
             let circles = source::read_graph(&root).circles();
             violations.extend(circles.iter().map(|circle| format!("{name}: {circle}")));
@@ -131,9 +119,6 @@ fn files_and_folders_of_a_crate_have_no_import_cycle() {
 fn no_file_imports_upward_in_the_layers_of_its_crate() {
     let mut violations = Vec::new();
     for (name, layers) in &LAYERS {
-        if NOT_YET.contains(&(name, Check::Layers)) {
-            continue;
-        }
         for root in roots(name) {
             let upward = source::read_graph(&root).violations(layers);
             violations.extend(upward.iter().map(|import| format!("{name}: {import}")));
