@@ -514,3 +514,61 @@ async fn a_platform_postback_finds_its_link() {
     assert_eq!(host, site.host());
     site.stop();
 }
+
+#[tokio::test]
+async fn a_repeated_postback_names_the_conversion_that_is_stored() {
+    let site = Site::start(&[]).await;
+    let (url, id) = site.link().await;
+    let click = site.click(&url).await;
+    let get = async |path: &str| {
+        let (status, answer) = site.get(site.host(), path).await;
+        assert_eq!(status, 200, "{path}: {answer}");
+        let id = answer["conversion_id"].as_str().unwrap().to_owned();
+        (id, answer)
+    };
+    let sale = format!("/conv?link_id={id}&order_id=A-1&amount=3,50&goal=Base");
+    let (first, answer) = get(&sale).await;
+    let expected = json!({ "status": "accepted", "conversion_id": first });
+    assert_eq!(answer, expected);
+    // The offer is part of the identity, and both postbacks have the same.
+    let sale = format!("/api/postbacks/tune?link_id={id}&adv_sub=A-1&amount=9&foo=1");
+    let (_, answer) = get(&sale).await;
+    let expected = json!({
+        "status": "accepted", "conversion_id": first, "duplicate": true, "ignored": ["foo"],
+    });
+    assert_eq!(answer, expected);
+    // A macro that was not replaced is no transaction: the same request is a retry, and
+    // another one is another sale.
+    let sale = |amount: u32| format!("/conv?link_id={id}&txn_id=%7Btxid%7D&revenue={amount}");
+    let (first, answer) = get(&sale(4)).await;
+    assert_eq!(answer["ignored"], json!(["txn_id"]));
+    assert_eq!(get(&sale(4)).await.0, first);
+    assert_ne!(get(&sale(5)).await.0, first);
+    // A click without hyphens, under another network's name.
+    let sale = format!("/conv?subid={}&sum=6&status=hold", click.replace('-', ""));
+    let (_, answer) = get(&sale).await;
+    assert_eq!(answer.get("duplicate"), None, "{answer}");
+    // Whatever a body says of its type.
+    let body = r#"{"order": {"id": 77, "currency": "EUR"}, "payout": "1,234"}"#;
+    let request = site
+        .client
+        .edge_request(Method::POST, site.host(), &format!("/conv?link_id={id}"))
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(body);
+    let (status, answer) = e2e::client::answer(request).await;
+    assert_eq!(
+        (status, &answer["flags"]),
+        (200, &json!(["amount_unreadable"]))
+    );
+    assert_eq!(
+        site.conversions(5).await,
+        [
+            "conv sale click 3.5 USD",
+            "conv sale click 4 USD",
+            "conv sale click 5 USD",
+            "conv sale click 6 USD",
+            "conv sale click 7.25 EUR",
+        ]
+    );
+    site.stop();
+}

@@ -76,7 +76,10 @@ pub async fn find_target(
         Some(_) => None,
         None => find_named_account(&postback, resolver).await?,
     };
-    let postback = Postback::new(parameters, mapping(None, named_account.as_deref()));
+    let postback = match named_account.as_deref() {
+        Some(account) => Postback::new(parameters, mapping(None, Some(account))),
+        None => postback,
+    };
     let refusal = |error| {
         let id = match postback.get(Field::LinkId) {
             Some(_) => Field::LinkId,
