@@ -9,10 +9,6 @@ use domain::{
 use jiff::Timestamp;
 use uuid::Uuid;
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "most events are clicks, which are the larger ones"
-)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     Click(ClickEvent<'static>),

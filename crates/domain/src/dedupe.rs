@@ -126,6 +126,11 @@ pub fn order_of_key(dedupe_key: &str) -> &str {
     order
 }
 
+/// Whether the senders have named the order: it is a transaction or a click.
+pub fn is_named_order(order: &str) -> bool {
+    order.starts_with("t:") || order.starts_with("c:")
+}
+
 fn transaction_order(offer_id: Option<&str>, txn_id: &str) -> String {
     format!("t:{}:{txn_id}", offer_id.unwrap_or_default())
 }
@@ -193,7 +198,10 @@ mod tests {
             fields.identity().all_stored_keys().contains(&key),
             "{key:?}"
         );
-        assert_eq!(order_of_key(&key), fields.order());
+        let order = fields.order();
+        assert_eq!(order_of_key(&key), order);
+        let names_one = fields.txn_id.is_some() || fields.click_id.is_some();
+        assert_eq!(is_named_order(&order), names_one);
     }
 
     #[test]

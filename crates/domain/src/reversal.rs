@@ -6,6 +6,9 @@
 //! first, since anybody can send the others. A reversal without an amount takes all that
 //! remains. As long as no conversion of its order has arrived, it counts 0.
 //!
+//! A reversal that names neither a transaction nor a click is of no order that anybody could
+//! know. With a secret it counts for the amount that it names.
+//!
 //! The amounts are a function of the set of conversions, whatever the order of arrival.
 
 use std::collections::BTreeMap;
@@ -37,8 +40,12 @@ pub struct CountedReversal {
     pub currency: String,
 }
 
-/// For each reversal of one order, what to subtract.
-pub fn counted_reversals(entries: &[OrderEntry<'_>]) -> BTreeMap<ConversionId, CountedReversal> {
+/// For each reversal of one order, what to subtract. `is_named`: whether the order is a
+/// transaction or a click that the senders have named.
+pub fn counted_reversals(
+    entries: &[OrderEntry<'_>],
+    is_named: bool,
+) -> BTreeMap<ConversionId, CountedReversal> {
     let mut remaining_by_currency: BTreeMap<&str, Decimal> = BTreeMap::new();
     let conversions = || entries.iter().filter(|entry| !entry.is_reversal);
     for entry in conversions().filter(|entry| entry.counts) {
@@ -56,11 +63,15 @@ pub fn counted_reversals(entries: &[OrderEntry<'_>]) -> BTreeMap<ConversionId, C
             _ => entry.currency,
         };
         let remaining = remaining_by_currency.entry(currency).or_default();
-        let amount = match entry.counts {
-            true => entry.amount.unwrap_or(Decimal::MAX).min(*remaining),
-            false => Decimal::ZERO,
+        let amount = if !entry.counts {
+            Decimal::ZERO
+        } else if entry.authenticated && !is_named {
+            entry.amount.unwrap_or_default()
+        } else {
+            let amount = entry.amount.unwrap_or(Decimal::MAX).min(*remaining);
+            *remaining -= amount;
+            amount
         };
-        *remaining -= amount;
         let currency = currency.to_owned();
         counted.insert(entry.conversion_id, CountedReversal { amount, currency });
     }
@@ -91,8 +102,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_reversal_of_no_order_counts_in_full_with_a_secret_only() {
+        let entries = [
+            "sale 10",
+            "refund 30 authenticated",
+            "refund 4",
+            "refund - authenticated",
+        ];
+        let entries: Vec<_> = entries
+            .iter()
+            .enumerate()
+            .map(|(index, text)| entry(index, text))
+            .collect();
+        let counted = counted_reversals(&entries, false).into_values();
+        let amounts: Vec<_> = counted.map(|reversal| reversal.amount).collect();
+        assert_eq!(amounts, [30, 4, 0].map(Decimal::from));
+    }
+
     fn counted_amounts(entries: &[OrderEntry<'_>]) -> Vec<Decimal> {
-        let counted = counted_reversals(entries).into_values();
+        let counted = counted_reversals(entries, true).into_values();
         counted.map(|reversal| reversal.amount).collect()
     }
 

@@ -1,8 +1,12 @@
 -- The amount that should be counted of each refund and chargeback: no more than what is left of
 -- the approved, credited conversions of its order and currency, first for those that came with
--- a secret, then in the order of receipt. One without an amount takes all that is left.
+-- a secret, then in the order of receipt. One without an amount takes all that is left. One with
+-- a secret that names neither a transaction nor a click counts for its amount.
 order_amounts AS (
-    SELECT conversion_id, account_id, split_part(dedupe_key, E'\x1f', 1) AS order_key, currency,
+    SELECT conversion_id, account_id,
+           event IN ('refund', 'chargeback') AND authenticated
+               AND dedupe_key NOT LIKE 't:%' AND dedupe_key NOT LIKE 'c:%' AS is_unlimited,
+           split_part(dedupe_key, E'\x1f', 1) AS order_key, currency,
            NOT authenticated AS is_limited,
            event IN ('refund', 'chargeback') AS is_reversal,
            CASE
@@ -15,12 +19,16 @@ order_amounts AS (
 ),
 counted_reversals AS (
     SELECT conversion_id,
-           least(total, taken + amount) - least(total, taken) AS counted
+           CASE
+               WHEN NOT is_unlimited THEN least(total, taken + amount) - least(total, taken)
+               WHEN amount = 'Infinity' THEN 0
+               ELSE amount
+           END AS counted
     FROM (
-        SELECT conversion_id, is_reversal, amount,
+        SELECT conversion_id, is_reversal, is_unlimited, amount,
                sum(CASE WHEN is_reversal THEN 0 ELSE amount END)
                    OVER (PARTITION BY account_id, order_key, currency) AS total,
-               coalesce(sum(amount) FILTER (WHERE is_reversal) OVER (
+               coalesce(sum(amount) FILTER (WHERE is_reversal AND NOT is_unlimited) OVER (
                    PARTITION BY account_id, order_key, currency
                    ORDER BY is_limited, conversion_id
                    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING

@@ -32,8 +32,9 @@ pub struct EffectiveConversion {
 ///
 /// The status is that of the latest update that does not say `pending`, and `pending` if all of
 /// them do: a network that approves first and reports the pending state late does not take the
-/// approval back. What the amount is, `mode` says. Corrections are applied after everything
-/// else.
+/// approval back. The amount is that of the first update; one that comes without an amount
+/// gets it from the next update that has one and changes the status. What an amount of a
+/// repetition does, `mode` says. Corrections are applied after everything else.
 pub fn effective_conversion(
     updates: &[ConversionUpdate],
     mode: DuplicateMode,
@@ -45,7 +46,8 @@ pub fn effective_conversion(
         revenue: None,
         currency: None,
     };
-    for update in sorted {
+    for (index, update) in sorted.into_iter().enumerate() {
+        let previous_status = state.status;
         match update.status {
             Some(ConversionStatus::Pending) if !update.is_correction => {}
             Some(status) => state.status = status,
@@ -56,12 +58,14 @@ pub fn effective_conversion(
             continue;
         };
         let is_same_currency = state.currency == update.currency;
+        let is_repetition = index > 0 && state.status == previous_status;
         match (state.revenue, mode) {
             // Amounts of different currencies are not added up.
             (Some(sum), DuplicateMode::Add) if is_same_currency && !update.is_correction => {
                 state.revenue = Some(sum + revenue);
             }
             (Some(_), DuplicateMode::Ignore | DuplicateMode::Add) if !update.is_correction => {}
+            (None, DuplicateMode::Ignore) if is_repetition && !update.is_correction => {}
             _ => {
                 state.revenue = Some(revenue);
                 state.currency = update.currency.clone().or(state.currency);
@@ -114,6 +118,9 @@ mod tests {
     #[case(&["pending 10", "approved 12"], "approved 10 USD")]
     #[case(&["pending", "approved 12"], "approved 12 USD")]
     #[case(&["approved 10", "pending"], "approved 10 USD")]
+    // Without an amount the payout of the offer counts, and a repetition changes nothing.
+    #[case(&["approved", "approved 12"], "approved - USD")]
+    #[case(&["approved", "rejected", "approved 12"], "approved 12 USD")]
     #[case(&["approved 10", "rejected"], "rejected 10 USD")]
     #[case(&["approved 10", "rejected", "approved"], "approved 10 USD")]
     #[case(&["rejected", "pending"], "rejected - USD")]

@@ -111,7 +111,7 @@ async fn bytes_of_a_click_cannot_inject_headers_cookies_or_log_lines() {
         (
             "a conversion",
             head(&format!("/conv?link_id=x{crlf}&txn_id=t{crlf}"), ""),
-            400,
+            404,
         ),
         ("a pixel", head(&format!("/pixel/{crlf}.gif"), ""), 200),
     ] {
@@ -162,12 +162,10 @@ async fn values_of_a_click_are_stored_unchanged() {
         let path = with_query("/conv", &[("link_id", id), ("txn_id", payload)]);
         let request = site.client.edge_request(Method::GET, host, &path);
         let (status, body) = answer(request).await;
-        // A tab is a control character, which a transaction cannot have.
-        let expected = if payload.contains('\t') { 400 } else { 200 };
-        assert_eq!(status, expected, "{payload}: {body}");
+        assert_eq!(status, 200, "{payload}: {body}");
     }
     let n = i64::try_from(payloads.len()).unwrap();
-    wait_for("the clicks and conversions", (n, n - 1), async || {
+    wait_for("the clicks and conversions", (n, n), async || {
         let count = async |table: &str| {
             site.test_env
                 .count(&format!("SELECT count(*) FROM {table}"))
@@ -191,8 +189,11 @@ async fn values_of_a_click_are_stored_unchanged() {
         .await
         .unwrap();
     let stored: BTreeSet<&str> = rows.iter().map(|row| row.get(0)).collect();
-    let sent = payloads.into_iter().filter(|text| !text.contains('\t'));
-    assert_eq!(stored, sent.collect());
+    // A tab is a control character, which a transaction cannot have: a digest stands for it.
+    let (with_tab, sent): (BTreeSet<_>, BTreeSet<_>) =
+        payloads.into_iter().partition(|text| text.contains('\t'));
+    assert!(sent.is_subset(&stored), "{stored:?}");
+    assert_eq!(stored.len(), sent.len() + with_tab.len(), "{stored:?}");
     site.stop().await;
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
     conversion::{ConversionStatus, EventType},
-    dedupe::order_of_key,
+    dedupe::{is_named_order, order_of_key},
     id::ConversionId,
     reversal::{CountedReversal, OrderEntry, counted_reversals},
 };
@@ -134,8 +134,8 @@ pub(super) async fn reversal_count_all(
             .push(entry);
     }
     Ok(entries_by_order
-        .values()
-        .flat_map(|entries| counted_reversals(entries))
+        .iter()
+        .flat_map(|((_, order), entries)| counted_reversals(entries, is_named_order(order)))
         .collect())
 }
 

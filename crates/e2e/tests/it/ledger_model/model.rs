@@ -212,9 +212,20 @@ impl Facts {
             .rev()
             .find(|c| c.status != ConversionStatus::Pending);
         merged.status = decided.map_or(ConversionStatus::Pending, |c| c.status);
-        if let Some(with_amount) = same.iter().find(|c| c.revenue.is_some()) {
-            merged.revenue = with_amount.revenue;
-            merged.currency = with_amount.currency.clone();
+        let mut status = ConversionStatus::Pending;
+        for (index, conversion) in same.iter().enumerate() {
+            let upto = &same[..=index];
+            let decided = upto
+                .iter()
+                .rev()
+                .find(|c| c.status != ConversionStatus::Pending);
+            let status_after = decided.map_or(ConversionStatus::Pending, |c| c.status);
+            let is_news = index == 0 || status_after != status;
+            if merged.revenue.is_none() && is_news && conversion.revenue.is_some() {
+                merged.revenue = conversion.revenue;
+                merged.currency = conversion.currency.clone();
+            }
+            status = status_after;
         }
         merged
     }
@@ -332,11 +343,16 @@ impl Facts {
             };
             let currency = currency.unwrap_or_else(|| conversion.currency.to_string());
             let left = left.entry((order, currency.clone())).or_default();
-            let amount = match conversion.status {
-                ConversionStatus::Approved => conversion.revenue.unwrap_or(*left).min(*left),
-                _ => Decimal::ZERO,
+            let names_order = conversion.txn_id.is_some() || conversion.click_id.is_some();
+            let amount = if conversion.status != ConversionStatus::Approved {
+                Decimal::ZERO
+            } else if conversion.is_authenticated() && !names_order {
+                conversion.revenue.unwrap_or_default()
+            } else {
+                let amount = conversion.revenue.unwrap_or(*left).min(*left);
+                *left -= amount;
+                amount
             };
-            *left -= amount;
             revenues.insert(conversion.conversion_id, (currency, -amount));
         }
         revenues

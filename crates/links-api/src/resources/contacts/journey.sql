@@ -30,9 +30,10 @@ events AS (
     UNION ALL
     SELECT 'conversion', c.converted_at, c.conversion_id::text,
            jsonb_build_object(
-               'conversion_id', c.conversion_id, 'event', c.event, 'txn_id', c.txn_id,
+               'conversion_id', c.conversion_id, 'event', c.event, 'status', c.status,
+               'txn_id', c.txn_id,
                'amount', (CASE WHEN c.event IN ('refund', 'chargeback') THEN -1 ELSE 1 END
-                   * coalesce(c.revenue, c.payout, 0))::text,
+                   * coalesce(c.counted_amount, c.revenue, c.payout, 0))::text,
                'currency', c.currency, 'attribution', c.attribution,
                'message_id', c.credited_message_id, 'offer_id', c.credited_offer_id)
     FROM conversions c
