@@ -127,7 +127,7 @@ pub enum AmountUnit {
 #[serde(deny_unknown_fields)]
 pub struct FixedResponse {
     /// The HTTP status, 200 to 299.
-    #[serde(default = "ok_status")]
+    #[serde(default = "ok_status", skip_serializing_if = "is_ok_status")]
     #[schemars(range(min = 200, max = 299))]
     pub status: u16,
     /// The text, at most 1,024 bytes, sent as `text/plain`.
@@ -137,6 +137,10 @@ pub struct FixedResponse {
 
 fn ok_status() -> u16 {
     200
+}
+
+fn is_ok_status(status: &u16) -> bool {
+    *status == ok_status()
 }
 
 impl PostbackMapping {
