@@ -7,7 +7,7 @@
 //! remains. As long as no conversion of its order has arrived, it counts 0.
 //!
 //! A reversal that names neither a transaction nor a click is of no order that anybody could
-//! know. With a secret it counts for the amount that it names.
+//! know. With a secret it counts for its amount, which is the payout if it names none.
 //!
 //! The amounts are a function of the set of conversions, whatever the order of arrival.
 
@@ -27,7 +27,8 @@ pub struct OrderEntry<'a> {
     /// counted.
     pub counts: bool,
     pub currency: &'a str,
-    /// The amount that the sender named, or else, for a conversion, the offer's payout.
+    /// The amount that the sender named or else the offer's payout; `None` for a reversal of a
+    /// named order whose sender named no amount.
     pub amount: Option<Decimal>,
 }
 

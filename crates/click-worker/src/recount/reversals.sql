@@ -1,27 +1,27 @@
 -- The amount that should be counted of each refund and chargeback: no more than what is left of
 -- the approved, credited conversions of its order and currency, first for those that came with
 -- a secret, then in the order of receipt. One without an amount takes all that is left. One with
--- a secret that names neither a transaction nor a click counts for its amount.
+-- a secret that names neither a transaction nor a click counts for its amount or the payout.
 order_amounts AS (
     SELECT conversion_id, account_id,
-           event IN ('refund', 'chargeback') AND authenticated
-               AND dedupe_key NOT LIKE 't:%' AND dedupe_key NOT LIKE 'c:%' AS is_unlimited,
+           event IN ('refund', 'chargeback') AND authenticated AND NOT names_order AS is_unlimited,
            split_part(dedupe_key, E'\x1f', 1) AS order_key, currency,
            NOT authenticated AS is_limited,
            event IN ('refund', 'chargeback') AS is_reversal,
            CASE
                WHEN attribution = 'none' OR status <> 'approved' THEN 0
-               WHEN event IN ('refund', 'chargeback') THEN coalesce(revenue, 'Infinity')
+               WHEN event IN ('refund', 'chargeback') AND names_order
+                   THEN coalesce(revenue, 'Infinity')
                ELSE coalesce(revenue, payout, 0)
            END AS amount
     FROM conversions
+    CROSS JOIN LATERAL (SELECT dedupe_key LIKE 't:%' OR dedupe_key LIKE 'c:%') AS o (names_order)
     WHERE account_id IS NOT NULL
 ),
 counted_reversals AS (
     SELECT conversion_id,
            CASE
                WHEN NOT is_unlimited THEN least(total, taken + amount) - least(total, taken)
-               WHEN amount = 'Infinity' THEN 0
                ELSE amount
            END AS counted
     FROM (

@@ -117,21 +117,19 @@ pub(super) async fn reversal_count_all(
         let known_credit = is_credited.get(&id).copied();
         let is_credited = known_credit.unwrap_or_else(|| row.get("is_credited"));
         let is_approved = row.get::<_, &str>("status") == ConversionStatus::Approved.as_str();
+        let order = order_key(row);
         let entry = OrderEntry {
             conversion_id: id,
             is_reversal,
             authenticated: row.get("authenticated"),
             counts: is_credited && is_approved,
             currency: row.get("currency"),
-            amount: match is_reversal {
+            amount: match is_reversal && is_named_order(&order.1) {
                 true => row.get("revenue"),
                 false => Some(amount(row)),
             },
         };
-        entries_by_order
-            .entry(order_key(row))
-            .or_default()
-            .push(entry);
+        entries_by_order.entry(order).or_default().push(entry);
     }
     Ok(entries_by_order
         .iter()

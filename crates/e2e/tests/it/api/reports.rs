@@ -564,10 +564,13 @@ async fn raw_clicks_and_conversions_are_exported_in_pages() {
       "currency": "USD",
       "customer_email_hash": null,
       "event": "sale",
+      "flags": [],
       "link_id": "[link]",
       "message_id": "m-1",
       "offer_id": "[offer]",
+      "refund_id": null,
       "source": "conv",
+      "status": "approved",
       "txn_id": "1"
     }
     "#);

@@ -337,19 +337,23 @@ impl Facts {
         reversals.sort_by_key(|c| (!c.is_authenticated(), c.conversion_id));
         for conversion in reversals {
             let order = order(conversion);
+            let names_order = conversion.txn_id.is_some() || conversion.click_id.is_some();
             let currency = match conversion.revenue {
-                None => first_currency.get(&order).cloned(),
-                Some(_) => None,
+                None if names_order => first_currency.get(&order).cloned(),
+                _ => None,
             };
             let currency = currency.unwrap_or_else(|| conversion.currency.to_string());
             let left = left.entry((order, currency.clone())).or_default();
-            let names_order = conversion.txn_id.is_some() || conversion.click_id.is_some();
             let amount = if conversion.status != ConversionStatus::Approved {
                 Decimal::ZERO
             } else if conversion.is_authenticated() && !names_order {
-                conversion.revenue.unwrap_or_default()
+                self.amount(conversion)
             } else {
-                let amount = conversion.revenue.unwrap_or(*left).min(*left);
+                let amount = match names_order {
+                    true => conversion.revenue.unwrap_or(*left),
+                    false => self.amount(conversion),
+                };
+                let amount = amount.min(*left);
                 *left -= amount;
                 amount
             };
