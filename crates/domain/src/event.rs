@@ -41,7 +41,7 @@ pub enum InvalidEvent {
 
 /// Refuses a time that is older than [`MAX_EVENT_AGE`] or further ahead than
 /// [`MAX_EVENT_AHEAD`].
-pub(crate) fn check_event_time(time: Timestamp, now: Timestamp) -> Result<(), InvalidEvent> {
+pub fn check_event_time(time: Timestamp, now: Timestamp) -> Result<(), InvalidEvent> {
     let age = now.duration_since(time);
     if age > MAX_EVENT_AGE || -age > MAX_EVENT_AHEAD {
         return Err(InvalidEvent::TimeOutOfRange(time));

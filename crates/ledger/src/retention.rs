@@ -59,6 +59,22 @@ impl ExpiredRows {
         )
     }
 
+    /// The ledger knows nothing of conversions of so long ago, and their events are not stored
+    /// any more.
+    pub fn former_identities() -> Self {
+        Self::new(
+            "former_identities",
+            "m.account_id = $1 AND m.created_at < $2",
+        )
+    }
+
+    pub fn deleted_conversions() -> Self {
+        Self::new(
+            "deleted_conversions",
+            "m.account_id = $1 AND m.deleted_at < $2",
+        )
+    }
+
     pub fn messages() -> Self {
         Self::new("messages", "m.account_id = $1 AND m.sent_at < $2")
     }

@@ -24,7 +24,7 @@ struct Index {
 /// read the whole history of a link. So these indexes are on equivalent expressions that are
 /// written differently (`message_key || ''`, `'' || message_key`, `link_key + 0`): a query
 /// can use only the index whose expression it contains.
-const INDEXES: [Index; 13] = [
+const INDEXES: [Index; 14] = [
     // Finds the earliest message click of a link or of a message.
     Index {
         name: "message_clicks_time_idx",
@@ -120,6 +120,13 @@ const INDEXES: [Index; 13] = [
         is_partitioned: false,
         definition: "(account_id, dedupe_key)
              WHERE account_id IS NOT NULL AND event IN ('refund', 'chargeback')",
+    },
+    // Finds the conversion that a later postback is an update of, by the postback's own id.
+    Index {
+        name: "conversion_updates_update_id_idx",
+        table: "conversion_updates",
+        is_partitioned: false,
+        definition: "(update_id)",
     },
 ];
 

@@ -43,6 +43,8 @@ pub(super) fn conversion_facts(event: &Conversion<'static>, key: &VisitorHashKey
         address_key: has_no_account.then(address_key),
         customer_email_hash: None,
         metadata: None,
+        history: Vec::new(),
+        import: None,
     }
 }
 

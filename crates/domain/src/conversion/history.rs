@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use super::{ConversionStatus, DuplicateMode};
+use super::{ConversionStatus, DuplicateMode, EventType};
 use crate::id::ConversionId;
 
 /// What one request says about a conversion: the one that created it, a later postback of the
@@ -17,6 +17,10 @@ pub struct ConversionUpdate {
     pub currency: Option<String>,
     /// Whether the account made it by the API: a correction prevails over all postbacks.
     pub is_correction: bool,
+    /// The event that a correction gives the conversion.
+    pub event: Option<EventType>,
+    /// The API key by which the account corrected or imported the conversion.
+    pub api_key_id: Option<i64>,
 }
 
 /// The state of a conversion.
@@ -25,6 +29,8 @@ pub struct EffectiveConversion {
     pub status: ConversionStatus,
     pub revenue: Option<Decimal>,
     pub currency: Option<String>,
+    /// The corrected event; `None` if it is that of the conversion's identity.
+    pub event: Option<EventType>,
 }
 
 /// The state that follows from the updates of one conversion, whatever the order in which they
@@ -34,7 +40,8 @@ pub struct EffectiveConversion {
 /// them do: a network that approves first and reports the pending state late does not take the
 /// approval back. The amount is that of the first update; one that comes without an amount
 /// gets it from the next update that has one and changes the status. What an amount of a
-/// repetition does, `mode` says. Corrections are applied after everything else.
+/// repetition does, `mode` says. Corrections are applied after everything else. One that names
+/// a currency and no amount says which currency the amount is in.
 pub fn effective_conversion(
     updates: &[ConversionUpdate],
     mode: DuplicateMode,
@@ -45,16 +52,21 @@ pub fn effective_conversion(
         status: ConversionStatus::Pending,
         revenue: None,
         currency: None,
+        event: None,
     };
     for (index, update) in sorted.into_iter().enumerate() {
         let previous_status = state.status;
+        state.event = update.event.or(state.event);
         match update.status {
             Some(ConversionStatus::Pending) if !update.is_correction => {}
             Some(status) => state.status = status,
             None => {}
         }
         let Some(revenue) = update.revenue else {
-            state.currency = state.currency.or_else(|| update.currency.clone());
+            state.currency = match update.is_correction {
+                true => update.currency.clone().or(state.currency),
+                false => state.currency.or_else(|| update.currency.clone()),
+            };
             continue;
         };
         let is_same_currency = state.currency == update.currency;
@@ -93,8 +105,14 @@ mod tests {
             id: ConversionId::from_uuid(id.into_uuid()).unwrap(),
             status: ConversionStatus::parse(words[0]),
             revenue,
-            currency: Some(if words.contains(&"EUR") { "EUR" } else { "USD" }.to_owned()),
+            currency: match (words.contains(&"EUR"), words.contains(&"correction")) {
+                (true, _) => Some("EUR".to_owned()),
+                (false, true) => None,
+                (false, false) => Some("USD".to_owned()),
+            },
             is_correction: words.contains(&"correction"),
+            event: words.contains(&"lead").then_some(EventType::Lead),
+            api_key_id: None,
         }
     }
 
@@ -131,6 +149,8 @@ mod tests {
     #[case(&["approved 10", "rejected correction", "approved"], "rejected 10 USD")]
     #[case(&["approved 10", "pending correction"], "pending 10 USD")]
     #[case(&["approved 10", "- 8 EUR correction", "- 9 EUR correction"], "approved 9 EUR")]
+    #[case(&["approved 10 EUR", "- 8 correction"], "approved 8 EUR")]
+    #[case(&["approved 10", "- EUR correction", "approved 12"], "approved 10 EUR")]
     fn a_repetition_changes_the_status_only(#[case] updates: &[&str], #[case] expected: &str) {
         assert_eq!(state(updates, DuplicateMode::Ignore), expected);
     }
@@ -150,6 +170,17 @@ mod tests {
         assert_eq!(state(updates, mode), expected);
     }
 
+    #[test]
+    fn the_latest_correction_says_the_event() {
+        let updates = ["approved 10", "- lead correction", "rejected correction"];
+        let updates: Vec<_> = (0..)
+            .zip(updates)
+            .map(|(i, text)| update(i, text))
+            .collect();
+        let event = effective_conversion(&updates, DuplicateMode::Ignore).event;
+        assert_eq!(event, Some(EventType::Lead));
+    }
+
     proptest! {
         #[test]
         fn the_order_of_arrival_does_not_matter(
@@ -157,7 +188,7 @@ mod tests {
                 prop_oneof![
                     Just("pending 3"), Just("approved 10"), Just("approved"), Just("rejected"),
                     Just("reversed"), Just("approved 4 EUR"), Just("- 8 correction"),
-                    Just("rejected correction"),
+                    Just("rejected correction"), Just("- EUR correction"),
                 ],
                 1..8,
             ),

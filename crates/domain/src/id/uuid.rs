@@ -62,6 +62,12 @@ macro_rules! time_id {
                 Self(uuid::Builder::from_unix_timestamp_millis(unix_ms, &random).into_uuid())
             }
 
+            /// The id with the same random bits and another time.
+            pub fn with_unix_ms(self, unix_ms: u64) -> Self {
+                let [_, _, _, _, _, _, random @ ..] = self.0.into_bytes();
+                Self(uuid::Builder::from_unix_timestamp_millis(unix_ms, &random).into_uuid())
+            }
+
             /// The id's time in Unix milliseconds.
             pub fn unix_ms(&self) -> i64 {
                 let ms = self.0.as_u128() >> 80;
@@ -125,6 +131,9 @@ mod tests {
         assert_eq!(id.unix_ms(), 1_795_000_000_123);
         assert_eq!(ClickId::parse(&id.to_string()), Ok(id));
         assert_eq!(id.time().as_millisecond(), 1_795_000_000_123);
+        let later = id.with_unix_ms(1_795_000_000_124);
+        assert_eq!(later.unix_ms(), 1_795_000_000_124);
+        assert_eq!(later.with_unix_ms(1_795_000_000_123), id);
     }
 
     #[rstest]

@@ -37,6 +37,8 @@ pub(super) struct ConversionContext {
     /// not want the event.
     pub is_rejected: bool,
     pub duplicate_mode: DuplicateMode,
+    /// The key, if it is not that of the fields: the event was corrected.
+    pub dedupe_key: Option<String>,
 }
 
 /// Finds the context of each conversion, and completes its account, offer and campaign from

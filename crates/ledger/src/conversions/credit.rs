@@ -103,9 +103,7 @@ impl Credit {
         let click = account_id.and_then(|id| ClickFacts::from_row(row, "m_", id));
         match click {
             Some(click) => Self::Click(click),
-            None if row.get::<_, &str>("source") == ConversionSource::Offer.as_str() => {
-                Self::offer(row)
-            }
+            None if is_of_offer(row) => Self::offer(row),
             None => Self::None,
         }
     }
@@ -133,5 +131,18 @@ impl Credit {
             Self::Click(click) => Some(click),
             Self::Offer(_) | Self::None => None,
         }
+    }
+}
+
+/// Whether a conversion belongs to its offer without a click: a postback for the offer does, and
+/// an imported one that names neither click nor link.
+fn is_of_offer(row: &Row) -> bool {
+    match ConversionSource::parse(row.get("source")) {
+        Some(ConversionSource::Offer) => true,
+        Some(ConversionSource::Import) => {
+            row.get::<_, Option<uuid::Uuid>>("click_id").is_none()
+                && row.get::<_, Option<i64>>("link_key").is_none()
+        }
+        _ => false,
     }
 }

@@ -3,19 +3,25 @@
 mod affected;
 mod attribution;
 mod context;
+mod corrections;
 mod credit;
 mod credit_rows;
+mod deletions;
 mod duplicates;
+mod former_identities;
+mod imports;
 mod pending;
 mod reversals;
 mod rows;
+mod slot;
+mod stored_slots;
 mod terms;
 mod updates;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    conversion::{ConversionFlag, ConversionSource, ConversionStatus, EventType},
+    conversion::{ConversionFlag, ConversionSource, ConversionStatus, ConversionUpdate, EventType},
     dedupe::DedupeFields,
     id::{ClickId, ConversionId, LinkKey},
 };
@@ -28,7 +34,11 @@ pub use affected::conversion_find_affected;
 use attribution::conversion_delete_all;
 pub use attribution::{conversion_credit_all, credited_message_click};
 use context::{ConversionContext, enrich};
+pub use corrections::{Correction, CorrectionOutcome, MAX_CORRECTIONS, conversion_correct};
+pub use deletions::conversion_delete;
 use duplicates::{Deduplicated, deduplicate};
+use former_identities::former_identity_delete_all;
+pub use imports::{ImportOutcome, ImportedRow};
 pub use pending::{
     PendingConversion, UnknownClickLimits, click_load_accounts, pending_conversion_delete_surplus,
     pending_conversion_find_due, pending_conversion_insert_all, pending_conversion_postpone_all,
@@ -73,6 +83,10 @@ pub struct NewConversion {
     pub address_key: Option<String>,
     pub customer_email_hash: Option<String>,
     pub metadata: Option<serde_json::Value>,
+    /// Its updates, if it was stored before and has several.
+    pub history: Vec<ConversionUpdate>,
+    /// The row of the import that it comes from.
+    pub import: Option<ImportedRow>,
 }
 
 /// What became of conversions that were to be inserted.
@@ -87,6 +101,11 @@ pub struct InsertOutcome {
     /// Those that name nothing but a click and came without a secret, which the click's
     /// account wants.
     pub n_rejected: u64,
+    /// Duplicates that are not stored because the account has deleted the conversion that they
+    /// are.
+    pub deleted: BTreeSet<ConversionId>,
+    /// What became of the rows of an import, by the ids of their conversions.
+    pub imported: BTreeMap<ConversionId, ImportOutcome>,
 }
 
 impl NewConversion {
@@ -135,8 +154,12 @@ pub async fn conversion_insert_all(
         changed,
         updates,
         stored_instead,
+        deleted,
+        imported,
+        restored,
     } = deduplicate(transaction, rows).await?;
     conversion_delete_all(transaction, &replaced, delta).await?;
+    former_identity_delete_all(transaction, &restored).await?;
     conversion_insert_rows(transaction, &new).await?;
     conversion_apply_states(transaction, &changed, delta).await?;
     update_insert_all(transaction, &updates).await?;
@@ -149,6 +172,8 @@ pub async fn conversion_insert_all(
         n_duplicates: n_given - n_new - n_rejected,
         n_rejected,
         stored_instead,
+        deleted,
+        imported,
     })
 }
 

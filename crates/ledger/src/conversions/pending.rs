@@ -19,7 +19,10 @@ use super::{
     NewConversion,
     context::ConversionContext,
     conversion_insert_all,
+    credit::{CountedCredit, Sign},
+    former_identities::former_identity_change_order,
     rows::{conversion_from_row, conversion_insert_rows},
+    updates::update_load_all_of_clicks,
 };
 use crate::{totals::TotalsDelta, unnest::column};
 
@@ -199,6 +202,8 @@ pub async fn pending_conversion_resolve_all(
     clicks: &[ClickId],
     delta: &mut TotalsDelta,
 ) -> Result<u64, tokio_postgres::Error> {
+    let ids: Vec<_> = clicks.iter().map(ClickId::as_uuid).collect();
+    let mut histories = update_load_all_of_clicks(transaction, &ids).await?;
     let statement = transaction
         .prepare_cached(
             "DELETE FROM conversions
@@ -206,12 +211,30 @@ pub async fn pending_conversion_resolve_all(
              RETURNING *",
         )
         .await?;
-    let ids: Vec<_> = clicks.iter().map(ClickId::as_uuid).collect();
     let rows = transaction.query(&statement, &[&ids]).await?;
-    let pending: Vec<_> = rows.iter().map(conversion_from_row).collect();
+    let mut pending = Vec::with_capacity(rows.len());
+    let mut with_corrected_events = Vec::new();
+    for row in &rows {
+        // One that names its offer is credited to that until its click is stored.
+        CountedCredit::from_row(row).count(row, delta, Sign::Minus);
+        let mut conversion = conversion_from_row(row);
+        let id = conversion.conversion_id;
+        conversion.history = histories.remove(&id).unwrap_or_default();
+        if let Some(account_id) = conversion.account_id
+            && conversion.history.iter().any(|u| u.event.is_some())
+        {
+            let old_key: String = row.get("dedupe_key");
+            with_corrected_events.push((account_id, old_key, id));
+        }
+        pending.push(conversion);
+    }
     if pending.is_empty() {
         return Ok(0);
     }
     let inserted = conversion_insert_all(transaction, pending, delta).await?;
+    for (account_id, old_key, id) in with_corrected_events {
+        let id = inserted.stored_instead.get(&id).copied().unwrap_or(id);
+        former_identity_change_order(transaction, account_id, &old_key, id).await?;
+    }
     Ok(inserted.n_rejected)
 }

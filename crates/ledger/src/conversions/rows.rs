@@ -46,16 +46,39 @@ pub(super) fn conversion_from_row(row: &Row) -> NewConversion {
         address_key: None,
         customer_email_hash: row.get("customer_email_hash"),
         metadata: metadata.map(|Json(value)| value),
+        history: Vec::new(),
+        import: None,
     }
 }
 
-/// Finds those whose id is stored already.
+/// Loads the row of a conversion of the account.
+pub(super) async fn conversion_load(
+    transaction: &Transaction<'_>,
+    account_id: i64,
+    id: ConversionId,
+) -> Result<Option<Row>, tokio_postgres::Error> {
+    let statement = transaction
+        .prepare_cached("SELECT * FROM conversions WHERE conversion_id = $1 AND account_id = $2")
+        .await?;
+    transaction
+        .query_opt(&statement, &[&id.as_uuid(), &account_id])
+        .await
+}
+
+/// Finds those whose id is stored already, as that of a conversion or of an update, and those
+/// that were deleted.
 pub(super) async fn conversion_find_stored(
     transaction: &Transaction<'_>,
     conversions: &[NewConversion],
 ) -> Result<BTreeSet<ConversionId>, tokio_postgres::Error> {
     let statement = transaction
-        .prepare_cached("SELECT conversion_id FROM conversions WHERE conversion_id = ANY($1)")
+        .prepare_cached(
+            "SELECT conversion_id FROM conversions WHERE conversion_id = ANY($1)
+             UNION ALL
+             SELECT update_id FROM conversion_updates WHERE update_id = ANY($1)
+             UNION ALL
+             SELECT conversion_id FROM deleted_conversions WHERE conversion_id = ANY($1)",
+        )
         .await?;
     let ids = column(conversions, |c| c.conversion_id.as_uuid());
     let rows = transaction.query(&statement, &[&ids]).await?;
@@ -112,7 +135,10 @@ pub(super) async fn conversion_insert_rows(
                 &column(rows, |(c, _)| c.source.as_str()),
                 &column(rows, |(c, _)| c.event.as_str()),
                 &column(rows, |(c, _)| c.txn_id.as_deref()),
-                &column(rows, |(c, context)| c.dedupe_fields(context).dedupe_key()),
+                &column(rows, |(c, context)| {
+                    let key = context.dedupe_key.clone();
+                    key.unwrap_or_else(|| c.dedupe_fields(context).dedupe_key())
+                }),
                 &column(rows, |(c, _)| c.visitor.as_str()),
                 &column(rows, |(c, _)| c.click_id.map(|id| id.as_uuid())),
                 &column(rows, |(c, _)| c.link_key),

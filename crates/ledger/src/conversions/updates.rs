@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    conversion::{ConversionStatus, ConversionUpdate, EffectiveConversion},
+    conversion::{ConversionStatus, ConversionUpdate, EffectiveConversion, EventType},
     id::ConversionId,
 };
 use postgres::pool::{GenericClient as _, Transaction};
@@ -31,43 +31,72 @@ pub(super) fn update_from_conversion_row(row: &Row) -> ConversionUpdate {
         revenue: row.get("revenue"),
         currency: row.get("currency"),
         is_correction: false,
+        event: None,
+        api_key_id: None,
     }
+}
+
+fn update_from_row(row: &Row) -> Option<ConversionUpdate> {
+    let status: Option<&str> = row.get("status");
+    let event: Option<&str> = row.get("event");
+    Some(ConversionUpdate {
+        id: ConversionId::from_uuid(row.get("update_id")).ok()?,
+        status: status.and_then(ConversionStatus::parse),
+        revenue: row.get("revenue"),
+        currency: row.get("currency"),
+        is_correction: row.get("is_correction"),
+        event: event.and_then(EventType::from_name),
+        api_key_id: row.get("api_key_id"),
+    })
+}
+
+/// Updates by conversion.
+pub(super) type Histories = BTreeMap<ConversionId, Vec<ConversionUpdate>>;
+
+fn histories(rows: &[Row]) -> Histories {
+    let mut histories = Histories::new();
+    for row in rows {
+        let history = histories.entry(conversion_id(row)).or_default();
+        history.extend(update_from_row(row));
+    }
+    histories
 }
 
 /// Loads the updates of conversions that have several.
 pub(super) async fn update_load_all(
     transaction: &Transaction<'_>,
     conversions: &[ConversionId],
-) -> Result<BTreeMap<ConversionId, Vec<ConversionUpdate>>, tokio_postgres::Error> {
-    let mut updates: BTreeMap<_, Vec<_>> = BTreeMap::new();
+) -> Result<Histories, tokio_postgres::Error> {
     if conversions.is_empty() {
-        return Ok(updates);
+        return Ok(Histories::new());
     }
     let statement = transaction
         .prepare_cached(
-            "SELECT conversion_id, update_id, status, revenue, currency, is_correction
+            "SELECT *
              FROM conversion_updates
              WHERE conversion_id = ANY($1)",
         )
         .await?;
     let ids = column(conversions, ConversionId::as_uuid);
-    for row in transaction.query(&statement, &[&ids]).await? {
-        let Ok(id) = ConversionId::from_uuid(row.get("update_id")) else {
-            continue;
-        };
-        let status: Option<&str> = row.get("status");
-        updates
-            .entry(conversion_id(&row))
-            .or_default()
-            .push(ConversionUpdate {
-                id,
-                status: status.and_then(ConversionStatus::parse),
-                revenue: row.get("revenue"),
-                currency: row.get("currency"),
-                is_correction: row.get("is_correction"),
-            });
-    }
-    Ok(updates)
+    let rows = transaction.query(&statement, &[&ids]).await?;
+    Ok(histories(&rows))
+}
+
+/// Loads the updates of conversions whose clicks were not stored yet and are now.
+pub(super) async fn update_load_all_of_clicks(
+    transaction: &Transaction<'_>,
+    clicks: &[uuid::Uuid],
+) -> Result<Histories, tokio_postgres::Error> {
+    let statement = transaction
+        .prepare_cached(
+            "SELECT u.*
+             FROM conversions c
+             JOIN conversion_updates u ON u.conversion_id = c.conversion_id
+             WHERE c.click_id = ANY($1) AND c.message_key IS NULL",
+        )
+        .await?;
+    let rows = transaction.query(&statement, &[&clicks]).await?;
+    Ok(histories(&rows))
 }
 
 /// Inserts updates, except those that are stored. Their conversions must be stored.
@@ -81,10 +110,12 @@ pub(super) async fn update_insert_all(
     let statement = transaction
         .prepare_cached(
             "INSERT INTO conversion_updates
-                 (conversion_id, update_id, status, revenue, currency, is_correction)
+                 (conversion_id, update_id, status, revenue, currency, is_correction, event,
+                  api_key_id)
              SELECT *
              FROM unnest(
-                 $1::uuid[], $2::uuid[], $3::text[], $4::numeric[], $5::text[], $6::boolean[]
+                 $1::uuid[], $2::uuid[], $3::text[], $4::numeric[], $5::text[], $6::boolean[],
+                 $7::text[], $8::bigint[]
              )
              ON CONFLICT (conversion_id, update_id) DO NOTHING",
         )
@@ -101,6 +132,10 @@ pub(super) async fn update_insert_all(
                 &column(updates, |new| new.update.revenue),
                 &column(updates, |new| new.update.currency.as_deref()),
                 &column(updates, |new| new.update.is_correction),
+                &column(updates, |new| {
+                    new.update.event.as_ref().map(EventType::as_str)
+                }),
+                &column(updates, |new| new.update.api_key_id),
             ],
         )
         .await?;

@@ -104,6 +104,91 @@ pub async fn select_of_message(
     Ok(rows)
 }
 
+/// One of the account's conversions `c`.
+pub async fn find(
+    client: &impl GenericClient,
+    account_id: AccountId,
+    columns: &str,
+    conversion_id: ConversionId,
+) -> Result<Option<Row>, ApiError> {
+    let sql = format!(
+        "SELECT {columns} FROM conversions c WHERE c.account_id = $1 AND c.conversion_id = $2"
+    );
+    let statement = client.prepare_cached(&sql).await?;
+    let parameters: [&(dyn ToSql + Sync); 2] = [&account_id.0, &conversion_id.as_uuid()];
+    Ok(client.query_opt(&statement, &parameters).await?)
+}
+
+/// What an id stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KnownConversion {
+    Stored(ConversionId),
+    Deleted,
+}
+
+/// The account's conversion that has this id or an update with it: a postback is told its own
+/// id, and may be an update.
+pub async fn find_known(
+    client: &impl GenericClient,
+    account_id: AccountId,
+    id: ConversionId,
+) -> Result<Option<KnownConversion>, ApiError> {
+    let statement = client
+        .prepare_cached(
+            "SELECT conversion_id, false AS is_deleted
+             FROM conversions
+             WHERE conversion_id = $2 AND account_id = $1
+             UNION ALL
+             SELECT c.conversion_id, false
+             FROM conversion_updates u
+             JOIN conversions c ON c.conversion_id = u.conversion_id
+             WHERE u.update_id = $2 AND c.account_id = $1
+             UNION ALL
+             SELECT conversion_id, true
+             FROM deleted_conversions
+             WHERE conversion_id = $2 AND account_id = $1
+             ORDER BY is_deleted
+             LIMIT 1",
+        )
+        .await?;
+    let row = client
+        .query_opt(&statement, &[&account_id.0, &id.as_uuid()])
+        .await?;
+    let known = |row: Row| match row.get("is_deleted") {
+        true => Some(KnownConversion::Deleted),
+        false => {
+            let id = ConversionId::from_uuid(row.get("conversion_id"));
+            id.ok().map(KnownConversion::Stored)
+        }
+    };
+    Ok(row.and_then(known))
+}
+
+/// All updates of a conversion, from the oldest. Of one that has not been updated, the table has
+/// none: what created it is the only one.
+pub async fn select_updates(
+    client: &impl GenericClient,
+    conversion_id: ConversionId,
+) -> Result<Vec<Row>, ApiError> {
+    let statement = client
+        .prepare_cached(
+            "SELECT update_id, status, revenue, currency, event, is_correction, api_key_id
+             FROM conversion_updates
+             WHERE conversion_id = $1
+             UNION ALL
+             SELECT conversion_id, status, revenue, currency, NULL, false, NULL
+             FROM conversions
+             WHERE conversion_id = $1
+               AND NOT EXISTS (SELECT FROM conversion_updates WHERE conversion_id = $1)
+             ORDER BY update_id",
+        )
+        .await?;
+    let rows = client
+        .query(&statement, &[&conversion_id.as_uuid()])
+        .await?;
+    Ok(rows)
+}
+
 /// A conversion as the affiliate API shows it to the client that recorded it.
 #[derive(Debug)]
 pub struct TrackedRow {

@@ -10,6 +10,7 @@ pub mod conversions;
 pub mod creatives;
 pub mod domain_checks;
 pub mod domains;
+pub mod import_targets;
 pub mod link_totals;
 pub mod links;
 pub mod lists;

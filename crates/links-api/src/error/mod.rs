@@ -52,8 +52,8 @@ pub enum ApiError {
     /// stops at the first.
     #[error("{}", validation_sentence(.0))]
     Validation(Vec<FieldError>),
-    #[error("The body is larger than 5 MB.")]
-    PayloadTooLarge,
+    #[error("The body is larger than {0} MB.")]
+    PayloadTooLarge(usize),
     #[error("The body could not be read.")]
     UnreadableBody,
     #[error("The Idempotency-Key header is not 1 to 255 visible ASCII characters.")]
@@ -163,6 +163,18 @@ pub enum ApiError {
     CampaignNotActive,
     #[error("Links use this campaign.")]
     CampaignInUse,
+    #[error("The body is neither JSON nor CSV nor newline-delimited JSON.")]
+    UnsupportedMediaType,
+    #[error("The body is not CSV: {0}.")]
+    InvalidCsv(String),
+    #[error("The body has more than {0} rows.")]
+    TooManyRows(usize),
+    #[error("Another conversion of this order has this event, or had it before a correction.")]
+    ConversionExists,
+    #[error("This conversion was deleted.")]
+    ConversionDeleted,
+    #[error("The conversion has been corrected {0} times, which is the maximum.")]
+    TooManyCorrections(usize),
     #[error("There is no such {0}.")]
     NotFound(&'static str),
 

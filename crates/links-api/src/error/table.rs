@@ -22,7 +22,7 @@ impl ApiError {
             Self::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded"),
             Self::InvalidJson(_) => (BAD, "invalid_json"),
             Self::InvalidField(_) | Self::Validation(_) => (BAD, "invalid_field"),
-            Self::PayloadTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"),
+            Self::PayloadTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"),
             Self::UnreadableBody => (BAD, "unreadable_body"),
             Self::InvalidIdempotencyKey => (BAD, "invalid_idempotency_key"),
             Self::IdempotencyMismatch => (CONFLICT, "idempotency_mismatch"),
@@ -76,6 +76,14 @@ impl ApiError {
             Self::PhoneTaken => (CONFLICT, "phone_number_taken"),
             Self::CampaignNotActive => (CONFLICT, "campaign_not_active"),
             Self::CampaignInUse => (CONFLICT, "campaign_in_use"),
+            Self::UnsupportedMediaType => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
+            }
+            Self::InvalidCsv(_) => (BAD, "invalid_csv"),
+            Self::TooManyRows(_) => (BAD, "too_many_rows"),
+            Self::ConversionExists => (CONFLICT, "conversion_exists"),
+            Self::ConversionDeleted => (StatusCode::GONE, "conversion_deleted"),
+            Self::TooManyCorrections(_) => (CONFLICT, "too_many_corrections"),
             Self::NotFound(_) | Self::NoRoute => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),

@@ -1,6 +1,8 @@
 //! The ids of resources, as parameters of paths.
 
-use domain::id::{AccountId, CampaignId, CreativeId, LinkCode, ListId, OfferId, ShortId};
+use domain::id::{
+    AccountId, CampaignId, ConversionId, CreativeId, LinkCode, ListId, OfferId, ShortId,
+};
 use serde_json::{Value, json};
 
 use super::PhoneNumber;
@@ -114,6 +116,16 @@ text_parameter!(
     "^[0-9a-f]{24}$",
     "6789abcd1234ef5678901234",
     OfferId::parse
+);
+
+text_parameter!(
+    ConversionId,
+    "conversion_id",
+    "The conversion's id, or that of one of its updates.",
+    "conversion",
+    "^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$",
+    "01a11d5d-1e7b-7123-8123-456789abcdef",
+    ConversionId::parse
 );
 
 /// The id of a partnership offer, which is looked for among those alone.

@@ -1,6 +1,7 @@
 //! Types of the fields that bodies, paths and queries have, and their rules. They know no
 //! resource and no database.
 
+pub mod amount;
 mod clearable_bool;
 mod country;
 mod decimal;
@@ -16,6 +17,7 @@ mod text;
 pub mod timestamp;
 mod url;
 
+pub use amount::AmountField;
 pub use clearable_bool::ClearableBool;
 pub use country::update_countries;
 pub use decimal::DecimalText;

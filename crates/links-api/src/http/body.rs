@@ -12,25 +12,37 @@ use crate::error::{ApiError, FieldError};
 /// A JSON body as the argument of a handler. Its schema documents the body.
 pub trait RequestBody: DeserializeOwned + JsonSchema {}
 
-/// Limit of a body.
-const MAX_BODY_BYTES: usize = 5 * 1024 * 1024;
+/// A body that is not one JSON value, as the argument of a handler.
+pub trait RawRequestBody: Sized {
+    /// The schema of the body as JSON, for the document.
+    type Json: JsonSchema;
+
+    /// Other content types that it may have, each with an example.
+    const OTHER_CONTENT: &'static [(&'static str, &'static str)];
+
+    /// `content_type` is without parameters, in lower case; empty without the header.
+    fn parse(content_type: &str, body: &[u8]) -> Result<Self, ApiError>;
+}
+
+/// Limit of the bodies of most operations.
+pub const MAX_BODY_MB: usize = 5;
 
 /// Limit of the time that a body takes to arrive: 5 MB over a poor connection.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Reads the whole body. The pipeline calls it after authentication, so that nobody without a
 /// key can make the service read 5 MB.
-pub async fn read_limited(payload: web::Payload) -> Result<Vec<u8>, ApiError> {
-    let reading = tokio::time::timeout(READ_TIMEOUT, read_all(payload));
+pub async fn read_limited(payload: web::Payload, max_mb: usize) -> Result<Vec<u8>, ApiError> {
+    let reading = tokio::time::timeout(READ_TIMEOUT, read_all(payload, max_mb));
     reading.await.map_err(|_| ApiError::UnreadableBody)?
 }
 
-async fn read_all(mut payload: web::Payload) -> Result<Vec<u8>, ApiError> {
+async fn read_all(mut payload: web::Payload, max_mb: usize) -> Result<Vec<u8>, ApiError> {
     let mut body = Vec::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| ApiError::UnreadableBody)?;
-        if body.len() + chunk.len() > MAX_BODY_BYTES {
-            return Err(ApiError::PayloadTooLarge);
+        if body.len() + chunk.len() > max_mb * 1024 * 1024 {
+            return Err(ApiError::PayloadTooLarge(max_mb));
         }
         body.extend_from_slice(&chunk);
     }

@@ -6,7 +6,8 @@
 //!
 //! - a [`PathParameter`]: the type of an id,
 //! - [`QueryParameters`]: a struct with a field for each parameter,
-//! - a [`RequestBody`]: the type of the JSON body.
+//! - a [`RequestBody`]: the type of the JSON body,
+//! - a [`RawRequestBody`]: the type of a body of several content types.
 //!
 //! A `Result<T, ApiError>` of one of these leaves it to the handler when the error is
 //! returned, if it has other checks to make first.
@@ -14,10 +15,11 @@
 //! The types also describe themselves for the document, so that what is documented is what is
 //! extracted.
 
+use actix_web::HttpMessage as _;
 use futures_util::future::LocalBoxFuture;
 
 use super::{
-    body::{self, RequestBody},
+    body::{self, RawRequestBody, RequestBody},
     context::RequestContext,
     operation_parts::OperationInputs,
     path_parameter::PathParameter,
@@ -44,7 +46,7 @@ pub trait Handler<Args>: Copy + 'static {
 pub type HandlerFuture<'a> = LocalBoxFuture<'a, Result<Response, ApiError>>;
 
 /// A type that can be extracted from a request. `Source` tells the implementations for the
-/// three kinds of arguments apart; the compiler infers it.
+/// kinds of arguments apart; the compiler infers it.
 pub trait FromRequest<Source>: Sized {
     fn describe(inputs: &mut OperationInputs);
 
@@ -54,6 +56,7 @@ pub trait FromRequest<Source>: Sized {
 pub struct FromPath;
 pub struct FromQuery;
 pub struct FromBody;
+pub struct FromRawBody;
 pub struct AsResult<Source>(Source);
 
 impl<T: PathParameter> FromRequest<FromPath> for T {
@@ -83,6 +86,17 @@ impl<T: RequestBody> FromRequest<FromBody> for T {
 
     fn from_request(context: RequestContext<'_>) -> Result<Self, ApiError> {
         body::parse(context.body)
+    }
+}
+
+impl<T: RawRequestBody> FromRequest<FromRawBody> for T {
+    fn describe(inputs: &mut OperationInputs) {
+        inputs.set_raw_body::<T>();
+    }
+
+    fn from_request(context: RequestContext<'_>) -> Result<Self, ApiError> {
+        let content_type = context.request.content_type().trim().to_ascii_lowercase();
+        T::parse(&content_type, context.body)
     }
 }
 

@@ -89,13 +89,17 @@ fn describe(
         "responses": responses(operation, response_schemas),
     });
     if let Some(body) = &operation.inputs.body {
-        described["requestBody"] = json!({
-            "required": true,
-            "content": { "application/json": {
-                "schema": body_schema(body, request_schemas),
-                "examples": named(&body.examples),
-            }},
+        let mut content = Map::new();
+        let json_body = json!({
+            "schema": body_schema(body, request_schemas),
+            "examples": named(&body.examples),
         });
+        content.insert("application/json".to_owned(), json_body);
+        for (content_type, example) in body.other_content {
+            let text = json!({ "schema": { "type": "string" }, "example": example });
+            content.insert((*content_type).to_owned(), text);
+        }
+        described["requestBody"] = json!({ "required": true, "content": content });
     }
     described
 }

@@ -80,7 +80,8 @@ fn common_errors(operation: &Operation) -> Vec<ApiError> {
         ]);
     }
     if operation.reads_body() {
-        errors.extend([ApiError::PayloadTooLarge, ApiError::UnreadableBody]);
+        let too_large = ApiError::PayloadTooLarge(operation.max_body_mb);
+        errors.extend([too_large, ApiError::UnreadableBody]);
     }
     if !operation.inputs.query_parameters.is_empty() {
         errors.push(ApiError::invalid_field(

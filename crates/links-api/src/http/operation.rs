@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde_json::Value;
 
 use super::{
+    body::MAX_BODY_MB,
     context::RequestContext,
     handler::{Handler, HandlerFuture},
     operation_parts::{BodySpec, Content, OperationInputs, ResponseSpec, schema_for},
@@ -38,6 +39,9 @@ pub struct Operation {
     pub(super) pool: PoolKind,
     /// Whether a GET changes something.
     pub(super) has_side_effects: bool,
+    pub(super) max_body_mb: usize,
+    /// Whether the handler changes things in transactions of its own.
+    pub(super) has_own_transactions: bool,
 }
 
 /// A handler behind its arguments. It runs in a transaction, which is committed if it succeeds.
@@ -81,6 +85,8 @@ impl Operation {
             responses: Vec::new(),
             errors: Vec::new(),
             has_side_effects: false,
+            max_body_mb: MAX_BODY_MB,
+            has_own_transactions: false,
             pool: PoolKind::Requests,
             handler: Rc::new(move |context| handler.handle(context)),
         }
@@ -124,6 +130,21 @@ impl Operation {
     /// Its transaction may write, and the API key may stand in the query.
     pub fn get_with_side_effects(mut self) -> Self {
         self.has_side_effects = true;
+        self
+    }
+
+    /// The limit of the body, where it is not that of most operations.
+    pub fn max_body_mb(mut self, max_body_mb: usize) -> Self {
+        self.max_body_mb = max_body_mb;
+        self
+    }
+
+    /// The handler changes many things in several transactions of its own, each of which has
+    /// the usual limit of time, so that the request may take longer. The request's own
+    /// transaction has nothing but the response to an `Idempotency-Key`: if the request fails,
+    /// what was committed before stays, and it must do no harm to send the request again.
+    pub fn own_transactions(mut self) -> Self {
+        self.has_own_transactions = true;
         self
     }
 

@@ -6,7 +6,10 @@ use actix_web::http::StatusCode;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
 
-use super::{body::RequestBody, path_parameter::PathParameter};
+use super::{
+    body::{RawRequestBody, RequestBody},
+    path_parameter::PathParameter,
+};
 
 /// Generates the schema of a type.
 pub type SchemaFn = fn(&mut SchemaGenerator) -> Schema;
@@ -35,10 +38,13 @@ pub struct Parameter {
     pub schema: Value,
 }
 
-/// A JSON body for the document.
+/// A body for the document.
 pub struct BodySpec {
+    /// The schema of the body as JSON.
     pub schema: SchemaFn,
     pub examples: Vec<Value>,
+    /// Other content types, each with an example.
+    pub other_content: &'static [(&'static str, &'static str)],
     /// Fields that must be there. The schema cannot say so where creating and updating have
     /// one type, since an update may leave out any field.
     pub required: Vec<&'static str>,
@@ -77,6 +83,16 @@ impl OperationInputs {
         self.body = Some(BodySpec {
             schema: schema_for::<T>,
             examples: Vec::new(),
+            other_content: &[],
+            required: Vec::new(),
+        });
+    }
+
+    pub fn set_raw_body<T: RawRequestBody>(&mut self) {
+        self.body = Some(BodySpec {
+            schema: schema_for::<T::Json>,
+            examples: Vec::new(),
+            other_content: T::OTHER_CONTENT,
             required: Vec::new(),
         });
     }

@@ -2,7 +2,7 @@
 //! authentication, rate limit, scope, body, transaction, idempotency, handler, commit,
 //! response.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{collections::BTreeMap, rc::Rc, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -10,7 +10,7 @@ use actix_web::{
     web,
 };
 
-use postgres::pool::Object;
+use postgres::pool::{GenericClient as _, Object};
 
 use super::{
     body, context::RequestContext, idempotency::IdempotentRequest, operation::Operation,
@@ -23,6 +23,9 @@ use crate::{
     rate_limit::Allowance,
     state::AppState,
 };
+
+/// The longest time that a request takes whose handler has transactions of its own.
+const OWN_TRANSACTIONS_LIMIT: Duration = Duration::from_secs(15 * 60);
 
 /// Registers operations at all of their paths; other methods of these paths are 405.
 pub fn configure(operations: Vec<Operation>, config: &mut web::ServiceConfig) {
@@ -123,7 +126,7 @@ async fn execute(
     // A connection is not held while a slow client sends its body.
     let body = if operation.reads_body() {
         drop(client);
-        let body = body::read_limited(payload).await?;
+        let body = body::read_limited(payload, operation.max_body_mb).await?;
         client = pool.get().await?;
         body
     } else {
@@ -143,7 +146,11 @@ async fn execute(
         body: &body,
         idempotent: idempotent.as_ref(),
     });
-    let outcome = match tokio::time::timeout(state.pools.answer_limit, transaction).await {
+    let limit = match operation.has_own_transactions {
+        true => OWN_TRANSACTIONS_LIMIT,
+        false => state.pools.answer_limit,
+    };
+    let outcome = match tokio::time::timeout(limit, transaction).await {
         Ok(outcome) => outcome?,
         Err(_) => {
             postgres::pool::discard(client);
@@ -193,6 +200,12 @@ async fn run_transaction(input: TransactionInput<'_>) -> Result<TransactionOutco
         .read_only(is_read_only)
         .start()
         .await?;
+    if operation.has_own_transactions {
+        // It holds no lock that events wait for, and is idle meanwhile.
+        let limit_ms = OWN_TRANSACTIONS_LIMIT.as_millis();
+        let sql = format!("SET LOCAL idle_in_transaction_session_timeout = {limit_ms}");
+        txn.batch_execute(&sql).await?;
+    }
     if let Some(idempotent) = idempotent
         && let Some(response) = idempotent.begin(&txn).await?
     {

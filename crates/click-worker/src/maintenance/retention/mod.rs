@@ -52,6 +52,8 @@ pub async fn delete_expired(
         }
         for expired in [
             ExpiredRows::conversions(),
+            ExpiredRows::former_identities(),
+            ExpiredRows::deleted_conversions(),
             ExpiredRows::message_clicks(),
             ExpiredRows::messages(),
         ] {

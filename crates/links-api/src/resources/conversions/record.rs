@@ -37,6 +37,9 @@ pub async fn record_conversion(
     let mut delta = TotalsDelta::default();
     let outcome = conversion_insert_all(context.db, vec![conversion], &mut delta).await?;
     delta.apply(context.db).await?;
+    if outcome.deleted.contains(&id) {
+        return Err(ApiError::ConversionDeleted);
+    }
     let stored_id = outcome.stored_instead.get(&id).copied().unwrap_or(id);
     let row = find_tracked(context.db, account_id, stored_id).await?;
     let row =
@@ -76,5 +79,7 @@ fn new_conversion(context: RequestContext<'_>, conversion: ValidatedConversion) 
         address_key: None,
         customer_email_hash: conversion.customer_email_hash,
         metadata: conversion.metadata,
+        history: Vec::new(),
+        import: None,
     }
 }
