@@ -199,7 +199,7 @@ mod tests {
             "amount_unit": "minor",
             "duplicates": "update",
             "duplicates_by_event": { "deposit": "new" },
-            "response": { "status": 200, "body": "OK" },
+            "response": { "status": 202, "body": "OK" },
             "require_txn_id": true,
         });
         let mapping: PostbackMapping = serde_json::from_value(value.clone()).unwrap();
