@@ -152,6 +152,18 @@ pub async fn find(
     Ok(row.as_ref().map(AccountRow::from))
 }
 
+/// The currency of amounts without one, if the account has set it.
+pub async fn find_default_currency(
+    client: &impl GenericClient,
+    id: AccountId,
+) -> Result<Option<String>, ApiError> {
+    let statement = client
+        .prepare_cached("SELECT default_currency FROM accounts WHERE id = $1")
+        .await?;
+    let row = client.query_opt(&statement, &[&id.0]).await?;
+    Ok(row.and_then(|row| row.get("default_currency")))
+}
+
 pub async fn insert(
     client: &impl GenericClient,
     fields: &AccountFields,

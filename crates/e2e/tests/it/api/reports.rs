@@ -225,6 +225,48 @@ fn merge(target: &mut Value, more: Value) {
 }
 
 #[tokio::test]
+async fn a_report_counts_pending_conversions_only_if_asked() {
+    let fixture = ReportFixture::start("pending").await;
+    fixture
+        .deliver(&[
+            fixture.click(0, "DAYT05:30:00Z", json!({})).1,
+            fixture.sale(0, "DAYT06:00:00Z", json!({ "txn_id": "1", "revenue": "2" })),
+            fixture.sale(
+                0,
+                "DAYT06:01:00Z",
+                json!({ "txn_id": "2", "revenue": "3", "status": "pending" }),
+            ),
+            fixture.sale(
+                0,
+                "DAYT06:02:00Z",
+                json!({ "txn_id": "3", "revenue": "5", "status": "rejected" }),
+            ),
+        ])
+        .await;
+    for (query, expected) in [
+        ("", (json!(1), json!("2.00"))),
+        ("&status=approved", (json!(1), json!("2.00"))),
+        ("&status=approved,pending", (json!(2), json!("5.00"))),
+    ] {
+        let path = format!(
+            "/api/v2/reports/performance?{}{query}",
+            dated("from=DAY&to=DAY")
+        );
+        let (_, report) = fixture.api.get(&path).await;
+        let totals = &report["totals"];
+        let found = (totals["conversions"].clone(), totals["revenue"].clone());
+        assert_eq!(found, expected, "{query}: {report}");
+    }
+    let path = "/api/v2/reports/performance?status=rejected";
+    let (status, answer) = fixture.api.get(path).await;
+    assert_eq!(
+        (status, &answer["code"]),
+        (400, &json!("invalid_field")),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
 async fn reports_count_sends_clicks_and_conversions() {
     let fixture = ReportFixture::start("reports").await;
     let today = Timestamp::now().to_string()[..10].to_owned();
@@ -343,9 +385,9 @@ async fn reports_count_sends_clicks_and_conversions() {
     let (status, csv, _) = fixture.csv(&format!("{path}&format=csv")).await;
     assert_eq!(status, 200);
     let header = "offer_id,offer_name,sends,clicks,unique_clicks,bot_clicks,confirmed_clicks,\
-                  click_rate,conversions,conversion_rate,revenue,revenue_per_send,epc,epc_total";
+                  click_rate,conversions,conversion_rate,revenue,revenue_per_send,epc,epc_total,currency";
     let expected = format!(
-        "{header}\n{},An offer,2,2,1,0,0,0.5,2,2.0,3.50,1.75,3.50,1.75\n",
+        "{header}\n{},An offer,2,2,1,0,0,0.5,2,2.0,3.50,1.75,3.50,1.75,USD\n",
         fixture.offer
     );
     assert!(csv.starts_with(&expected), "{csv}");

@@ -5,7 +5,12 @@ use ledger::totals::day_start;
 use postgres::pool::GenericClient as _;
 use tokio_postgres::{Row, types::ToSql};
 
-use super::{group::Group, period::Period, request::ReportRequest, source::Source};
+use super::{
+    group::Group,
+    period::Period,
+    request::{CountedStatuses, ReportRequest},
+    source::Source,
+};
 use crate::{error::ApiError, http::RequestContext};
 
 /// Whether the rows of whole days can be read, or only those of quarters of an hour because a
@@ -116,14 +121,21 @@ pub fn measures(request: &ReportRequest, source: Source, group: Option<Group>) -
         Source::Rollup(_) if is_of_offers => "sum(t.sends)::bigint",
         Source::Rollup(_) => "sum(t.messages)::bigint",
     };
+    let (conversions, revenue) = match request.statuses {
+        CountedStatuses::Approved => ("t.conversions", "t.revenue"),
+        CountedStatuses::ApprovedAndPending => (
+            "t.conversions + t.pending_conversions",
+            "t.revenue + t.pending_revenue",
+        ),
+    };
     format!(
         "coalesce({sends}, 0) AS sends,
          coalesce(sum(t.clicks), 0)::bigint AS clicks,
          coalesce(sum(t.unique_clicks), 0)::bigint AS unique_clicks,
          coalesce(sum(t.bot_clicks), 0)::bigint AS bot_clicks,
          coalesce(sum(t.confirmed_clicks), 0)::bigint AS confirmed_clicks,
-         coalesce(sum(t.conversions), 0)::bigint AS conversions,
-         coalesce(sum(t.revenue) FILTER (WHERE t.currency = $4), 0) AS revenue"
+         coalesce(sum({conversions}), 0)::bigint AS conversions,
+         coalesce(sum({revenue}) FILTER (WHERE t.currency = $4), 0) AS revenue"
     )
 }
 

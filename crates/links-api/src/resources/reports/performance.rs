@@ -45,7 +45,7 @@ pub async fn get_performance_report(
     context.plan_by_values().await?;
     let page = select_rows(context, &request).await?;
     if let Some(csv) = format.csv() {
-        let body = write_csv(csv, request.group, &page.rows)?;
+        let body = write_csv(csv, request.group, &request.currency, &page.rows)?;
         return Ok(Response::csv(body, page.next_cursor));
     }
     let (totals, currencies) = sums::select(context, &request).await?;

@@ -6,7 +6,8 @@ use serde::Deserialize;
 
 use super::{group::Group, period::Period};
 use crate::{
-    db::links::find_keys,
+    db::{accounts, links::find_keys},
+    enumeration::enumeration,
     error::ApiError,
     http::{BoundedInteger, IdNumber, QueryParameters, RequestContext},
 };
@@ -41,9 +42,11 @@ pub struct PerformanceQuery {
     link_id: Option<String>,
     /// Only this message.
     message_id: Option<String>,
-    /// The currency of the revenue (ISO 4217), USD by default. Amounts are not converted;
-    /// `currencies` lists the currencies of all revenue.
+    /// The currency of the revenue (ISO 4217), by default that of the account, or USD. Amounts
+    /// are not converted; `currencies` lists the currencies of all revenue.
     currency: Option<String>,
+    /// Which conversions count: the approved ones by default, or the pending ones too.
+    status: Option<CountedStatuses>,
     /// Rows of a page of links or messages, 100 by default, at most 1,000.
     limit: Option<BoundedInteger<1, MAX_ROWS>>,
     /// `next_cursor` of the page before.
@@ -52,6 +55,14 @@ pub struct PerformanceQuery {
 
 impl QueryParameters for PerformanceQuery {}
 
+enumeration! {
+    /// The statuses of the conversions that a report counts.
+    pub enum CountedStatuses {
+        Approved = "approved",
+        ApprovedAndPending = "approved,pending",
+    }
+}
+
 /// A valid query.
 #[derive(Debug, Clone)]
 pub struct ReportRequest {
@@ -59,6 +70,7 @@ pub struct ReportRequest {
     pub period: Period,
     pub filters: Filters,
     pub currency: String,
+    pub statuses: CountedStatuses,
     /// Rows of a page.
     pub limit: i64,
     pub cursor: Option<String>,
@@ -78,6 +90,11 @@ pub struct Filters {
     pub message_id: Option<String>,
 }
 
+async fn find_default_currency(context: RequestContext<'_>) -> Result<String, ApiError> {
+    let currency = accounts::find_default_currency(context.db, context.caller.account_id).await?;
+    Ok(currency.unwrap_or_else(|| DEFAULT_CURRENCY.to_owned()))
+}
+
 impl ReportRequest {
     pub async fn from_query(
         context: RequestContext<'_>,
@@ -85,7 +102,7 @@ impl ReportRequest {
         now: jiff::Timestamp,
     ) -> Result<Self, ApiError> {
         let currency = match &query.currency {
-            None => DEFAULT_CURRENCY.to_owned(),
+            None => find_default_currency(context).await?,
             Some(text) => parse_currency(text)
                 .ok_or_else(|| ApiError::invalid_field("currency", "it is not a code as in USD"))?,
         };
@@ -108,6 +125,7 @@ impl ReportRequest {
                 message_id: query.message_id,
             },
             currency,
+            statuses: query.status.unwrap_or(CountedStatuses::Approved),
             limit: query.limit.map_or(DEFAULT_ROWS, BoundedInteger::get),
             cursor: query.cursor,
         })

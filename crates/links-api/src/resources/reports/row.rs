@@ -108,7 +108,20 @@ fn number(rate: Decimal) -> f64 {
     rate.to_f64().unwrap_or_default()
 }
 
-pub fn write_csv(csv: Csv, group: Group, rows: &[ReportRow]) -> Result<Vec<u8>, ApiError> {
+/// A row of CSV, which has no other place for the currency of the report.
+#[derive(Serialize)]
+struct CsvRow<'r> {
+    #[serde(flatten)]
+    row: &'r ReportRow,
+    currency: &'r str,
+}
+
+pub fn write_csv(
+    csv: Csv,
+    group: Group,
+    currency: &str,
+    rows: &[ReportRow],
+) -> Result<Vec<u8>, ApiError> {
     let metrics = [
         "sends",
         "clicks",
@@ -122,6 +135,7 @@ pub fn write_csv(csv: Csv, group: Group, rows: &[ReportRow]) -> Result<Vec<u8>, 
         "revenue_per_send",
         "epc",
         "epc_total",
+        "currency",
     ];
     let columns: Vec<_> = group
         .key_columns()
@@ -129,7 +143,8 @@ pub fn write_csv(csv: Csv, group: Group, rows: &[ReportRow]) -> Result<Vec<u8>, 
         .chain(&metrics)
         .copied()
         .collect();
-    csv.write(&columns, rows)
+    let rows: Vec<_> = rows.iter().map(|row| CsvRow { row, currency }).collect();
+    csv.write(&columns, &rows)
 }
 
 #[cfg(test)]
