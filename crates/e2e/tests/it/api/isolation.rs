@@ -47,6 +47,10 @@ impl Fixtures {
             json!({ "listId": list_id, "messages": [message] }),
         )
         .await;
+        let conversion = json!([{
+            "converted_at": jiff::Timestamp::now(), "txn_id": "their-order", "offer_id": sms_offer,
+        }]);
+        let (_, imported) = api.post("/api/v2/conversions/import", conversion).await;
         let domains = api.get("/api/v2/domains?kind=short").await.1;
         let key = "SELECT id FROM api_keys ORDER BY id LIMIT 1";
         let ids = [
@@ -64,6 +68,10 @@ impl Fixtures {
             ("domain_id", domains["domains"][0]["id"].clone()),
             ("account_id", json!(tenant.account_id)),
             ("message_id", json!("their-message")),
+            (
+                "conversion_id",
+                imported["rows"][0]["conversion_id"].clone(),
+            ),
             ("phone", json!("+18005550123")),
             ("key_id", json!(api.test_env.count(key).await)),
         ];
@@ -222,6 +230,7 @@ async fn dump(api: &Api) -> Vec<String> {
         "campaigns",
         "creatives",
         "messages",
+        "conversions",
         "totals",
         "link_totals",
     ] {
