@@ -49,7 +49,7 @@ impl Shop {
         let link = client.create(&seller.key, path, &body).await;
         let worker = test_env.start_worker();
         let url = link["shortUrl"].as_str().unwrap();
-        let destination = client.click(url, BROWSER).await.to();
+        let destination = client.click(url, BROWSER).await.destination();
         wait_for("the message click", 1, async || {
             let sql = "SELECT count(*) FROM message_clicks";
             test_env.count(sql).await

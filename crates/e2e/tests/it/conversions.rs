@@ -572,3 +572,145 @@ async fn a_repeated_postback_names_the_conversion_that_is_stored() {
     );
     site.stop();
 }
+
+#[tokio::test]
+async fn postbacks_are_read_by_the_mapping_of_the_offer() {
+    let site = Site::start(&[]).await;
+    let (url, id) = site.link().await;
+    let click = site.click(&url).await;
+    let host = site.host().to_owned();
+    let key = &site.tenants[0].key;
+    let mapping = json!({
+        "parameters": { "summe": "revenue", "zustand": "status" },
+        "statuses": { "3": "rejected" },
+        "response": { "body": "OK" },
+    });
+    let path = format!("/api/v2/offers/{}", site.offer);
+    let body = json!({ "postback_mapping": mapping });
+    let (status, offer) = site.client.call(key, Method::PUT, &path, Some(&body)).await;
+    assert_eq!(
+        (status, &offer["postback_mapping"]),
+        (200, &mapping),
+        "{offer}"
+    );
+
+    let answer_of = async |path: &str| {
+        let request = site.client.edge_request(Method::GET, &host, path);
+        request.send().await.unwrap().text().await.unwrap()
+    };
+    let conv = format!("/conv?link_id={id}&txn_id=1&summe=5");
+    wait_for("the answer of the mapping", "OK".to_owned(), async || {
+        answer_of(&conv).await
+    })
+    .await;
+    assert_eq!(
+        answer_of(&format!("/conv?link_id={id}&txn_id=2&summe=6&zustand=3")).await,
+        "OK"
+    );
+    // The redirector does not know the click's offer; the worker does.
+    let of_click = format!("/conv?click_id={click}&txn_id=3&summe=7&zustand=3");
+    site.accepted(&host, &of_click).await;
+    wait_for("the conversions", 3, async || {
+        site.test_env
+            .count("SELECT count(*) FROM conversions WHERE attribution = 'click'")
+            .await
+    })
+    .await;
+    let rows = site
+        .test_env
+        .db
+        .query(
+            "SELECT concat_ws(' ', txn_id, status, trim_scale(coalesce(revenue, payout)))
+             FROM conversions
+             ORDER BY txn_id",
+            &[],
+        )
+        .await
+        .unwrap();
+    let stored: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    // The first request may have come before the redirector knew the mapping.
+    assert!(
+        ["1 approved 5", "1 approved 7.25"].contains(&&*stored[0]),
+        "{stored:?}"
+    );
+    assert_eq!(stored[1..], ["2 rejected 6", "3 rejected 7"]);
+    site.stop();
+}
+
+#[tokio::test]
+async fn a_postback_is_explained_and_a_template_is_ready_to_paste() {
+    let site = Site::start(&[]).await;
+    let (_, id) = site.link().await;
+    let key = &site.tenants[0].key;
+    let account = site.tenants[0].account_id;
+    let call = async |method, path: &str, body: Option<&Value>| {
+        site.client.call(key, method, path, body).await
+    };
+    let (status, presets) = call(Method::GET, "/api/v2/postbacks/presets", None).await;
+    let names: Vec<_> = presets["presets"].as_array().unwrap().iter().collect();
+    assert_eq!(status, 200);
+    assert!(
+        names.iter().any(|preset| preset["name"] == "everflow"),
+        "{presets}"
+    );
+
+    let path = "/api/v2/postbacks/template?preset=tune&host=go.example.com";
+    let (status, template) = call(Method::GET, path, None).await;
+    assert_eq!(status, 200, "{template}");
+    assert_eq!(
+        template["url"],
+        format!(
+            "https://go.example.com/api/postbacks/tune?account_id={account}&click_id={{aff_sub}}\
+             &txn_id={{transaction_id}}&revenue={{payout}}&currency={{currency}}"
+        )
+    );
+    for (path, code) in [
+        ("/api/v2/postbacks/template?preset=nobody", "invalid_field"),
+        (
+            "/api/v2/postbacks/template?preset=tune&offer_id=x",
+            "not_found",
+        ),
+    ] {
+        let (_, answer) = call(Method::GET, path, None).await;
+        assert_eq!(answer["code"], code, "{answer}");
+    }
+
+    let url = format!(
+        "https://go.example.com/conv?link_id={id}&amp;order_id=A-1&amount=%241%2C234.50\
+         &status=declined&tid={{transaction_id}}&adv=7"
+    );
+    let path = "/api/v2/postbacks/test";
+    let (status, read) = call(Method::POST, path, Some(&json!({ "url": url }))).await;
+    assert_eq!(status, 200, "{read}");
+    let told = [
+        "accepted", "link_id", "offer_id", "event", "status", "amount", "txn_id",
+    ];
+    let told: Vec<_> = told.iter().map(|name| read[*name].clone()).collect();
+    let offer = site.offer.as_str();
+    let expected = [
+        json!(true),
+        json!(id),
+        json!(offer),
+        json!("sale"),
+        json!("rejected"),
+        json!("1234.50"),
+        json!("A-1"),
+    ];
+    assert_eq!(told, expected, "{read}");
+    assert_eq!(read["ignored"], json!(["tid", "adv"]), "{read}");
+
+    let (_, read) = call(Method::POST, path, Some(&json!({ "url": "?revenue=1" }))).await;
+    assert_eq!(
+        (&read["accepted"], &read["code"]),
+        (&json!(false), &json!("missing_link_id"))
+    );
+    let (status, _) = call(Method::POST, path, Some(&json!({}))).await;
+    assert_eq!(status, 400);
+    assert_eq!(
+        site.test_env
+            .count("SELECT count(*) FROM conversions")
+            .await,
+        0
+    );
+    site.stop();
+}
