@@ -42,7 +42,7 @@ impl Audit {
     }
 
     /// Waits until all `expected` clicks but `n_unrecorded` are stored, and returns how long
-    /// that took; `None` after [`SETTLE_LIMIT`].
+    /// that took; `None` after `SETTLE_LIMIT`.
     pub async fn wait_for_clicks(
         db: &Client,
         mut expected: BTreeSet<String>,
