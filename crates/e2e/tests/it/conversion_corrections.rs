@@ -48,21 +48,8 @@ impl Shop {
         let path = "/api/v2/links/shorten";
         let link = client.create(&seller.key, path, &body).await;
         let worker = test_env.start_worker();
-<<<<<<< HEAD
-        let url = link["shortUrl"].as_str().unwrap();
-        let destination = client.click(url, BROWSER).await.destination();
-        wait_for("the message click", 1, async || {
-            let sql = "SELECT count(*) FROM message_clicks";
-            test_env.count(sql).await
-        })
-        .await;
-        let link_key = test_env.count("SELECT id FROM links").await;
-        Self {
-            producer: Producer::open(&test_env).await,
-=======
         let producer = Producer::open(&test_env).await;
         let mut shop = Self {
->>>>>>> 29716dd25544bfe03bca6778589d2b2e7181e911
             offer: offer["id"].as_str().unwrap().to_owned(),
             link_id: link["linkId"].as_str().unwrap().to_owned(),
             click: String::new(),
