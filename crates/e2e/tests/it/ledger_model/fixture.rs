@@ -1,6 +1,9 @@
 //! Two tenants with links of every kind, random facts about them, and the stored state.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use domain::{
     conversion::{Conversion, ConversionSource, ConversionStatus, EventType},
@@ -24,7 +27,10 @@ use reqwest::Method;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::model::{Amounts, Click, Counts, Credit, Facts, Key, Link, Message, Terms, TotalsKey};
+use super::model::{
+    Amounts, Click, ConversionCorrection, Counts, Credit, Facts, Key, Link, Message, Terms,
+    TotalsKey,
+};
 
 const BURST_CLICKS: usize = 5;
 const BURST_WINDOW: SignedDuration = SignedDuration::from_secs(3);
@@ -68,6 +74,8 @@ impl LedgerFixture {
             burst_window: BURST_WINDOW,
             clicks: BTreeMap::new(),
             conversions: BTreeMap::new(),
+            corrections: Vec::new(),
+            deleted: BTreeSet::new(),
             messages: Vec::new(),
             terms: BTreeMap::new(),
         };
@@ -354,7 +362,8 @@ impl LedgerFixture {
             }
             4 => {
                 conversion.source = ConversionSource::Offer;
-                conversion.click_id = None;
+                // It is credited to its offer until the click is stored.
+                conversion.click_id = self.rng.random_bool(0.3).then_some(click.id);
                 conversion.account_id = Some(AccountId(link.account_id));
                 let offer = link.offer.as_deref().map(|id| OfferId::parse(id).unwrap());
                 let some = self
@@ -564,6 +573,56 @@ impl LedgerFixture {
                     }
                 }
             }
+        }
+    }
+
+    /// Corrects and deletes some of the stored conversions, for both accounts and for the model.
+    pub async fn correct(&mut self, n: usize) {
+        let sql = "SELECT conversion_id, account_id
+                   FROM conversions
+                   WHERE account_id IS NOT NULL
+                   ORDER BY conversion_id";
+        let rows = self.test_env.db.query(sql, &[]).await.unwrap();
+        let chosen: Vec<_> = rows.sample(&mut self.rng, n).collect();
+        for row in chosen {
+            let id = ConversionId::from_uuid(row.get("conversion_id")).unwrap();
+            let key = self.key_of(row.get("account_id")).to_owned();
+            let path = format!("/api/v2/conversions/{id}");
+            if self.rng.random_bool(0.2) {
+                let call = self.client.call(&key, Method::DELETE, &path, None);
+                assert_eq!(call.await.0, 200);
+                self.facts.deleted.insert(id);
+                continue;
+            }
+            let correction = self.any_correction();
+            let body = json!({
+                "status": correction.status,
+                "amount": correction.revenue,
+                "currency": correction.revenue.map(|_| "USD"),
+                "event": correction.event,
+            });
+            let call = self.client.call(&key, Method::PATCH, &path, Some(&body));
+            match call.await {
+                (200, _) => self.facts.corrections.push((id, correction)),
+                // Two reversals of an order cannot become one conversion.
+                (409, answer) => assert_eq!(answer["code"], "conversion_exists"),
+                (status, answer) => panic!("{status} {answer}"),
+            }
+        }
+    }
+
+    /// One with another event names an amount, too: the currency of a reversal without one
+    /// is that of its order.
+    fn any_correction(&mut self) -> ConversionCorrection {
+        let event = *["corrected", "chargeback"].choose(&mut self.rng).unwrap();
+        let event = self.rng.random_bool(0.3).then_some(event);
+        let is_amount_corrected = event.is_some() || self.rng.random_bool(0.4);
+        let cents = self.rng.random_range(0..10_000);
+        let status = ConversionStatus::ALL.choose(&mut self.rng).copied();
+        ConversionCorrection {
+            event: event.map(|name| EventType::from_name(name).unwrap()),
+            revenue: is_amount_corrected.then(|| Decimal::new(cents, 2)),
+            status: status.filter(|_| !is_amount_corrected || self.rng.random_bool(0.5)),
         }
     }
 

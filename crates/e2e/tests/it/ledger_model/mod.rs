@@ -1,5 +1,5 @@
 //! The ledger against a reference model: the same clicks, bots, duplicates, late
-//! arrivals, conversions, refunds and verdicts, in random order, through RabbitMQ
+//! arrivals, conversions, refunds, verdicts, corrections and deletions, in random order, through RabbitMQ
 //! and Postgres with two workers, and to the model.
 
 mod fixture;
@@ -36,9 +36,12 @@ async fn ledger_and_reports_match_the_reference_model() {
         fixture.deliver().await;
         fixture.wait_until_stored().await;
         fixture.reclassify(phase).await;
+        fixture.correct(60).await;
+        fixture.assert_recount_is_right();
     }
     fixture.wait_until_stored().await;
     fixture.wait_for_bursts().await;
+    assert!(!fixture.facts.deleted.is_empty());
 
     let bots = fixture.facts.bots();
     assert_eq!(fixture.stored_bots().await, bots, "verdicts");

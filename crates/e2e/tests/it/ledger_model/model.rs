@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    conversion::{Conversion, ConversionSource, ConversionStatus},
+    conversion::{Conversion, ConversionSource, ConversionStatus, EventType},
     device::Device,
     id::{ClickId, ConversionId},
     visitor::{VisitorHash, VisitorHashKey},
@@ -52,6 +52,15 @@ pub struct Message {
     pub links: Vec<(i64, Option<String>)>,
 }
 
+/// What an account says about a stored conversion.
+#[derive(Debug, Clone, Default)]
+pub struct ConversionCorrection {
+    pub status: Option<ConversionStatus>,
+    /// An amount in USD.
+    pub revenue: Option<Decimal>,
+    pub event: Option<EventType>,
+}
+
 /// An offer, or a campaign.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms {
@@ -65,6 +74,10 @@ pub struct Facts {
     pub burst_window: SignedDuration,
     pub clicks: BTreeMap<ClickId, Click>,
     pub conversions: BTreeMap<ConversionId, Conversion<'static>>,
+    /// What accounts have corrected by the API, in that order.
+    pub corrections: Vec<(ConversionId, ConversionCorrection)>,
+    /// What accounts have deleted by the API.
+    pub deleted: BTreeSet<ConversionId>,
     pub messages: Vec<Message>,
     pub terms: BTreeMap<String, Terms>,
 }
@@ -84,6 +97,17 @@ pub type Amounts = [Decimal; 2];
 
 /// Account, span and dimension (or `link`), bucket in Unix seconds, key, currency.
 pub type TotalsKey = (i64, String, i64, String, String);
+
+impl ConversionCorrection {
+    fn apply(&self, conversion: &mut Conversion<'static>) {
+        conversion.status = self.status.unwrap_or(conversion.status);
+        conversion.event = self.event.unwrap_or(conversion.event);
+        if let Some(revenue) = self.revenue {
+            conversion.revenue = Some(revenue);
+            conversion.currency = "USD".into();
+        }
+    }
+}
 
 impl Click {
     pub fn visitor(&self, key: &VisitorHashKey) -> String {
@@ -200,7 +224,20 @@ impl Facts {
             let key = (account, conversion.event, self.order(conversion), reversal);
             same.entry(key).or_default().push(conversion);
         }
-        stored.extend(same.into_values().map(|same| Self::merged(&same)));
+        // Who deletes or corrects a conversion means all that is or will be the same.
+        same.retain(|_, same| {
+            let is_deleted = |c: &&Conversion<'static>| self.deleted.contains(&c.conversion_id);
+            !same.iter().any(is_deleted)
+        });
+        stored.extend(same.into_values().map(|same| {
+            let mut merged = Self::merged(&same);
+            for (id, correction) in &self.corrections {
+                if same.iter().any(|c| c.conversion_id == *id) {
+                    correction.apply(&mut merged);
+                }
+            }
+            merged
+        }));
         stored.sort_by_key(|conversion| conversion.conversion_id);
         stored
     }
