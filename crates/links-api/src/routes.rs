@@ -48,12 +48,12 @@ Creates and manages tracked links for SMS and affiliate offers.
 `/api/conversions`; its errors are `{\"detail\", \"error_code\", \"status\"}`, and the invalid \
 fields of a body are the `fields` of a 422.
 
-**Bodies** are JSON of at most 5 MB. Unknown fields are ignored, and `null` is the same as an \
+**Bodies** are JSON of at most 5 MB, but for imports. Unknown fields are ignored, and `null` is the same as an \
 absent field. In an update, an empty text clears a value.
 
 **Idempotency.** Any POST takes an `Idempotency-Key`. The same request with the same key within \
 24 hours gets the first response again, with `Idempotent-Replayed: true`. A request that failed \
-changed nothing, and its key can be used again.
+changed nothing, but for imports, and its key can be used again.
 
 **Rate limits** of a key are per minute: `X-RateLimit-Limit`, `X-RateLimit-Remaining`, \
 `X-RateLimit-Reset` (Unix seconds), and `Retry-After` (seconds) with 429.
@@ -73,7 +73,7 @@ changed nothing, and its key can be used again.
         ("clicks", "Raw clicks, and reclassifying them"),
         (
             "conversions",
-            "Raw conversions, and recording them (affiliate API)",
+            "Raw conversions, correcting and importing them, and recording them (affiliate API)",
         ),
         ("contacts", "What happened to a message and to a contact"),
         ("affiliate links", "Campaign links (affiliate API)"),

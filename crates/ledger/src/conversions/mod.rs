@@ -6,6 +6,7 @@ mod context;
 mod corrections;
 mod credit;
 mod credit_rows;
+mod deduplicated;
 mod deletions;
 mod duplicates;
 mod former_identities;
@@ -35,8 +36,9 @@ use attribution::conversion_delete_all;
 pub use attribution::{conversion_credit_all, credited_message_click};
 use context::{ConversionContext, enrich};
 pub use corrections::{Correction, CorrectionOutcome, MAX_CORRECTIONS, conversion_correct};
+use deduplicated::Deduplicated;
 pub use deletions::conversion_delete;
-use duplicates::{Deduplicated, deduplicate};
+use duplicates::deduplicate;
 use former_identities::former_identity_delete_all;
 pub use imports::{ImportOutcome, ImportedRow};
 pub use pending::{

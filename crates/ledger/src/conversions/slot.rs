@@ -12,7 +12,7 @@ use super::{
     ImportOutcome, ImportedRow, NewConversion,
     context::ConversionContext,
     corrections::{MAX_CORRECTIONS, n_corrections},
-    duplicates::Deduplicated,
+    deduplicated::Deduplicated,
     updates::NewUpdate,
 };
 

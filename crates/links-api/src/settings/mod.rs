@@ -52,8 +52,8 @@ pub struct ServeSettings {
     #[arg(long, env = "DATABASE_REPORT_POOL_SIZE", default_value = "4",
           value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub database_report_pool_size: u16,
-    /// Connections for exports, and for reclassifying clicks. Too low: exports wait and get
-    /// 503. Too high: many exports at once slow everything that Postgres does.
+    /// Connections for exports, imports, and for reclassifying clicks. Too low: exports wait and
+    /// get 503. Too high: many exports at once slow everything that Postgres does.
     #[arg(long, env = "DATABASE_EXPORT_POOL_SIZE", default_value = "2",
           value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub database_export_pool_size: u16,
