@@ -398,7 +398,7 @@ async fn clients_detect_a_postgres_that_does_not_answer() {
     proxy.freeze();
     publish(&producer, [click(1, 1, 2)]).await;
     let said = worker.wait_for_log("storing a batch failed, retrying");
-    let error = said["error"].as_str().unwrap();
+    let error = said["error.message"].as_str().unwrap();
     assert!(
         error.contains("did not answer in time") || error.contains("Timeout"),
         "{said}"
