@@ -10,10 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::{dedupe::order_of_key, id::ConversionId};
 use postgres::pool::{GenericClient as _, Transaction};
 
+use super::key_ranges::{KEY_RANGES, KeyRange, KeyRangeColumns};
 use crate::unnest::column;
-
-/// An account, and the lowest and the highest of some dedupe keys.
-pub(super) type KeyRange = (i64, String, String);
 
 /// Loads the former identities in some ranges, with the keys that their conversions have now.
 pub(super) async fn former_identity_load_all(
@@ -21,31 +19,22 @@ pub(super) async fn former_identity_load_all(
     ranges: &BTreeSet<KeyRange>,
 ) -> Result<BTreeMap<(i64, String), Option<String>>, tokio_postgres::Error> {
     let statement = transaction
-        .prepare_cached(
+        .prepare_cached(&format!(
             "SELECT f.account_id, f.dedupe_key, f.current_key
-             FROM unnest($1::bigint[], $2::text[], $3::text[]) AS k (account_id, lowest, highest)
+             FROM {KEY_RANGES}
              CROSS JOIN LATERAL (
                  SELECT *
                  FROM former_identities f
                  WHERE f.account_id = k.account_id
                    AND f.dedupe_key >= k.lowest
                    AND f.dedupe_key <= k.highest
-                 ORDER BY f.dedupe_key
+                 ORDER BY f.dedupe_key DESC
                  LIMIT 100
-             ) AS f",
-        )
+             ) AS f"
+        ))
         .await?;
-    let ranges: Vec<_> = ranges.iter().collect();
-    let rows = transaction
-        .query(
-            &statement,
-            &[
-                &column(&ranges, |(account_id, _, _)| *account_id),
-                &column(&ranges, |(_, from, _)| from.as_str()),
-                &column(&ranges, |(_, _, to)| to.as_str()),
-            ],
-        )
-        .await?;
+    let ranges = KeyRangeColumns::from_ranges(ranges);
+    let rows = transaction.query(&statement, &ranges.parameters()).await?;
     let identity = |row: &tokio_postgres::Row| {
         let former = (row.get("account_id"), row.get("dedupe_key"));
         (former, row.get("current_key"))

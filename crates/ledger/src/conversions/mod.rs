@@ -11,6 +11,7 @@ mod deletions;
 mod duplicates;
 mod former_identities;
 mod imports;
+mod key_ranges;
 mod pending;
 mod reversals;
 mod rows;

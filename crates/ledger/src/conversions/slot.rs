@@ -149,13 +149,9 @@ impl NewConversion {
 /// Whether two updates say the same within the time in which senders retry.
 fn is_retry(one: &ConversionUpdate, other: &ConversionUpdate) -> bool {
     let distance = one.id.time().duration_since(other.id.time()).abs();
-    let content = |update: &ConversionUpdate| {
-        (
-            update.status,
-            update.revenue,
-            update.currency.clone(),
-            update.is_correction,
-        )
-    };
-    distance <= RETRY_WINDOW && content(one) == content(other)
+    distance <= RETRY_WINDOW
+        && one.status == other.status
+        && one.revenue == other.revenue
+        && one.currency == other.currency
+        && one.is_correction == other.is_correction
 }

@@ -12,11 +12,11 @@ use super::{
     NewConversion,
     context::ConversionContext,
     conversion_id,
-    former_identities::{KeyRange, former_identity_load_all},
+    former_identities::former_identity_load_all,
+    key_ranges::{KEY_RANGES, KeyRange, KeyRangeColumns},
     slot::Slot,
     updates::{update_from_conversion_row, update_load_all},
 };
-use crate::unnest::column;
 
 /// Conversions by account and dedupe key.
 pub(super) struct StoredSlots {
@@ -103,11 +103,12 @@ async fn load_slots(
     transaction: &Transaction<'_>,
     ranges: &BTreeSet<KeyRange>,
 ) -> Result<BTreeMap<(i64, String), Slot>, tokio_postgres::Error> {
-    let ranges: Vec<_> = ranges.iter().collect();
+    // A key within a window ends with the id, which begins with the time: the latest are
+    // loaded, which a conversion that comes now may be a retry of.
     let statement = transaction
-        .prepare_cached(
+        .prepare_cached(&format!(
             "SELECT c.conversion_id, c.account_id, c.dedupe_key, c.status, c.revenue, c.currency
-             FROM unnest($1::bigint[], $2::text[], $3::text[]) AS k (account_id, lowest, highest)
+             FROM {KEY_RANGES}
              CROSS JOIN LATERAL (
                  SELECT *
                  FROM conversions c
@@ -115,21 +116,13 @@ async fn load_slots(
                    AND c.account_id IS NOT NULL
                    AND c.dedupe_key >= k.lowest
                    AND c.dedupe_key <= k.highest
-                 ORDER BY c.dedupe_key
+                 ORDER BY c.dedupe_key DESC
                  LIMIT 100
-             ) AS c",
-        )
+             ) AS c"
+        ))
         .await?;
-    let stored = transaction
-        .query(
-            &statement,
-            &[
-                &column(&ranges, |(account_id, _, _)| *account_id),
-                &column(&ranges, |(_, from, _)| from.as_str()),
-                &column(&ranges, |(_, _, to)| to.as_str()),
-            ],
-        )
-        .await?;
+    let ranges = KeyRangeColumns::from_ranges(ranges);
+    let stored = transaction.query(&statement, &ranges.parameters()).await?;
     let ids: Vec<_> = stored.iter().map(conversion_id).collect();
     let mut updates = update_load_all(transaction, &ids).await?;
     let mut slots = BTreeMap::new();

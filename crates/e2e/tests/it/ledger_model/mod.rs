@@ -193,6 +193,59 @@ async fn a_conversion_waits_for_its_click() {
     worker.stop();
 }
 
+/// Of an order with more repetitions than are loaded, the latest are.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_retry_of_the_last_of_many_repetitions_is_not_stored() {
+    let mut fixture = LedgerFixture::new(19).await;
+    let mapping = r#"UPDATE offers SET postback_mapping = '{"duplicates": "new_repeated"}'"#;
+    fixture.test_env.db.batch_execute(mapping).await.unwrap();
+    let worker = fixture.test_env.start_worker();
+    let has_offer = |link: &model::Link| link.offer.is_some();
+    let link = fixture.links.iter().position(has_offer).unwrap();
+    let click = fixture.click(link, 80_000_000);
+    let click_line = fixture.click_line(&click);
+    fixture.publish(&[click_line]).await;
+    wait_for("the click", 1, async || {
+        fixture.count("SELECT count(*) FROM clicks").await
+    })
+    .await;
+    let count = "SELECT count(*) FROM conversions";
+    let n_repetitions = 120;
+    let sale_at = |fixture: &mut LedgerFixture, ms: u64| {
+        let mut sale = fixture.conversion_of_click(&click, ms);
+        sale.txn_id = Some("order-1".into());
+        fixture.conversion_line(&sale)
+    };
+    // Each two minutes after the one before: none is a retry.
+    let last_ms = 1_000_000;
+    let times = (0..n_repetitions).map(|index| last_ms + index * 120_000);
+    let lines: Vec<_> = times.rev().map(|ms| sale_at(&mut fixture, ms)).collect();
+    fixture.publish(&lines).await;
+    wait_for("the repetitions", n_repetitions as i64, async || {
+        fixture.count(count).await
+    })
+    .await;
+    let retry = sale_at(&mut fixture, last_ms - 30_000);
+    let next = sale_at(&mut fixture, last_ms - 240_000);
+    fixture.publish(&[retry]).await;
+    fixture.publish(&[next]).await;
+    wait_for(
+        "the next conversion",
+        n_repetitions as i64 + 1,
+        async || fixture.count(count).await,
+    )
+    .await;
+    wait_for("an empty queue", 0, async || {
+        fixture.test_env.n_waiting_messages().await
+    })
+    .await;
+    assert_eq!(fixture.count(count).await, n_repetitions as i64 + 1);
+    let first = "SELECT count(*) FROM conversions WHERE NOT flags @> '{repeated}'";
+    assert_eq!(fixture.count(first).await, 1);
+    fixture.assert_recount_is_right();
+    worker.stop();
+}
+
 /// Two workers that store a conversion and its click at the same time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_conversion_that_arrives_with_its_click_is_credited() {
