@@ -33,9 +33,9 @@ impl<'m> MappingLayers<'m> {
         }
     }
 
-    /// The currency of amounts without one.
-    pub fn with_default_currency(mut self, currency: &'m str) -> Self {
-        self.default_currency = currency;
+    /// The currency of amounts without one, if the account has set it.
+    pub fn with_default_currency(mut self, currency: Option<&'m str>) -> Self {
+        self.default_currency = currency.unwrap_or(DEFAULT_CURRENCY);
         self
     }
 

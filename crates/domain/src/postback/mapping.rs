@@ -144,6 +144,12 @@ fn is_ok_status(status: &u16) -> bool {
 }
 
 impl PostbackMapping {
+    /// Reads a stored mapping. One that this version cannot read counts as none: it was stored by
+    /// another version, and the postback must not be lost for it.
+    pub fn from_stored(json: serde_json::Value) -> Option<Self> {
+        serde_json::from_value(json).ok()
+    }
+
     /// Whether it sets nothing.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

@@ -108,14 +108,11 @@ fn mapping<'r>(
     offer: Option<&'r OfferRecord>,
     account: Option<&'r AccountRecord>,
 ) -> MappingLayers<'r> {
-    let layers = MappingLayers::new(
+    MappingLayers::new(
         offer.and_then(|offer| offer.postback_mapping.as_ref()),
         account.and_then(|account| account.postback_mapping.as_ref()),
-    );
-    match account.and_then(|account| account.default_currency.as_deref()) {
-        Some(currency) => layers.with_default_currency(currency),
-        None => layers,
-    }
+    )
+    .with_default_currency(account.and_then(|account| account.default_currency.as_deref()))
 }
 
 /// Finds a link whether or not it is still available: its conversions count in any case.

@@ -90,14 +90,10 @@ pub(super) async fn enrich(
         let mapping = MappingLayers::new(
             offer.and_then(|offer| offer.mapping.as_ref()),
             policy.and_then(|policy| policy.mapping.as_ref()),
-        );
-        let default_currency = policy.and_then(|policy| policy.default_currency.as_deref());
-        let mapping = match default_currency {
-            Some(currency) => mapping.with_default_currency(currency),
-            None => mapping,
-        };
-        if !conversion.parameters.is_empty() {
-            context.is_rejected = conversion.interpret_again(mapping);
+        )
+        .with_default_currency(policy.and_then(|policy| policy.default_currency.as_deref()));
+        if policy.is_some() && !conversion.parameters.is_empty() {
+            context.is_rejected = conversion.interpret_parameters(mapping);
         }
         context.duplicate_mode = mapping.duplicate_mode(conversion.event);
         let payout = offer.and_then(|offer| offer.payout);
@@ -114,11 +110,12 @@ pub(super) async fn enrich(
 
 impl NewConversion {
     /// Reads the parameters of the postback by the mapping of the account and offer, which the
-    /// redirector did not know. Returns whether the mapping says that it is not to be stored.
-    fn interpret_again(&mut self, mapping: MappingLayers<'_>) -> bool {
+    /// redirector did not know, and drops them: they are kept until then only. Returns whether
+    /// the mapping says that the conversion is not to be stored.
+    fn interpret_parameters(&mut self, mapping: MappingLayers<'_>) -> bool {
         let mut parameters = PostbackParameters::default();
-        for (name, value) in &self.parameters {
-            parameters.add(name.as_str(), value.as_str());
+        for (name, value) in std::mem::take(&mut self.parameters) {
+            parameters.add(name, value);
         }
         let details = interpret(&parameters, mapping);
         self.event = details.event;

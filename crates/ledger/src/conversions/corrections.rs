@@ -79,8 +79,6 @@ pub async fn conversion_correct(
     let mut conversion = conversion_from_row(&row);
     let old_event = conversion.event;
     conversion.event = correction.event.unwrap_or(old_event);
-    // They have been read, and the event is not what they say.
-    conversion.parameters.clear();
     // Of its identity is the amount that the sender named.
     conversion.revenue = first_revenue;
     let enriched = enrich(transaction, vec![conversion]).await?;

@@ -70,10 +70,9 @@ pub(super) async fn account_load_postback_policies(
     Ok(policies.collect())
 }
 
-/// The mapping of a row. One that this version cannot read counts as none.
 fn mapping(row: &Row) -> Option<PostbackMapping> {
     let json: Option<Json<serde_json::Value>> = row.get("postback_mapping");
-    json.and_then(|Json(value)| serde_json::from_value(value).ok())
+    json.and_then(|Json(value)| PostbackMapping::from_stored(value))
 }
 
 /// Loads the terms of offers, by offer.

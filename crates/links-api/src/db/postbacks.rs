@@ -19,14 +19,11 @@ pub struct PostbackSettings {
 
 impl PostbackSettings {
     pub fn mapping(&self) -> MappingLayers<'_> {
-        let layers = MappingLayers::new(
+        MappingLayers::new(
             self.offer.as_ref().map(|json| &json.0),
             self.account.as_ref().map(|json| &json.0),
-        );
-        match &self.default_currency {
-            Some(currency) => layers.with_default_currency(currency),
-            None => layers,
-        }
+        )
+        .with_default_currency(self.default_currency.as_deref())
     }
 }
 

@@ -25,8 +25,8 @@ pub fn signing_keys(mode: Option<PostbackMode>, secrets: Vec<String>) -> Vec<Sig
     }
 }
 
-/// How postbacks are read. A mapping that this version cannot read counts as none.
+/// How postbacks are read.
 pub fn mapping(row: &Row) -> Option<PostbackMapping> {
     let json: Option<Json<serde_json::Value>> = row.get("postback_mapping");
-    json.and_then(|Json(value)| serde_json::from_value(value).ok())
+    json.and_then(|Json(value)| PostbackMapping::from_stored(value))
 }

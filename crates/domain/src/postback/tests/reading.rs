@@ -226,7 +226,7 @@ fn the_settings_of_the_layers_are_found() {
     let none = MappingLayers::new(None, None);
     assert_eq!(none.duplicate_mode(deposit), DuplicateMode::Ignore);
     assert!(!none.requires_txn_id() && none.response().is_none());
-    let none = none.with_default_currency("EUR");
+    let none = none.with_default_currency(Some("EUR"));
     let details = interpret(&query("revenue=1&currency=ABC"), none);
     assert_eq!(line(&details), "sale approved 1 EUR !currency_unknown");
 }

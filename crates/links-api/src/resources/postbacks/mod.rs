@@ -26,9 +26,9 @@ pub fn operations() -> Vec<Operation> {
         Operation::get("/postbacks/template", get_template)
             .summary("Get the postback URL for a network")
             .description(
-                "The URL to paste into the network, with the network's own macros. It has the \
-                 account, and the offer and its secret if an offer is given and the network \
-                 sends no click id. Without a `host` it is at the account's short domain.",
+                "The URL to paste into the network, with the network's own macros. It names the \
+                 account; add a `token` where the account or offer requires one. Without a `host` \
+                 it is at the account's short domain.",
             )
             .response::<PostbackTemplate>(200, PostbackTemplate::example())
             .errors([invalid(), ApiError::NotFound("offer")]),

@@ -1,12 +1,12 @@
 //! `GET /api/v2/postbacks/template`: the URL to paste into a network.
 
-use domain::{id::OfferId, postback::Preset};
+use domain::postback::Preset;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    db::{domains, postbacks},
+    db::{domains, offers},
     error::ApiError,
     http::{QueryParameters, RequestContext, Response},
 };
@@ -15,7 +15,8 @@ use crate::{
 pub struct TemplateQuery {
     /// The name of the network's preset, as in tune.
     preset: Option<String>,
-    /// The id of the offer that the network pays for.
+    /// The id of the offer that the network pays for. It must be the account's; the URL is the
+    /// same for all of them, since the click tells the offer.
     offer_id: Option<String>,
     /// The host of the redirector, as in go.example.com.
     host: Option<String>,
@@ -58,9 +59,10 @@ pub async fn get_template(
         .ok_or_else(|| ApiError::invalid_field("preset", format!("it is none of {}", names())))?;
     let account_id = context.caller.account_id;
     if let Some(id) = &query.offer_id {
-        let id = OfferId::parse(id).map_err(|_| ApiError::NotFound("offer"))?;
-        let settings = postbacks::load(context.db, account_id, Some(id)).await?;
-        settings.ok_or(ApiError::NotFound("offer"))?;
+        let found = offers::find_existing(context.db, account_id, std::slice::from_ref(id)).await?;
+        if found.is_empty() {
+            return Err(ApiError::NotFound("offer"));
+        }
     }
     let host = match query.host {
         Some(host) => host,

@@ -147,7 +147,10 @@ pub async fn test_postback(
         }
         _ => None,
     };
-    let settings = postbacks::load(context.db, account_id, offer_id).await?;
+    let settings = match offer_id {
+        Some(_) => postbacks::load(context.db, account_id, offer_id).await?,
+        None => Some(account_settings),
+    };
     let settings = settings.ok_or(ApiError::NotFound("offer"))?;
     let details = Postback::new(&parameters, settings.mapping()).details();
     let error = body_error.or(target_error);
