@@ -9,7 +9,7 @@ use tokio_postgres::{
     types::{Json, ToSql},
 };
 
-use super::{ListQuery, RowLock, placeholders};
+use super::{ListQuery, RowLock, placeholders, update_row};
 use crate::{enumeration::enumeration, error::ApiError, http::PageRequest};
 
 enumeration! {
@@ -186,19 +186,6 @@ pub async fn update(
     fields: &AccountFields,
 ) -> Result<AccountRow, ApiError> {
     let values = values(fields);
-    let n = values.len();
-    let sql = format!(
-        "UPDATE accounts
-         SET ({FIELD_COLUMNS}) = ROW ({}),
-             version = version + 1,
-             updated_at = now()
-         WHERE id = ${}
-         RETURNING id, {FIELD_COLUMNS}, created_at, updated_at",
-        placeholders(n),
-        n + 1,
-    );
-    let statement = client.prepare_cached(&sql).await?;
-    let parameters = [&values[..], &[&id.0]].concat();
-    let row = client.query_one(&statement, &parameters).await?;
+    let row = update_row(client, "accounts", FIELD_COLUMNS, &values, &id.0).await?;
     Ok(AccountRow::from(&row))
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use postgres::pool::GenericClient;
 use tokio_postgres::{Row, types::ToSql};
 
-use super::{ListQuery, RowLock, placeholders};
+use super::{ListQuery, RowLock, placeholders, update_row};
 use crate::{enumeration::enumeration, error::ApiError, http::PageRequest};
 
 enumeration! {
@@ -150,20 +150,7 @@ pub async fn update(
     fields: &CampaignFields,
 ) -> Result<(), ApiError> {
     let values = values(fields);
-    let n = values.len();
-    let sql = format!(
-        "UPDATE campaigns
-         SET ({FIELD_COLUMNS}) = ROW ({}),
-             version = version + 1,
-             updated_at = now()
-         WHERE id = ${}",
-        placeholders(n),
-        n + 1,
-    );
-    let statement = client.prepare_cached(&sql).await?;
-    let id = id.as_str();
-    let parameters = [&values[..], &[&id]].concat();
-    client.execute(&statement, &parameters).await?;
+    update_row(client, "campaigns", FIELD_COLUMNS, &values, &id.as_str()).await?;
     Ok(())
 }
 

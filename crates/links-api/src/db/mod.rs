@@ -20,7 +20,9 @@ mod placeholders;
 pub mod postbacks;
 mod row_lock;
 mod select_page;
+mod update_row;
 
 use placeholders::placeholders;
 pub use row_lock::RowLock;
 pub use select_page::{ListQuery, select_page};
+use update_row::update_row;

@@ -12,7 +12,7 @@ use tokio_postgres::{
 };
 
 use crate::{
-    db::{ListQuery, RowLock, placeholders},
+    db::{ListQuery, RowLock, placeholders, update_row},
     enumeration::enumeration,
     error::ApiError,
     http::PageRequest,
@@ -200,19 +200,7 @@ pub async fn update(
     domains: ListDomains,
 ) -> Result<(), ApiError> {
     let values = values(fields, &domains);
-    let n = values.len();
-    let sql = format!(
-        "UPDATE lists
-         SET ({WRITTEN_COLUMNS}) = ROW ({}),
-             version = version + 1,
-             updated_at = now()
-         WHERE id = ${}",
-        placeholders(n),
-        n + 1,
-    );
-    let statement = client.prepare_cached(&sql).await?;
-    let parameters = [&values[..], &[&id.0]].concat();
-    client.execute(&statement, &parameters).await?;
+    update_row(client, "lists", WRITTEN_COLUMNS, &values, &id.0).await?;
     Ok(())
 }
 

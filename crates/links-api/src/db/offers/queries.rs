@@ -9,7 +9,7 @@ use super::{
     fields::{FIELD_COLUMNS, values},
 };
 use crate::{
-    db::{ListQuery, RowLock, placeholders},
+    db::{ListQuery, RowLock, placeholders, update_row},
     error::ApiError,
     http::PageRequest,
 };
@@ -92,20 +92,7 @@ pub async fn update(
     fields: &OfferFields,
 ) -> Result<(), ApiError> {
     let values = values(fields);
-    let n = values.len();
-    let sql = format!(
-        "UPDATE offers
-         SET ({FIELD_COLUMNS}) = ROW ({}),
-             version = version + 1,
-             updated_at = now()
-         WHERE id = ${}",
-        placeholders(n),
-        n + 1,
-    );
-    let statement = client.prepare_cached(&sql).await?;
-    let id = id.to_string();
-    let parameters = [&values[..], &[&id]].concat();
-    client.execute(&statement, &parameters).await?;
+    update_row(client, "offers", FIELD_COLUMNS, &values, &id.to_string()).await?;
     Ok(())
 }
 
