@@ -112,6 +112,9 @@ pub(super) async fn conversion_delete_all(
     ids: &[ConversionId],
     delta: &mut TotalsDelta,
 ) -> Result<(), tokio_postgres::Error> {
+    if ids.is_empty() {
+        return Ok(());
+    }
     let statement = transaction
         .prepare_cached("DELETE FROM conversions WHERE conversion_id = ANY($1) RETURNING *")
         .await?;

@@ -17,12 +17,12 @@ use postgres::pool::{GenericClient, Transaction};
 
 use super::{
     NewConversion,
+    attribution::conversion_delete_all,
     context::ConversionContext,
-    conversion_insert_all,
-    credit::{CountedCredit, Sign},
+    conversion_id, conversion_insert_all,
     former_identities::former_identity_change_order,
     rows::{conversion_from_row, conversion_insert_rows},
-    updates::update_load_all_of_clicks,
+    updates::update_load_all,
 };
 use crate::{totals::TotalsDelta, unnest::column};
 
@@ -202,21 +202,27 @@ pub async fn pending_conversion_resolve_all(
     clicks: &[ClickId],
     delta: &mut TotalsDelta,
 ) -> Result<u64, tokio_postgres::Error> {
-    let ids: Vec<_> = clicks.iter().map(ClickId::as_uuid).collect();
-    let mut histories = update_load_all_of_clicks(transaction, &ids).await?;
     let statement = transaction
         .prepare_cached(
-            "DELETE FROM conversions
+            "SELECT *
+             FROM conversions
              WHERE click_id = ANY($1) AND message_key IS NULL
-             RETURNING *",
+             FOR UPDATE",
         )
         .await?;
-    let rows = transaction.query(&statement, &[&ids]).await?;
+    let click_ids: Vec<_> = clicks.iter().map(ClickId::as_uuid).collect();
+    let rows = transaction.query(&statement, &[&click_ids]).await?;
+    // Few batches of clicks have any.
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    let ids: Vec<_> = rows.iter().map(conversion_id).collect();
+    let mut histories = update_load_all(transaction, &ids).await?;
+    // One that names its offer is credited to that until its click is stored.
+    conversion_delete_all(transaction, &ids, delta).await?;
     let mut pending = Vec::with_capacity(rows.len());
     let mut with_corrected_events = Vec::new();
     for row in &rows {
-        // One that names its offer is credited to that until its click is stored.
-        CountedCredit::from_row(row).count(row, delta, Sign::Minus);
         let mut conversion = conversion_from_row(row);
         let id = conversion.conversion_id;
         conversion.history = histories.remove(&id).unwrap_or_default();
@@ -227,9 +233,6 @@ pub async fn pending_conversion_resolve_all(
             with_corrected_events.push((account_id, old_key, id));
         }
         pending.push(conversion);
-    }
-    if pending.is_empty() {
-        return Ok(0);
     }
     let inserted = conversion_insert_all(transaction, pending, delta).await?;
     for (account_id, old_key, id) in with_corrected_events {

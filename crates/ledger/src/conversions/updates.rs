@@ -53,22 +53,14 @@ fn update_from_row(row: &Row) -> Option<ConversionUpdate> {
 /// Updates by conversion.
 pub(super) type Histories = BTreeMap<ConversionId, Vec<ConversionUpdate>>;
 
-fn histories(rows: &[Row]) -> Histories {
-    let mut histories = Histories::new();
-    for row in rows {
-        let history = histories.entry(conversion_id(row)).or_default();
-        history.extend(update_from_row(row));
-    }
-    histories
-}
-
 /// Loads the updates of conversions that have several.
 pub(super) async fn update_load_all(
     transaction: &Transaction<'_>,
     conversions: &[ConversionId],
 ) -> Result<Histories, tokio_postgres::Error> {
+    let mut histories = Histories::new();
     if conversions.is_empty() {
-        return Ok(Histories::new());
+        return Ok(histories);
     }
     let statement = transaction
         .prepare_cached(
@@ -78,25 +70,11 @@ pub(super) async fn update_load_all(
         )
         .await?;
     let ids = column(conversions, ConversionId::as_uuid);
-    let rows = transaction.query(&statement, &[&ids]).await?;
-    Ok(histories(&rows))
-}
-
-/// Loads the updates of conversions whose clicks were not stored yet and are now.
-pub(super) async fn update_load_all_of_clicks(
-    transaction: &Transaction<'_>,
-    clicks: &[uuid::Uuid],
-) -> Result<Histories, tokio_postgres::Error> {
-    let statement = transaction
-        .prepare_cached(
-            "SELECT u.*
-             FROM conversions c
-             JOIN conversion_updates u ON u.conversion_id = c.conversion_id
-             WHERE c.click_id = ANY($1) AND c.message_key IS NULL",
-        )
-        .await?;
-    let rows = transaction.query(&statement, &[&clicks]).await?;
-    Ok(histories(&rows))
+    for row in transaction.query(&statement, &[&ids]).await? {
+        let history = histories.entry(conversion_id(&row)).or_default();
+        history.extend(update_from_row(&row));
+    }
+    Ok(histories)
 }
 
 /// Inserts updates, except those that are stored. Their conversions must be stored.
