@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use domain::id::{ClickId, ConversionId};
 use e2e::{
+    client::{Client, Tenant},
     producer::Producer,
     proxy::Proxy,
     service::{Service, command},
@@ -12,6 +13,7 @@ use e2e::{
     wait::wait_for,
 };
 use postgres::advisory_lock::{ACCOUNT_CLASS, account_key};
+use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_postgres::Transaction;
 
@@ -137,6 +139,46 @@ async fn the_work_for_a_click_does_not_grow_with_the_history_of_its_link() {
         many <= few * 2 + 500,
         "{few} rows were read with a short history, {many} with a long one"
     );
+}
+
+/// As Postgres counts what it reads, also of a partition that has no statistics yet.
+#[tokio::test]
+async fn reclassifying_a_page_of_clicks_reads_no_others_of_the_account() {
+    const N_CLICKS: usize = 12_000;
+    let test_env = TestEnvironment::new().await;
+    let api = test_env.start_api();
+    let tenant = Tenant::create(&test_env, &api, "reclassified").await;
+    let producer = Producer::open(&test_env).await;
+    let worker = test_env.start_worker();
+    let visitors = (0..N_CLICKS).map(|visitor| click(tenant.account_id, 1, visitor));
+    publish(&producer, visitors).await;
+    wait_until_stored(&test_env, N_CLICKS as i64, 0).await;
+    worker.stop();
+    let clicks_read = "SELECT coalesce(sum(idx_tup_fetch + seq_tup_read), 0)::bigint
+                       FROM pg_stat_user_tables
+                       WHERE relname LIKE 'clicks%'";
+    let before = test_env.count(clicks_read).await;
+    let client = Client::new(&api, None);
+    let body = json!({ "filter": { "from": "2020-01-01" }, "verdict": "bot" });
+    let path = "/api/v2/clicks/reclassify";
+    let (status, answer) = client
+        .call(&tenant.key, Method::POST, path, Some(&body))
+        .await;
+    assert_eq!(
+        (status, &answer["changed"]),
+        (200, &json!(1_000)),
+        "{answer}"
+    );
+    // A session reports what it has read when it ends, at the latest.
+    api.stop();
+    let sessions = "SELECT count(*) FROM pg_stat_activity
+                    WHERE datname = current_database() AND application_name LIKE 'links-api%'";
+    wait_for("the end of all sessions", 0, async || {
+        test_env.count(sessions).await
+    })
+    .await;
+    let n_read = test_env.count(clicks_read).await - before;
+    assert!(n_read < 8_000, "{n_read} clicks were read for 1,000");
 }
 
 /// By the totals: to count rows is to read them.

@@ -213,3 +213,12 @@ async fn migrate_waits_for_the_database() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("no connection to Postgres"), "{said}");
 }
+
+/// The benchmarks empty the tables of events between their rounds. A new table that refers to one
+/// of these must be emptied with it.
+#[tokio::test]
+async fn the_benchmarks_can_empty_all_tables_of_events() {
+    let test_env = TestEnvironment::new().await;
+    let sql = include_str!("../../src/bin/bench/rows/empty_event_tables.sql");
+    test_env.db.batch_execute(sql).await.unwrap();
+}

@@ -122,6 +122,9 @@ pub async fn select_page(
 }
 
 /// The clicks `c` with these ids that meet the conditions of the filter now, from the oldest.
+///
+/// `OFFSET 0` keeps Postgres from joining in the other order, which reads all clicks of the
+/// account and is cheaper by its estimate for a partition that has no statistics yet.
 pub async fn select_again(
     client: &impl GenericClient,
     account_id: AccountId,
@@ -132,7 +135,12 @@ pub async fn select_again(
     let sql = format!(
         "SELECT {columns}
          FROM unnest($2::uuid[], $3::timestamptz[]) AS selected (click_id, clicked_at)
-         JOIN clicks c ON c.clicked_at = selected.clicked_at AND c.click_id = selected.click_id
+         CROSS JOIN LATERAL (
+             SELECT *
+             FROM clicks
+             WHERE clicked_at = selected.clicked_at AND click_id = selected.click_id
+             OFFSET 0
+         ) AS c
          WHERE c.account_id = $1
            AND {CONDITIONS}
          ORDER BY c.clicked_at, c.click_id

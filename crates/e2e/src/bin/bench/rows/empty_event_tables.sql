@@ -1,1 +1,11 @@
-TRUNCATE clicks, message_clicks, conversions, totals, link_totals;
+TRUNCATE
+    clicks,
+    message_clicks,
+    conversions,
+    conversion_updates,
+    deleted_conversions,
+    former_identities,
+    burst_minutes,
+    parked_events,
+    totals,
+    link_totals;
