@@ -14,6 +14,7 @@ pub mod hex;
 pub mod host;
 pub mod id;
 pub mod interstitial;
+pub mod ip_storage;
 pub mod landing;
 pub mod link_path;
 pub mod macros;

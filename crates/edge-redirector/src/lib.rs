@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod click;
+mod click_lookups;
 mod concurrency_limit;
 mod confirmation_token;
 mod connection;
@@ -9,7 +10,9 @@ mod enumeration_guard;
 mod first_conversions;
 mod geo;
 mod metrics;
+mod network;
 mod pages;
+mod postback_log;
 mod publisher;
 mod request;
 mod resolve;
@@ -18,6 +21,7 @@ mod router;
 mod serve;
 mod settings;
 mod state;
+mod token_buckets;
 mod visitor;
 
 // Public for `benches/spool.rs`. Nothing else uses this crate as a library.

@@ -19,6 +19,7 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    click_lookups::ClickLookups,
     concurrency_limit::ConcurrencyLimit,
     confirmation_token::ConfirmationTokens,
     connection::{self, ProxyProtocolConfig},
@@ -26,6 +27,7 @@ use crate::{
     first_conversions::FirstConversions,
     geo::GeoIp,
     metrics::Metrics,
+    postback_log::{LogSender, PostbackLog},
     publisher::{Publisher, PublisherSettings},
     resolve::{self, CacheLimits, Limits, Origin, Resolver},
     router,
@@ -47,14 +49,23 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let redis = RedisCache::new(&settings.cache).context("REDIS_URL is not a Redis URL")?;
+    let origin = Origin::new(
+        &settings.origin_url,
+        settings.origin_token.clone(),
+        Duration::from_millis(settings.origin_timeout_ms),
+    )?;
     let resolver = start_resolver(
         &settings,
         redis.clone(),
+        origin.clone(),
         &shutdown,
         &health,
         metrics.clone(),
-    )?;
+    );
+    let postback_log = Arc::new(PostbackLog::new(metrics.clone()));
     let state = Arc::new(AppState {
+        click_lookups: ClickLookups::new(resolver.clone(), metrics.clone()),
+        postback_log: postback_log.clone(),
         resolver,
         spool: spool.clone(),
         visitor_detector: open_visitor_detector(&settings, &shutdown, &metrics)?,
@@ -74,9 +85,15 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
 
     let (server, edge_address) = start_server(&settings, &shutdown, state)?;
 
-    // The publisher has a token of its own, since it must stop after the server: requests
-    // in flight still append to the spool.
+    // Publisher and log have a token of their own, since they must stop after the server:
+    // requests in flight still append to the spool and to the log.
     let spool_stopped = CancellationToken::new();
+    let log_sender = LogSender {
+        log: postback_log,
+        origin,
+        stopped: spool_stopped.clone(),
+    };
+    shutdown.spawn("log of postbacks", log_sender.run());
     let publisher = Publisher {
         settings: publisher_settings,
         spool: spool.clone(),
@@ -197,12 +214,11 @@ fn load_bot_rules(path: &Path) -> anyhow::Result<BotRules> {
 fn start_resolver(
     settings: &Settings,
     redis: RedisCache,
+    origin: Origin,
     shutdown: &Shutdown,
     health: &Health,
     metrics: Metrics,
-) -> anyhow::Result<Arc<Resolver>> {
-    let timeout = Duration::from_millis(settings.origin_timeout_ms);
-    let origin = Origin::new(&settings.origin_url, settings.origin_token.clone(), timeout)?;
+) -> Arc<Resolver> {
     let redis_health = health.add_dependency("redis", Criticality::Optional);
     shutdown.spawn_health_check(redis_health, redis.clone(), RedisCache::ping);
     let origin_health = health.add_dependency("origin", Criticality::Optional);
@@ -226,5 +242,5 @@ fn start_resolver(
         shutdown.stopping().clone(),
     );
     shutdown.spawn("record change follower", follow_record_changes);
-    Ok(resolver)
+    resolver
 }

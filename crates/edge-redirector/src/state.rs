@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    concurrency_limit::ConcurrencyLimit, confirmation_token::ConfirmationTokens,
-    enumeration_guard::EnumerationGuard, first_conversions::FirstConversions, metrics::Metrics,
+    click_lookups::ClickLookups, concurrency_limit::ConcurrencyLimit,
+    confirmation_token::ConfirmationTokens, enumeration_guard::EnumerationGuard,
+    first_conversions::FirstConversions, metrics::Metrics, postback_log::PostbackLog,
     resolve::Resolver, spool::Spool, visitor::VisitorDetector,
 };
 
@@ -18,6 +19,8 @@ pub struct AppState {
     pub concurrency_limit: ConcurrencyLimit,
     pub enumeration_guard: EnumerationGuard,
     pub first_conversions: FirstConversions,
+    pub click_lookups: ClickLookups,
+    pub postback_log: Arc<PostbackLog>,
     /// How long a request's body may take to arrive.
     pub client_timeout: Duration,
     /// Whether traces are exported; otherwise clicks have no span at all.

@@ -23,6 +23,32 @@ pub struct Metrics {
     pub relay: RelayMetrics,
     pub rate_limit_skipped: Counter,
     pub panics: Counter,
+    postback_log_entries: Family<LogEntryLabels, Counter>,
+}
+
+/// What became of an entry of the log of postbacks that a redirector posted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogEntryResult {
+    Stored,
+    /// It cannot be stored.
+    Invalid,
+}
+
+impl LogEntryResult {
+    const ALL: [Self; 2] = [Self::Stored, Self::Invalid];
+
+    fn labels(self) -> LogEntryLabels {
+        let result = match self {
+            Self::Stored => "stored",
+            Self::Invalid => "invalid",
+        };
+        LogEntryLabels { result }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LogEntryLabels {
+    result: &'static str,
 }
 
 /// What the relay of record changes reports.
@@ -94,7 +120,20 @@ impl Metrics {
             "Requests whose handler panicked, each by a fault of links-api",
             metrics.panics.clone(),
         );
+        for result in LogEntryResult::ALL {
+            metrics.count_log_entries(result, 0);
+        }
+        registry.register(
+            "waypost_api_postback_log_entries",
+            "Entries of the log of postbacks that redirectors posted, by result",
+            metrics.postback_log_entries.clone(),
+        );
         metrics
+    }
+
+    pub fn count_log_entries(&self, result: LogEntryResult, n_entries: u64) {
+        let entries = self.postback_log_entries.get_or_create(&result.labels());
+        entries.inc_by(n_entries);
     }
 
     /// Counts a request that has its response. `route` is the pattern.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use platform::settings::Secret;
 use postgres::pool::Pool;
+use tokio::sync::Semaphore;
 
 use crate::{
     edge_cache::EdgeCacheWriter, metrics::Metrics, outbox::RelayWake, rate_limit::RateLimits,
@@ -21,6 +22,8 @@ pub struct AppState {
     /// Host of the click tracker, where a list or an account has none of its own.
     pub platform_click_host: String,
     pub domain_ownership: DomainOwnership,
+    /// How many requests with entries of the log of postbacks may use Postgres at a time.
+    pub log_insert_permits: Semaphore,
     pub metrics: Metrics,
 }
 

@@ -11,7 +11,8 @@ use crate::{ingest::BatchWriter, settings::Settings};
 
 const RETENTION_INTERVAL: Duration = Duration::from_secs(600);
 const PARTITIONS_INTERVAL: Duration = Duration::from_secs(600);
-/// How often jobs look for rows that are due: pending conversions and parked events.
+/// How often jobs look for rows that are due: pending conversions, entries of the log of
+/// postbacks, and parked events.
 const DUE_ROWS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A job that is run periodically.
@@ -29,13 +30,14 @@ pub(super) enum Work {
         settle_time: SignedDuration,
     },
     MatchPendingConversions(UnknownClickLimits),
+    AssignPostbacks,
     RetryParkedEvents(Box<BatchWriter>),
     CreatePartitions,
     DeleteExpired(RetentionProgress),
 }
 
 /// All jobs of a worker. `writer` is for the parked events.
-pub fn jobs(settings: &Settings, writer: BatchWriter) -> [MaintenanceJob; 5] {
+pub fn jobs(settings: &Settings, writer: BatchWriter) -> [MaintenanceJob; 6] {
     let interval = Duration::from_millis(settings.maintenance_interval_ms);
     let rule = BurstRule {
         min_clicks: settings.burst_clicks as usize,
@@ -61,6 +63,7 @@ pub fn jobs(settings: &Settings, writer: BatchWriter) -> [MaintenanceJob; 5] {
             interval.min(DUE_ROWS_INTERVAL),
             Work::MatchPendingConversions(unknown_clicks),
         ),
+        job("postback_log", DUE_ROWS_INTERVAL, Work::AssignPostbacks),
         job(
             "parked_events",
             DUE_ROWS_INTERVAL,

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `burst_scan` | finding bursts among stored clicks |
 //! | `pending_conversions` | matching conversions with clicks that came later |
+//! | `postback_log` | giving entries of the log of postbacks to the accounts of clicks that came later |
 //! | `parked_events` | retrying parked events |
 //! | `partitions` | creating partitions ahead |
 //! | `retention` | deleting what an account does not want to keep |
@@ -17,6 +18,7 @@ mod burst_scan;
 mod chunk_size;
 mod jobs;
 mod pending_conversions;
+mod postback_log;
 mod retention;
 
 use std::time::Duration;
@@ -108,6 +110,7 @@ impl Maintenance {
                     );
                 }
             }
+            Work::AssignPostbacks => postback_log::assign_due(&self.pool).await?,
             Work::RetryParkedEvents(writer) => {
                 parked::retry_due(&self.pool, writer).await?;
                 let n_parked = parked::count(&self.pool).await?;

@@ -92,6 +92,11 @@ time_id!(
     /// idempotency key, as a click's id is.
     ConversionId
 );
+time_id!(
+    /// A postback in the log of postbacks, and the time at which it was received. It is the
+    /// entry's idempotency key.
+    PostbackId
+);
 
 uuid_id!(
     /// The secret in a click tracker URL: a UUID of version 4.

@@ -14,6 +14,7 @@ mod field_values;
 mod interpret;
 mod json;
 mod layers;
+pub mod log;
 mod mapping;
 mod mapping_check;
 mod multipart;
@@ -24,6 +25,7 @@ mod proof;
 mod target;
 #[cfg(test)]
 mod tests;
+mod verdict;
 
 pub use self::{
     error::PostbackError,
@@ -39,4 +41,5 @@ pub use self::{
     preset::Preset,
     proof::{PostbackMode, SigningKey, signed_text},
     target::{LinkRef, NamedClick},
+    verdict::PostbackVerdict,
 };

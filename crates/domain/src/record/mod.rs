@@ -9,6 +9,7 @@ mod key;
 mod link;
 mod list;
 mod offer;
+mod stored_click;
 
 pub use self::{
     account::{AccountRecord, AccountStatus},
@@ -18,6 +19,7 @@ pub use self::{
     link::{CodeUrl, DefaultParameters, LinkRecord, LinkStatus, TrackerUrl},
     list::ListRecord,
     offer::{OfferRecord, OfferStatus},
+    stored_click::StoredClick,
 };
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ mod limits;
 mod migrations;
 mod odd_paths;
 mod operations;
+mod postback_log;
 mod postbacks;
 mod security;
 mod whole_path;

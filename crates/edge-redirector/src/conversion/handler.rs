@@ -3,18 +3,23 @@
 use std::net::IpAddr;
 
 use actix_http::{HttpMessage as _, Method, Request};
-use domain::postback::{Postback, PostbackError, PostbackParameters};
+use domain::postback::{MappingLayers, Postback, PostbackError, PostbackParameters};
 
 use super::{
     authentication::authenticate,
     body,
     endpoint::Endpoint,
     event::{AcceptedPostback, record_conversion},
+    facts::PostbackFacts,
+    log::log_postback,
     refusal::Refusal,
     response,
     target::{PostbackTarget, find_target},
 };
-use crate::{metrics::ConversionLabels, request, response::EdgeResponse, state::AppState};
+use crate::{
+    click_lookups::ClickLookup, metrics::ConversionLabels, request, response::EdgeResponse,
+    state::AppState,
+};
 
 /// The code in metrics of a postback that was answered with success.
 const ACCEPTED: &str = "accepted";
@@ -32,10 +37,13 @@ pub async fn handle(mut request: Request, endpoint: Endpoint, state: &AppState) 
     }
     let address = state.visitor_detector.client_address(&request);
     let retry_after_s = state.enumeration_guard.retry_after(address);
+    let mut facts = PostbackFacts::default();
     let result = match retry_after_s {
         Some(_) => Err(PostbackError::TooManyAttempts),
-        None => verify_and_record(&mut request, &endpoint, address, state).await,
+        None => verify_and_record(&mut request, &endpoint, address, state, &mut facts).await,
     };
+    let error = result.as_ref().err().copied();
+    log_postback(&request, facts, error, address, state);
     let code = match &result {
         Ok((code, _)) => code,
         Err(error) => error.status_and_code().1,
@@ -57,6 +65,7 @@ async fn verify_and_record(
     endpoint: &Endpoint,
     address: IpAddr,
     state: &AppState,
+    facts: &mut PostbackFacts,
 ) -> Result<(&'static str, EdgeResponse), PostbackError> {
     let body = match *request.method() == Method::POST {
         true => body::read_limited(request, state.client_timeout).await?,
@@ -73,9 +82,21 @@ async fn verify_and_record(
         refusal.error
     };
     let target = find_target(request, endpoint, &parameters, &state.resolver).await;
-    let target = target.map_err(refused)?;
+    let target = target.map_err(|refusal| {
+        let found = refusal.found.as_ref();
+        let unknown = MappingLayers::new(None, None);
+        let mapping = found.map_or(unknown, PostbackTarget::mapping);
+        let postback = Postback::new(&parameters, mapping);
+        facts.read(&postback, postback.details());
+        if let Some(found) = found {
+            facts.find(found);
+        }
+        refused(refusal)
+    })?;
     let postback = Postback::new(&parameters, target.mapping());
     let details = postback.details();
+    facts.read(&postback, details.clone());
+    facts.find(&target);
     let has_body = !body.is_empty();
     let authentication = authenticate(
         request,
@@ -86,6 +107,7 @@ async fn verify_and_record(
         has_body,
     );
     let authentication = authentication.map_err(refused)?;
+    facts.authenticate(authentication.is_authenticated, authentication.account_id);
     if let PostbackTarget::Link {
         resolved: Some(resolved),
         ..
@@ -116,11 +138,32 @@ async fn verify_and_record(
         (IGNORED, response::ignored(&details))
     } else {
         check_txn_id(&accepted)?;
-        let recorded = record_conversion(request, &accepted, state).await?;
-        (ACCEPTED, response::accepted(&recorded, &details))
+        let (recorded, lookup) = tokio::join!(
+            record_conversion(request, &accepted, state),
+            look_up_click(&accepted, state)
+        );
+        facts.find_click(lookup.as_ref());
+        let recorded = recorded?;
+        facts.record(&recorded);
+        let is_pending = lookup == Some(ClickLookup::NotStored);
+        (
+            ACCEPTED,
+            response::accepted(&recorded, &details, is_pending),
+        )
     };
     let fixed_response = postback.mapping().response();
     Ok((code, fixed_response.map_or(response, response::fixed)))
+}
+
+/// Looks for the click of a postback that names nothing else.
+async fn look_up_click(accepted: &AcceptedPostback<'_>, state: &AppState) -> Option<ClickLookup> {
+    match accepted.target {
+        PostbackTarget::Link { resolved: None, .. } => {
+            let click_id = accepted.click_id?;
+            state.click_lookups.find(click_id, accepted.address).await
+        }
+        PostbackTarget::Link { .. } | PostbackTarget::Offer { .. } => None,
+    }
 }
 
 /// Fails if the postback must name a transaction and does not: for an offer always, for a link

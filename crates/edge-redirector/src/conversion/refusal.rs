@@ -2,13 +2,17 @@
 
 use domain::postback::{Field, Postback, PostbackError};
 
+use super::target::PostbackTarget;
+
 /// The error of the response, and what was guessed wrong.
-#[derive(Debug)]
 pub struct Refusal {
     pub error: PostbackError,
     /// The unknown id or wrong secret, which the enumeration guard counts once; `None` if the
     /// request is refused for another reason.
     pub attempt: Option<Attempt>,
+    /// What was found before the postback was refused: its mapping tells which of the
+    /// parameters are secrets.
+    pub found: Option<PostbackTarget>,
 }
 
 /// The values that were wrong, such as an offer and its secret.
@@ -30,7 +34,13 @@ impl Refusal {
         Self {
             error,
             attempt: is_attempt.then_some(attempt),
+            found: None,
         }
+    }
+
+    pub fn with_found(mut self, found: Option<PostbackTarget>) -> Self {
+        self.found = found;
+        self
     }
 }
 
@@ -39,6 +49,7 @@ impl From<PostbackError> for Refusal {
         Self {
             error,
             attempt: None,
+            found: None,
         }
     }
 }

@@ -5,7 +5,10 @@ use domain::{
     conversion::ConversionFlag,
     event::truncate_at_char,
     id::ConversionId,
-    postback::{ConversionDetails, FixedResponse, PostbackError},
+    postback::{
+        ConversionDetails, FixedResponse, PostbackError,
+        log::{MAX_IGNORED_NAME_BYTES, MAX_IGNORED_NAMES},
+    },
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -17,10 +20,6 @@ use crate::response::{self, EdgeResponse};
 const PIXEL_GIF: &[u8] = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\x00\x00\x00\
     \x21\xf9\x04\x01\x00\x00\x00\x00\x2c\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02\x44\x01\x00\x3b";
 
-/// The most names of ignored parameters in a response, and the most bytes of one.
-const MAX_IGNORED: usize = 20;
-const MAX_IGNORED_BYTES: usize = 64;
-
 /// The response to a postback that is accepted. What is not known or as usual is left out.
 #[derive(Serialize)]
 struct Accepted<'r> {
@@ -30,6 +29,10 @@ struct Accepted<'r> {
     conversion_id: Option<ConversionId>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     duplicate: bool,
+    /// Whether the click that the postback names is not stored yet. It is left out where
+    /// nobody knows.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pending: bool,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     flags: &'r [ConversionFlag],
     /// The names of parameters that have no meaning or no value.
@@ -37,30 +40,37 @@ struct Accepted<'r> {
     ignored: Vec<&'r str>,
 }
 
-/// The response to a postback whose conversion is on disk.
-pub fn accepted(recorded: &RecordedConversion, details: &ConversionDetails) -> EdgeResponse {
-    accepted_response("accepted", Some(recorded), details)
+/// The response to a postback whose conversion is on disk; `is_pending` if the click that it
+/// names is not stored yet.
+pub fn accepted(
+    recorded: &RecordedConversion,
+    details: &ConversionDetails,
+    is_pending: bool,
+) -> EdgeResponse {
+    accepted_response("accepted", Some(recorded), details, is_pending)
 }
 
 /// The response to a postback of an event that is not stored.
 pub fn ignored(details: &ConversionDetails) -> EdgeResponse {
-    accepted_response("ignored", None, details)
+    accepted_response("ignored", None, details, false)
 }
 
 fn accepted_response(
     status: &'static str,
     recorded: Option<&RecordedConversion>,
     details: &ConversionDetails,
+    is_pending: bool,
 ) -> EdgeResponse {
-    let names = details.ignored.iter().take(MAX_IGNORED);
+    let names = details.ignored.iter().take(MAX_IGNORED_NAMES);
     let first_id = recorded.and_then(|recorded| recorded.first_id);
     let body = Accepted {
         status,
         conversion_id: first_id.or(recorded.map(|recorded| recorded.id)),
         duplicate: first_id.is_some(),
+        pending: is_pending,
         flags: &details.flags,
         ignored: names
-            .map(|name| truncate_at_char(name, MAX_IGNORED_BYTES))
+            .map(|name| truncate_at_char(name, MAX_IGNORED_NAME_BYTES))
             .collect(),
     };
     let body = serde_json::to_vec(&body).expect("the response is plain data");
@@ -133,12 +143,16 @@ mod tests {
     fn a_response_says_what_is_not_as_usual() {
         let [id, first_id] = [1, 2].map(|ms| ConversionId::generate(ms, &mut rand::rng()));
         let recorded = |first_id| RecordedConversion { id, first_id };
-        let response = accepted(&recorded(None), &details("click_id=x&revenue=1"));
+        let of_click = details("click_id=x&revenue=1");
+        let response = accepted(&recorded(None), &of_click, false);
         let expected = format!(r#"{{"status":"accepted","conversion_id":"{id}"}}"#);
+        assert_body(response, &expected);
+        let response = accepted(&recorded(None), &of_click, true);
+        let expected = format!(r#"{{"status":"accepted","conversion_id":"{id}","pending":true}}"#);
         assert_body(response, &expected);
 
         let details = details("revenue=1,234&txn_id={x}");
-        let response = accepted(&recorded(Some(first_id)), &details);
+        let response = accepted(&recorded(Some(first_id)), &details, false);
         let expected =
             format!(r#"{{"status":"accepted","conversion_id":"{first_id}","duplicate":true,"#)
                 + r#""flags":["amount_unreadable"],"ignored":["txn_id"]}"#;

@@ -85,13 +85,18 @@ pub async fn find_target(
             Some(_) => Field::LinkId,
             None => Field::ClickId,
         };
-        Refusal::for_fields(error, &postback, [id, Field::Preset])
+        let found = named_account.clone().map(|account| PostbackTarget::Link {
+            resolved: None,
+            named_account: Some(account),
+            is_pixel,
+        });
+        Refusal::for_fields(error, &postback, [id, Field::Preset]).with_found(found)
     };
     let now = jiff::Timestamp::now();
     let NamedClick { link, .. } = postback.named_click(now).map_err(refusal)?;
     // The path of a pixel names the link: a click does not do.
     if is_pixel && link.is_none() {
-        return Err(PostbackError::MissingLinkId.into());
+        return Err(refusal(PostbackError::MissingLinkId));
     }
     let resolved = match &link {
         Some(link) => Some(find_link(request, link, resolver).await.map_err(refusal)?),
@@ -170,7 +175,12 @@ async fn find_offer(
         .chain(&offer.record.postback_digest);
     if !secret_matches(secret, digests.map(String::as_str)) {
         let error = PostbackError::InvalidPostbackSecret;
-        return Err(Refusal::for_fields(error, &postback, FIELDS));
+        let refusal = Refusal::for_fields(error, &postback, FIELDS);
+        let found = PostbackTarget::Offer {
+            offer: offer.clone(),
+            account: account.clone(),
+        };
+        return Err(refusal.with_found(Some(found)));
     }
     Ok(PostbackTarget::Offer { offer, account })
 }

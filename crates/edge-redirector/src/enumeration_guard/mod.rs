@@ -10,7 +10,6 @@
 //! between two guesses adds one link, however often it is repeated.
 
 mod distinct_links;
-mod network;
 
 #[cfg(test)]
 mod tests;
@@ -28,8 +27,8 @@ use std::{
 
 use domain::id::LinkKey;
 
+use crate::network::Network;
 use distinct_links::DistinctLinkCounter;
-use network::Network;
 
 const MINUTE: Duration = Duration::from_secs(60);
 /// Networks whose failures are counted in one minute; further ones are not limited.

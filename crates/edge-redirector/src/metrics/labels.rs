@@ -139,6 +139,63 @@ pub struct ConversionLabels {
     pub code: &'static str,
 }
 
+/// How it ended to look for the click that a conversion names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClickLookupResult {
+    Stored,
+    NotStored,
+    /// The origin did not answer in time.
+    Failed,
+    /// The origin was not asked, because of too many lookups.
+    Skipped,
+}
+
+impl ClickLookupResult {
+    pub const ALL: [Self; 4] = [Self::Stored, Self::NotStored, Self::Failed, Self::Skipped];
+
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Stored => "stored",
+            Self::NotStored => "not_stored",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// What became of an entry of the log of postbacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogEntryResult {
+    Sent,
+    /// Its network or account has had its share.
+    RateLimited,
+    BufferFull,
+    /// The origin refused it.
+    Rejected,
+    /// The redirector stopped while the origin did not answer.
+    Stopped,
+}
+
+impl LogEntryResult {
+    pub const ALL: [Self; 5] = [
+        Self::Sent,
+        Self::RateLimited,
+        Self::BufferFull,
+        Self::Rejected,
+        Self::Stopped,
+    ];
+
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::RateLimited => "rate_limited",
+            Self::BufferFull => "buffer_full",
+            Self::Rejected => "rejected",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
 pub(super) const CONVERSION_SOURCES: [&str; 3] = ["conv", "offer", "pixel"];
 
 pub(super) const RECORD_ERRORS: [RecordError; 5] = [

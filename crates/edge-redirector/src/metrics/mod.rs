@@ -23,7 +23,10 @@ use labels::{
     CONVERSION_SOURCES, GeoDatabaseLabels, GeoLookupLabels, OutcomeLabels, PUBLISHER_FAILURES,
     RECORD_ERRORS, ReasonLabels, ResultLabels, record_error_label,
 };
-pub use labels::{ConversionLabels, GeoDatabase, GeoLookup, LookupResult, RequestOutcome};
+pub use labels::{
+    ClickLookupResult, ConversionLabels, GeoDatabase, GeoLookup, LogEntryResult, LookupResult,
+    RequestOutcome,
+};
 
 #[derive(Debug, Clone)]
 pub struct Metrics {
@@ -32,6 +35,8 @@ pub struct Metrics {
     conversions: Family<ConversionLabels, Counter>,
     unrecorded_events: Family<ReasonLabels, Counter>,
     cache_misses: Family<ResultLabels, Counter>,
+    click_lookups: Family<ResultLabels, Counter>,
+    postback_log_entries: Family<ResultLabels, Counter>,
     /// Seconds from the arrival of a click to its response.
     pub click_duration: Histogram,
     /// Requests whose forwarding headers had an entry that is no address.
@@ -65,6 +70,8 @@ impl Metrics {
             conversions: Family::default(),
             unrecorded_events: Family::default(),
             cache_misses: Family::default(),
+            click_lookups: Family::default(),
+            postback_log_entries: Family::default(),
             click_duration: Histogram::new(exponential_buckets(0.000_05, 2.0, 18)),
             unreadable_addresses: Counter::default(),
             spool_bytes: Gauge::default(),
@@ -109,6 +116,13 @@ impl Metrics {
         for result in LookupResult::ALL.map(LookupResult::label) {
             drop(self.cache_misses.get_or_create(&ResultLabels { result }));
         }
+        for result in ClickLookupResult::ALL.map(ClickLookupResult::label) {
+            drop(self.click_lookups.get_or_create(&ResultLabels { result }));
+        }
+        for result in LogEntryResult::ALL.map(LogEntryResult::label) {
+            let labels = ResultLabels { result };
+            drop(self.postback_log_entries.get_or_create(&labels));
+        }
         for source in CONVERSION_SOURCES {
             let error_codes = PostbackError::all().map(|error| error.status_and_code().1);
             for code in ["accepted", "ignored"].into_iter().chain(error_codes) {
@@ -147,6 +161,18 @@ impl Metrics {
             "cache_misses",
             "Records looked up outside of the process, by result",
             &self.cache_misses,
+        );
+        register(
+            registry,
+            "click_lookups",
+            "Clicks that conversions name, looked up at the origin, by result",
+            &self.click_lookups,
+        );
+        register(
+            registry,
+            "postback_log_entries",
+            "Entries of the log of postbacks, by what became of them",
+            &self.postback_log_entries,
         );
         register(
             registry,
@@ -250,6 +276,20 @@ impl Metrics {
             .inc();
     }
 
+    pub fn count_click_lookup(&self, result: ClickLookupResult) {
+        let result = result.label();
+        self.click_lookups
+            .get_or_create(&ResultLabels { result })
+            .inc();
+    }
+
+    pub fn count_log_entries(&self, result: LogEntryResult, n_entries: u64) {
+        let result = result.label();
+        self.postback_log_entries
+            .get_or_create(&ResultLabels { result })
+            .inc_by(n_entries);
+    }
+
     pub fn count_geo_lookup(&self, database: GeoDatabase, lookup: GeoLookup) {
         self.geo_lookups[database as usize][lookup as usize].inc();
     }
@@ -312,6 +352,8 @@ mod tests {
             "waypost_edge_cache_misses_total{result=\"lookup_limit\"} 0",
             "waypost_edge_conversions_total{source=\"conv\",code=\"accepted\"} 0",
             "waypost_edge_conversions_total{source=\"pixel\",code=\"unavailable\"} 0",
+            "waypost_edge_click_lookups_total{result=\"skipped\"} 0",
+            "waypost_edge_postback_log_entries_total{result=\"rate_limited\"} 0",
             "waypost_edge_geoip_lookups_total{database=\"asn\",result=\"failed\"} 0",
             "waypost_edge_receipt_consumer_failures_total 0",
             "waypost_edge_spool_unreadable_ranges_total 0",
@@ -342,6 +384,12 @@ mod tests {
         }
         for result in LookupResult::ALL {
             metrics.count_cache_miss(result);
+        }
+        for result in ClickLookupResult::ALL {
+            metrics.count_click_lookup(result);
+        }
+        for result in LogEntryResult::ALL {
+            metrics.count_log_entries(result, 2);
         }
         for reason in PUBLISHER_FAILURES {
             metrics.count_publisher_failure(reason);

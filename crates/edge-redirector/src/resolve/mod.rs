@@ -20,7 +20,7 @@ mod resolver;
 
 pub use error::LookupError;
 pub use invalidation::follow_record_changes;
-pub use origin::Origin;
+pub use origin::{Origin, OriginError};
 pub use record_cache::CacheLimits;
 pub use resolved_link::{ParsedOffer, ResolvedLink};
 pub use resolver::{Limits, Resolver, check_readiness};

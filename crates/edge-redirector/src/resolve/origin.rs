@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::{
-    id::{AccountId, ShortId},
-    record::{RecordChange, RecordKey},
+    id::{AccountId, ClickId, ShortId},
+    record::{RecordChange, RecordKey, StoredClick},
 };
 use platform::{circuit_breaker::CircuitBreaker, settings::Secret};
 use reqwest::{Client, StatusCode};
@@ -26,6 +26,16 @@ pub enum OriginError {
     TooManyRequests,
     #[error("the origin failed a moment ago, so its circuit breaker is open")]
     CircuitOpen,
+}
+
+impl OriginError {
+    /// Whether the same request would be refused again.
+    pub fn is_final(&self) -> bool {
+        matches!(
+            self,
+            Self::Status(StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE)
+        )
+    }
 }
 
 #[derive(Clone)]
@@ -105,6 +115,30 @@ impl Origin {
         match self.get_list(&format!("slugs/{host}/{id}")).await {
             Err(OriginError::Status(StatusCode::NOT_FOUND)) => Ok(Vec::new()),
             result => result,
+        }
+    }
+
+    /// The click with this id, or `None` if it is not stored.
+    pub async fn stored_click(&self, id: ClickId) -> Result<Option<StoredClick>, OriginError> {
+        self.check_circuit()?;
+        let response = self.get(&format!("clicks/{id}")).await?;
+        match response.status() {
+            StatusCode::OK => Ok(response.json().await?),
+            status => Err(OriginError::Status(status)),
+        }
+    }
+
+    /// Posts lines of the log of postbacks. The log must not stand in the way of lookups, so
+    /// this neither asks the circuit breaker nor tells it anything.
+    pub async fn post_postback_log(&self, lines: Vec<u8>) -> Result<(), OriginError> {
+        let request = self
+            .client
+            .post(format!("{}/postbacks", self.base_url))
+            .bearer_auth(self.token.reveal())
+            .body(lines);
+        match request.send().await?.status() {
+            StatusCode::OK => Ok(()),
+            status => Err(OriginError::Status(status)),
         }
     }
 

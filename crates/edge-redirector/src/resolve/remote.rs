@@ -5,7 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use domain::{id::ShortId, record::RecordKey};
+use domain::{
+    id::{ClickId, ShortId},
+    record::{RecordKey, StoredClick},
+};
 use platform::{
     log_rate_limit::LogRateLimiter,
     redis_cache::{CacheError, RedisCache},
@@ -111,6 +114,11 @@ impl Remote {
     ) -> Result<Vec<ShortId>, LookupError> {
         self.with_permit(self.origin.slugs_in_any_case(host, id))
             .await
+    }
+
+    /// The click with this id, if it is stored.
+    pub async fn stored_click(&self, id: ClickId) -> Result<Option<StoredClick>, LookupError> {
+        self.with_permit(self.origin.stored_click(id)).await
     }
 
     /// Runs a request to the origin, unless too many are in flight.

@@ -4,9 +4,11 @@
 use std::sync::Arc;
 
 use domain::{
-    id::{AccountId, CampaignId, LinkCode, ListId, OfferId, ShortId, TrackerToken},
+    id::{AccountId, CampaignId, ClickId, LinkCode, ListId, OfferId, ShortId, TrackerToken},
     macros::Template,
-    record::{AccountRecord, CampaignRecord, LinkRecord, ListRecord, OfferRecord, RecordKey},
+    record::{
+        AccountRecord, CampaignRecord, LinkRecord, ListRecord, OfferRecord, RecordKey, StoredClick,
+    },
 };
 use platform::redis_cache::RedisCache;
 
@@ -218,6 +220,11 @@ impl Resolver {
                 self.remote.load(&RecordKey::Account(id)).await
             })
             .await
+    }
+
+    /// The click with this id, if it is stored, as the origin knows it.
+    pub async fn stored_click(&self, id: ClickId) -> Result<Option<StoredClick>, LookupError> {
+        self.remote.stored_click(id).await
     }
 
     /// Removes a changed record from its cache, given the text of its key. Marks all links

@@ -1,8 +1,11 @@
 //! The table `clicks`. The ledger inserts and reclassifies them.
 
+use std::collections::BTreeMap;
+
 use domain::{
     bot::BotReason,
-    id::{AccountId, ClickId},
+    id::{AccountId, ClickId, LinkKey},
+    record::StoredClick,
 };
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
@@ -180,6 +183,42 @@ pub async fn select_message_clicks(
         .query(&statement, &[&account_id.0, &message_key, &limit])
         .await?;
     Ok(rows)
+}
+
+/// Those of some clicks, of whichever accounts, that are stored.
+pub async fn find_stored(
+    client: &impl GenericClient,
+    ids: &[ClickId],
+) -> Result<BTreeMap<ClickId, StoredClick>, ApiError> {
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let statement = client
+        .prepare_cached(
+            "SELECT c.click_id, c.account_id, c.link_key, c.link_id, c.offer_id
+             FROM unnest($1::uuid[], $2::timestamptz[]) AS named (click_id, clicked_at)
+             CROSS JOIN LATERAL (
+                 SELECT click_id, account_id, link_key, link_id, offer_id
+                 FROM clicks
+                 WHERE clicked_at = named.clicked_at AND click_id = named.click_id
+                 OFFSET 0
+             ) AS c",
+        )
+        .await?;
+    let uuids: Vec<_> = ids.iter().map(ClickId::as_uuid).collect();
+    let times: Vec<_> = ids.iter().map(ClickId::time).collect();
+    let rows = client.query(&statement, &[&uuids, &times]).await?;
+    let stored = rows.iter().filter_map(|row| {
+        let id = ClickId::from_uuid(row.get("click_id")).ok()?;
+        let click = StoredClick {
+            account_id: AccountId(row.get("account_id")),
+            link_key: LinkKey(row.get("link_key")),
+            link_id: row.get("link_id"),
+            offer_id: row.get("offer_id"),
+        };
+        Some((id, click))
+    });
+    Ok(stored.collect())
 }
 
 /// A time that no click is later than: clocks of redirectors may be ahead by less.

@@ -17,6 +17,7 @@ pub mod lists;
 pub mod messages;
 pub mod offers;
 mod placeholders;
+pub mod postback_log;
 pub mod postbacks;
 mod row_lock;
 mod select_page;

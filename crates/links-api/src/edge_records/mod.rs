@@ -1,7 +1,8 @@
 //! The records that redirectors read. Records of new links are written to Redis at once, by
 //! [`crate::edge_cache`]. The [`relay`] brings changed records to Redis and tells redirectors
-//! of them, by numbered [`delivery`] batches. The [`origin`] answers for what Redis does not have. Relay and origin read records
-//! from Postgres by the [`loader`].
+//! of them, by numbered [`delivery`] batches. The [`origin`] answers for what Redis does not
+//! have, and takes the log of postbacks ([`posted_entries`]). Relay and origin read records from
+//! Postgres by the [`loader`].
 
 mod accounts;
 mod campaigns;
@@ -12,6 +13,7 @@ mod loader;
 mod offers;
 mod origin;
 mod postback_settings;
+mod posted_entries;
 mod relay;
 
 pub use delivery::RelayTarget;

@@ -7,25 +7,44 @@
 //! | `/internal/v1/changes` | the record changes of the last minute, and those not relayed yet |
 //! | `/internal/v1/hosts/<host>/<short id>` | at most two short domains that have a link with this short id: those of the account that holds the host, or of all accounts if none does |
 //! | `/internal/v1/slugs/<host>/<short id>` | at most two slugs of the host that differ from this short id in the case of letters only |
+//! | `/internal/v1/clicks/<click id>` | account, link and offer of the click if it is stored, else `null`: a links-api that does not know this path answers 404 |
+//! | POST `/internal/v1/postbacks` | 200 once the lines of the body are in the log of postbacks; those that cannot be stored are counted and left out |
+
+use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
-use domain::record::RecordKey;
+use domain::{
+    id::ClickId,
+    postback::log::{LoggedPostback, MAX_LINES_PER_REQUEST},
+    record::RecordKey,
+};
+use platform::log_rate_limit::LogRateLimiter;
 use postgres::pool::Object;
 use subtle::ConstantTimeEq as _;
 
-use super::{links, loader::load_record};
+use super::{links, loader::load_record, posted_entries};
 use crate::{
     db,
     error::{ApiError, ApiFamily, ErrorResponse},
+    http::read_limited,
+    metrics::LogEntryResult,
     state::AppState,
 };
+
+/// Limit of the body with lines of the log of postbacks:
+/// [`domain::postback::log::MAX_BYTES_PER_REQUEST`].
+const MAX_LOG_MB: usize = 1;
+/// How long a request with lines of the log waits for another one to end.
+const LOG_PERMIT_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub fn configure(config: &mut web::ServiceConfig) {
     config
         .route("/internal/v1/records/{key:.+}", web::get().to(get_record))
         .route("/internal/v1/changes", web::get().to(list_changes))
         .route("/internal/v1/hosts/{host}/{id}", web::get().to(list_hosts))
-        .route("/internal/v1/slugs/{host}/{id}", web::get().to(list_slugs));
+        .route("/internal/v1/slugs/{host}/{id}", web::get().to(list_slugs))
+        .route("/internal/v1/clicks/{id}", web::get().to(get_click))
+        .route("/internal/v1/postbacks", web::post().to(post_postbacks));
 }
 
 async fn get_record(
@@ -94,6 +113,70 @@ async fn list_names(
         Ok(HttpResponse::Ok().json(query(&client, &host, &short_id).await?))
     };
     response.await.map_err(error_response)
+}
+
+async fn get_click(
+    request: HttpRequest,
+    path: web::Path<String>,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, ErrorResponse> {
+    let response = async {
+        require_token(&request, &state)?;
+        let id = ClickId::parse(&path).map_err(|_| ApiError::NoRoute)?;
+        let client = state.pools.origin.get().await?;
+        let mut clicks = db::clicks::find_stored(&client, &[id]).await?;
+        Ok(HttpResponse::Ok().json(clicks.remove(&id)))
+    };
+    response.await.map_err(error_response)
+}
+
+async fn post_postbacks(
+    request: HttpRequest,
+    payload: web::Payload,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, ErrorResponse> {
+    let response = async {
+        require_token(&request, &state)?;
+        let body = read_limited(payload, MAX_LOG_MB).await?;
+        let postbacks = parse_lines(&body, &state)?;
+        // One at a time, since redirects wait for the other connections of the pool.
+        let acquiring = state.log_insert_permits.acquire();
+        let permit = tokio::time::timeout(LOG_PERMIT_TIMEOUT, acquiring).await;
+        let _permit = permit.map_err(ApiError::unavailable)?;
+        let client = state.pools.origin.get().await?;
+        let n_stored = posted_entries::store(&client, postbacks).await?;
+        let metrics = &state.metrics;
+        metrics.count_log_entries(LogEntryResult::Stored, n_stored);
+        Ok(HttpResponse::Ok().finish())
+    };
+    response.await.map_err(error_response)
+}
+
+/// The entries of a body. Lines that cannot be stored are counted.
+fn parse_lines(body: &[u8], state: &AppState) -> Result<Vec<LoggedPostback>, ApiError> {
+    let lines = body.split(|byte| *byte == b'\n');
+    let lines: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
+    if lines.len() > MAX_LINES_PER_REQUEST {
+        let problem = format!("it has more than {MAX_LINES_PER_REQUEST} lines");
+        return Err(ApiError::invalid_field("body", problem));
+    }
+    let now = jiff::Timestamp::now();
+    let parse = |line: &&[u8]| {
+        LoggedPostback::parse_line(line, now)
+            .inspect_err(|error| {
+                state.metrics.count_log_entries(LogEntryResult::Invalid, 1);
+                static LOG_LIMIT: LogRateLimiter = LogRateLimiter::new();
+                if let Some(suppressed) = LOG_LIMIT.permit() {
+                    tracing::warn!(
+                        error.message = %error,
+                        suppressed,
+                        "an entry of the log of postbacks cannot be stored, leaving it out"
+                    );
+                }
+            })
+            .ok()
+    };
+    Ok(lines.iter().filter_map(parse).collect())
 }
 
 fn require_token(request: &HttpRequest, state: &AppState) -> Result<(), ApiError> {

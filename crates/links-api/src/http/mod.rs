@@ -33,7 +33,7 @@ mod query;
 mod response;
 mod span;
 
-pub use body::{RawRequestBody, RequestBody, parse as parse_json};
+pub use body::{RawRequestBody, RequestBody, parse as parse_json, read_limited};
 pub use context::RequestContext;
 pub use csv::Csv;
 pub use export::{ExportQuery, FormatQuery};

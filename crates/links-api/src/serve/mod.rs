@@ -14,6 +14,7 @@ use platform::{
 };
 use postgres::{migrations, pool::Pool};
 use prometheus_client::registry::Registry;
+use tokio::sync::Semaphore;
 
 use crate::{
     edge_cache::EdgeCacheWriter,
@@ -75,6 +76,7 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
         origin_token: settings.origin_token.clone(),
         platform_click_host: settings.platform_click_host.clone(),
         domain_ownership: settings.domains.domain_ownership,
+        log_insert_permits: Semaphore::new(1),
         metrics,
     });
     let admin_address = admin::serve(settings.admin_bind, health.clone(), registry, BUILD)?;

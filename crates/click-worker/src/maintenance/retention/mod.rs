@@ -11,6 +11,7 @@
 //! detachment that was interrupted, or a detached partition that was not dropped.
 
 mod partitions;
+mod postback_log;
 mod rows;
 
 use std::collections::BTreeMap;
@@ -56,6 +57,7 @@ pub async fn delete_expired(
             ExpiredRows::deleted_conversions(),
             ExpiredRows::message_clicks(),
             ExpiredRows::messages(),
+            postback_log::expired_entries(),
         ] {
             delete_rows(&mut client, &expired, account_id, midnight(horizon)).await?;
         }
@@ -63,7 +65,7 @@ pub async fn delete_expired(
     }
     let pending = ExpiredRows::pending_conversions();
     delete_rows(&mut client, &pending, 0, now - MAX_PENDING).await?;
-    Ok(())
+    postback_log::delete_old(&client, now).await
 }
 
 /// The start of a day.

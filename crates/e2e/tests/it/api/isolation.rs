@@ -51,6 +51,14 @@ impl Fixtures {
             "converted_at": jiff::Timestamp::now(), "txn_id": "their-order", "offer_id": sms_offer,
         }]);
         let (_, imported) = api.post("/api/v2/conversions/import", conversion).await;
+        api.sql(&format!(
+            "INSERT INTO postback_log (postback_id, received_at, verdict, account_id, txn_id, link_id,
+                                       credentials, authenticated, flags, ignored)
+             VALUES (gen_random_uuid(), now(), 'link_not_found', {}, 'their-postback',
+                     'their-link', '{{}}', false, '{{}}', '{{}}')",
+            tenant.account_id
+        ))
+        .await;
         let domains = api.get("/api/v2/domains?kind=short").await.1;
         let key = "SELECT id FROM api_keys ORDER BY id LIMIT 1";
         let ids = [
@@ -68,6 +76,7 @@ impl Fixtures {
             ("domain_id", domains["domains"][0]["id"].clone()),
             ("account_id", json!(tenant.account_id)),
             ("message_id", json!("their-message")),
+            ("txn_id", json!("their-postback")),
             (
                 "conversion_id",
                 imported["rows"][0]["conversion_id"].clone(),
@@ -233,6 +242,7 @@ async fn dump(api: &Api) -> Vec<String> {
         "creatives",
         "messages",
         "conversions",
+        "postback_log",
         "totals",
         "link_totals",
     ] {

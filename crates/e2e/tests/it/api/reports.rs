@@ -727,6 +727,22 @@ async fn an_erased_contact_is_removed_from_all_rows_and_totals_stay() {
         ])
         .await;
     let (before, api) = (fixture.totals().await, &fixture.api);
+    api.sql(&format!(
+        "INSERT INTO postback_log (postback_id, received_at, verdict, account_id, link_key, txn_id,
+                                   credentials, authenticated, flags, ignored, address)
+         SELECT gen_random_uuid(), now(), 'accepted', account_id, id, entry.txn_id, '{{}}', false,
+                '{{}}', '{{}}', '203.0.113.9'
+         FROM (SELECT account_id, min(id) AS id FROM links
+               WHERE contact_phone = '+18005550123' GROUP BY account_id) AS link
+         CROSS JOIN (VALUES ('1')) AS entry (txn_id)
+         UNION ALL
+         SELECT gen_random_uuid(), now(), 'accepted', id, NULL, 'order-18005550123', '{{}}', false,
+                '{{}}', '{{}}', NULL
+         FROM accounts
+         WHERE id = {}",
+        api.tenant.account_id
+    ))
+    .await;
     let path = "/api/v2/contacts/+18005550123";
     let (status, answer) = api.call(Method::DELETE, path, Value::Null).await;
     assert_eq!(status, 200, "{answer}");
@@ -737,7 +753,8 @@ async fn an_erased_contact_is_removed_from_all_rows_and_totals_stay() {
         "conversions": 1,
         "links": 2,
         "message_clicks": 1,
-        "messages": 1
+        "messages": 1,
+        "postbacks": 2
       },
       "success": true
     }

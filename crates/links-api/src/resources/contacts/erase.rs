@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     db::{
         links::{self, record_links_changed},
-        messages,
+        messages, postback_log,
     },
     error::ApiError,
     fields::PhoneNumber,
@@ -32,6 +32,8 @@ struct ErasedCounts {
     clicks: u64,
     message_clicks: u64,
     conversions: u64,
+    /// Entries of the log of postbacks.
+    postbacks: u64,
 }
 
 impl EraseResponse {
@@ -44,6 +46,7 @@ impl EraseResponse {
                 "clicks": 7,
                 "message_clicks": 2,
                 "conversions": 1,
+                "postbacks": 1,
             },
         })
     }
@@ -74,6 +77,7 @@ pub async fn erase_contact(
     delete_stored_responses(context, phone).await?;
     let messages =
         messages::replace_contact(context.db, account_id, phone, erasure.pseudonym).await?;
+    let postbacks = postback_log::erase_contact(context.db, account_id, phone, &link_keys).await?;
     account_lock(context.db, account_id.0).await?;
     let erased = ErasedCounts {
         messages,
@@ -81,6 +85,7 @@ pub async fn erase_contact(
         message_clicks: erasure.erase_message_clicks().await?,
         conversions: erasure.erase_conversions().await?,
         links: links::erase_contact(context.db, &link_keys).await?,
+        postbacks,
     };
     record_links_changed(context.db, context.outbox, &link_keys).await?;
     Response::ok(&EraseResponse {

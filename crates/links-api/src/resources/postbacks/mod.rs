@@ -1,20 +1,50 @@
 //! Setting up postbacks: the networks that are known, the URL to paste into one, and what a
-//! postback would be read as.
+//! postback would be read as. And the log of those that arrived.
 
+mod log;
 mod presets;
 mod template;
 mod trial;
 
 use serde_json::json;
 
-use crate::{auth::Scope, error::ApiError, http::Operation};
+use crate::{
+    auth::Scope,
+    error::ApiError,
+    http::{Content, Operation},
+    state::PoolKind,
+};
+use log::{Postbacks, list_postbacks, list_postbacks_without_account};
 use presets::{Presets, list_presets};
 use template::{PostbackTemplate, get_template};
 use trial::{PostbackTrial, test_postback};
 
 pub fn operations() -> Vec<Operation> {
     let invalid = || ApiError::invalid_field("preset", "there is no such preset");
-    [
+    let log = [
+        Operation::get("/postbacks", list_postbacks)
+            .scope(Scope::Offers)
+            .summary("List postbacks")
+            .description(
+                "The postbacks of the last 7 days that arrived at the redirectors, also refused \
+                 ones, from the newest: what was understood, what was ignored, and what became \
+                 of them. They appear a few seconds after they arrived.",
+            ),
+        Operation::get("/postbacks/without-account", list_postbacks_without_account)
+            .scope(Scope::Admin)
+            .summary("List postbacks without an account")
+            .description(
+                "For operators: the postbacks whose account nobody knows, since neither a link, \
+                 an offer or a click nor the host or an `account_id` names it.",
+            ),
+    ]
+    .map(|operation| {
+        operation
+            .response::<Postbacks>(200, Postbacks::example())
+            .response_with_content(200, "Success", Content::Bytes("text/csv"))
+            .pool(PoolKind::Exports)
+    });
+    let setup = [
         Operation::get("/postbacks/presets", list_presets)
             .summary("List presets of postbacks")
             .description(
@@ -49,6 +79,9 @@ pub fn operations() -> Vec<Operation> {
                 ApiError::NotFound("offer"),
             ]),
     ]
-    .map(|operation| operation.scope(Scope::Offers).tag("postbacks"))
-    .into()
+    .map(|operation| operation.scope(Scope::Offers));
+    log.into_iter()
+        .chain(setup)
+        .map(|operation| operation.tag("postbacks"))
+        .collect()
 }

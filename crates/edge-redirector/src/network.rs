@@ -4,12 +4,17 @@ use std::net::{IpAddr, Ipv6Addr};
 
 /// An IPv4 address, or a /64 or /48 of IPv6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Network {
+pub struct Network {
     address: IpAddr,
     pub prefix_len: u8,
 }
 
 impl Network {
+    /// The smallest network of an address, which one client has: an IPv4 address or a /64.
+    pub fn smallest(address: IpAddr) -> Option<Self> {
+        Self::all_of(address).next()
+    }
+
     /// The networks for which the failures of an address count.
     pub fn all_of(address: IpAddr) -> impl Iterator<Item = Self> {
         let prefix_lens: &[u8] = match address.to_canonical() {
