@@ -730,14 +730,14 @@ async fn an_erased_contact_is_removed_from_all_rows_and_totals_stay() {
     api.sql(&format!(
         "INSERT INTO postback_log (postback_id, received_at, verdict, account_id, link_key, txn_id,
                                    credentials, authenticated, flags, ignored, address)
-         SELECT gen_random_uuid(), now(), 'accepted', account_id, id, entry.txn_id, '{{}}', false,
-                '{{}}', '{{}}', '203.0.113.9'
+         SELECT gen_random_uuid(), now(), 'accepted', account_id, id, entry.txn_id, '{{}}'::text[], false,
+                '{{}}'::text[], '{{}}'::text[], '203.0.113.9'::inet
          FROM (SELECT account_id, min(id) AS id FROM links
                WHERE contact_phone = '+18005550123' GROUP BY account_id) AS link
          CROSS JOIN (VALUES ('1')) AS entry (txn_id)
          UNION ALL
-         SELECT gen_random_uuid(), now(), 'accepted', id, NULL, 'order-18005550123', '{{}}', false,
-                '{{}}', '{{}}', NULL
+         SELECT gen_random_uuid(), now(), 'accepted', id, NULL, 'order-18005550123', '{{}}'::text[], false,
+                '{{}}'::text[], '{{}}'::text[], NULL
          FROM accounts
          WHERE id = {}",
         api.tenant.account_id

@@ -40,7 +40,6 @@ async fn every_postback_is_in_the_log_with_its_verdict() {
             format!("/conv?click_id={click}&account_id={account}&txn_id=click"),
             200,
         ),
-        (format!("/pixel/{link}.gif?txn_id=pixel"), 200),
         (
             format!("/api/postbacks/tune?link_id={link}&txn_id=tune"),
             200,
@@ -69,6 +68,10 @@ async fn every_postback_is_in_the_log_with_its_verdict() {
     for (path, status) in &sent {
         assert_eq!(shop.get(path).await.0, *status, "{path}");
     }
+    let pixel = format!("/pixel/{link}.gif?txn_id=pixel");
+    let host = &shop.seller.short_host;
+    let pixel = shop.client.edge_request(Method::GET, host, &pixel);
+    assert_eq!(pixel.send().await.unwrap().status(), 200);
     for (txn_id, verdicts) in [
         ("sale", "duplicate stored"),
         ("click", "pending"),
@@ -363,10 +366,11 @@ async fn the_account_decides_how_much_of_addresses_is_logged() {
         ("none", Value::Null),
     ] {
         shop.change_account(json!({ "ip_storage": storage })).await;
-        let path = format!("/conv?link_id={}&txn_id={storage}", shop.link_id);
+        let path = format!("/conv?link_id={}&txn_id=with-{storage}", shop.link_id);
         assert_eq!(shop.get_from("198.51.100.7", &path).await.0, 200);
-        shop.wait_for_verdicts(storage, "accepted").await;
-        let entry = &shop.log(&format!("txn_id={storage}")).await[0];
+        let txn_id = format!("with-{storage}");
+        shop.wait_for_verdicts(&txn_id, "accepted").await;
+        let entry = &shop.log(&format!("txn_id={txn_id}")).await[0];
         assert_eq!(entry["address"], address, "{storage}");
     }
     shop.stop();
