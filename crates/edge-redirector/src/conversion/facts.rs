@@ -271,10 +271,11 @@ mod tests {
         let facts_of = |query: &str| facts(query, None);
         assert_eq!(facts_of(&format!("cid={sent}")).click_id, Some(click));
         let long = "x".repeat(500);
-        let facts = facts_of(&format!("click_id={long}&link_id={long}&account_id=12"));
-        for id in [facts.click_id, facts.link_id] {
+        let of_click = facts_of(&format!("click_id={long}&account_id=12"));
+        let of_link = facts_of(&format!("link_id={long}&offer_id={long}"));
+        for id in [of_click.click_id, of_link.link_id, of_link.offer_id] {
             assert_eq!(id.unwrap().len(), MAX_ID_BYTES);
         }
-        assert_eq!(facts.named_account_id, Some(AccountId(12)));
+        assert_eq!(of_click.named_account_id, Some(AccountId(12)));
     }
 }
