@@ -5,7 +5,7 @@ use crate::{
     http::{ApiInfo, Operation},
     resources::{
         accounts, affiliate_links, api_keys, campaigns, clicks, contacts, conversions, creatives,
-        domains, links, lists, macros, messages, offers, postbacks, reports,
+        domains, links, lists, macros, me, messages, offers, postbacks, reports,
     },
 };
 
@@ -26,6 +26,7 @@ pub fn operations() -> Vec<Operation> {
         conversions::operations(),
         messages::operations(),
         contacts::operations(),
+        me::operations(),
         accounts::operations(),
         api_keys::operations(),
     ]
@@ -48,8 +49,12 @@ Creates and manages tracked links for SMS and affiliate offers.
 `/api/conversions`; its errors are `{\"detail\", \"error_code\", \"status\"}`, and the invalid \
 fields of a body are the `fields` of a 422.
 
-**Bodies** are JSON of at most 5 MB, but for imports. Unknown fields are ignored, and `null` is the same as an \
-absent field. In an update, an empty text clears a value.
+**Bodies** are JSON of at most 5 MB, but for imports. `null` is the same as an absent field. In an \
+update, an empty text clears a value.
+
+**Names** are accepted in camelCase and in snake_case. What an operation does not know is an \
+error, but for the POSTs of the documented products, whose answers name it in \
+`Waypost-Ignored`.
 
 **Idempotency.** Any POST takes an `Idempotency-Key`. The same request with the same key within \
 24 hours gets the first response again, with `Idempotent-Replayed: true`. A request that failed \
@@ -78,6 +83,7 @@ changed nothing, but for imports, and its key can be used again.
         ("contacts", "What happened to a message and to a contact"),
         ("affiliate links", "Campaign links (affiliate API)"),
         ("campaigns", "Affiliate programs (affiliate API)"),
+        ("me", "The key of the request, and its account"),
         ("accounts", "Accounts and API keys (operators)"),
     ],
 };

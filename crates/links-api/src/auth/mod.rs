@@ -8,7 +8,10 @@ use domain::id::AccountId;
 use postgres::pool::GenericClient;
 use tokio_postgres::Row;
 
-use crate::{enumeration::Enumeration as _, error::ApiError};
+use crate::{
+    enumeration::Enumeration as _,
+    error::{ApiError, UnauthorizedReason},
+};
 pub use key::ApiKey;
 pub use scope::{Product, Scope};
 
@@ -40,8 +43,13 @@ impl Caller {
         }
     }
 
-    pub fn require(&self, scope: Scope) -> Result<(), ApiError> {
-        if self.scopes.contains(&scope) {
+    /// Fails unless a scope of the key grants it. `reads` is whether the request only reads.
+    pub fn require(&self, scope: Scope, reads: bool) -> Result<(), ApiError> {
+        if self
+            .scopes
+            .iter()
+            .any(|granted| granted.grants(scope, reads))
+        {
             Ok(())
         } else {
             Err(ApiError::InsufficientScope(scope.name()))
@@ -67,25 +75,32 @@ pub async fn authenticate(
 ) -> Result<Caller, ApiError> {
     let key = header_key(request).map(str::to_owned);
     let key = key.or_else(|| query_key(request).filter(|_| may_be_in_query));
-    let key = key.and_then(|key| ApiKey::parse(&key));
-    let key = key.ok_or(ApiError::Unauthorized)?;
+    let key = key.ok_or(ApiError::Unauthorized(UnauthorizedReason::Absent))?;
+    let key = ApiKey::parse(&key);
+    let key = key.ok_or(ApiError::Unauthorized(UnauthorizedReason::Malformed))?;
     let statement = client
         .prepare_cached(
             "SELECT k.id, k.account_id, k.scopes, k.rate_limit_per_minute, a.products, a.status,
                     a.bot_filter_mode = 'filter' AS filters_bots,
                     coalesce(k.last_used_at < now() - interval '1 minute', true)
-                        AS needs_last_used_update
+                        AS needs_last_used_update,
+                    k.revoked_at IS NOT NULL AS is_revoked,
+                    coalesce(k.expires_at <= now(), false) AS has_expired
              FROM api_keys k
              JOIN accounts a ON a.id = k.account_id
-             WHERE k.digest = $1
-               AND k.revoked_at IS NULL
-               AND (k.expires_at IS NULL OR k.expires_at > now())",
+             WHERE k.digest = $1",
         )
         .await?;
     let row = client
         .query_opt(&statement, &[&key.digest()])
         .await?
-        .ok_or(ApiError::Unauthorized)?;
+        .ok_or(ApiError::Unauthorized(UnauthorizedReason::Unknown))?;
+    if row.get("is_revoked") {
+        return Err(ApiError::Unauthorized(UnauthorizedReason::Revoked));
+    }
+    if row.get("has_expired") {
+        return Err(ApiError::Unauthorized(UnauthorizedReason::Expired));
+    }
     if row.get::<_, &str>("status") != "active" {
         return Err(ApiError::AccountSuspended);
     }

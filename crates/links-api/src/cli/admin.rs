@@ -14,8 +14,11 @@ use crate::{
     db::{
         accounts::{self, AccountFields},
         api_keys::{self, ApiKeyFields},
+        domains::{self, DomainKind, DomainStatus, Ownership},
+        lists::{self, ListDomains, ListFields},
     },
     enumeration::Enumeration as _,
+    fields::PhoneNumber,
 };
 
 #[derive(Debug, Args)]
@@ -32,6 +35,9 @@ enum AdminCommand {
     CreateAccount(CreateAccount),
     /// Create an API key for an account. The key is shown only once.
     CreateKey(CreateKey),
+    /// Create all that the first link needs: an account with all products, its domain and list,
+    /// a key for it, and a key for the operator. The keys are shown only once.
+    Quickstart(Quickstart),
 }
 
 #[derive(Debug, Args)]
@@ -59,11 +65,80 @@ struct CreateKey {
     expires_at: Option<jiff::Timestamp>,
 }
 
+#[derive(Debug, Args)]
+struct Quickstart {
+    /// The host of short links, such as go.example.com. It is taken to be yours: its DNS must
+    /// lead to the redirectors.
+    #[arg(long)]
+    host: String,
+    /// Name of the account.
+    #[arg(long, default_value = "First account")]
+    name: String,
+    /// The number that messages are sent from, in E.164.
+    #[arg(long, default_value = "+18005551234")]
+    phone_number: String,
+}
+
+impl Quickstart {
+    async fn run(self, client: &mut Object) -> anyhow::Result<Value> {
+        let host =
+            domain::host::normalise(&self.host).context("--host is not the name of a host")?;
+        let phone = PhoneNumber::parse(&self.phone_number);
+        let phone = phone.context("--phone-number is not a phone number in E.164")?;
+        let transaction = client.transaction().await?;
+        let account = AccountFields {
+            name: self.name,
+            products: Product::NAMES
+                .iter()
+                .map(|name| (*name).to_owned())
+                .collect(),
+            ..AccountFields::default()
+        };
+        let account_id = accounts::insert(&transaction, &account).await?.id;
+        let (short, active, approved) =
+            (DomainKind::Short, DomainStatus::Active, Ownership::Approved);
+        let domain =
+            domains::insert(&transaction, account_id, &host, short, active, approved).await?;
+        let list = ListFields {
+            phone_number: phone.as_str().to_owned(),
+            list_name: account.name.clone(),
+            ..ListFields::default()
+        };
+        let list_domains = ListDomains {
+            short: Some(domain.id.0),
+            click: None,
+        };
+        let list_id = lists::insert(&transaction, account_id, &list, list_domains).await?;
+        let mut keys = Vec::new();
+        for (name, scopes) in [("tenant", ["*"]), ("operator", ["admin"])] {
+            let fields = ApiKeyFields {
+                name: name.to_owned(),
+                scopes: scopes.map(str::to_owned).to_vec(),
+                rate_limit_per_minute: None,
+                expires_at: None,
+            };
+            let (key, _) = api_keys::insert(&transaction, account_id, fields).await?;
+            keys.push(key.reveal().to_owned());
+        }
+        transaction.commit().await?;
+        Ok(json!({
+            "account_id": account_id.0,
+            "domain": host,
+            "list_id": list_id.0,
+            "tenant_key": keys[0],
+            "operator_key": keys[1],
+        }))
+    }
+}
+
 impl CreateAccount {
     async fn run(self, client: &Object) -> anyhow::Result<Value> {
+        let mut products = self.products;
+        products.sort();
+        products.dedup();
         let fields = AccountFields {
             name: self.name,
-            products: self.products,
+            products,
             ..AccountFields::default()
         };
         let account = accounts::insert(client, &fields).await?;
@@ -78,9 +153,12 @@ impl CreateKey {
             .query_opt("SELECT 1 FROM accounts WHERE id = $1", &[&self.account])
             .await?;
         account.context("there is no account with this id")?;
+        let mut scopes = self.scopes;
+        scopes.sort();
+        scopes.dedup();
         let fields = ApiKeyFields {
             name: self.name,
-            scopes: self.scopes,
+            scopes,
             rate_limit_per_minute: None,
             expires_at: self.expires_at,
         };
@@ -98,11 +176,12 @@ impl CreateKey {
 }
 
 pub async fn run(settings: AdminSettings) -> anyhow::Result<Value> {
-    let client = connect(&settings.pool).await?;
+    let mut client = connect(&settings.pool).await?;
     migrations::check(&client).await?;
     match settings.command {
         AdminCommand::CreateAccount(account) => account.run(&client).await,
         AdminCommand::CreateKey(key) => key.run(&client).await,
+        AdminCommand::Quickstart(quickstart) => quickstart.run(&mut client).await,
     }
 }
 

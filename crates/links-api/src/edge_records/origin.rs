@@ -25,7 +25,7 @@ use subtle::ConstantTimeEq as _;
 use super::{links, loader::load_record, posted_entries};
 use crate::{
     db,
-    error::{ApiError, ApiFamily, ErrorResponse},
+    error::{ApiError, ApiFamily, ErrorResponse, UnauthorizedReason},
     http::read_limited,
     metrics::LogEntryResult,
     state::AppState,
@@ -185,7 +185,7 @@ fn require_token(request: &HttpRequest, state: &AppState) -> Result<(), ApiError
     let token = state.origin_token.reveal().as_bytes();
     match presented {
         Some(presented) if presented.ct_eq(token).into() => Ok(()),
-        _ => Err(ApiError::Unauthorized),
+        _ => Err(ApiError::Unauthorized(UnauthorizedReason::OriginToken)),
     }
 }
 

@@ -33,8 +33,9 @@ impl FieldError {
 /// source of a variant goes to the log only.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
+    /// The sentence is the documented one; the reason is a field of its own.
     #[error("API key is missing or invalid.")]
-    Unauthorized,
+    Unauthorized(UnauthorizedReason),
     #[error("This account is suspended.")]
     AccountSuspended,
     #[error("This API key lacks the scope {0}.")]
@@ -48,6 +49,25 @@ pub enum ApiError {
     InvalidJson(String),
     #[error("The field {} is not valid: {}.", .0.field, .0.message)]
     InvalidField(FieldError),
+    #[error("The field {field} is not known here.{}", did_you_mean(.nearest))]
+    UnknownField {
+        field: String,
+        nearest: Option<String>,
+    },
+    #[error("The field {0} cannot be changed. Send its current value, or leave it out.")]
+    ReadOnlyField(String),
+    #[error(
+        "The query parameter {name} is not known here.{} {}",
+        did_you_mean(.nearest), known_parameters(.known)
+    )]
+    UnknownParameter {
+        name: String,
+        nearest: Option<String>,
+        /// The names of the operation's parameters, or nothing.
+        known: String,
+    },
+    #[error("The object has changed since it was read: its ETag is not that of If-Match.")]
+    PreconditionFailed,
     /// Only the affiliate API reports every invalid field of a body at once; the v2 API
     /// stops at the first.
     #[error("{}", validation_sentence(.0))]
@@ -188,6 +208,24 @@ pub enum ApiError {
     Internal(#[source] anyhow::Error),
 }
 
+/// Why a request has no valid key. Whoever learns that a key was revoked or has expired had the
+/// whole key, so this helps nobody to guess one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum UnauthorizedReason {
+    #[error("No key was sent. Send it in the header X-Api-Key, or as Authorization: Bearer KEY.")]
+    Absent,
+    #[error("What was sent is not a key: a key is trk_ and 32 letters and digits.")]
+    Malformed,
+    #[error("There is no such key.")]
+    Unknown,
+    #[error("The key was revoked. Create another one.")]
+    Revoked,
+    #[error("The key has expired. Create another one, or change its expires_at.")]
+    Expired,
+    #[error("The origin wants the token of the setting ORIGIN_TOKEN.")]
+    OriginToken,
+}
+
 /// Fields whose absence or invalid value has an error code of its own, such as
 /// `missing_name`, instead of the general `invalid_field`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -222,6 +260,18 @@ impl CodedField {
 impl fmt::Display for CodedField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+fn did_you_mean(nearest: &Option<String>) -> String {
+    let nearest = nearest.as_ref();
+    nearest.map_or_else(String::new, |name| format!(" Did you mean {name}?"))
+}
+
+fn known_parameters(known: &str) -> String {
+    match known {
+        "" => "This operation has no parameters.".to_owned(),
+        known => format!("Known are {known}."),
     }
 }
 

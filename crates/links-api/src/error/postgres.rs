@@ -25,6 +25,10 @@ impl From<tokio_postgres::Error> for ApiError {
             | Some("links_domain_id_fkey") => Self::DomainInUse,
             Some("links_campaign_id_fkey") => Self::CampaignInUse,
             _ if error.is_closed() || error.as_db_error().is_none() => Self::unavailable(error),
+            // Only the transactions of requests with If-Match are isolated enough for it.
+            _ if error.code() == Some(&SqlState::T_R_SERIALIZATION_FAILURE) => {
+                Self::PreconditionFailed
+            }
             _ if error.code().is_some_and(is_contention) => Self::unavailable(error),
             _ => Self::Internal(error.into()),
         }

@@ -52,7 +52,13 @@ impl ApiFamily {
     /// The JSON body of an error response.
     pub fn body(self, error: &ApiError) -> Value {
         match self {
-            Self::V2 => json!({ "error": error.to_string(), "code": error.code() }),
+            Self::V2 => {
+                let mut body = json!({ "error": error.to_string(), "code": error.code() });
+                if let ApiError::Unauthorized(reason) = error {
+                    body["reason"] = reason.to_string().into();
+                }
+                body
+            }
             Self::Affiliate => {
                 let (status, code) = error.affiliate_status_and_code();
                 let mut body = json!({
@@ -60,6 +66,9 @@ impl ApiFamily {
                     "error_code": code,
                     "status": status.as_u16(),
                 });
+                if let ApiError::Unauthorized(reason) = error {
+                    body["reason"] = reason.to_string().into();
+                }
                 let fields = error.invalid_fields();
                 if !fields.is_empty() {
                     body["fields"] = fields
@@ -99,7 +108,7 @@ impl ResponseError for ErrorResponse {
             ApiError::MethodNotAllowed(allowed) => {
                 response.insert_header((header::ALLOW, allowed.as_str()));
             }
-            ApiError::Unauthorized => {
+            ApiError::Unauthorized(_) => {
                 response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
             }
             _ => {}

@@ -15,13 +15,17 @@ impl ApiError {
         const BAD: StatusCode = StatusCode::BAD_REQUEST;
         const CONFLICT: StatusCode = StatusCode::CONFLICT;
         match self {
-            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
+            Self::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::AccountSuspended => (StatusCode::FORBIDDEN, "account_suspended"),
             Self::InsufficientScope(_) => (StatusCode::FORBIDDEN, "insufficient_scope"),
             Self::ProductNotEnabled(_) => (StatusCode::FORBIDDEN, "product_not_enabled"),
             Self::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded"),
             Self::InvalidJson(_) => (BAD, "invalid_json"),
             Self::InvalidField(_) | Self::Validation(_) => (BAD, "invalid_field"),
+            Self::UnknownField { .. } => (BAD, "unknown_field"),
+            Self::ReadOnlyField(_) => (BAD, "read_only_field"),
+            Self::UnknownParameter { .. } => (BAD, "unknown_parameter"),
+            Self::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "precondition_failed"),
             Self::PayloadTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"),
             Self::UnreadableBody => (BAD, "unreadable_body"),
             Self::InvalidIdempotencyKey => (BAD, "invalid_idempotency_key"),
@@ -96,7 +100,7 @@ impl ApiError {
     pub(super) fn affiliate_status_and_code(&self) -> (StatusCode, String) {
         let (status, code) = self.status_and_code();
         let affiliate_code = match self {
-            Self::Unauthorized => "TOKEN_INVALID",
+            Self::Unauthorized(_) => "TOKEN_INVALID",
             Self::NotFound(_) | Self::NoRoute => "RESOURCE_NOT_FOUND",
             Self::SlugTaken => "DUPLICATE_RESOURCE",
             _ if !self.invalid_fields().is_empty() => {
@@ -114,6 +118,7 @@ impl ApiError {
         match self {
             Self::InvalidField(error) => vec![error.clone()],
             Self::Validation(errors) => errors.clone(),
+            Self::UnknownField { field: name, .. } | Self::ReadOnlyField(name) => field(name),
             Self::InvalidSlug => field("slug"),
             Self::MissingLinks | Self::TooManyLinks(_) => field("links"),
             _ => Vec::new(),

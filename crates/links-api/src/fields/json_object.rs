@@ -37,7 +37,11 @@ impl JsonSchema for JsonObject {
         "JsonObject".into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "object", "description": "Any object of at most 16 KiB." })
+        json_schema!({
+            "type": "object",
+            "additionalProperties": true,
+            "description": "Any object of at most 16 KiB.",
+        })
     }
 }
 

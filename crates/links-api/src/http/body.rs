@@ -1,4 +1,4 @@
-//! Request bodies: reading them from the network, and parsing JSON.
+//! Request bodies: their types, and reading them from the network.
 
 use std::time::Duration;
 
@@ -7,10 +7,20 @@ use futures_util::StreamExt as _;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::error::{ApiError, FieldError};
+use crate::error::ApiError;
 
 /// A JSON body as the argument of a handler. Its schema documents the body.
-pub trait RequestBody: DeserializeOwned + JsonSchema {}
+pub trait RequestBody: DeserializeOwned + JsonSchema {
+    /// Other names of fields, `(alias, name)`: those under which answers show them. An alias
+    /// whose value is the current one is no change.
+    const ALIASES: &'static [(&'static str, &'static str)] = &[];
+
+    /// The array whose entries are handled on their own, so that an unknown field of one is an
+    /// error of that entry: see [`RequestContext::check_entry`].
+    ///
+    /// [`RequestContext::check_entry`]: super::RequestContext::check_entry
+    const ENTRIES_FIELD: Option<&'static str> = None;
+}
 
 /// A body that is not one JSON value, as the argument of a handler.
 pub trait RawRequestBody: Sized {
@@ -47,94 +57,4 @@ async fn read_all(mut payload: web::Payload, max_mb: usize) -> Result<Vec<u8>, A
         body.extend_from_slice(&chunk);
     }
     Ok(body)
-}
-
-/// Parses JSON. Unknown fields are ignored; `null` is the same as an absent field.
-pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    // The parser checks only the texts that it keeps, and a field that is ignored must be
-    // UTF-8 too.
-    let body = str::from_utf8(body).map_err(|error| ApiError::InvalidJson(error.to_string()))?;
-    let mut json = serde_json::Deserializer::from_str(body);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let field = error.path().to_string();
-        let problem = error.into_inner();
-        if problem.is_data() {
-            let field = if field == "." { "body" } else { &field };
-            ApiError::InvalidField(FieldError::new(field, problem.to_string()))
-        } else {
-            ApiError::InvalidJson(problem.to_string())
-        }
-    })?;
-    json.end()
-        .map_err(|error| ApiError::InvalidJson(error.to_string()))?;
-    Ok(value)
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-    use serde::Deserialize;
-    use serde_json::{Map, Value};
-
-    use super::*;
-
-    #[derive(Debug, Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Example {
-        list_id: Option<i64>,
-        name: Option<String>,
-        metadata: Option<Map<String, Value>>,
-    }
-
-    #[rstest]
-    #[case(b"", "invalid_json")]
-    #[case(b"{", "invalid_json")]
-    #[case(b"{} {}", "invalid_json")]
-    #[case(b"\xff", "invalid_json")]
-    #[case(b"{\"name\": \"\xff\"}", "invalid_json")]
-    #[case(b"{\"ignored\": \"\xff\"}", "invalid_json")]
-    #[case(b"[]", "invalid_field: body")]
-    #[case(b"7", "invalid_field: body")]
-    #[case(b"{\"listId\": \"42\"}", "invalid_field: listId")]
-    #[case(b"{\"listId\": 1.5}", "invalid_field: listId")]
-    #[case(b"{\"listId\": 99999999999999999999}", "invalid_field: listId")]
-    #[case(b"{\"listId\": 1e400}", "invalid_json")]
-    #[case(b"{\"name\": 5}", "invalid_field: name")]
-    #[case(b"{\"metadata\": []}", "invalid_field: metadata")]
-    fn the_error_names_what_is_wrong_with_a_body(#[case] body: &[u8], #[case] expected: &str) {
-        let actual = match parse::<Example>(body) {
-            Err(ApiError::InvalidField(error)) => format!("invalid_field: {}", error.field),
-            Err(error) => error.code().to_owned(),
-            Ok(value) => format!("{value:?}"),
-        };
-        assert_eq!(actual, expected);
-    }
-
-    #[test]
-    fn deeply_nested_json_does_not_overflow_the_stack() {
-        let deep = |field: &str| {
-            let (open, close) = ("[".repeat(100_000), "]".repeat(100_000));
-            format!("{{\"{field}\": {open}1{close}}}")
-        };
-        let ignored = parse::<Example>(deep("unknown").as_bytes());
-        assert!(ignored.is_ok(), "{ignored:?}");
-        let wrong_type = parse::<Example>(deep("listId").as_bytes());
-        assert!(
-            matches!(wrong_type, Err(ApiError::InvalidField { .. })),
-            "{wrong_type:?}"
-        );
-        let nested = format!("{{\"metadata\": {}}}", deep("a"));
-        let nested = parse::<Example>(nested.as_bytes());
-        assert!(
-            matches!(nested, Err(ApiError::InvalidJson(_))),
-            "{nested:?}"
-        );
-    }
-
-    #[test]
-    fn null_is_absent_and_unknown_fields_are_ignored() {
-        let body = b"{\"listId\": null, \"name\": null, \"metadata\": null, \"more\": {}}";
-        let body: Example = parse(body).unwrap();
-        assert_eq!((body.list_id, body.name, body.metadata), (None, None, None));
-    }
 }

@@ -15,12 +15,13 @@
 //! The types also describe themselves for the document, so that what is documented is what is
 //! extracted.
 
-use actix_web::HttpMessage as _;
+use actix_web::{HttpMessage as _, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 
 use super::{
-    body::{self, RawRequestBody, RequestBody},
+    body::{RawRequestBody, RequestBody},
     context::RequestContext,
+    input,
     operation_parts::OperationInputs,
     path_parameter::PathParameter,
     query::QueryParameters,
@@ -85,7 +86,12 @@ impl<T: RequestBody> FromRequest<FromBody> for T {
     }
 
     fn from_request(context: RequestContext<'_>) -> Result<Self, ApiError> {
-        body::parse(context.body)
+        let json = context.json;
+        if let Some(error) = json.error.take() {
+            return Err(error);
+        }
+        let spec = json.spec.expect("the operation describes its body");
+        input::from_value(&json.body.value, &spec.shape)
     }
 }
 
@@ -95,9 +101,13 @@ impl<T: RawRequestBody> FromRequest<FromRawBody> for T {
     }
 
     fn from_request(context: RequestContext<'_>) -> Result<Self, ApiError> {
-        let content_type = context.request.content_type().trim().to_ascii_lowercase();
-        T::parse(&content_type, context.body)
+        T::parse(&content_type(context.request), context.body)
     }
+}
+
+/// The content type of the body without parameters, in lower case; empty without the header.
+pub fn content_type(request: &HttpRequest) -> String {
+    request.content_type().trim().to_ascii_lowercase()
 }
 
 impl<T: FromRequest<Source>, Source> FromRequest<AsResult<Source>> for Result<T, ApiError> {

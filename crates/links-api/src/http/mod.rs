@@ -15,12 +15,15 @@
 mod body;
 mod context;
 mod csv;
+mod current;
 pub mod docs_ui;
+mod etag;
 #[cfg(test)]
 mod example;
 mod export;
 mod handler;
 mod idempotency;
+mod input;
 mod openapi;
 mod openapi_errors;
 mod operation;
@@ -33,11 +36,12 @@ mod query;
 mod response;
 mod span;
 
-pub use body::{RawRequestBody, RequestBody, parse as parse_json, read_limited};
+pub use body::{RawRequestBody, RequestBody, read_limited};
 pub use context::RequestContext;
 pub use csv::Csv;
 pub use export::{ExportQuery, FormatQuery};
 pub use idempotency::delete_expired as delete_expired_idempotency_keys;
+pub use input::{JsonReader, parse_json};
 pub use openapi::{ApiInfo, document};
 pub use operation::Operation;
 pub use operation_parts::Content;

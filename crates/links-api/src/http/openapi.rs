@@ -83,7 +83,7 @@ fn describe(
         "tags": [operation.tag],
         "summary": operation.summary,
         "description": format!(
-            "{}\n\nNeeds the scope `{}`.", operation.description, operation.scope.name(),
+            "{}\n\n{}", operation.description, needed_scope(operation),
         ).trim_start(),
         "parameters": parameters(operation),
         "responses": responses(operation, response_schemas),
@@ -91,7 +91,7 @@ fn describe(
     if let Some(body) = &operation.inputs.body {
         let mut content = Map::new();
         let json_body = json!({
-            "schema": body_schema(body, request_schemas),
+            "schema": body_schema(operation, body, request_schemas),
             "examples": named(&body.examples),
         });
         content.insert("application/json".to_owned(), json_body);
@@ -104,19 +104,68 @@ fn describe(
     described
 }
 
-fn body_schema(body: &BodySpec, request_schemas: &mut SchemaGenerator) -> Value {
+fn needed_scope(operation: &Operation) -> String {
+    match operation.scope {
+        Some(scope) => format!("Needs the scope `{}`.", scope.name()),
+        None => "Any key will do.".to_owned(),
+    }
+}
+
+/// The schema of a body. Where fields must be there that the type of the body leaves out, since
+/// an update has the same type, the body has a schema of its own, `CreateOfferRequest` for the
+/// operation `create_offer`: generated clients do not understand a schema that is put together
+/// of two.
+fn body_schema(
+    operation: &Operation,
+    body: &BodySpec,
+    request_schemas: &mut SchemaGenerator,
+) -> Value {
     let schema = (body.schema)(request_schemas).to_value();
     if body.required.is_empty() {
         return schema;
     }
-    let filled = |name: &&str| {
-        (
-            (*name).to_owned(),
-            json!({ "type": ["string", "array"], "minLength": 1 }),
-        )
+    let name = schema["$ref"]
+        .as_str()
+        .and_then(|path| path.rsplit('/').next());
+    let name = name.expect("the type of a body has a name");
+    let definition = request_schemas.definitions().get(name);
+    let mut definition = definition.expect("a reference has a definition").clone();
+    for field in &body.required {
+        require_value(&mut definition["properties"][field]);
+    }
+    definition["required"] = json!(body.required);
+    let name = format!("{}Request", pascal_case(operation.id));
+    let reference = json!({ "$ref": format!("#/components/schemas/{name}") });
+    request_schemas.definitions_mut().insert(name, definition);
+    reference
+}
+
+/// Takes `null` and empty values out of the schema of a field.
+fn require_value(schema: &mut Value) {
+    let without_null = |types: &mut Vec<Value>, null: &Value| types.retain(|t| t != null);
+    if let Some(Value::Array(types)) = schema.get_mut("type") {
+        without_null(types, &json!("null"));
+        if let [only] = &types[..] {
+            schema["type"] = only.clone();
+        }
+    }
+    if let Some(Value::Array(variants)) = schema.get_mut("anyOf") {
+        without_null(variants, &json!({ "type": "null" }));
+    }
+    match schema["type"].as_str() {
+        Some("string") => schema["minLength"] = json!(1),
+        Some("array") => schema["minItems"] = json!(1),
+        _ => {}
+    }
+}
+
+fn pascal_case(snake_case: &str) -> String {
+    let mut words = snake_case.split('_').map(str::chars);
+    let capitalize = |mut word: std::str::Chars<'_>| {
+        let first = word.next().map(|c| c.to_ascii_uppercase());
+        first.into_iter().chain(word).collect::<String>()
     };
-    let filled: Map<_, _> = body.required.iter().map(filled).collect();
-    json!({ "allOf": [schema, { "required": body.required, "properties": filled }] })
+    words.by_ref().map(capitalize).collect()
 }
 
 fn named(examples: &[Value]) -> Map<String, Value> {
@@ -168,7 +217,11 @@ fn responses(operation: &Operation, response_schemas: &mut SchemaGenerator) -> M
                 }});
             }
             Content::Bytes(content_type) => {
-                response["content"][content_type] = json!({});
+                let schema = match content_type.starts_with("image/png") {
+                    true => json!({ "type": "string", "format": "binary" }),
+                    false => json!({ "type": "string" }),
+                };
+                response["content"][content_type] = json!({ "schema": schema });
             }
             Content::Empty => {}
         }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::operation::Operation;
 use crate::{
     enumeration::Enumeration as _,
-    error::{ApiError, ApiFamily, FieldError},
+    error::{ApiError, ApiFamily, FieldError, UnauthorizedReason},
 };
 
 /// The responses to failed requests, by status.
@@ -53,7 +53,7 @@ fn error_response(family: ApiFamily, errors: &[&ApiError]) -> Value {
         "content": { "application/json": {
             "schema": {
                 "allOf": [{ "$ref": format!("#/components/schemas/{schema}") }],
-                "properties": { field: { "enum": names } },
+                "properties": { field: { "type": "string", "enum": names } },
             },
             "examples": codes,
         }},
@@ -63,19 +63,23 @@ fn error_response(family: ApiFamily, errors: &[&ApiError]) -> Value {
 /// The errors of every operation of its kind.
 fn common_errors(operation: &Operation) -> Vec<ApiError> {
     let mut errors = vec![
-        ApiError::Unauthorized,
+        ApiError::Unauthorized(UnauthorizedReason::Absent),
         ApiError::AccountSuspended,
-        ApiError::InsufficientScope(operation.scope.name()),
         ApiError::RateLimited { retry_after_s: 17 },
         ApiError::unavailable(PoolError::Closed),
         ApiError::internal(anyhow::Error::msg("an example")),
     ];
+    if let Some(scope) = operation.scope {
+        errors.push(ApiError::InsufficientScope(scope.name()));
+    }
     if operation.inputs.body.is_some() {
         errors.extend([
-            ApiError::InvalidJson("EOF while parsing an object at line 1 column 1".into()),
+            ApiError::InvalidJson(
+                "it is empty. Send an object, such as {\"name\": \"value\"}".into(),
+            ),
             ApiError::InvalidField(FieldError::new(
                 "name",
-                "invalid type: integer `5`, expected a string",
+                "it is the number 5, and a text such as \"abc\" is wanted",
             )),
         ]);
     }
@@ -88,6 +92,25 @@ fn common_errors(operation: &Operation) -> Vec<ApiError> {
             "page",
             "it is not an integer from 1 to 1000000",
         ));
+    }
+    if !operation.ignores_unknown_input {
+        errors.push(ApiError::UnknownParameter {
+            name: "pag".to_owned(),
+            nearest: Some("page".to_owned()),
+            known: "page, per_page".to_owned(),
+        });
+        if operation.inputs.body.is_some() {
+            errors.push(ApiError::UnknownField {
+                field: "nam".to_owned(),
+                nearest: Some("name".to_owned()),
+            });
+        }
+    }
+    if operation.changes_object() {
+        errors.push(ApiError::PreconditionFailed);
+        if operation.inputs.body.is_some() {
+            errors.push(ApiError::ReadOnlyField("created_at".to_owned()));
+        }
     }
     if operation.is_post() {
         errors.extend([
@@ -105,6 +128,7 @@ fn v2_error() -> Value {
         "properties": {
             "error": { "type": "string", "description": "A sentence for people." },
             "code": { "type": "string", "description": "A word for programs." },
+            "reason": { "type": "string", "description": "What is wrong with the key." },
         },
     })
 }
@@ -117,6 +141,7 @@ fn affiliate_error() -> Value {
             "detail": { "type": "string", "description": "A sentence for people." },
             "error_code": { "type": "string", "description": "A word for programs." },
             "status": { "type": "integer", "description": "The HTTP status." },
+            "reason": { "type": "string", "description": "What is wrong with the key." },
             "fields": {
                 "type": "array",
                 "items": {

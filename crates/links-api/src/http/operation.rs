@@ -30,7 +30,8 @@ pub struct Operation {
     pub(super) tag: &'static str,
     pub(super) summary: &'static str,
     pub(super) description: &'static str,
-    pub(super) scope: Scope,
+    /// `None` if any key will do.
+    pub(super) scope: Option<Scope>,
     pub(super) inputs: OperationInputs,
     pub(super) responses: Vec<ResponseSpec>,
     /// Errors beside those that every operation of its kind has.
@@ -42,6 +43,8 @@ pub struct Operation {
     pub(super) max_body_mb: usize,
     /// Whether the handler changes things in transactions of its own.
     pub(super) has_own_transactions: bool,
+    /// Whether parameters and fields that it does not have are no errors.
+    pub(super) ignores_unknown_input: bool,
 }
 
 /// A handler behind its arguments. It runs in a transaction, which is committed if it succeeds.
@@ -80,13 +83,14 @@ impl Operation {
             tag: "",
             summary: "",
             description: "",
-            scope: Scope::Admin,
+            scope: Some(Scope::Admin),
             inputs,
             responses: Vec::new(),
             errors: Vec::new(),
             has_side_effects: false,
             max_body_mb: MAX_BODY_MB,
             has_own_transactions: false,
+            ignores_unknown_input: false,
             pool: PoolKind::Requests,
             handler: Rc::new(move |context| handler.handle(context)),
         }
@@ -116,7 +120,13 @@ impl Operation {
 
     /// The scope that the API key must have. It is documented and enforced.
     pub fn scope(mut self, scope: Scope) -> Self {
-        self.scope = scope;
+        self.scope = Some(scope);
+        self
+    }
+
+    /// Any valid key will do.
+    pub fn any_key(mut self) -> Self {
+        self.scope = None;
         self
     }
 
@@ -145,6 +155,13 @@ impl Operation {
     /// what was committed before stays, and it must do no harm to send the request again.
     pub fn own_transactions(mut self) -> Self {
         self.has_own_transactions = true;
+        self
+    }
+
+    /// Parameters and fields that the operation does not have are no errors, because its
+    /// documented form accepts them. The header `Waypost-Ignored` of the response names them.
+    pub fn ignores_unknown_input(mut self) -> Self {
+        self.ignores_unknown_input = true;
         self
     }
 
@@ -208,6 +225,27 @@ impl Operation {
     /// for, even if the operation takes no body.
     pub(super) fn reads_body(&self) -> bool {
         self.inputs.body.is_some() || self.is_post()
+    }
+
+    pub(super) fn is_read_only(&self) -> bool {
+        self.method == Method::GET && !self.has_side_effects
+    }
+
+    /// Whether it is the GET of one object, whose responses have an `ETag`.
+    pub(super) fn reads_object(&self) -> bool {
+        self.is_read_only() && self.path.ends_with('}')
+    }
+
+    /// Whether it changes one object that a GET of the same path reads.
+    pub(super) fn changes_object(&self) -> bool {
+        let changes = [Method::PUT, Method::PATCH, Method::DELETE].contains(&self.method);
+        changes && self.path.ends_with('}')
+    }
+
+    /// The names of its query parameters.
+    pub(super) fn parameter_names(&self) -> Vec<&'static str> {
+        let parameters = self.inputs.query_parameters.iter();
+        parameters.map(|parameter| parameter.name).collect()
     }
 
     /// Whether an Idempotency-Key counts.

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{
     body::{RawRequestBody, RequestBody},
+    input::BodyShape,
     path_parameter::PathParameter,
 };
 
@@ -45,9 +46,18 @@ pub struct BodySpec {
     pub examples: Vec<Value>,
     /// Other content types, each with an example.
     pub other_content: &'static [(&'static str, &'static str)],
+    /// What fields it has, if it is JSON.
+    pub json: Option<JsonBodySpec>,
     /// Fields that must be there. The schema cannot say so where creating and updating have
     /// one type, since an update may leave out any field.
     pub required: Vec<&'static str>,
+}
+
+/// How the names in a JSON body are understood.
+pub struct JsonBodySpec {
+    pub shape: BodyShape,
+    pub aliases: &'static [(&'static str, &'static str)],
+    pub entries_field: Option<&'static str>,
 }
 
 /// A response for the document.
@@ -84,6 +94,11 @@ impl OperationInputs {
             schema: schema_for::<T>,
             examples: Vec::new(),
             other_content: &[],
+            json: Some(JsonBodySpec {
+                shape: BodyShape::new::<T>(T::ALIASES),
+                aliases: T::ALIASES,
+                entries_field: T::ENTRIES_FIELD,
+            }),
             required: Vec::new(),
         });
     }
@@ -93,6 +108,7 @@ impl OperationInputs {
             schema: schema_for::<T::Json>,
             examples: Vec::new(),
             other_content: T::OTHER_CONTENT,
+            json: None,
             required: Vec::new(),
         });
     }

@@ -1,20 +1,31 @@
 //! From a declared operation to a running one. For each request, in this order:
-//! authentication, rate limit, scope, body, transaction, idempotency, handler, commit,
-//! response.
+//! authentication, rate limit, scope, names in the query, body, transaction, idempotency,
+//! comparison with the current object, handler, commit, response.
 
 use std::{collections::BTreeMap, rc::Rc, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::{Method, header::HeaderName},
+    http::{
+        Method,
+        header::{self, HeaderName},
+    },
     web,
 };
 
 use postgres::pool::{GenericClient as _, Object};
+use tokio_postgres::IsolationLevel;
 
 use super::{
-    body, context::RequestContext, idempotency::IdempotentRequest, operation::Operation,
-    response::Response, span,
+    body,
+    context::{JsonInput, RequestContext},
+    current::{self, CurrentObject},
+    handler::content_type,
+    idempotency::IdempotentRequest,
+    input::{PreparedBody, unknown_parameters},
+    operation::Operation,
+    response::Response,
+    span,
 };
 use crate::{
     auth::{Caller, authenticate},
@@ -39,17 +50,30 @@ pub fn configure(operations: Vec<Operation>, config: &mut web::ServiceConfig) {
     }
     for ((_, path), operations) in resources {
         let mut resource = web::resource(path);
-        let methods: Vec<_> = operations.iter().map(|o| o.method.to_string()).collect();
-        let allowed = methods.join(", ");
+        let reader = operations.iter().find(|o| o.reads_object()).cloned();
+        let mut allowed = Vec::new();
         for operation in operations {
-            let method = operation.method.clone();
-            resource = resource.route(web::method(method).to(
-                move |request: HttpRequest, payload: web::Payload| {
-                    let operation = operation.clone();
-                    async move { handle(&operation, request, payload).await }
-                },
-            ));
+            let mut methods = vec![operation.method.clone()];
+            if operation.is_read_only() {
+                // The server leaves out the body.
+                methods.push(Method::HEAD);
+            }
+            let endpoint = Endpoint {
+                operation,
+                reader: reader.clone(),
+            };
+            for method in methods {
+                allowed.push(method.to_string());
+                let endpoint = endpoint.clone();
+                resource = resource.route(web::method(method).to(
+                    move |request: HttpRequest, payload: web::Payload| {
+                        let endpoint = endpoint.clone();
+                        async move { handle(&endpoint, request, payload).await }
+                    },
+                ));
+            }
         }
+        let allowed = allowed.join(", ");
         config.service(
             resource.default_service(web::to(move |request: HttpRequest| {
                 let error = ApiError::MethodNotAllowed(allowed.clone());
@@ -57,6 +81,14 @@ pub fn configure(operations: Vec<Operation>, config: &mut web::ServiceConfig) {
             })),
         );
     }
+}
+
+/// An operation at one of its paths.
+#[derive(Clone)]
+struct Endpoint {
+    operation: Rc<Operation>,
+    /// The GET of the same path, if it reads one object.
+    reader: Option<Rc<Operation>>,
 }
 
 /// 404 for paths that no operation has.
@@ -69,16 +101,13 @@ fn error_response(request: &HttpRequest, error: ApiError) -> Result<HttpResponse
     Err(ErrorResponse { family, error })
 }
 
-async fn handle(
-    operation: &Operation,
-    request: HttpRequest,
-    payload: web::Payload,
-) -> HttpResponse {
+async fn handle(endpoint: &Endpoint, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+    let operation = &*endpoint.operation;
     span::set_operation(&request, operation.id);
     let mut rate_limit = None;
     let state = request.app_data::<web::Data<AppState>>();
     let state = state.expect("every app is given it").clone();
-    let result = execute(operation, &state, &request, payload, &mut rate_limit).await;
+    let result = execute(endpoint, &state, &request, payload, &mut rate_limit).await;
     let mut response = match result {
         Ok(response) => response.into_http(),
         Err(error) => HttpResponse::from_error(ErrorResponse {
@@ -107,12 +136,13 @@ fn insert_rate_limit_headers(response: &mut HttpResponse, allowance: &Allowance)
 /// Everything from authentication to the commit. `rate_limit` is set as soon as it is known,
 /// since responses to failed requests have its headers too.
 async fn execute(
-    operation: &Operation,
+    endpoint: &Endpoint,
     state: &AppState,
     request: &HttpRequest,
     payload: web::Payload,
     rate_limit: &mut Option<Allowance>,
 ) -> Result<Response, ApiError> {
+    let operation = &*endpoint.operation;
     let pool = state.pools.select(operation.pool);
     let mut client = pool.get().await?;
     let caller = authenticate(&client, request, operation.has_side_effects).await?;
@@ -122,7 +152,10 @@ async fn execute(
         let retry_after_s = allowance.retry_after_s;
         return Err(ApiError::RateLimited { retry_after_s });
     }
-    caller.require(operation.scope)?;
+    if let Some(scope) = operation.scope {
+        caller.require(scope, operation.is_read_only())?;
+    }
+    let ignored_parameters = check_parameters(operation, request)?;
     // A connection is not held while a slow client sends its body.
     let body = if operation.reads_body() {
         drop(client);
@@ -137,13 +170,15 @@ async fn execute(
     } else {
         None
     };
+    let json = prepare_json(operation, request, &body);
     let transaction = run_transaction(TransactionInput {
-        operation,
+        endpoint,
         state,
         request,
         client: &mut client,
         caller: &caller,
         body: &body,
+        json,
         idempotent: idempotent.as_ref(),
     });
     let limit = match operation.has_own_transactions {
@@ -164,19 +199,59 @@ async fn execute(
         state.relay_wake.wake();
     }
     let mut response = outcome.response;
+    if operation.ignores_unknown_input {
+        let ignored = ignored_parameters.into_iter().chain(outcome.ignored_fields);
+        response = response.with_ignored(ignored.collect());
+    }
+    if operation.reads_object() {
+        response = response.with_etag(current::header(request, header::IF_NONE_MATCH));
+    }
     let new_links = response.take_new_links();
     state.edge_cache.put_new_links(&new_links).await;
     Ok(response)
 }
 
+/// The parameters of the query that the operation ignores. Fails if there are some and it must
+/// not.
+fn check_parameters(operation: &Operation, request: &HttpRequest) -> Result<Vec<String>, ApiError> {
+    let known = operation.parameter_names();
+    if operation.ignores_unknown_input {
+        let unknown = unknown_parameters(request.query_string(), &known).unwrap_or_default();
+        return Ok(unknown.into_iter().map(|unknown| unknown.name).collect());
+    }
+    let unknown = unknown_parameters(request.query_string(), &known)?;
+    let first = unknown.into_iter().next();
+    first.map_or(Ok(Vec::new()), |unknown| Err(unknown.error(&known)))
+}
+
+/// Parses the body, if the operation takes one as JSON.
+fn prepare_json<'a>(operation: &'a Operation, request: &HttpRequest, body: &[u8]) -> JsonInput<'a> {
+    let spec = operation.inputs.body.as_ref();
+    let Some(spec) = spec.and_then(|spec| spec.json.as_ref()) else {
+        return JsonInput::default();
+    };
+    let content_type = content_type(request);
+    let prepared = PreparedBody::parse(&content_type, body, &spec.shape, spec.aliases);
+    let (body, error) = match prepared {
+        Ok(body) => (body, None),
+        Err(error) => (PreparedBody::default(), Some(error)),
+    };
+    JsonInput {
+        spec: Some(spec),
+        body,
+        error: error.into(),
+    }
+}
+
 /// What the transaction of a request needs.
 struct TransactionInput<'a> {
-    operation: &'a Operation,
+    endpoint: &'a Endpoint,
     state: &'a AppState,
     request: &'a HttpRequest,
     client: &'a mut Object,
     caller: &'a Caller,
     body: &'a [u8],
+    json: JsonInput<'a>,
     idempotent: Option<&'a IdempotentRequest>,
 }
 
@@ -184,20 +259,31 @@ struct TransactionInput<'a> {
 struct TransactionOutcome {
     response: Response,
     has_record_changes: bool,
+    /// Fields of the body that the operation does not have.
+    ignored_fields: Vec<String>,
 }
 
 /// Runs the handler in a transaction, unless the `Idempotency-Key` has a response already.
 async fn run_transaction(input: TransactionInput<'_>) -> Result<TransactionOutcome, ApiError> {
     let TransactionInput {
-        operation,
+        endpoint,
         idempotent,
+        mut json,
         ..
     } = input;
-    let is_read_only = operation.method == Method::GET && !operation.has_side_effects;
+    let operation = &*endpoint.operation;
+    let if_match = current::header(input.request, header::IF_MATCH);
+    let if_match = if_match.filter(|_| operation.changes_object());
+    let is_read_only = operation.is_read_only();
     let txn = input
         .client
         .build_transaction()
         .read_only(is_read_only)
+        // What another request changes after the comparison with If-Match is then an error.
+        .isolation_level(match if_match {
+            Some(_) => IsolationLevel::RepeatableRead,
+            None => IsolationLevel::ReadCommitted,
+        })
         .start()
         .await?;
     if operation.has_own_transactions {
@@ -212,9 +298,11 @@ async fn run_transaction(input: TransactionInput<'_>) -> Result<TransactionOutco
         return Ok(TransactionOutcome {
             response,
             has_record_changes: false,
+            ignored_fields: json.body.unknown_fields.paths().collect(),
         });
     }
     let outbox = Outbox::new(&txn);
+    let no_json = JsonInput::default();
     let context = RequestContext {
         db: &txn,
         caller: input.caller,
@@ -222,6 +310,20 @@ async fn run_transaction(input: TransactionInput<'_>) -> Result<TransactionOutco
         outbox: &outbox,
         request: input.request,
         body: input.body,
+        json: &no_json,
+    };
+    if operation.changes_object() {
+        let reader = endpoint.reader.as_deref();
+        let mut current = CurrentObject::new(reader, context);
+        current.check_if_match(if_match).await?;
+        current.remove_unchanged(&mut json).await?;
+    }
+    if !operation.ignores_unknown_input {
+        json.check_unknown_fields();
+    }
+    let context = RequestContext {
+        json: &json,
+        ..context
     };
     let response = (operation.handler)(context).await?;
     if let Some(idempotent) = idempotent {
@@ -233,5 +335,6 @@ async fn run_transaction(input: TransactionInput<'_>) -> Result<TransactionOutco
     Ok(TransactionOutcome {
         response,
         has_record_changes,
+        ignored_fields: json.body.unknown_fields.paths().collect(),
     })
 }

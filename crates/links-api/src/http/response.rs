@@ -1,9 +1,13 @@
 //! The response of a handler, before it is sent.
 
-use actix_web::{HttpResponse, http::StatusCode};
+use actix_web::{
+    HttpResponse,
+    http::{StatusCode, header},
+};
 use domain::record::LinkRecord;
 use serde::Serialize;
 
+use super::etag;
 use crate::error::ApiError;
 
 /// A response, and what the pipeline does beside sending it.
@@ -17,6 +21,9 @@ pub struct Response {
     is_replay: bool,
     /// Cursor of the next page, for content types whose body has no room for it.
     next_cursor: Option<String>,
+    /// Names of parameters and fields that were ignored.
+    ignored: Vec<String>,
+    etag: Option<String>,
     /// New links, which are written to Redis after the commit.
     new_links: Vec<LinkRecord>,
 }
@@ -71,6 +78,8 @@ impl Response {
             replay_body: None,
             is_replay: false,
             next_cursor: None,
+            ignored: Vec::new(),
+            etag: None,
             new_links: Vec::new(),
         }
     }
@@ -88,6 +97,26 @@ impl Response {
             replay_body: Some(replay_body),
             ..self
         })
+    }
+
+    /// Names what was ignored of the request, in the header `Waypost-Ignored`.
+    pub(super) fn with_ignored(self, ignored: Vec<String>) -> Self {
+        Self { ignored, ..self }
+    }
+
+    /// Adds the `ETag` of the body. If it is `if_none_match`, the response is 304 without a body.
+    pub(super) fn with_etag(mut self, if_none_match: Option<&str>) -> Self {
+        let etag = etag::of_body(&self.body);
+        if if_none_match.is_some_and(|header| etag::matches(header, &etag)) {
+            self.status = StatusCode::NOT_MODIFIED;
+            self.body = Vec::new();
+        }
+        self.etag = Some(etag);
+        self
+    }
+
+    pub(super) fn body(&self) -> &[u8] {
+        &self.body
     }
 
     pub(super) fn status(&self) -> StatusCode {
@@ -111,11 +140,39 @@ impl Response {
         if let Some(cursor) = self.next_cursor {
             response.insert_header(("X-Next-Cursor", cursor));
         }
-        if self.status == StatusCode::NO_CONTENT {
+        if let Some(etag) = self.etag {
+            response.insert_header((header::ETAG, etag));
+        }
+        if !self.ignored.is_empty() {
+            response.insert_header(("Waypost-Ignored", ignored_header(&self.ignored)));
+        }
+        if matches!(
+            self.status,
+            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+        ) {
             return response.finish();
         }
         response.content_type(self.content_type).body(self.body)
     }
+}
+
+/// The names as the value of a header, with `...` for those beyond the limit.
+fn ignored_header(names: &[String]) -> String {
+    const MAX_NAMES: usize = 20;
+    const MAX_NAME_CHARS: usize = 100;
+    let mut listed: Vec<_> = names
+        .iter()
+        .take(MAX_NAMES)
+        .map(|name| {
+            let name: String = name.chars().take(MAX_NAME_CHARS).collect();
+            // Visible ASCII stays readable.
+            name.escape_default().to_string().replace(',', "%2C")
+        })
+        .collect();
+    if names.len() > MAX_NAMES {
+        listed.push("...".to_owned());
+    }
+    listed.join(", ")
 }
 
 /// Declares the body of a response that only says what was done:

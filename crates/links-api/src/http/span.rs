@@ -46,7 +46,7 @@ pub async fn trace_request(
     let metrics = request.app_data::<web::Data<Metrics>>().cloned();
     let family = ApiFamily::of_path(request.path());
     let log_fields = Rc::new(RequestLogFields {
-        id: uuid::Uuid::new_v4().to_string(),
+        id: client_request_id(&request).unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
         operation: Cell::new(None),
     });
     request.extensions_mut().insert(log_fields.clone());
@@ -55,6 +55,7 @@ pub async fn trace_request(
         otel.kind = "server",
         http.route = route,
         http.request.method = method,
+        request.id = log_fields.id,
         http.response.status_code = tracing::field::Empty,
     );
     let parent = request
@@ -110,6 +111,14 @@ pub async fn trace_request(
         );
     }
     result
+}
+
+/// The request id that the client has sent, if it can be logged and sent back.
+fn client_request_id(request: &ServiceRequest) -> Option<String> {
+    const MAX_LEN: usize = 128;
+    let id = request.headers().get(REQUEST_ID)?.to_str().ok()?;
+    let is_visible = id.bytes().all(|b| b.is_ascii_graphic());
+    (!id.is_empty() && id.len() <= MAX_LEN && is_visible).then(|| id.to_owned())
 }
 
 /// The error and its causes in one line.

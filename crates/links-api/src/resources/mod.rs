@@ -13,6 +13,7 @@ pub mod domains;
 pub mod links;
 pub mod lists;
 pub mod macros;
+pub mod me;
 pub mod messages;
 pub mod offers;
 pub mod postbacks;

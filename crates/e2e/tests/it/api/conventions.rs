@@ -283,8 +283,8 @@ async fn a_wrong_method_gets_the_allowed_ones() {
     let api = Api::start("methods").await;
     for (path, allowed) in [
         ("/api/v2/links/shorten", "POST"),
-        ("/v2/links/abc", "GET, PATCH, DELETE"),
-        ("/api/links", "GET, POST"),
+        ("/v2/links/abc", "GET, HEAD, PATCH, DELETE"),
+        ("/api/links", "GET, HEAD, POST"),
     ] {
         let request = api.client.api_request(Method::PUT, path);
         let response = request

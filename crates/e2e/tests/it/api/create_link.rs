@@ -230,10 +230,8 @@ async fn authentication_is_checked_first() {
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), 401, "{key:?}");
         let body: Value = response.json().await.unwrap();
-        assert_eq!(
-            body,
-            json!({ "error": "API key is missing or invalid.", "code": "unauthorized" })
-        );
+        assert_eq!(body["error"], "API key is missing or invalid.");
+        assert_eq!(body["code"], "unauthorized");
     }
     api.sql("UPDATE api_keys SET revoked_at = now()").await;
     assert_eq!(

@@ -192,7 +192,12 @@ async fn no_operation_reads_or_changes_rows_of_another_account() {
             )
         };
         assert_eq!(call("").await.0, 401, "{name} without a key");
-        assert_eq!(call(&without_scopes).await.0, 403, "{name} without a scope");
+        let without_a_scope = match operation.path {
+            "/api/v2/me" => 200,
+            _ => 403,
+        };
+        let (status, _) = call(&without_scopes).await;
+        assert_eq!(status, without_a_scope, "{name} without a scope");
         let (status, answer) = call(&stranger.key).await;
         if theirs.names(operation) {
             // A bulk reports errors in each entry.

@@ -9,6 +9,7 @@ mod create_link;
 mod creatives;
 mod domains;
 mod injection;
+mod input;
 mod isolation;
 mod links;
 mod managed;

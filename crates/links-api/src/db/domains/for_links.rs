@@ -30,6 +30,28 @@ pub async fn find_id(
     Ok(row.map(|row| row.get("id")))
 }
 
+/// The account's active short domain of this host.
+pub async fn find_active_short(
+    client: &impl GenericClient,
+    account_id: AccountId,
+    host: &str,
+) -> Result<Option<ShortDomain>, ApiError> {
+    let statement = client
+        .prepare_cached(
+            "SELECT id, host
+             FROM domains
+             WHERE account_id = $1 AND kind = 'short' AND status = 'active' AND host = $2",
+        )
+        .await?;
+    let row = client
+        .query_opt(&statement, &[&account_id.0, &host])
+        .await?;
+    Ok(row.map(|row| ShortDomain {
+        id: row.get("id"),
+        host: row.get("host"),
+    }))
+}
+
 /// The hosts of links that name no list.
 #[derive(Debug, Default)]
 pub struct DefaultDomains {

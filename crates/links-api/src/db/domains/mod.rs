@@ -8,4 +8,4 @@ pub use crud::{
     DomainKind, DomainRow, DomainStatus, Ownership, SettableDomainStatus, count_pending, delete,
     find, insert, request_check, select_page, set_ownership, update_status,
 };
-pub use for_links::{ShortDomain, find_default, find_id};
+pub use for_links::{ShortDomain, find_active_short, find_default, find_id};

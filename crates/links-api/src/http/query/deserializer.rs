@@ -11,6 +11,7 @@ use serde::{
     forward_to_deserialize_any,
 };
 
+use super::super::input::fold;
 use crate::error::ApiError;
 
 /// Deserialises a struct from the pairs of a query.
@@ -108,8 +109,11 @@ impl<'de> MapAccess<'de> for ParameterAccess<'_> {
         seed: K,
     ) -> Result<Option<K::Value>, QueryError> {
         for name in self.fields.by_ref() {
-            let first = self.pairs.iter().find(|(key, _)| key == name);
-            if let Some((_, value)) = first.filter(|(_, value)| !value.is_empty()) {
+            let folded = fold(name);
+            let is_value = |(key, value): &&(String, String)| {
+                !value.is_empty() && (key == name || fold(key) == folded)
+            };
+            if let Some((_, value)) = self.pairs.iter().find(is_value) {
                 self.current = Some((name, value));
                 let key: StrDeserializer<'_, QueryError> = name.into_deserializer();
                 return seed.deserialize(key).map(Some);

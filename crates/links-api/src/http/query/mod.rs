@@ -2,8 +2,9 @@
 //!
 //! serde reads the values and schemars describes them, each parameter by the name and the
 //! comment of its field. Parameters are read in the order of the fields, so that the first
-//! field that is not valid is the error. A parameter that is absent or empty is `None`, the
-//! first of a name counts, and unknown ones are ignored.
+//! field that is not valid is the error. A parameter that is absent or empty is `None`. Names
+//! are accepted in camelCase and in snake_case. The pipeline refuses unknown parameters, and
+//! those with two values, before.
 
 mod deserializer;
 
@@ -170,11 +171,11 @@ mod tests {
         brief: Some(true),
         name: Some("a b".into()),
     })]
-    #[case::first_counts("name=a&name=b", Example {
-        status: None, list_id: None, brief: None, name: Some("a".into()),
+    #[case::other_spelling("list_id=9", Example {
+        status: None, list_id: Some(BoundedInteger(9)), brief: None, name: None,
     })]
     #[case::empty_is_absent("status=&listId=&brief=&name=&name=b", Example {
-        status: None, list_id: None, brief: None, name: None,
+        status: None, list_id: None, brief: None, name: Some("b".into()),
     })]
     fn a_query_is_read(#[case] query: &str, #[case] expected: Example) {
         assert_eq!(Example::from_query(query).unwrap(), expected);

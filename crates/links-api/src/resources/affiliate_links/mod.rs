@@ -69,6 +69,7 @@ fn writing_operations() -> [Operation; 3] {
     ]});
     [
         Operation::post("/links", create_affiliate_link)
+            .ignores_unknown_input()
             .summary("Create a campaign link")
             .description(
                 "It redirects to its own landing page or else to the campaign's, with the click \
@@ -79,6 +80,7 @@ fn writing_operations() -> [Operation; 3] {
             .response::<AffiliateLink>(201, AffiliateLink::example())
             .errors(create_errors()),
         Operation::post("/links/bulk", create_affiliate_links)
+            .ignores_unknown_input()
             .summary("Create up to 500 campaign links")
             .description("All or none are created. They are in the order of the request.")
             .request_examples([several])

@@ -18,9 +18,10 @@ pub struct KeyRequest {
     /// At most 255 characters. Required.
     #[schemars(length(max = 255))]
     name: Option<Text>,
-    /// links:read, links:write, creatives:*, offers:*, lists:*, campaigns:*,
-    /// reports:read, webhooks:manage, conversions:write, admin. By default links:read and
-    /// links:write.
+    /// links:read, links:write, links:*, creatives:read, creatives:*, offers:read, offers:*,
+    /// lists:read, lists:*, campaigns:read, campaigns:*, reports:read, webhooks:manage,
+    /// conversions:write, *:read (all that an account can read), * (all that it can do), admin.
+    /// By default links:read and links:write.
     scopes: Option<Vec<Text>>,
     /// Requests per minute; 0 is no limit of the key's own.
     #[schemars(range(min = 0, max = 1_000_000))]

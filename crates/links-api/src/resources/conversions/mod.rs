@@ -127,6 +127,7 @@ fn tracking_operations() -> [Operation; 2] {
     let example = TrackConversionResponse::example;
     [
         Operation::post("/conversions/track", track_conversion)
+            .ignores_unknown_input()
             .summary("Record a conversion")
             .description(
                 "Records a conversion of a click, by the id that the landing page was given. If \
@@ -149,6 +150,7 @@ fn tracking_operations() -> [Operation; 2] {
             .response::<TrackConversionResponse>(200, example())
             .errors([invalid(), ApiError::ConversionDeleted]),
         Operation::get("/conversions/postback", postback_conversion)
+            .ignores_unknown_input()
             .get_with_side_effects()
             .summary("Record a conversion by a query")
             .description(

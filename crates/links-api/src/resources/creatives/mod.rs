@@ -38,6 +38,7 @@ fn crud_operations() -> [Operation; 5] {
     let not_found = || ApiError::NotFound("creative");
     [
         Operation::post("/creatives", create_creative)
+            .ignores_unknown_input()
             .summary("Create a creative")
             .description(
                 "Each `{{linkN}}` of the message needs an entry in `offer_links`. When a message \

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{Value, json};
 
 use super::{
     request::{AcceptedTargets, LinkRequest, LinkSpec},
@@ -11,7 +11,7 @@ use super::{
 use crate::{
     db::offers::{ActiveOffer, OfferSummary},
     error::{ApiError, FieldError},
-    http::{self, RequestBody, RequestContext, Response},
+    http::{JsonReader, RequestBody, RequestContext, Response},
     minting::{NewLink, mint_links},
     objects::destination::destination_url,
 };
@@ -23,10 +23,12 @@ pub const MAX_LINKS: usize = 1_000;
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct BulkRequest {
     #[schemars(with = "Option<Vec<LinkRequest>>", length(min = 1, max = 1000))]
-    links: Option<Vec<Box<RawValue>>>,
+    links: Option<Vec<Value>>,
 }
 
-impl RequestBody for BulkRequest {}
+impl RequestBody for BulkRequest {
+    const ENTRIES_FIELD: Option<&'static str> = Some("links");
+}
 
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "BulkAnswer")]
@@ -72,8 +74,17 @@ pub async fn create_links(
     let mut resolved: Vec<(usize, Option<ActiveOffer>)> = Vec::with_capacity(entries.len());
     let mut new_links = Vec::with_capacity(entries.len());
     let mut resolver = TargetResolver::new(context, AcceptedTargets::Any);
-    for (index, entry) in entries.iter().enumerate() {
-        match resolve_entry(&mut resolver, index, entry).await {
+    let reader = JsonReader::new();
+    for (index, entry) in entries.into_iter().enumerate() {
+        let link_request = match context.check_entry(index) {
+            Ok(()) => read_entry(&reader, index, entry),
+            Err(error) => Err(error),
+        };
+        let resolution = match link_request {
+            Ok(link_request) => resolve_entry(&mut resolver, link_request).await,
+            Err(error) => Err(error),
+        };
+        match resolution {
             Ok((link, offer)) => {
                 new_links.push(link);
                 resolved.push((index, offer));
@@ -110,22 +121,28 @@ pub async fn create_links(
     Ok(response.with_new_links(records))
 }
 
+/// Reads an entry. The error names the field from the body on.
+fn read_entry(
+    reader: &JsonReader<LinkRequest>,
+    index: usize,
+    entry: Value,
+) -> Result<LinkRequest, ApiError> {
+    reader.read(entry).map_err(|error| match error {
+        ApiError::InvalidField(FieldError { field, message }) => {
+            let field = match field.as_str() {
+                "body" => format!("links[{index}]"),
+                field => format!("links[{index}].{field}"),
+            };
+            ApiError::invalid_field(field, message)
+        }
+        other => other,
+    })
+}
+
 async fn resolve_entry(
     resolver: &mut TargetResolver<'_>,
-    index: usize,
-    entry: &RawValue,
+    body: LinkRequest,
 ) -> Result<(NewLink, Option<ActiveOffer>), ApiError> {
-    let body: LinkRequest =
-        http::parse_json(entry.get().as_bytes()).map_err(|error| match error {
-            ApiError::InvalidField(FieldError { field, message }) => {
-                let field = match field.as_str() {
-                    "body" => format!("links[{index}]"),
-                    field => format!("links[{index}].{field}"),
-                };
-                ApiError::invalid_field(field, message)
-            }
-            other => other,
-        })?;
     let spec = LinkSpec::from_request(body, AcceptedTargets::Any)?;
     resolver.resolve(spec).await
 }

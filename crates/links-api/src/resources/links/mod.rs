@@ -44,6 +44,7 @@ pub fn operations() -> Vec<Operation> {
 fn creating_operations() -> [Operation; 3] {
     [
         Operation::post("/links", create_link)
+            .ignores_unknown_input()
             .summary("Create a link for a partnership offer")
             .description(
                 "The short link redirects to the list's click tracker, which records the click \
@@ -58,6 +59,7 @@ fn creating_operations() -> [Operation; 3] {
             .errors([ApiError::MissingOfferId])
             .errors(target_errors(Product::OfferManagement, "partnership offer")),
         Operation::post("/links/shorten", shorten_link)
+            .ignores_unknown_input()
             .summary("Shorten a URL or an SMS offer")
             .description(
                 "With `url` the link redirects directly to it. With `offerId` it redirects to \
@@ -73,6 +75,7 @@ fn creating_operations() -> [Operation; 3] {
                     "metadata": { "source": "ai_agent", "conversation_id": "abc123" },
                 }),
                 json!({ "offerId": "6789abcd1234ef5678901234", "phoneNumber": "+18005551234" }),
+                json!({ "url": "https://example.com/page", "domain": "yourdomain.com" }),
             ])
             .response::<LinkObject>(201, LinkObject::example())
             .errors([
@@ -97,7 +100,7 @@ fn creating_operations() -> [Operation; 3] {
 }
 
 /// The errors of a link's list, offer and ids.
-fn target_errors(product: Product, offer: &'static str) -> [ApiError; 9] {
+fn target_errors(product: Product, offer: &'static str) -> [ApiError; 10] {
     [
         ApiError::MissingListIdentifier,
         ApiError::InvalidPhone("phoneNumber"),
@@ -106,6 +109,7 @@ fn target_errors(product: Product, offer: &'static str) -> [ApiError; 9] {
         ApiError::OfferNotFound(offer),
         ApiError::ListNotFound,
         ApiError::NoDomainConfigured,
+        ApiError::DomainNotFound("short"),
         ApiError::SlugTaken,
         ApiError::IdCollision,
     ]

@@ -33,6 +33,9 @@ pub struct LinkRequest {
     /// The sending list's number in E.164. Ignored when `listId` is given.
     #[schemars(extend("pattern" = r"^(\+[1-9][0-9]{6,14})?$"))]
     phone_number: Option<Text>,
+    /// The host of the short link: an active domain of the account. By default it is the list's;
+    /// with it, a link needs no list.
+    domain: Option<Text>,
     /// The recipient of the message in E.164: the value of `{{contact.phone}}`.
     #[schemars(extend("pattern" = r"^(\+[1-9][0-9]{6,14})?$"))]
     contact_phone: Option<Text>,
@@ -64,7 +67,10 @@ pub enum AcceptedTargets {
 #[derive(Debug)]
 pub struct LinkSpec {
     pub target: LinkTarget,
-    pub list: ListSelector,
+    /// `None` only if there is a domain.
+    pub list: Option<ListSelector>,
+    /// The host of the short link, where it is not the list's.
+    pub domain: Option<String>,
     pub slug: Option<ShortId>,
     pub attributes: LinkAttributes,
 }
@@ -87,14 +93,21 @@ impl LinkSpec {
     /// not validated.
     pub fn from_request(body: LinkRequest, accepted: AcceptedTargets) -> Result<Self, ApiError> {
         let target = parse_target(&body, accepted)?;
-        let list = ListSelector::from_fields(body.list_id, &body.phone_number)?;
+        let domain = non_empty(&body.domain).map(|host| host.trim().to_ascii_lowercase());
+        let list = match ListSelector::from_fields(body.list_id, &body.phone_number) {
+            Err(ApiError::MissingListIdentifier) if domain.is_some() => None,
+            list => Some(list?),
+        };
         if let LinkTarget::Url(url) = &target {
             Template::parse(url).map_err(ApiError::InvalidUrl)?;
         }
-        list.validate()?;
+        if let Some(list) = &list {
+            list.validate()?;
+        }
         Ok(Self {
             target,
             list,
+            domain,
             slug: parse_slug(&body.slug)?,
             attributes: parse_attributes(body)?,
         })

@@ -8,6 +8,7 @@ use super::request::{AcceptedTargets, LinkSpec, LinkTarget, OfferSelector};
 use crate::{
     auth::Product,
     db::{
+        domains::{self, ShortDomain},
         lists::{self, ActiveList},
         offers::{self, ActiveOffer, OfferKind},
     },
@@ -23,6 +24,7 @@ pub struct TargetResolver<'a> {
     accepted: AcceptedTargets,
     offers: HashMap<OfferSelector, Option<ActiveOffer>>,
     lists: HashMap<ListSelector, Option<ActiveList>>,
+    domains: HashMap<String, ShortDomain>,
 }
 
 impl<'a> TargetResolver<'a> {
@@ -32,6 +34,7 @@ impl<'a> TargetResolver<'a> {
             accepted,
             offers: HashMap::new(),
             lists: HashMap::new(),
+            domains: HashMap::new(),
         }
     }
 
@@ -45,14 +48,17 @@ impl<'a> TargetResolver<'a> {
         // The two queries are sent at once and take one round trip.
         let (offer, list) = tokio::join!(
             find_offer(&mut self.offers, context, &spec.target, accepted),
-            find_list(&mut self.lists, context, &spec.list),
+            find_list(&mut self.lists, context, spec.list.as_ref()),
         );
         let (offer, list) = (offer?, list?);
-        let list = list.as_ref().ok_or(ApiError::ListNotFound)?;
-        let domain = list.short_domain()?.clone();
+        let domain = match (&spec.domain, list) {
+            (Some(host), _) => find_domain(&mut self.domains, context, host).await?,
+            (None, Some(list)) => list.short_domain()?.clone(),
+            (None, None) => return Err(ApiError::MissingListIdentifier),
+        };
         let kind = offer.as_ref().map(|offer| offer.kind);
         let tracker_host = (kind == Some(OfferKind::Partnership)).then(|| {
-            let list_host = list.click_host.as_ref();
+            let list_host = list.and_then(|list| list.click_host.as_ref());
             let host = list_host.unwrap_or(&context.state.platform_click_host);
             host.clone()
         });
@@ -62,7 +68,7 @@ impl<'a> TargetResolver<'a> {
             tracker_host,
             campaign: None,
             placeholder: None,
-            list_id: Some(list.id),
+            list_id: list.map(|list| list.id),
             offer_id: offer.as_ref().map(|offer| offer.id),
             destination: match spec.target {
                 LinkTarget::Url(url) => Some(url),
@@ -148,12 +154,33 @@ async fn load_offer(
 async fn find_list<'k>(
     known: &'k mut HashMap<ListSelector, Option<ActiveList>>,
     context: RequestContext<'_>,
-    selector: &ListSelector,
-) -> Result<&'k Option<ActiveList>, ApiError> {
+    selector: Option<&ListSelector>,
+) -> Result<Option<&'k ActiveList>, ApiError> {
+    let Some(selector) = selector else {
+        return Ok(None);
+    };
     if !known.contains_key(selector) {
         let account_id = context.caller.account_id;
         let list = lists::find_active(context.db, account_id, selector).await?;
         known.insert(selector.clone(), list);
     }
-    Ok(&known[selector])
+    known[selector]
+        .as_ref()
+        .map(Some)
+        .ok_or(ApiError::ListNotFound)
+}
+
+async fn find_domain(
+    known: &mut HashMap<String, ShortDomain>,
+    context: RequestContext<'_>,
+    host: &str,
+) -> Result<ShortDomain, ApiError> {
+    if let Some(domain) = known.get(host) {
+        return Ok(domain.clone());
+    }
+    let account_id = context.caller.account_id;
+    let domain = domains::find_active_short(context.db, account_id, host).await?;
+    let domain = domain.ok_or(ApiError::DomainNotFound("short"))?;
+    known.insert(host.to_owned(), domain.clone());
+    Ok(domain)
 }

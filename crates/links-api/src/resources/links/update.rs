@@ -34,7 +34,9 @@ pub struct UpdateLinkRequest {
     metadata: Option<JsonObject>,
 }
 
-impl RequestBody for UpdateLinkRequest {}
+impl RequestBody for UpdateLinkRequest {
+    const ALIASES: &'static [(&'static str, &'static str)] = &[("destinationUrl", "url")];
+}
 
 success_body! {
     #[schemars(rename = "Deactivated")]

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{Value, json};
 
 use super::{
     csv_rows,
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     error::ApiError,
-    http::{RawRequestBody, parse_json},
+    http::{JsonReader, RawRequestBody, parse_json},
 };
 
 pub const MAX_ROWS: usize = 100_000;
@@ -76,11 +76,19 @@ impl RawRequestBody for ImportBody {
 type Rows = Vec<Result<ImportRow, RowFailure>>;
 
 fn parse_array(body: &[u8]) -> Result<Rows, ApiError> {
-    let rows: Vec<Box<RawValue>> = parse_json(body)?;
+    let Value::Array(rows) = parse_json("application/json", body)? else {
+        return Err(ApiError::invalid_field(
+            "body",
+            "an array of rows is wanted",
+        ));
+    };
     if rows.len() > MAX_ROWS {
         return Err(ApiError::TooManyRows(MAX_ROWS));
     }
-    Ok(rows.iter().map(|row| parse_row(row.get())).collect())
+    let reader = JsonReader::new();
+    let rows = rows.into_iter();
+    let rows = rows.map(|row| reader.read(row).map_err(|error| RowFailure::from(&error)));
+    Ok(rows.collect())
 }
 
 /// Blank lines are no rows.
@@ -90,11 +98,13 @@ fn parse_lines(body: &[u8]) -> Result<Rows, ApiError> {
     if lines().count() > MAX_ROWS {
         return Err(ApiError::TooManyRows(MAX_ROWS));
     }
-    Ok(lines().map(parse_row).collect())
-}
-
-fn parse_row(json: &str) -> Result<ImportRow, RowFailure> {
-    parse_json(json.as_bytes()).map_err(|error| RowFailure::from(&error))
+    let reader = JsonReader::new();
+    let read = |line| {
+        reader
+            .read_text(line)
+            .map_err(|error| RowFailure::from(&error))
+    };
+    Ok(lines().map(read).collect())
 }
 
 #[cfg(test)]
@@ -123,7 +133,7 @@ mod tests {
     #[case(
         "",
         r#"[{"txn_id": "1"}, {"txn_id": 5}, 7, {"amuont": 3}]"#,
-        "ok txn_id body amuont"
+        "ok txn_id body unknown_field"
     )]
     #[case("application/json", "{}", "invalid_field")]
     #[case("application/json", "[", "invalid_json")]
