@@ -2,11 +2,12 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use actix_cors::Cors;
 use actix_web::{
     App, HttpServer,
     dev::Server,
     http::header,
-    middleware::{DefaultHeaders, from_fn},
+    middleware::{Compress, Condition, DefaultHeaders, from_fn},
     web,
 };
 use anyhow::Context as _;
@@ -33,13 +34,19 @@ pub fn bind_api(
     stopping: &CancellationToken,
 ) -> anyhow::Result<BoundServer> {
     let state = state.clone();
+    let cors_origins = settings.cors_origins.clone();
     let document =
         web::Bytes::from(http::document(&routes::API_INFO, &routes::operations()).to_string());
     let server = HttpServer::new(move || {
         App::new()
             .app_data(web::Data::from(state.clone()))
             .app_data(web::Data::new(state.metrics.clone()))
+            .wrap(Compress::default())
             .wrap(from_fn(http::trace_request))
+            .wrap(Condition::new(
+                !cors_origins.is_empty(),
+                cors(&cors_origins),
+            ))
             .wrap(browser_headers())
             .configure(|config| http::configure(routes::operations(), config))
             .configure(|config| http::docs_ui::configure(document.clone(), config))
@@ -83,6 +90,31 @@ pub fn bind_origin(
         address: server.addrs()[0],
         server: server.run(),
     })
+}
+
+/// What browsers allow pages of these origins. The API knows no cookies, so that a page needs a
+/// key as any client does.
+fn cors(origins: &[String]) -> Cors {
+    const MAX_AGE_S: usize = 3_600;
+    let exposed = [
+        "etag",
+        "idempotent-replayed",
+        "retry-after",
+        "waypost-ignored",
+        "x-next-cursor",
+        "x-ratelimit-limit",
+        "x-ratelimit-remaining",
+        "x-ratelimit-reset",
+        "x-request-id",
+    ];
+    let cors = Cors::default()
+        .allow_any_method()
+        .allow_any_header()
+        .expose_headers(exposed)
+        .max_age(MAX_AGE_S);
+    origins
+        .iter()
+        .fold(cors, |cors, origin| cors.allowed_origin(origin))
 }
 
 /// Response headers for browsers: they guess no content type, and the API reference may load

@@ -21,6 +21,10 @@ pub struct ServeSettings {
     /// Address of the API.
     #[arg(long, env = "API_BIND", default_value = "127.0.0.1:8080")]
     pub api_bind: SocketAddr,
+    /// Origins whose pages may call the API from a browser, separated by commas:
+    /// https://app.example.com. Without one no page of another origin can.
+    #[arg(long, env = "CORS_ORIGINS", value_delimiter = ',', value_parser = parse_web_origin)]
+    pub cors_origins: Vec<String>,
     /// Address of the origin for redirectors. It must not be reachable from outside.
     #[arg(long, env = "ORIGIN_BIND", default_value = "127.0.0.1:8081")]
     pub origin_bind: SocketAddr,
@@ -80,6 +84,16 @@ pub struct ServeSettings {
     pub domains: DomainSettings,
     #[command(flatten)]
     pub telemetry: TelemetrySettings,
+}
+
+fn parse_web_origin(text: &str) -> Result<String, String> {
+    let problem = || format!("{text} is not an origin such as https://app.example.com");
+    let url = url::Url::parse(text).map_err(|_| problem())?;
+    let origin = url.origin().ascii_serialization();
+    match origin == text.trim_end_matches('/') && ["http", "https"].contains(&url.scheme()) {
+        true => Ok(origin),
+        false => Err(problem()),
+    }
 }
 
 fn parse_host(text: &str) -> Result<String, String> {

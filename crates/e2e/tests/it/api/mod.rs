@@ -2,6 +2,7 @@
 
 mod affiliate;
 mod bad_input;
+mod browsers;
 mod bulk;
 mod changes;
 mod conventions;
