@@ -4,8 +4,8 @@
 use crate::{
     http::{ApiInfo, Operation},
     resources::{
-        accounts, affiliate_links, api_keys, campaigns, clicks, contacts, conversions, creatives,
-        domains, links, lists, macros, messages, offers, postbacks, reports,
+        accounts, affiliate_links, api_keys, campaigns, clicks, contacts, conversions, costs,
+        creatives, domains, links, lists, macros, messages, offers, postbacks, rates, reports,
     },
 };
 
@@ -22,12 +22,14 @@ pub fn operations() -> Vec<Operation> {
         affiliate_links::operations(),
         campaigns::operations(),
         reports::operations(),
+        costs::operations(),
         clicks::operations(),
         conversions::operations(),
         messages::operations(),
         contacts::operations(),
         accounts::operations(),
         api_keys::operations(),
+        rates::operations(),
     ]
     .into_iter()
     .flatten()
@@ -70,6 +72,7 @@ changed nothing, but for imports, and its key can be used again.
         ("macros", "Destination templates"),
         ("postbacks", "How networks' postbacks are read"),
         ("reports", "Performance by any dimension"),
+        ("costs", "What traffic costs, which reports subtract from the revenue"),
         ("clicks", "Raw clicks, and reclassifying them"),
         (
             "conversions",
@@ -79,5 +82,6 @@ changed nothing, but for imports, and its key can be used again.
         ("affiliate links", "Campaign links (affiliate API)"),
         ("campaigns", "Affiliate programs (affiliate API)"),
         ("accounts", "Accounts and API keys (operators)"),
+        ("rates", "Exchange rates (operators)"),
     ],
 };

@@ -1,5 +1,7 @@
 //! `links-api admin`: creates what must exist before the API can be called.
 
+use std::path::PathBuf;
+
 use anyhow::Context as _;
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use domain::id::AccountId;
@@ -14,8 +16,10 @@ use crate::{
     db::{
         accounts::{self, AccountFields},
         api_keys::{self, ApiKeyFields},
+        exchange_rates,
     },
     enumeration::Enumeration as _,
+    resources::rates,
 };
 
 #[derive(Debug, Args)]
@@ -32,6 +36,17 @@ enum AdminCommand {
     CreateAccount(CreateAccount),
     /// Create an API key for an account. The key is shown only once.
     CreateKey(CreateKey),
+    /// Exchange rates, by which reports convert amounts.
+    #[command(subcommand)]
+    Rates(RatesCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum RatesCommand {
+    /// Load rates from a CSV file with the columns day, currency and per_euro (the units of the
+    /// currency that one euro buys). They replace those of the same day and currency. All rows
+    /// are stored or none.
+    Load { file: PathBuf },
 }
 
 #[derive(Debug, Args)]
@@ -97,12 +112,26 @@ impl CreateKey {
     }
 }
 
+impl RatesCommand {
+    async fn run(self, client: &mut Object) -> anyhow::Result<Value> {
+        let Self::Load { file } = self;
+        let bytes = std::fs::read(&file)
+            .with_context(|| format!("the file {} cannot be read", file.display()))?;
+        let rates = rates::parse_csv(&bytes)?;
+        let transaction = client.transaction().await?;
+        let changed = exchange_rates::upsert_all(&transaction, &rates).await?;
+        transaction.commit().await?;
+        Ok(json!({ "rows": rates.len(), "changed": changed }))
+    }
+}
+
 pub async fn run(settings: AdminSettings) -> anyhow::Result<Value> {
-    let client = connect(&settings.pool).await?;
+    let mut client = connect(&settings.pool).await?;
     migrations::check(&client).await?;
     match settings.command {
         AdminCommand::CreateAccount(account) => account.run(&client).await,
         AdminCommand::CreateKey(key) => key.run(&client).await,
+        AdminCommand::Rates(command) => command.run(&mut client).await,
     }
 }
 

@@ -6,7 +6,7 @@ use actix_web::{
 };
 use serde_json::{Value, json};
 
-use super::ApiError;
+use super::{ApiError, rows::MAX_LISTED_ROWS};
 
 /// Seconds after which a client may retry a 503: an outage or a lock may be over by then.
 const UNAVAILABLE_RETRY_AFTER_S: u32 = 1;
@@ -52,7 +52,13 @@ impl ApiFamily {
     /// The JSON body of an error response.
     pub fn body(self, error: &ApiError) -> Value {
         match self {
-            Self::V2 => json!({ "error": error.to_string(), "code": error.code() }),
+            Self::V2 => {
+                let mut body = json!({ "error": error.to_string(), "code": error.code() });
+                if let ApiError::InvalidRows(rows) = error {
+                    body["rows"] = json!(rows.get(..MAX_LISTED_ROWS).unwrap_or(rows));
+                }
+                body
+            }
             Self::Affiliate => {
                 let (status, code) = error.affiliate_status_and_code();
                 let mut body = json!({

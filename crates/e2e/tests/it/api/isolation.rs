@@ -168,7 +168,7 @@ async fn no_operation_reads_or_changes_rows_of_another_account() {
     let without_scopes = create_key(&api.test_env, account, &["webhooks:manage"]);
     assert_eq!(
         SCOPES.len(),
-        9,
+        10,
         "the stranger's key has every scope but admin"
     );
 

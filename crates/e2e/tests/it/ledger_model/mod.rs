@@ -132,6 +132,7 @@ async fn a_recount_finds_differences_and_repairs_them() {
     for wrong in [
         "UPDATE totals SET clicks = clicks + 1 WHERE dimension = 'all'",
         "DELETE FROM link_totals",
+        "DELETE FROM event_totals",
         "DELETE FROM message_clicks WHERE ctid IN (SELECT ctid FROM message_clicks LIMIT 20)",
         "UPDATE conversions SET attribution = 'none', credited_click_id = NULL",
         "UPDATE message_clicks SET click_id = '01a11d5c-1e7b-7123-8123-456789abcdef'",

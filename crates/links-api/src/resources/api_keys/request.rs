@@ -19,8 +19,8 @@ pub struct KeyRequest {
     #[schemars(length(max = 255))]
     name: Option<Text>,
     /// links:read, links:write, creatives:*, offers:*, lists:*, campaigns:*,
-    /// reports:read, webhooks:manage, conversions:write, admin. By default links:read and
-    /// links:write.
+    /// reports:read, webhooks:manage, conversions:write, costs:write, admin. By default
+    /// links:read and links:write.
     scopes: Option<Vec<Text>>,
     /// Requests per minute; 0 is no limit of the key's own.
     #[schemars(range(min = 0, max = 1_000_000))]
