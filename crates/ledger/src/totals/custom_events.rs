@@ -77,7 +77,7 @@ pub(super) async fn custom_event_register_all(
 }
 
 /// Adds the custom events of an account's stored conversions, from the one that came first, as
-/// [`custom_event_register_all`] does: versions before this table counted none. Needs the lock
+/// `custom_event_register_all` does: versions before this table counted none. Needs the lock
 /// of the account.
 pub async fn custom_event_register_stored(
     transaction: &Transaction<'_>,
