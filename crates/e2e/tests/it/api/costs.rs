@@ -57,7 +57,44 @@ async fn costs_are_imported_listed_and_deleted() {
             cost["id"].take()
         })
         .collect();
-    assert_json_snapshot!(list, @r#""#);
+    assert_json_snapshot!(list, @r#"
+    {
+      "costs": [
+        {
+          "amount": "21.50",
+          "campaign_id": null,
+          "currency": "USD",
+          "from": "2026-03-08T05:00:00Z",
+          "id": null,
+          "link_id": null,
+          "list_id": false,
+          "model": "per_day",
+          "offer_id": true,
+          "until": "2026-03-10T04:00:00Z",
+          "updated_at": "..."
+        },
+        {
+          "amount": "0.05",
+          "campaign_id": null,
+          "currency": "EUR",
+          "from": "2026-03-08T00:15:00Z",
+          "id": null,
+          "link_id": null,
+          "list_id": true,
+          "model": "cpc",
+          "offer_id": false,
+          "until": "2026-03-08T01:00:00Z",
+          "updated_at": "..."
+        }
+      ],
+      "pagination": {
+        "page": 1,
+        "per_page": 50,
+        "total": 2,
+        "total_pages": 1
+      }
+    }
+    "#);
     let path = format!("/api/v2/costs/{}", ids[0]);
     let (status, _) = api.call(Method::DELETE, &path, Value::Null).await;
     assert_eq!(status, 200);
