@@ -208,29 +208,3 @@ pub async fn select_of_period(
         .await?;
     Ok(rows.iter().map(CostFields::from).collect())
 }
-
-/// Those of some lists that are the account's.
-pub async fn find_lists(
-    client: &impl GenericClient,
-    account_id: AccountId,
-    ids: &[i64],
-) -> Result<Vec<i64>, ApiError> {
-    let statement = client
-        .prepare_cached("SELECT id FROM lists WHERE account_id = $1 AND id = ANY($2)")
-        .await?;
-    let rows = client.query(&statement, &[&account_id.0, &ids]).await?;
-    Ok(rows.iter().map(|row| row.get("id")).collect())
-}
-
-/// Those of some campaigns that are the account's.
-pub async fn find_campaigns(
-    client: &impl GenericClient,
-    account_id: AccountId,
-    ids: &[&str],
-) -> Result<Vec<String>, ApiError> {
-    let statement = client
-        .prepare_cached("SELECT id FROM campaigns WHERE account_id = $1 AND id = ANY($2)")
-        .await?;
-    let rows = client.query(&statement, &[&account_id.0, &ids]).await?;
-    Ok(rows.iter().map(|row| row.get("id")).collect())
-}

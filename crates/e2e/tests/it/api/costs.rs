@@ -206,6 +206,14 @@ async fn an_account_has_at_most_100_000_costs() {
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 409, 409]);
     assert_eq!(n_costs(&api).await, 100_000);
+    // A report of all of them has as many days of costs.
+    let all = "/api/v2/reports/performance?group_by=offer&from=1700-01-01&to=2100-01-01";
+    let (status, report) = api.get(all).await;
+    assert_eq!((status, &report["totals"]["cost"]), (200, &json!("0.00")));
+    api.sql("UPDATE costs SET ends_at = starts_at + interval '3 days'")
+        .await;
+    let refused = api.get(all).await;
+    assert_eq!(status_and_code(refused), "400 too_many_costs_in_period");
 }
 
 #[tokio::test]

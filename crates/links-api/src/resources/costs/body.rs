@@ -64,3 +64,22 @@ impl RawRequestBody for CostImportBody {
         FORMAT.parse(content_type, body).map(Self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_may_be_10_000_rows() {
+        let parse = |n_rows: usize| {
+            let csv = format!(
+                "offer_id,from,until,model,amount\n{}",
+                "a,b,c,d,e\n".repeat(n_rows)
+            );
+            CostImportBody::parse("text/csv", csv.as_bytes()).map(|body| body.0.len())
+        };
+        assert_eq!(parse(MAX_ROWS).unwrap(), 10_000);
+        let error = parse(MAX_ROWS + 1).map_err(|error| error.code());
+        assert_eq!(error, Err("too_many_rows"));
+    }
+}

@@ -5,6 +5,7 @@ mod handlers;
 mod object;
 mod row;
 mod targets;
+mod time;
 
 use crate::{
     auth::Scope,

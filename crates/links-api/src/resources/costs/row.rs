@@ -4,19 +4,16 @@ use domain::{
     conversion::parse_currency,
     cost::{CostModel, CostRange},
 };
-use jiff::{Timestamp, tz::TimeZone};
-use ledger::totals::bucket_start;
+use jiff::tz::TimeZone;
+use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::time::ValidTime;
 use crate::{
     db::costs::CostTargetKind,
     error::ApiError,
-    fields::{
-        AmountField, Text,
-        moment::{RangeEnd, parse_day, parse_moment},
-        non_empty,
-    },
+    fields::{AmountField, Text, non_empty},
 };
 
 /// The fields of [`CostImportRow`].
@@ -31,8 +28,6 @@ pub const COLUMNS: [&str; 9] = [
     "amount",
     "currency",
 ];
-/// The most days for which one cost holds.
-pub const MAX_DAYS: i64 = 366;
 pub const NOT_A_MODEL: &str = "it is not one of cpc, cpa, per_day";
 const NOT_ONE_TARGET: &str =
     "exactly one of link_id, offer_id, list_id and campaign_id is required";
@@ -88,10 +83,22 @@ impl CostImportRow {
         });
         let currency = currency.transpose()?;
         let currency = currency.unwrap_or_else(|| default_currency.to_owned());
+        let time = ValidTime::parse(
+            non_empty(&self.from).unwrap_or_default(),
+            non_empty(&self.until).unwrap_or_default(),
+            model,
+            zone,
+        )?;
         Ok(ValidRow {
             kind,
             name,
-            range: self.range(model, zone, &currency)?,
+            range: CostRange {
+                model,
+                starts_at: time.starts_at,
+                ends_at: time.ends_at,
+                days: time.days,
+                amount: self.amount(&currency)?,
+            },
             currency,
         })
     }
@@ -118,59 +125,7 @@ impl CostImportRow {
         }
     }
 
-    fn range(
-        &self,
-        model: CostModel,
-        zone: &TimeZone,
-        currency: &str,
-    ) -> Result<CostRange, ApiError> {
-        let (from, until) = (
-            non_empty(&self.from).unwrap_or_default(),
-            non_empty(&self.until).unwrap_or_default(),
-        );
-        let starts_at = parse_moment("from", from, zone, RangeEnd::Start)?;
-        let ends_at = parse_moment("until", until, zone, RangeEnd::End)?;
-        for (field, time) in [("from", starts_at), ("until", ends_at)] {
-            if bucket_start(time) != time {
-                let problem = "it is not a full quarter of an hour";
-                return Err(ApiError::invalid_field(field, problem));
-            }
-        }
-        if starts_at >= ends_at {
-            return Err(ApiError::invalid_field("until", "it is before from"));
-        }
-        let n_days = match (parse_day(from), parse_day(until)) {
-            (Some(first), Some(last)) => {
-                i64::from(first.until(last).map_or(0, |s| s.get_days())) + 1
-            }
-            _ if model == CostModel::PerDay => {
-                let problem = "it is not a day as in 2026-03-01, which per_day requires";
-                let field = if parse_day(from).is_none() {
-                    "from"
-                } else {
-                    "until"
-                };
-                return Err(ApiError::invalid_field(field, problem));
-            }
-            _ => whole_days(starts_at, ends_at),
-        };
-        if n_days > MAX_DAYS {
-            return Err(ApiError::invalid_field(
-                "until",
-                "it is more than 366 days after from",
-            ));
-        }
-        let days = u32::try_from(n_days).map_err(ApiError::internal)?;
-        Ok(CostRange {
-            model,
-            starts_at,
-            ends_at,
-            days,
-            amount: self.amount(currency)?,
-        })
-    }
-
-    fn amount(&self, currency: &str) -> Result<rust_decimal::Decimal, ApiError> {
+    fn amount(&self, currency: &str) -> Result<Decimal, ApiError> {
         let invalid = |problem: &str| ApiError::invalid_field("amount", problem);
         let amount = self.amount.as_ref().map(|amount| amount.read(currency));
         let amount = amount.transpose().map_err(invalid)?.flatten();
@@ -188,12 +143,6 @@ impl CostImportRow {
             _ => Ok(amount.amount),
         }
     }
-}
-
-/// The days of a range between two times, of which the last may be a part.
-fn whole_days(starts_at: Timestamp, ends_at: Timestamp) -> i64 {
-    let seconds = ends_at.as_second() - starts_at.as_second();
-    (seconds + 86_399) / 86_400
 }
 
 #[cfg(test)]

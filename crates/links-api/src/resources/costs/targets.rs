@@ -8,8 +8,8 @@ use postgres::pool::GenericClient;
 use super::row::ValidRow;
 use crate::{
     db::{
-        costs::{CostTarget, CostTargetKind, find_campaigns, find_lists},
-        import_targets::{NamedLink, find_links, find_offers},
+        costs::{CostTarget, CostTargetKind},
+        import_targets::{NamedLink, find_campaigns, find_links, find_lists, find_offers},
     },
     error::{ApiError, RowFailure},
 };

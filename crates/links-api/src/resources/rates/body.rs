@@ -153,4 +153,18 @@ mod tests {
         };
         assert_eq!(found, expected);
     }
+
+    #[test]
+    fn there_may_be_50_000_rows() {
+        let parse = |n_rows: usize| {
+            let csv = format!(
+                "day,currency,per_euro\n{}",
+                "2026-03-02,USD,1.1\n".repeat(n_rows)
+            );
+            RateImportBody::parse("text/csv", csv.as_bytes()).map(|body| body.0.len())
+        };
+        assert_eq!(parse(MAX_ROWS).unwrap(), 50_000);
+        let error = parse(MAX_ROWS + 1).map_err(|error| error.code());
+        assert_eq!(error, Err("too_many_rows"));
+    }
 }
