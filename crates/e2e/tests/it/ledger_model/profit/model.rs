@@ -63,7 +63,7 @@ fn start_of(time: Timestamp) -> Timestamp {
 /// The key of a row by time.
 fn time_key(group: &str, time: Timestamp) -> String {
     let zone = match group {
-        "day_in_kolkata" => jiff::tz::db().get("Asia/Kolkata").unwrap(),
+        "day_in_kolkata" => TimeZone::fixed(jiff::tz::Offset::from_seconds(19_800).unwrap()),
         _ => TimeZone::UTC,
     };
     let time = time.to_zoned(zone);
@@ -270,7 +270,7 @@ impl Model {
                     }
                 } else {
                     let share = amount / Decimal::from(clicks.len());
-                    for click in clicks.into_iter().filter(|click| passes(&**click)) {
+                    for click in clicks.into_iter().filter(|click| passes(click)) {
                         rows.entry(self.key(group, click)).or_default().cost += share;
                     }
                 }
