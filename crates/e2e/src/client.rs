@@ -29,7 +29,7 @@ pub const TEMPLATE: &str =
     "https://example.com/lp?clickid={click_id}&aff={affiliate_id}&s1={sub1}&s2={sub2}";
 
 /// Every scope but `admin`.
-pub const SCOPES: [&str; 9] = [
+pub const SCOPES: [&str; 10] = [
     "links:read",
     "links:write",
     "creatives:*",
@@ -39,6 +39,7 @@ pub const SCOPES: [&str; 9] = [
     "reports:read",
     "webhooks:manage",
     "conversions:write",
+    "costs:write",
 ];
 
 /// Creates an account with both products. Returns its id.

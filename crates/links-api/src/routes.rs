@@ -4,8 +4,8 @@
 use crate::{
     http::{ApiInfo, Operation},
     resources::{
-        accounts, affiliate_links, api_keys, campaigns, clicks, contacts, conversions, creatives,
-        domains, links, lists, macros, me, messages, offers, postbacks, reports,
+        accounts, affiliate_links, api_keys, campaigns, clicks, contacts, conversions, costs,
+        creatives, domains, links, lists, macros, me, messages, offers, postbacks, rates, reports,
     },
 };
 
@@ -22,6 +22,7 @@ pub fn operations() -> Vec<Operation> {
         affiliate_links::operations(),
         campaigns::operations(),
         reports::operations(),
+        costs::operations(),
         clicks::operations(),
         conversions::operations(),
         messages::operations(),
@@ -29,6 +30,7 @@ pub fn operations() -> Vec<Operation> {
         me::operations(),
         accounts::operations(),
         api_keys::operations(),
+        rates::operations(),
     ]
     .into_iter()
     .flatten()
@@ -75,6 +77,10 @@ changed nothing, but for imports, and its key can be used again.
         ("macros", "Destination templates"),
         ("postbacks", "How networks' postbacks are read"),
         ("reports", "Performance by any dimension"),
+        (
+            "costs",
+            "What traffic costs, which reports subtract from the revenue",
+        ),
         ("clicks", "Raw clicks, and reclassifying them"),
         (
             "conversions",
@@ -85,5 +91,6 @@ changed nothing, but for imports, and its key can be used again.
         ("campaigns", "Affiliate programs (affiliate API)"),
         ("me", "The key of the request, and its account"),
         ("accounts", "Accounts and API keys (operators)"),
+        ("rates", "Exchange rates (operators)"),
     ],
 };

@@ -6,7 +6,7 @@ use tokio_postgres::{IsolationLevel, Row};
 
 use super::{
     report::{Differences, Report},
-    totals_tables::{LINK_TOTALS, TOTALS, TotalsTable},
+    totals_tables::{EVENT_TOTALS, LINK_TOTALS, TOTALS, TotalsTable},
 };
 
 /// Compares everything in one snapshot of the database, so that what is stored meanwhile makes
@@ -22,6 +22,7 @@ pub(super) async fn run(client: &mut Object, account: Option<i64>) -> anyhow::Re
         credits: Differences::from_rows(&comparison.credits().await?),
         totals: Differences::from_rows(&comparison.totals(&TOTALS).await?),
         link_totals: Differences::from_rows(&comparison.totals(&LINK_TOTALS).await?),
+        event_totals: Differences::from_rows(&comparison.totals(&EVENT_TOTALS).await?),
         clicks: comparison.count("clicks").await?,
         conversions: comparison.count("conversions").await?,
         repaired: false,

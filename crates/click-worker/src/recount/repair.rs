@@ -12,7 +12,7 @@ use ledger::{
     account_lock,
     conversions::{conversion_credit_all, conversion_find_affected},
     message_clicks::{message_click_delete_all, message_click_rebuild_all},
-    totals::TotalsDelta,
+    totals::{TotalsDelta, custom_event_register_stored},
 };
 use postgres::{
     advisory_lock::AdvisoryLock,
@@ -23,7 +23,7 @@ use tokio_postgres::Row;
 use super::{
     comparison::{Comparison, snapshot},
     report::{Differences, Report},
-    totals_tables::{LINK_TOTALS, MEASURES, TOTALS, TotalsTable},
+    totals_tables::{EVENT_TOTALS, LINK_TOTALS, TOTALS, TotalsTable},
 };
 
 /// How many rows one transaction changes under the lock of an account.
@@ -42,6 +42,8 @@ pub async fn run(client: &mut Object, account: Option<i64>) -> anyhow::Result<Re
     let credits = repair.credits().await?;
     let totals = repair.totals(&TOTALS).await?;
     let link_totals = repair.totals(&LINK_TOTALS).await?;
+    repair.custom_events().await?;
+    let event_totals = repair.totals(&EVENT_TOTALS).await?;
     let transaction = snapshot(repair.client).await?;
     let comparison = Comparison {
         transaction: &transaction,
@@ -54,6 +56,7 @@ pub async fn run(client: &mut Object, account: Option<i64>) -> anyhow::Result<Re
         credits,
         totals,
         link_totals,
+        event_totals,
         repaired: true,
     })
 }
@@ -111,10 +114,28 @@ impl Repair<'_> {
         Ok(Differences::from_rows(&rows))
     }
 
+    /// Gives the custom events of conversions of before their room among those that the totals
+    /// tell apart.
+    async fn custom_events(&mut self) -> anyhow::Result<()> {
+        let sql = "SELECT id FROM accounts WHERE $1::bigint IS NULL OR id = $1 ORDER BY id";
+        for row in self.client.query(sql, &[&self.account]).await? {
+            let account_id: i64 = row.get("id");
+            let transaction = self.client.transaction().await?;
+            account_lock(&transaction, account_id).await?;
+            custom_event_register_stored(&transaction, account_id).await?;
+            transaction.commit().await?;
+        }
+        Ok(())
+    }
+
     /// Adds to the totals what they lack.
     async fn totals(&mut self, table: &TotalsTable) -> anyhow::Result<Differences> {
         let TotalsTable {
-            name, key, columns, ..
+            name,
+            key,
+            columns,
+            measures: names,
+            ..
         } = table;
         let transaction = snapshot(self.client).await?;
         // There may be millions of differences, so they are kept in a temporary table.
@@ -130,13 +151,12 @@ impl Repair<'_> {
         );
         let rows = transaction.query(&sql, &[]).await?;
         transaction.commit().await?;
-        let measures = MEASURES.join(", ");
+        let measures = names.join(", ");
         let on_conflict = match table.is_unique {
             true => {
-                let added = MEASURES
-                    .map(|measure| format!("{measure} = t.{measure} + excluded.{measure}"))
-                    .join(", ");
-                format!("ON CONFLICT ({key}) DO UPDATE SET {added}")
+                let add = |name: &&str| format!("{name} = t.{name} + excluded.{name}");
+                let added: Vec<_> = names.iter().map(add).collect();
+                format!("ON CONFLICT ({key}) DO UPDATE SET {}", added.join(", "))
             }
             false => String::new(),
         };

@@ -14,6 +14,7 @@ pub(super) struct Report {
     pub credits: Differences,
     pub totals: Differences,
     pub link_totals: Differences,
+    pub event_totals: Differences,
     pub repaired: bool,
 }
 
@@ -32,6 +33,7 @@ impl Report {
             &self.credits,
             &self.totals,
             &self.link_totals,
+            &self.event_totals,
         ]
         .iter()
         .all(|differences| differences.different == 0)

@@ -15,6 +15,39 @@ sent_links AS (
     JOIN links l ON l.account_id = m.account_id AND l.message_id = m.message_id
     WHERE l.placeholder IS NOT NULL
 ),
+conversion_facts AS (
+    SELECT account_id,
+           date_bin('15 minutes', converted_at, 'epoch'::timestamptz) AS bucket,
+           currency,
+           event,
+           credited_link_key AS link_key,
+           credited_offer_id AS offer_id,
+           credited_list_id AS list_id,
+           credited_creative_id AS creative_id,
+           credited_campaign_id AS campaign_id,
+           credited_country AS country,
+           credited_device AS device,
+           (status = 'approved' AND NOT is_reversal)::int AS conversions,
+           CASE WHEN status = 'approved' THEN counted_amount ELSE 0 END AS revenue,
+           (status = 'pending' AND NOT is_reversal)::int AS pending_conversions,
+           CASE WHEN status = 'pending' THEN counted_amount ELSE 0 END AS pending_revenue
+    FROM (
+        SELECT c.*, event IN ('refund', 'chargeback') AS is_reversal,
+               CASE
+                   WHEN event NOT IN ('refund', 'chargeback') THEN coalesce(revenue, payout, 0)
+                   ELSE -coalesce(r.counted, 0)
+               END AS counted_amount
+        FROM (
+            SELECT conversion_id, account_id, converted_at, currency, credited_link_key,
+                   credited_offer_id, credited_list_id, credited_creative_id,
+                   credited_campaign_id, credited_country, credited_device, event, status,
+                   revenue, payout
+            FROM conversions
+            WHERE attribution <> 'none'
+        ) AS c
+        LEFT JOIN counted_reversals r USING (conversion_id)
+    ) AS conversion_amounts
+),
 facts AS (
     SELECT account_id,
            date_bin('15 minutes', clicked_at, 'epoch'::timestamptz) AS bucket,
@@ -36,30 +69,10 @@ facts AS (
            0, 0, 0, 1, 0, 0, 0, 0, 0, 0
     FROM message_clicks
     UNION ALL
-    SELECT account_id, date_bin('15 minutes', converted_at, 'epoch'::timestamptz), currency,
-           credited_link_key, credited_offer_id, credited_list_id,
-           credited_creative_id, credited_campaign_id, credited_country, credited_device,
-           0, 0, 0, 0, 0, 0,
-           (status = 'approved' AND NOT is_reversal)::int,
-           CASE WHEN status = 'approved' THEN counted_amount ELSE 0 END,
-           (status = 'pending' AND NOT is_reversal)::int,
-           CASE WHEN status = 'pending' THEN counted_amount ELSE 0 END
-    FROM (
-        SELECT c.*, event IN ('refund', 'chargeback') AS is_reversal,
-               CASE
-                   WHEN event NOT IN ('refund', 'chargeback') THEN coalesce(revenue, payout, 0)
-                   ELSE -coalesce(r.counted, 0)
-               END AS counted_amount
-        FROM (
-            SELECT conversion_id, account_id, converted_at, currency, credited_link_key,
-                   credited_offer_id, credited_list_id, credited_creative_id,
-                   credited_campaign_id, credited_country, credited_device, event, status,
-                   revenue, payout
-            FROM conversions
-            WHERE attribution <> 'none'
-        ) AS c
-        LEFT JOIN counted_reversals r USING (conversion_id)
-    ) AS conversion_amounts
+    SELECT account_id, bucket, currency,
+           link_key, offer_id, list_id, creative_id, campaign_id, country, device,
+           0, 0, 0, 0, 0, 0, conversions, revenue, pending_conversions, pending_revenue
+    FROM conversion_facts
 ),
 finest AS (
     SELECT account_id, bucket, currency, offer_id, list_id, creative_id, campaign_id, country,
@@ -138,4 +151,32 @@ expected_link_totals AS (
         FROM sent_links
     ) AS link_counts
     GROUP BY account_id, link_key, bucket, coalesce(country, ''), coalesce(device, ''), currency
+),
+counted_events AS (
+    -- Custom events for which the account had no more room are counted together.
+    SELECT f.*,
+           CASE
+               WHEN event IN ('sale', 'lead', 'rebill', 'refund', 'chargeback', 'install', 'signup', 'trial')
+                   OR EXISTS (
+                       SELECT FROM account_events e WHERE e.account_id = f.account_id AND e.event = f.event
+                   )
+               THEN event
+               ELSE 'other'
+           END AS counted_event
+    FROM conversion_facts f
+),
+expected_event_totals AS (
+    SELECT account_id, bucket,
+           concat_ws('|', counted_event, coalesce(link_key::text, ''), coalesce(offer_id, ''),
+                     coalesce(list_id::text, ''), coalesce(creative_id::text, ''),
+                     coalesce(campaign_id, ''), coalesce(country, ''), coalesce(device, '')) AS key,
+           currency, counted_event AS event, link_key, offer_id, list_id, creative_id, campaign_id,
+           country, device,
+           sum(conversions)::int AS conversions,
+           sum(revenue) AS revenue,
+           sum(pending_conversions)::int AS pending_conversions,
+           sum(pending_revenue) AS pending_revenue
+    FROM counted_events
+    GROUP BY account_id, bucket, currency, counted_event, link_key, offer_id, list_id, creative_id,
+             campaign_id, country, device
 )

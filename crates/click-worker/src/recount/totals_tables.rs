@@ -1,13 +1,21 @@
-//! The two tables of totals, and the SQL that compares each with the expected rows.
+//! The tables of totals, and the SQL that compares each with the expected rows.
 
-/// The columns of measures.
-pub(super) const MEASURES: [&str; 10] = [
+/// The columns of measures of `totals` and `link_totals`.
+const MEASURES: &[&str] = &[
     "sends",
     "messages",
     "clicks",
     "unique_clicks",
     "bot_clicks",
     "confirmed_clicks",
+    "conversions",
+    "revenue",
+    "pending_conversions",
+    "pending_revenue",
+];
+
+/// The columns of measures of `event_totals`.
+const MEASURES_OF_EVENTS: &[&str] = &[
     "conversions",
     "revenue",
     "pending_conversions",
@@ -22,6 +30,7 @@ pub(super) struct TotalsTable {
     pub key: &'static str,
     /// The columns beside the key and the measures, with a comma at the end.
     pub columns: &'static str,
+    pub measures: &'static [&'static str],
     /// Whether the table has at most one row of each key.
     pub is_unique: bool,
 }
@@ -31,6 +40,7 @@ pub(super) const TOTALS: TotalsTable = TotalsTable {
     expected: "expected_totals",
     key: "account_id, span, dimension, bucket, key, currency",
     columns: "offer_id, list_id, creative_id, campaign_id, country, device, ",
+    measures: MEASURES,
     is_unique: true,
 };
 
@@ -39,7 +49,17 @@ pub(super) const LINK_TOTALS: TotalsTable = TotalsTable {
     expected: "expected_link_totals",
     key: "account_id, link_key, bucket, country, device, currency",
     columns: "",
+    measures: MEASURES,
     is_unique: false,
+};
+
+pub(super) const EVENT_TOTALS: TotalsTable = TotalsTable {
+    name: "event_totals",
+    expected: "expected_event_totals",
+    key: "account_id, bucket, key, currency",
+    columns: "event, link_key, offer_id, list_id, creative_id, campaign_id, country, device, ",
+    measures: MEASURES_OF_EVENTS,
+    is_unique: true,
 };
 
 impl TotalsTable {
@@ -53,23 +73,22 @@ impl TotalsTable {
             expected,
             key,
             columns,
+            measures: names,
             is_unique: _,
         } = self;
+        let join = |column: &dyn Fn(&str) -> String| {
+            let columns: Vec<_> = names.iter().map(|name| column(name)).collect();
+            columns.join(", ")
+        };
         let in_scope = "AND ($1::bigint IS NULL OR t.account_id = $1)
                AND t.bucket >= coalesce(
                    (SELECT a.raw_since FROM accounts a WHERE a.id = t.account_id), '-infinity')";
         // A missing row is the same as one whose measures are 0.
-        let measures = |alias: &str| {
-            let column = |name: &&str| format!("coalesce({alias}.{name}, 0)");
-            MEASURES.map(|name| column(&name)).join(", ")
-        };
-        let lacking = MEASURES
-            .map(|name| format!("coalesce(e.{name}, 0) - coalesce(t.{name}, 0) AS {name}"))
-            .join(", ");
+        let measures = |alias: &str| join(&|name| format!("coalesce({alias}.{name}, 0)"));
+        let lacking =
+            join(&|name| format!("coalesce(e.{name}, 0) - coalesce(t.{name}, 0) AS {name}"));
         // The table may have several rows of a key.
-        let sums = MEASURES
-            .map(|name| format!("sum({name}) AS {name}"))
-            .join(", ");
+        let sums = join(&|name| format!("sum({name}) AS {name}"));
         let group: String = columns.to_string() + key;
         let columns: String = columns
             .split_terminator(", ")

@@ -159,7 +159,7 @@ async fn reclassifying_a_page_of_clicks_reads_no_others_of_the_account() {
                        WHERE relname LIKE 'clicks%'";
     let before = test_env.count(clicks_read).await;
     let client = Client::new(&api, None);
-    let body = json!({ "filter": { "from": "2020-01-01" }, "verdict": "bot" });
+    let body = json!({ "filter": { "from": "2020-01-01T00:00:00Z" }, "verdict": "bot" });
     let path = "/api/v2/clicks/reclassify";
     let (status, answer) = client
         .call(&tenant.key, Method::POST, path, Some(&body))

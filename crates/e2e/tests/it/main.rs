@@ -12,6 +12,7 @@ mod browser;
 mod conversion_corrections;
 mod conversions;
 mod crash;
+mod custom_events;
 mod edge;
 mod event_documents;
 mod landing;

@@ -1,6 +1,6 @@
 //! What a conversion is credited to, and for how much it counts.
 
-use domain::conversion::{ConversionSource, ConversionStatus};
+use domain::conversion::{ConversionSource, ConversionStatus, EventType};
 use rust_decimal::Decimal;
 use tokio_postgres::Row;
 
@@ -57,7 +57,11 @@ impl CountedCredit {
             Sign::Plus => measures,
             Sign::Minus => -measures,
         };
-        delta.add(
+        let Some(event) = EventType::from_name(row.get("event")) else {
+            return;
+        };
+        delta.add_conversion(
+            event,
             dimensions,
             row.get("converted_at"),
             &self.currency,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use domain::conversion::EventType;
 use jiff::Timestamp;
 use postgres::pool::Transaction;
 
@@ -9,6 +10,7 @@ use super::{
     Dimensions, Measures,
     bucket::bucket_start,
     dimensions::TotalsBucket,
+    event_totals::{EventTotalsKey, event_total_add_all},
     link_totals::{LinkTotalsKey, RecentLinkTotals, link_total_add_all, link_total_append_all},
     roll_up::roll_up,
     totals_rows::total_add_all,
@@ -27,14 +29,15 @@ pub struct SentMessage {
     pub previous_offers: Option<Vec<Option<String>>>,
 }
 
-/// The changes of `totals` and `link_totals` that a transaction makes, gathered so that it
-/// writes each row once.
+/// The changes of `totals`, `link_totals` and `event_totals` that a transaction makes, gathered
+/// so that it writes each row once.
 #[derive(Debug, Default)]
 pub struct TotalsDelta {
     /// By all dimensions but the link: the finest rows of `totals`, from which the others
     /// are rolled up.
     finest: HashMap<(TotalsBucket, Dimensions), Measures>,
     links: BTreeMap<LinkTotalsKey, Measures>,
+    events: BTreeMap<EventTotalsKey, Measures>,
 }
 
 impl TotalsDelta {
@@ -53,6 +56,27 @@ impl TotalsDelta {
         self.add_link(&dimensions, &bucket, measures);
         dimensions.link_key = None;
         *self.finest.entry((bucket, dimensions)).or_default() += measures;
+    }
+
+    /// Counts a conversion, also by its event.
+    pub fn add_conversion(
+        &mut self,
+        event: EventType,
+        dimensions: Dimensions,
+        time: Timestamp,
+        currency: &str,
+        measures: Measures,
+    ) {
+        let key = EventTotalsKey {
+            event,
+            bucket: TotalsBucket {
+                start: bucket_start(time),
+                currency: currency.to_owned(),
+            },
+            dimensions: dimensions.clone(),
+        };
+        *self.events.entry(key).or_default() += measures;
+        self.add(dimensions, time, currency, measures);
     }
 
     /// Counts a message as sent, once for each of its offers and links.
@@ -135,7 +159,10 @@ impl TotalsDelta {
     ) -> Result<(), tokio_postgres::Error> {
         let rows = roll_up(std::mem::take(&mut self.finest));
         let rows: Vec<_> = rows.into_iter().filter(|(_, m)| m.is_change()).collect();
-        total_add_all(transaction, &rows).await
+        total_add_all(transaction, &rows).await?;
+        let events = std::mem::take(&mut self.events);
+        let events: Vec<_> = events.into_iter().filter(|(_, m)| m.is_change()).collect();
+        event_total_add_all(transaction, events).await
     }
 
     fn take_links(&mut self) -> impl Iterator<Item = (LinkTotalsKey, Measures)> + use<> {

@@ -26,7 +26,9 @@ enumeration! {
         /// replaced when webhooks come.
         WebhooksManage = "webhooks:manage",
         ConversionsWrite = "conversions:write",
-        /// Accounts and keys of the whole installation.
+        /// What traffic costs. Reading it needs `reports:read`.
+        CostsWrite = "costs:write",
+        /// Accounts, keys and exchange rates of the whole installation.
         Admin = "admin",
     }
 }

@@ -1,5 +1,7 @@
 //! `links-api admin`: creates what must exist before the API can be called.
 
+use std::path::PathBuf;
+
 use anyhow::Context as _;
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use domain::id::AccountId;
@@ -15,10 +17,12 @@ use crate::{
         accounts::{self, AccountFields},
         api_keys::{self, ApiKeyFields},
         domains::{self, DomainKind, DomainStatus, Ownership},
+        exchange_rates,
         lists::{self, ListDomains, ListFields},
     },
     enumeration::Enumeration as _,
     fields::PhoneNumber,
+    resources::rates,
 };
 
 #[derive(Debug, Args)]
@@ -38,6 +42,17 @@ enum AdminCommand {
     /// Create all that the first link needs: an account with all products, its domain and list,
     /// a key for it, and a key for the operator. The keys are shown only once.
     Quickstart(Quickstart),
+    /// Exchange rates, by which reports convert amounts.
+    #[command(subcommand)]
+    Rates(RatesCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum RatesCommand {
+    /// Load rates from a CSV file with the columns day, currency and per_euro (the units of the
+    /// currency that one euro buys). They replace those of the same day and currency. All rows
+    /// are stored or none.
+    Load { file: PathBuf },
 }
 
 #[derive(Debug, Args)]
@@ -175,6 +190,19 @@ impl CreateKey {
     }
 }
 
+impl RatesCommand {
+    async fn run(self, client: &mut Object) -> anyhow::Result<Value> {
+        let Self::Load { file } = self;
+        let bytes = std::fs::read(&file)
+            .with_context(|| format!("the file {} cannot be read", file.display()))?;
+        let rates = rates::parse_csv(&bytes)?;
+        let transaction = client.transaction().await?;
+        let changed = exchange_rates::upsert_all(&transaction, &rates).await?;
+        transaction.commit().await?;
+        Ok(json!({ "rows": rates.len(), "changed": changed }))
+    }
+}
+
 pub async fn run(settings: AdminSettings) -> anyhow::Result<Value> {
     let mut client = connect(&settings.pool).await?;
     migrations::check(&client).await?;
@@ -182,6 +210,7 @@ pub async fn run(settings: AdminSettings) -> anyhow::Result<Value> {
         AdminCommand::CreateAccount(account) => account.run(&client).await,
         AdminCommand::CreateKey(key) => key.run(&client).await,
         AdminCommand::Quickstart(quickstart) => quickstart.run(&mut client).await,
+        AdminCommand::Rates(command) => command.run(&mut client).await,
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the rows of an import of conversions name, and what their account says about them.
+//! What the rows of imports name, and what their account says about them.
 
 use std::collections::BTreeSet;
 
@@ -108,6 +108,32 @@ pub async fn find_offers(
         .prepare_cached("SELECT id FROM offers WHERE account_id = $1 AND id = ANY($2)")
         .await?;
     let ids: Vec<_> = ids.iter().collect();
+    let rows = client.query(&statement, &[&account_id.0, &ids]).await?;
+    Ok(rows.iter().map(|row| row.get("id")).collect())
+}
+
+/// Those of some lists that are the account's.
+pub async fn find_lists(
+    client: &impl GenericClient,
+    account_id: AccountId,
+    ids: &[i64],
+) -> Result<Vec<i64>, ApiError> {
+    let statement = client
+        .prepare_cached("SELECT id FROM lists WHERE account_id = $1 AND id = ANY($2)")
+        .await?;
+    let rows = client.query(&statement, &[&account_id.0, &ids]).await?;
+    Ok(rows.iter().map(|row| row.get("id")).collect())
+}
+
+/// Those of some campaigns that are the account's.
+pub async fn find_campaigns(
+    client: &impl GenericClient,
+    account_id: AccountId,
+    ids: &[&str],
+) -> Result<Vec<String>, ApiError> {
+    let statement = client
+        .prepare_cached("SELECT id FROM campaigns WHERE account_id = $1 AND id = ANY($2)")
+        .await?;
     let rows = client.query(&statement, &[&account_id.0, &ids]).await?;
     Ok(rows.iter().map(|row| row.get("id")).collect())
 }

@@ -4,13 +4,15 @@
 
 mod postgres;
 mod render;
+mod rows;
 mod table;
 
 use std::fmt;
 
-use domain::macros::InvalidTemplate;
+use domain::{exchange::MissingRate, macros::InvalidTemplate};
 
 pub use render::{ApiFamily, ErrorResponse};
+pub use rows::{InvalidRow, RowFailure, all_valid};
 
 /// A field of a request and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -189,6 +191,15 @@ pub enum ApiError {
     InvalidCsv(String),
     #[error("The body has more than {0} rows.")]
     TooManyRows(usize),
+    /// Of an import that stores all rows or none.
+    #[error("{}", rows::sentence(.0))]
+    InvalidRows(Vec<InvalidRow>),
+    #[error("The account would have more than {0} costs, which is the maximum.")]
+    TooManyCosts(i64),
+    #[error("There are too many costs in this period. Ask for a shorter one.")]
+    TooManyCostsInPeriod,
+    #[error("The amounts cannot be converted: {0}.")]
+    MissingExchangeRate(MissingRate),
     #[error("Another conversion of this order has this event, or had it before a correction.")]
     ConversionExists,
     #[error("This conversion was deleted.")]

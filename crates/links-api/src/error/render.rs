@@ -6,7 +6,7 @@ use actix_web::{
 };
 use serde_json::{Value, json};
 
-use super::ApiError;
+use super::{ApiError, rows::MAX_LISTED_ROWS};
 
 /// Seconds after which a client may retry a 503: an outage or a lock may be over by then.
 const UNAVAILABLE_RETRY_AFTER_S: u32 = 1;
@@ -56,6 +56,9 @@ impl ApiFamily {
                 let mut body = json!({ "error": error.to_string(), "code": error.code() });
                 if let ApiError::Unauthorized(reason) = error {
                     body["reason"] = reason.to_string().into();
+                }
+                if let ApiError::InvalidRows(rows) = error {
+                    body["rows"] = json!(rows.get(..MAX_LISTED_ROWS).unwrap_or(rows));
                 }
                 body
             }

@@ -85,6 +85,10 @@ impl ApiError {
             }
             Self::InvalidCsv(_) => (BAD, "invalid_csv"),
             Self::TooManyRows(_) => (BAD, "too_many_rows"),
+            Self::InvalidRows(_) => (BAD, "invalid_rows"),
+            Self::TooManyCosts(_) => (CONFLICT, "too_many_costs"),
+            Self::TooManyCostsInPeriod => (BAD, "too_many_costs_in_period"),
+            Self::MissingExchangeRate(_) => (CONFLICT, "missing_exchange_rate"),
             Self::ConversionExists => (CONFLICT, "conversion_exists"),
             Self::ConversionDeleted => (StatusCode::GONE, "conversion_deleted"),
             Self::TooManyCorrections(_) => (CONFLICT, "too_many_corrections"),

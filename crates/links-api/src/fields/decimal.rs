@@ -23,6 +23,39 @@ impl<'de> Deserialize<'de> for DecimalText {
     }
 }
 
+/// A decimal number of any size, as a text or as a JSON number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecimalField(String);
+
+impl DecimalField {
+    /// The number, if it is digits with at most one point.
+    pub fn parse(&self) -> Option<rust_decimal::Decimal> {
+        let is_plain = |c: char| c.is_ascii_digit() || c == '.';
+        Some(self.0.trim())
+            .filter(|text| text.chars().all(is_plain))?
+            .parse()
+            .ok()
+    }
+}
+
+impl<'de> Deserialize<'de> for DecimalField {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        DecimalText::deserialize(deserializer).map(|DecimalText(text)| Self(text))
+    }
+}
+
+impl JsonSchema for DecimalField {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "DecimalField".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": ["string", "number"] })
+    }
+}
+
 impl JsonSchema for DecimalText {
     fn inline_schema() -> bool {
         true

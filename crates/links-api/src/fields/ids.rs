@@ -12,6 +12,10 @@ use crate::{error::ApiError, http::PathParameter};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DomainId(pub i64);
 
+/// A cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CostId(pub i64);
+
 /// An API key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ApiKeyId(pub i64);
@@ -52,6 +56,7 @@ number_parameter!(
     "creative",
     101
 );
+number_parameter!(CostId, "cost_id", "The cost's id.", "cost", 12);
 number_parameter!(DomainId, "domain_id", "The domain's id.", "domain", 7);
 number_parameter!(ListId, "list_id", "The sending list's id.", "list", 42);
 

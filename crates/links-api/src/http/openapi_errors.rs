@@ -129,6 +129,20 @@ fn v2_error() -> Value {
             "error": { "type": "string", "description": "A sentence for people." },
             "code": { "type": "string", "description": "A word for programs." },
             "reason": { "type": "string", "description": "What is wrong with the key." },
+            "rows": {
+                "type": "array",
+                "description": "The first 100 rows of an import that cannot be stored.",
+                "items": {
+                    "type": "object",
+                    "required": ["row", "code", "error"],
+                    "properties": {
+                        "row": { "type": "integer", "description": "From 1." },
+                        "code": { "type": "string" },
+                        "field": { "type": ["string", "null"] },
+                        "error": { "type": "string" },
+                    },
+                },
+            },
         },
     })
 }

@@ -103,7 +103,7 @@ async fn every_operation_refuses_or_names_what_it_does_not_know() {
     let operator = operator_key(&api);
     let document = Document::written();
     let mut ignoring = BTreeSet::new();
-    for operation in operations(&document) {
+    for operation in operations(document) {
         let what = format!("{} {}", operation.method, operation.path);
         let id = operation.json["operationId"].as_str().unwrap();
         let key = match is_of_operators(operation.path) {
@@ -148,7 +148,7 @@ async fn every_name_is_known_in_both_spellings() {
     let operator = operator_key(&api);
     let document = Document::written();
     let mut n_names = 0;
-    for operation in operations(&document) {
+    for operation in operations(document) {
         let key = match is_of_operators(operation.path) {
             true => &operator,
             false => &api.tenant.key,

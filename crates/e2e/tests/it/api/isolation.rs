@@ -59,6 +59,13 @@ impl Fixtures {
             tenant.account_id
         ))
         .await;
+        let cost = json!([{
+            "offer_id": sms_offer, "from": "2026-03-01", "until": "2026-03-31", "model": "cpc",
+            "amount": "0.05",
+        }]);
+        let (status, answer) = api.post("/api/v2/costs/import", cost).await;
+        assert_eq!(status, 200, "{answer}");
+        let costs = "SELECT cost_id FROM costs";
         let domains = api.get("/api/v2/domains?kind=short").await.1;
         let key = "SELECT id FROM api_keys ORDER BY id LIMIT 1";
         let ids = [
@@ -81,6 +88,7 @@ impl Fixtures {
                 "conversion_id",
                 imported["rows"][0]["conversion_id"].clone(),
             ),
+            ("cost_id", json!(api.test_env.count(costs).await)),
             ("phone", json!("+18005550123")),
             ("key_id", json!(api.test_env.count(key).await)),
         ];
@@ -168,7 +176,7 @@ async fn no_operation_reads_or_changes_rows_of_another_account() {
     let without_scopes = create_key(&api.test_env, account, &["webhooks:manage"]);
     assert_eq!(
         SCOPES.len(),
-        9,
+        10,
         "the stranger's key has every scope but admin"
     );
 
@@ -250,6 +258,8 @@ async fn dump(api: &Api) -> Vec<String> {
         "postback_log",
         "totals",
         "link_totals",
+        "event_totals",
+        "costs",
     ] {
         let sql = format!(
             "SELECT t::text FROM {table} t WHERE account_id = {} ORDER BY 1",

@@ -6,6 +6,7 @@ mod browsers;
 mod bulk;
 mod changes;
 mod conventions;
+mod costs;
 mod create_link;
 mod creatives;
 mod domains;

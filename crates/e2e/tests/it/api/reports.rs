@@ -319,11 +319,14 @@ async fn reports_count_sends_clicks_and_conversions() {
           "confirmed_clicks": 0,
           "conversion_rate": 2.0,
           "conversions": 2,
+          "cost": "0.00",
           "date": "DAY",
           "epc": "4.50",
           "epc_total": "1.50",
+          "profit": "4.50",
           "revenue": "4.50",
           "revenue_per_send": "0.00",
+          "roi": null,
           "sends": 0,
           "unique_clicks": 1
         }
@@ -336,10 +339,13 @@ async fn reports_count_sends_clicks_and_conversions() {
         "confirmed_clicks": 0,
         "conversion_rate": 2.0,
         "conversions": 2,
+        "cost": "0.00",
         "epc": "4.50",
         "epc_total": "1.50",
+        "profit": "4.50",
         "revenue": "4.50",
         "revenue_per_send": "0.00",
+        "roi": null,
         "sends": 0,
         "unique_clicks": 1
       },
@@ -385,9 +391,10 @@ async fn reports_count_sends_clicks_and_conversions() {
     let (status, csv, _) = fixture.csv(&format!("{path}&format=csv")).await;
     assert_eq!(status, 200);
     let header = "offer_id,offer_name,sends,clicks,unique_clicks,bot_clicks,confirmed_clicks,\
-                  click_rate,conversions,conversion_rate,revenue,revenue_per_send,epc,epc_total,currency";
+                  click_rate,conversions,conversion_rate,revenue,revenue_per_send,epc,epc_total,currency,\
+                  cost,profit,roi";
     let expected = format!(
-        "{header}\n{},An offer,2,2,1,0,0,0.5,2,2.0,3.50,1.75,3.50,1.75,USD\n",
+        "{header}\n{},An offer,2,2,1,0,0,0.5,2,2.0,3.50,1.75,3.50,1.75,USD,0.00,3.50,\n",
         fixture.offer
     );
     assert!(csv.starts_with(&expected), "{csv}");

@@ -205,7 +205,13 @@ async fn repair(fixture: &LedgerFixture) {
         let (is_consistent, report) =
             tokio::task::block_in_place(|| fixture.recount(&["--repair"]));
         assert!(is_consistent, "{report}");
-        for kind in ["message_clicks", "credits", "totals", "link_totals"] {
+        for kind in [
+            "message_clicks",
+            "credits",
+            "totals",
+            "link_totals",
+            "event_totals",
+        ] {
             assert_eq!(report[kind]["different"], 0, "{kind}: {report}");
         }
     }

@@ -5,6 +5,7 @@
 mod fixture;
 mod many_writers;
 mod model;
+mod profit;
 mod reports;
 
 use std::collections::BTreeMap;
@@ -93,6 +94,7 @@ async fn ledger_and_reports_match_the_reference_model() {
     fixture.assert_recount_is_right();
     for account in 0..2 {
         reports::assert_reports_are_the_raw_rows(&fixture, account).await;
+        profit::assert_profit_is_that_of_the_raw_rows(&fixture, account, seed).await;
     }
     for worker in workers {
         worker.stop();
@@ -132,6 +134,7 @@ async fn a_recount_finds_differences_and_repairs_them() {
     for wrong in [
         "UPDATE totals SET clicks = clicks + 1 WHERE dimension = 'all'",
         "DELETE FROM link_totals",
+        "DELETE FROM event_totals",
         "DELETE FROM message_clicks WHERE ctid IN (SELECT ctid FROM message_clicks LIMIT 20)",
         "UPDATE conversions SET attribution = 'none', credited_click_id = NULL",
         "UPDATE message_clicks SET click_id = '01a11d5c-1e7b-7123-8123-456789abcdef'",

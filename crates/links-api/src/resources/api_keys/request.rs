@@ -20,8 +20,8 @@ pub struct KeyRequest {
     name: Option<Text>,
     /// links:read, links:write, links:*, creatives:read, creatives:*, offers:read, offers:*,
     /// lists:read, lists:*, campaigns:read, campaigns:*, reports:read, webhooks:manage,
-    /// conversions:write, *:read (all that an account can read), * (all that it can do), admin.
-    /// By default links:read and links:write.
+    /// conversions:write, costs:write, *:read (all that an account can read), * (all that it can
+    /// do), admin. By default links:read and links:write.
     scopes: Option<Vec<Text>>,
     /// Requests per minute; 0 is no limit of the key's own.
     #[schemars(range(min = 0, max = 1_000_000))]

@@ -1,12 +1,12 @@
 //! Reports by a dimension with few values, such as offers or countries.
 
 use super::{
-    fetch::{FromClause, Granularity, fetch, from_clause, measures},
-    group::Group,
+    breakdown::Breakdown,
+    fetch::{FromClause, fetch, from_clause, measures},
+    measures::add_measures,
     names::with_names,
     request::ReportRequest,
-    row::{ReportPage, RowCounts},
-    source::Source,
+    row::{KeyedCounts, ReportPage, RowCounts},
 };
 use crate::{error::ApiError, http::RequestContext};
 
@@ -14,28 +14,28 @@ pub async fn select(
     context: RequestContext<'_>,
     request: &ReportRequest,
 ) -> Result<ReportPage, ApiError> {
-    let source = Source::select(&request.filters, Some(request.group));
+    let breakdown = Breakdown::Values(request.group);
+    let source = breakdown.source(&request.filters);
     let FromClause { sql, .. } = from_clause(source);
-    let table = match (source, request.group) {
-        (Source::Links, Group::Country | Group::Device) | (Source::Rollup(_), _) => "t",
-        (Source::Links, _) => "l",
-    };
-    let column = request.group.key_column();
+    let row_key = breakdown.clauses(source, 0).row_key;
     let sql = format!(
-        "SELECT nullif({table}.{column}::text, '') AS row_key, {}
+        "SELECT {row_key} AS row_key, {}
          {sql}
          GROUP BY row_key
          ORDER BY clicks DESC, row_key",
         measures(request, source, Some(request.group))
     );
-    let rows = fetch(context, request, source, Granularity::DailyRows, &sql, &[]).await?;
+    let granularity = breakdown.granularity();
+    let rows = fetch(context, request, source, granularity, &sql, &[]).await?;
     let counts = rows
         .iter()
         .map(|row| (row.get("row_key"), RowCounts::from(row)));
+    let mut counts: Vec<KeyedCounts> = counts.collect();
+    add_measures(context, request, breakdown, &mut counts).await?;
     // Totals from which everything was subtracted again are rows of zeros.
-    let counts = counts.filter(|(_, counts)| *counts != RowCounts::default());
+    counts.retain(|(_, counts)| !counts.are_zero());
     Ok(ReportPage {
-        rows: with_names(context, request.group, counts.collect()).await?,
+        rows: with_names(context, request.group, counts).await?,
         next_cursor: None,
     })
 }

@@ -10,11 +10,13 @@ use postgres::pool::GenericClient as _;
 use tokio_postgres::types::ToSql;
 
 use super::{
+    breakdown::Breakdown,
     fetch::{FromClause, Granularity, fetch, from_clause, measures},
     group::Group,
+    measures::add_measures,
     names::with_names,
     request::ReportRequest,
-    row::{ReportPage, RowCounts},
+    row::{KeyedCounts, ReportPage, RowCounts},
     source::Source,
 };
 use crate::{error::ApiError, http::RequestContext};
@@ -35,12 +37,17 @@ pub async fn select(
         None
     };
     let mut counts_by_key = sum_by_key(context, request, &keys).await?;
-    let counts = keys.into_iter().map(|key| {
-        let counts = counts_by_key.remove(&key).unwrap_or_default();
-        (Some(key), counts)
-    });
+    let mut counts: Vec<KeyedCounts> = keys
+        .iter()
+        .map(|key| {
+            let counts = counts_by_key.remove(key).unwrap_or_default();
+            (Some(key.clone()), counts)
+        })
+        .collect();
+    let breakdown = Breakdown::Keys(request.group, &keys);
+    add_measures(context, request, breakdown, &mut counts).await?;
     Ok(ReportPage {
-        rows: with_names(context, request.group, counts.collect()).await?,
+        rows: with_names(context, request.group, counts).await?,
         next_cursor,
     })
 }
@@ -51,27 +58,19 @@ async fn sum_by_key(
     keys: &[String],
 ) -> Result<HashMap<String, RowCounts>, ApiError> {
     let FromClause { sql, n_parameters } = from_clause(SOURCE);
-    let (row_key, link_column) = match request.group {
-        Group::Link => ("t.link_key", "id"),
-        _ => ("l.message_id", "message_id"),
-    };
-    // The condition is on the keys of links, so that only their rows are read.
+    let breakdown = Breakdown::Keys(request.group, keys);
+    let clauses = breakdown.clauses(SOURCE, n_parameters + 1);
     let sql = format!(
-        "SELECT {row_key}::text AS row_key, {}
+        "SELECT {} AS row_key, {}
          {sql}
-           AND t.link_key IN (
-               SELECT id FROM links WHERE account_id = $1 AND {link_column} = ANY (${})
-           )
-         GROUP BY {row_key}",
+           {}
+         GROUP BY row_key",
+        clauses.row_key,
         measures(request, SOURCE, Some(request.group)),
-        n_parameters + 1
+        clauses.condition
     );
-    let numbers: Vec<i64> = keys.iter().filter_map(|key| key.parse().ok()).collect();
-    let keys: &(dyn ToSql + Sync) = match request.group {
-        Group::Link => &numbers,
-        _ => &keys,
-    };
-    let rows = fetch(context, request, SOURCE, GRANULARITY, &sql, &[keys]).await?;
+    let parameters = clauses.parameters();
+    let rows = fetch(context, request, SOURCE, GRANULARITY, &sql, &parameters).await?;
     let counts = rows
         .iter()
         .map(|row| (row.get("row_key"), RowCounts::from(row)));

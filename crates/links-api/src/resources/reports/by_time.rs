@@ -2,15 +2,16 @@
 
 #![warn(clippy::indexing_slicing)]
 
-use ledger::totals::day_start;
+use std::collections::HashMap;
+
 use serde_json::{Map, json};
 
 use super::{
-    fetch::{FromClause, Granularity, fetch, from_clause, measures},
-    group::Group,
+    breakdown::Breakdown,
+    fetch::{FromClause, fetch, from_clause, measures},
+    measures::add_measures,
     request::ReportRequest,
-    row::{ReportPage, ReportRow, RowCounts},
-    source::Source,
+    row::{KeyedCounts, ReportPage, ReportRow, RowCounts},
     time_slices::TimeSlice,
 };
 use crate::{error::ApiError, http::RequestContext};
@@ -21,32 +22,38 @@ pub async fn select(
     request: &ReportRequest,
     slices: &[TimeSlice],
 ) -> Result<ReportPage, ApiError> {
-    let source = Source::select(&request.filters, None);
+    let breakdown = Breakdown::Slices(request.group, slices);
+    let source = breakdown.source(&request.filters);
     let FromClause { sql, n_parameters } = from_clause(source);
+    let clauses = breakdown.clauses(source, n_parameters + 1);
     let sql = format!(
-        "SELECT width_bucket(t.bucket, ${}::timestamptz[]) AS slice, {}
+        "SELECT {} AS row_key, {}
          {sql}
-         GROUP BY slice",
-        n_parameters + 1,
+         GROUP BY row_key",
+        clauses.row_key,
         measures(request, source, Some(request.group))
     );
-    let starts: Vec<_> = slices.iter().map(|slice| slice.start).collect();
-    let granularity = granularity(request.group, slices);
-    let rows = fetch(context, request, source, granularity, &sql, &[&starts]).await?;
-    let mut all_counts = vec![RowCounts::default(); slices.len()];
-    for row in &rows {
-        // Slices are numbered from 1.
-        let number: i32 = row.get("slice");
-        let index = usize::try_from(number - 1).ok();
-        if let Some(counts) = index.and_then(|index| all_counts.get_mut(index)) {
-            *counts = RowCounts::from(row);
-        }
-    }
+    let granularity = breakdown.granularity();
+    let parameters = clauses.parameters();
+    let rows = fetch(context, request, source, granularity, &sql, &parameters).await?;
+    let mut counts_by_key: HashMap<Option<String>, RowCounts> = rows
+        .iter()
+        .map(|row| (row.get("row_key"), RowCounts::from(row)))
+        .collect();
+    // Slices are numbered from 1.
+    let keys = (1..=slices.len()).map(|number| Some(number.to_string()));
+    let mut counts: Vec<KeyedCounts> = keys
+        .map(|key| {
+            let counts = counts_by_key.remove(&key).unwrap_or_default();
+            (key, counts)
+        })
+        .collect();
+    add_measures(context, request, breakdown, &mut counts).await?;
     let key = request.group.key_column();
     let rows = slices
         .iter()
-        .zip(all_counts)
-        .map(|(slice, counts)| ReportRow {
+        .zip(counts)
+        .map(|(slice, (_, counts))| ReportRow {
             key: Map::from_iter([(key.to_owned(), json!(slice.name))]),
             metrics: counts.into(),
         });
@@ -54,14 +61,4 @@ pub async fn select(
         rows: rows.collect(),
         next_cursor: None,
     })
-}
-
-/// Days can be read as such if all begin at a midnight by UTC. The first one need not, since it
-/// begins with the period.
-fn granularity(group: Group, slices: &[TimeSlice]) -> Granularity {
-    let is_midnight = |slice: &TimeSlice| slice.start == day_start(slice.start);
-    match group {
-        Group::Date if slices.iter().skip(1).all(is_midnight) => Granularity::DailyRows,
-        _ => Granularity::QuarterHourRows,
-    }
 }

@@ -86,6 +86,25 @@ const FROM_LINKS: &str = "
       ))
 ";
 
+/// `$1` to `$12` are those of `FROM_LINKS`.
+const FROM_EVENTS: &str = "
+    FROM event_totals t
+    LEFT JOIN links l ON l.id = t.link_key
+    WHERE t.account_id = $1
+      AND t.bucket >= $2
+      AND t.bucket < $3
+      AND ($5::text IS NULL OR t.offer_id = $5)
+      AND ($6::bigint IS NULL OR t.list_id = $6)
+      AND ($7::bigint IS NULL OR t.creative_id = $7)
+      AND ($8::text IS NULL OR t.campaign_id = $8)
+      AND ($9::text IS NULL OR t.country = $9)
+      AND ($10::text IS NULL OR t.device = $10)
+      AND ($11::bigint[] IS NULL OR t.link_key = ANY ($11))
+      AND ($12::text IS NULL OR t.link_key IN (
+          SELECT id FROM links WHERE account_id = $1 AND message_id = $12
+      ))
+";
+
 /// The tables of a query with their conditions.
 pub struct FromClause {
     pub sql: &'static str,
@@ -103,6 +122,31 @@ pub fn from_clause(source: Source) -> FromClause {
             sql: FROM_LINKS,
             n_parameters: 12,
         },
+        Source::Events => FromClause {
+            sql: FROM_EVENTS,
+            n_parameters: 12,
+        },
+    }
+}
+
+/// The expressions of what a report counts of conversions.
+pub struct CountedColumns {
+    pub conversions: &'static str,
+    pub revenue: &'static str,
+}
+
+impl CountedStatuses {
+    pub fn columns(self) -> CountedColumns {
+        match self {
+            Self::Approved => CountedColumns {
+                conversions: "t.conversions",
+                revenue: "t.revenue",
+            },
+            Self::ApprovedAndPending => CountedColumns {
+                conversions: "(t.conversions + t.pending_conversions)",
+                revenue: "(t.revenue + t.pending_revenue)",
+            },
+        }
     }
 }
 
@@ -117,17 +161,15 @@ pub fn measures(request: &ReportRequest, source: Source, group: Option<Group>) -
     );
     let sends = match source {
         _ if has_no_sends => "0::bigint",
+        Source::Events => "0::bigint",
         Source::Links => "count(DISTINCT l.message_id) FILTER (WHERE t.sends > 0)",
         Source::Rollup(_) if is_of_offers => "sum(t.sends)::bigint",
         Source::Rollup(_) => "sum(t.messages)::bigint",
     };
-    let (conversions, revenue) = match request.statuses {
-        CountedStatuses::Approved => ("t.conversions", "t.revenue"),
-        CountedStatuses::ApprovedAndPending => (
-            "t.conversions + t.pending_conversions",
-            "t.revenue + t.pending_revenue",
-        ),
-    };
+    let CountedColumns {
+        conversions,
+        revenue,
+    } = request.statuses.columns();
     format!(
         "coalesce({sends}, 0) AS sends,
          coalesce(sum(t.clicks), 0)::bigint AS clicks,
@@ -153,7 +195,7 @@ pub async fn fetch(
     let (first_day, end_of_days) = granularity.whole_days(&request.period);
     let (key, key_start) = match source {
         Source::Rollup(dimension) => (filters.key_of(dimension), filters.key_start_of(dimension)),
-        Source::Links => (None, None),
+        Source::Links | Source::Events => (None, None),
     };
     let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![
         &account_id,
@@ -175,7 +217,7 @@ pub async fn fetch(
             &key,
             &key_start,
         ]),
-        Source::Links => parameters.extend([
+        Source::Links | Source::Events => parameters.extend([
             &filters.link_keys as &(dyn ToSql + Sync),
             &filters.message_id,
         ]),

@@ -15,6 +15,7 @@ enumeration! {
         Campaign = "campaign",
         Country = "country",
         Device = "device",
+        Event = "event",
     }
 }
 
@@ -37,6 +38,7 @@ impl Group {
             Self::Campaign => &["campaign_id", "campaign_name"],
             Self::Country => &["country"],
             Self::Device => &["device"],
+            Self::Event => &["event"],
         }
     }
 

@@ -1,21 +1,31 @@
-//! Reports: sends, clicks, conversions and revenue by any dimension, from the totals.
+//! Reports: sends, clicks, conversions, revenue and costs by any dimension, from the totals.
 
+mod breakdown;
 mod by_dimension;
+mod by_event;
 mod by_key;
 mod by_time;
+mod costs;
+mod events;
+mod exchange;
 mod fetch;
 mod group;
+mod measures;
 mod names;
 mod performance;
 mod period;
 mod request;
+mod revenue;
 mod row;
 mod source;
 mod sums;
 mod time_slices;
 
+use domain::exchange::MissingRate;
+
 use crate::{
     auth::Scope,
+    error::ApiError,
     http::{Content, Operation},
     state::PoolKind,
 };
@@ -39,9 +49,21 @@ pub fn operations() -> Vec<Operation> {
                  offers and links, and as one send in `totals`. What has no offer (list, \
                  creative, campaign, country, device) is in a row whose key is null. Links and \
                  messages come in pages by key, and only those with clicks, sends or conversions \
-                 in the range. Times that are not full quarters of an hour are extended to them.",
+                 in the range. Times that are not full quarters of an hour are extended to them. \
+                 `cost` is what the imported costs make of the clicks, conversions and days of \
+                 the row, `profit` is the revenue less the cost, and `roi` the profit per cost, \
+                 null without a cost. With `events=true`, `events` has conversions and revenue of \
+                 each event. With `convert_to`, amounts of all currencies are converted; a \
+                 missing rate is an error.",
             )
             .response::<Report>(200, Report::example())
-            .response_with_content(200, "Success", Content::Bytes("text/csv")),
+            .response_with_content(200, "Success", Content::Bytes("text/csv"))
+            .errors([
+                ApiError::TooManyCostsInPeriod,
+                ApiError::MissingExchangeRate(MissingRate {
+                    currency: "USD".to_owned(),
+                    day: jiff::civil::date(2026, 3, 2),
+                }),
+            ]),
     ]
 }

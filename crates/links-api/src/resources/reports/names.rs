@@ -9,7 +9,7 @@ use tokio_postgres::Row;
 
 use super::{
     group::Group,
-    row::{ReportRow, RowCounts},
+    row::{KeyedCounts, ReportRow},
 };
 use crate::{db::links::SHORT_URL, error::ApiError, http::RequestContext};
 
@@ -17,14 +17,14 @@ use crate::{db::links::SHORT_URL, error::ApiError, http::RequestContext};
 pub async fn with_names(
     context: RequestContext<'_>,
     group: Group,
-    keyed_counts: Vec<(Option<String>, RowCounts)>,
+    keyed_counts: Vec<KeyedCounts>,
 ) -> Result<Vec<ReportRow>, ApiError> {
     let keys: Vec<_> = keyed_counts
         .iter()
         .filter_map(|(key, _)| key.clone())
         .collect();
     let names = find_names(context, group, &keys).await?;
-    let row = |(key, counts): (Option<String>, RowCounts)| {
+    let row = |(key, counts): KeyedCounts| {
         let name = key.as_ref().and_then(|key| names.get(key));
         let (id, name) = match (group, &key, name) {
             (Group::Link, _, Some(link)) => (json!(link.id), json!(link.name)),
@@ -79,9 +79,12 @@ async fn find_names(
              WHERE account_id = $1 AND id = ANY ($2::text[]::bigint[])"
         }
         Group::Link => &links,
-        Group::Date | Group::Hour | Group::Message | Group::Country | Group::Device => {
-            return Ok(HashMap::new());
-        }
+        Group::Date
+        | Group::Hour
+        | Group::Message
+        | Group::Country
+        | Group::Device
+        | Group::Event => return Ok(HashMap::new()),
     };
     let statement = context.db.prepare_cached(sql).await?;
     let account_id = context.caller.account_id.0;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    by_dimension, by_key, by_time,
+    by_dimension, by_event, by_key, by_time,
     group::Group,
     request::{PerformanceQuery, ReportRequest},
     row::{ReportMetrics, ReportPage, ReportRow, write_csv},
@@ -69,6 +69,7 @@ async fn select_rows(
     match request.group {
         Group::Date => by_time::select(context, request, &request.period.days()?).await,
         Group::Hour => by_time::select(context, request, &request.period.hours()?).await,
+        Group::Event => by_event::select(context, request).await,
         Group::Link | Group::Message => by_key::select(context, request).await,
         Group::Creative
         | Group::Offer
@@ -85,7 +86,7 @@ impl Report {
             "sends": 1000, "clicks": 260, "unique_clicks": 180, "bot_clicks": 55,
             "confirmed_clicks": 12, "click_rate": 0.18, "conversions": 9, "conversion_rate": 0.05,
             "revenue": "112.50", "revenue_per_send": "0.1125", "epc": "0.625",
-            "epc_total": "0.4327",
+            "epc_total": "0.4327", "cost": "45.00", "profit": "67.50", "roi": 1.5,
         });
         let mut row = metrics.clone();
         row["offer_id"] = json!("6789abcd1234ef5678901234");

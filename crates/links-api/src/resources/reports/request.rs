@@ -4,7 +4,7 @@ use domain::conversion::{DEFAULT_CURRENCY, parse_currency};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{group::Group, period::Period};
+use super::{exchange::Exchange, group::Group, period::Period};
 use crate::{
     db::{accounts, links::find_keys},
     enumeration::enumeration,
@@ -42,9 +42,14 @@ pub struct PerformanceQuery {
     link_id: Option<String>,
     /// Only this message.
     message_id: Option<String>,
-    /// The currency of the revenue (ISO 4217), by default that of the account, or USD. Amounts
-    /// are not converted; `currencies` lists the currencies of all revenue.
+    /// The currency of the revenue and of the costs (ISO 4217), by default that of the account,
+    /// or USD. Amounts in others are left out; `currencies` lists the currencies of all revenue.
     currency: Option<String>,
+    /// Converts all amounts to this currency instead, by the exchange rates of their days (UTC).
+    convert_to: Option<String>,
+    /// Whether rows have conversions and revenue of each event as well.
+    #[schemars(extend("default" = false))]
+    events: Option<bool>,
     /// Which conversions count: the approved ones by default, or the pending ones too.
     status: Option<CountedStatuses>,
     /// Rows of a page of links or messages, 100 by default, at most 1,000.
@@ -70,6 +75,9 @@ pub struct ReportRequest {
     pub period: Period,
     pub filters: Filters,
     pub currency: String,
+    /// Converts amounts to the currency. Without it, only amounts in the currency count.
+    pub exchange: Option<Exchange>,
+    pub with_events: bool,
     pub statuses: CountedStatuses,
     /// Rows of a page.
     pub limit: i64,
@@ -77,7 +85,7 @@ pub struct ReportRequest {
 }
 
 /// Conditions that everything that is counted must meet. `None` is no condition.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filters {
     pub offer_id: Option<String>,
     pub list_id: Option<i64>,
@@ -101,19 +109,32 @@ impl ReportRequest {
         query: PerformanceQuery,
         now: jiff::Timestamp,
     ) -> Result<Self, ApiError> {
-        let currency = match &query.currency {
-            None => find_default_currency(context).await?,
-            Some(text) => parse_currency(text)
-                .ok_or_else(|| ApiError::invalid_field("currency", "it is not a code as in USD"))?,
+        let parse = |field: &'static str, text: &String| {
+            let problem = "it is not a code as in USD";
+            parse_currency(text).ok_or_else(|| ApiError::invalid_field(field, problem))
+        };
+        let currency = match (&query.currency, &query.convert_to) {
+            (None, None) => find_default_currency(context).await?,
+            (Some(text), None) => parse("currency", text)?,
+            (None, Some(text)) => parse("convert_to", text)?,
+            (Some(_), Some(_)) => {
+                let problem = "it must not be given together with `currency`";
+                return Err(ApiError::invalid_field("convert_to", problem));
+            }
         };
         let link_keys = match &query.link_id {
             None => None,
             Some(id) => Some(find_keys(context.db, context.caller.account_id, id).await?),
         };
         let (from, to) = (query.from.as_deref(), query.to.as_deref());
+        let period = Period::parse(from, to, query.tz.as_deref(), now)?;
+        let exchange = match query.convert_to {
+            None => None,
+            Some(_) => Some(Exchange::load(context, &period, &currency).await?),
+        };
         Ok(Self {
             group: query.group_by.unwrap_or(Group::Date),
-            period: Period::parse(from, to, query.tz.as_deref(), now)?,
+            period,
             filters: Filters {
                 offer_id: query.offer_id,
                 list_id: query.list_id.map(BoundedInteger::get),
@@ -125,6 +146,8 @@ impl ReportRequest {
                 message_id: query.message_id,
             },
             currency,
+            exchange,
+            with_events: query.events.unwrap_or_default(),
             statuses: query.status.unwrap_or(CountedStatuses::Approved),
             limit: query.limit.map_or(DEFAULT_ROWS, BoundedInteger::get),
             cursor: query.cursor,

@@ -1,5 +1,7 @@
 //! A row of a report: its key, and its metrics.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use domain::money;
 use rust_decimal::{Decimal, prelude::ToPrimitive as _};
 use schemars::JsonSchema;
@@ -9,8 +11,18 @@ use serde_json::{Map, Value};
 use super::group::Group;
 use crate::{error::ApiError, http::Csv};
 
-/// The sums that the metrics of a row are computed from.
+/// The sums of a row with its key, which is `None` for what has no value.
+pub type KeyedCounts = (Option<String>, RowCounts);
+
+/// What is counted of an event.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct EventCounts {
+    pub conversions: i64,
+    pub revenue: Decimal,
+}
+
+/// The sums that the metrics of a row are computed from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RowCounts {
     pub sends: i64,
     pub clicks: i64,
@@ -19,6 +31,20 @@ pub struct RowCounts {
     pub confirmed_clicks: i64,
     pub conversions: i64,
     pub revenue: Decimal,
+    pub cost: Decimal,
+    /// What is counted of each event, if the report asks for it.
+    pub events: Option<BTreeMap<String, EventCounts>>,
+}
+
+impl RowCounts {
+    pub fn are_zero(&self) -> bool {
+        let events = self.events.iter().flatten();
+        let counts = Self {
+            events: None,
+            ..self.clone()
+        };
+        counts == Self::default() && events.count() == 0
+    }
 }
 
 /// The counts of a row, and the rates that follow from them.
@@ -41,6 +67,21 @@ pub struct ReportMetrics {
     epc: String,
     /// Revenue per click.
     epc_total: String,
+    cost: String,
+    /// Revenue less cost.
+    profit: String,
+    /// Profit per cost; null without a cost.
+    roi: Option<f64>,
+    /// By event, if the query has `events=true`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    events: Option<BTreeMap<String, EventMetrics>>,
+}
+
+/// What is counted of an event.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct EventMetrics {
+    conversions: i64,
+    revenue: String,
 }
 
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -71,6 +112,7 @@ impl From<&tokio_postgres::Row> for RowCounts {
             confirmed_clicks: row.get("confirmed_clicks"),
             conversions: row.get("conversions"),
             revenue: row.get("revenue"),
+            ..Self::default()
         }
     }
 }
@@ -79,6 +121,8 @@ impl From<RowCounts> for ReportMetrics {
     fn from(counts: RowCounts) -> Self {
         let n = |count: i64| Decimal::from(count);
         let revenue = counts.revenue;
+        let profit = revenue - counts.cost;
+        let roi = profit.checked_div(counts.cost);
         Self {
             sends: counts.sends,
             clicks: counts.clicks,
@@ -92,6 +136,22 @@ impl From<RowCounts> for ReportMetrics {
             revenue_per_send: money::format(per(revenue, counts.sends)),
             epc: money::format(per(revenue, counts.unique_clicks)),
             epc_total: money::format(per(revenue, counts.clicks)),
+            cost: money::format(counts.cost),
+            profit: money::format(profit),
+            roi: roi.map(|roi| number(roi.round_dp(4))),
+            events: counts.events.map(|events| {
+                let events = events.into_iter();
+                events.map(|(name, counts)| (name, counts.into())).collect()
+            }),
+        }
+    }
+}
+
+impl From<EventCounts> for EventMetrics {
+    fn from(counts: EventCounts) -> Self {
+        Self {
+            conversions: counts.conversions,
+            revenue: money::format(counts.revenue),
         }
     }
 }
@@ -108,21 +168,13 @@ fn number(rate: Decimal) -> f64 {
     rate.to_f64().unwrap_or_default()
 }
 
-/// A row of CSV, which has no other place for the currency of the report.
-#[derive(Serialize)]
-struct CsvRow<'r> {
-    #[serde(flatten)]
-    row: &'r ReportRow,
-    currency: &'r str,
-}
-
 pub fn write_csv(
     csv: Csv,
     group: Group,
     currency: &str,
     rows: &[ReportRow],
 ) -> Result<Vec<u8>, ApiError> {
-    let metrics = [
+    const METRICS: [&str; 16] = [
         "sends",
         "clicks",
         "unique_clicks",
@@ -136,19 +188,53 @@ pub fn write_csv(
         "epc",
         "epc_total",
         "currency",
+        "cost",
+        "profit",
+        "roi",
     ];
+    let events: BTreeSet<_> = rows.iter().flat_map(ReportRow::event_names).collect();
+    let columns_of_events = events.iter().flat_map(|event| event_columns(event));
+    let columns_of_events: Vec<_> = columns_of_events.collect();
     let columns: Vec<_> = group
         .key_columns()
         .iter()
-        .chain(&metrics)
+        .chain(&METRICS)
         .copied()
+        .chain(columns_of_events.iter().map(String::as_str))
         .collect();
-    let rows: Vec<_> = rows.iter().map(|row| CsvRow { row, currency }).collect();
-    csv.write(&columns, &rows)
+    let rows: Result<Vec<_>, _> = rows.iter().map(|row| csv_row(row, currency)).collect();
+    csv.write(&columns, &rows?)
+}
+
+/// A row of CSV, which has no other place for the currency of the report, and no room for
+/// objects.
+fn csv_row(row: &ReportRow, currency: &str) -> Result<Value, ApiError> {
+    let mut cells = serde_json::to_value(row).map_err(ApiError::internal)?;
+    cells["currency"] = currency.into();
+    for (event, metrics) in row.metrics.events.iter().flatten() {
+        let [conversions, revenue] = event_columns(event);
+        cells[conversions] = metrics.conversions.into();
+        cells[revenue] = metrics.revenue.as_str().into();
+    }
+    Ok(cells)
+}
+
+/// The columns of an event.
+fn event_columns(event: &str) -> [String; 2] {
+    ["conversions", "revenue"].map(|measure| format!("{event}_{measure}"))
+}
+
+impl ReportRow {
+    fn event_names(&self) -> impl Iterator<Item = &str> {
+        let events = self.metrics.events.iter();
+        events.flat_map(|events| events.keys().map(String::as_str))
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
     #[test]
@@ -169,8 +255,70 @@ mod tests {
         assert_eq!(metrics_of_counts["revenue_per_send"], "0.1125");
         assert_eq!(metrics_of_counts["epc"], "0.625");
         assert_eq!(metrics_of_counts["epc_total"], "0.4327");
+        assert_eq!(metrics_of_counts["cost"], "0.00");
+        assert_eq!(metrics_of_counts["profit"], "112.50");
+        assert_eq!(metrics_of_counts["roi"], Value::Null);
         let nothing = metrics(RowCounts::default());
         assert_eq!(nothing["click_rate"], 0.0);
         assert_eq!(nothing["epc"], "0.00");
+    }
+    #[rstest]
+    #[case::profit("112.5", "45", "67.50", Some(1.5))]
+    #[case::loss("10", "30", "-20.00", Some(-0.6667))]
+    #[case::no_revenue("0", "5", "-5.00", Some(-1.0))]
+    #[case::no_cost("10", "0", "10.00", None)]
+    #[case::refunds("-3", "1.50000001", "-4.50000001", Some(-3.0))]
+    fn profit_is_revenue_less_cost_and_its_ratio_needs_a_cost(
+        #[case] revenue: Decimal,
+        #[case] cost: Decimal,
+        #[case] profit: &str,
+        #[case] roi: Option<f64>,
+    ) {
+        let metrics = ReportMetrics::from(RowCounts {
+            revenue,
+            cost,
+            ..RowCounts::default()
+        });
+        assert_eq!((metrics.profit.as_str(), metrics.roi), (profit, roi));
+    }
+
+    /// A custom event may have any name of letters, digits and underscores.
+    #[test]
+    fn csv_has_two_columns_for_each_event_that_occurs() {
+        let row = |key: &str, events: &[(&str, i64)]| {
+            let events = events.iter().map(|(name, conversions)| {
+                let counts = EventCounts {
+                    conversions: *conversions,
+                    revenue: Decimal::new(*conversions, 1),
+                };
+                ((*name).to_owned(), counts)
+            });
+            let counts = RowCounts {
+                events: Some(events.collect()),
+                ..RowCounts::default()
+            };
+            ReportRow {
+                key: Map::from_iter([("country".to_owned(), Value::from(key))]),
+                metrics: counts.into(),
+            }
+        };
+        let rows = [
+            row("DE", &[("sale", 2)]),
+            row("US", &[("deposit", 1), ("sale", 5)]),
+        ];
+        let csv = write_csv(Csv::new(false), Group::Country, "USD", &rows).unwrap();
+        let csv = String::from_utf8(csv).unwrap();
+        let ends: Vec<_> = csv
+            .lines()
+            .map(|line| line.split(',').skip(13).collect::<Vec<_>>().join(","))
+            .collect();
+        assert_eq!(
+            ends,
+            [
+                "currency,cost,profit,roi,deposit_conversions,deposit_revenue,sale_conversions,sale_revenue",
+                "USD,0.00,0.00,,,,2,0.20",
+                "USD,0.00,0.00,,1,0.10,5,0.50",
+            ]
+        );
     }
 }

@@ -34,6 +34,8 @@ const AUDIENCE: [RollupDimension; 2] = [RollupDimension::Country, RollupDimensio
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
+    /// `event_totals`.
+    Events,
     /// `totals`.
     Rollup(RollupDimension),
     /// `link_totals`, joined with the links.
@@ -43,9 +45,17 @@ pub enum Source {
 impl Source {
     /// The source of rows, or of the sums of a whole report if `group` is `None`.
     pub fn select(filters: &Filters, group: Option<Group>) -> Self {
+        Self::select_all(filters, group.as_slice())
+    }
+
+    /// The source of rows that have all of some dimensions.
+    pub fn select_all(filters: &Filters, groups: &[Group]) -> Self {
+        if groups.contains(&Group::Event) {
+            return Self::Events;
+        }
         if filters.link_keys.is_some()
             || filters.message_id.is_some()
-            || group.is_some_and(Group::is_paged)
+            || groups.iter().any(|group| group.is_paged())
         {
             return Self::Links;
         }
@@ -58,7 +68,7 @@ impl Source {
             (RollupDimension::Device, filters.device.is_some()),
         ];
         let is_group = |dimension: RollupDimension| {
-            group.is_some_and(|group| group.name() == dimension.name())
+            groups.iter().any(|group| group.name() == dimension.name())
         };
         let dimensions: Vec<_> = has_filter
             .into_iter()
@@ -72,6 +82,18 @@ impl Source {
             _ if dimensions.iter().all(|d| AUDIENCE.contains(d)) => RollupDimension::Audience,
             _ => RollupDimension::AllDimensions,
         })
+    }
+
+    /// The column of a dimension. `t` is the table of totals, `l` are the links.
+    pub fn column(self, group: Group) -> String {
+        let alias = match (self, group) {
+            (_, Group::Link) => return "t.link_key".to_owned(),
+            (_, Group::Message) => "l",
+            (Self::Links, Group::Country | Group::Device) => "t",
+            (Self::Links, _) => "l",
+            (Self::Events | Self::Rollup(_), _) => "t",
+        };
+        format!("{alias}.{}", group.key_column())
     }
 }
 

@@ -3,19 +3,40 @@
 use anyhow::Context as _;
 
 use super::{
-    fetch::{FromClause, Granularity, fetch, from_clause, measures},
+    breakdown::Breakdown,
+    fetch::{FromClause, fetch, from_clause, measures},
+    measures::add_measures,
     request::ReportRequest,
     row::{ReportMetrics, RowCounts},
-    source::Source,
 };
 use crate::{error::ApiError, http::RequestContext};
+
+/// What a whole report counts.
+pub struct Sums {
+    pub counts: RowCounts,
+    /// The currencies of all revenue.
+    pub currencies: Vec<String>,
+}
 
 /// The sums of the whole report, and the currencies of its revenue.
 pub async fn select(
     context: RequestContext<'_>,
     request: &ReportRequest,
 ) -> Result<(ReportMetrics, Vec<String>), ApiError> {
-    let source = Source::select(&request.filters, None);
+    let Sums { counts, currencies } = select_counts(context, request).await?;
+    let mut rows = vec![(None, counts)];
+    add_measures(context, request, Breakdown::Whole, &mut rows).await?;
+    let (_, counts) = rows.pop().unwrap_or_default();
+    Ok((counts.into(), currencies))
+}
+
+/// The sums without costs and events, in the currency of the report alone.
+pub async fn select_counts(
+    context: RequestContext<'_>,
+    request: &ReportRequest,
+) -> Result<Sums, ApiError> {
+    let breakdown = Breakdown::Whole;
+    let source = breakdown.source(&request.filters);
     let FromClause { sql: from, .. } = from_clause(source);
     let sql = format!(
         "SELECT {},
@@ -23,9 +44,13 @@ pub async fn select(
          {from}",
         measures(request, source, None)
     );
-    let rows = fetch(context, request, source, Granularity::DailyRows, &sql, &[]).await?;
+    let granularity = breakdown.granularity();
+    let rows = fetch(context, request, source, granularity, &sql, &[]).await?;
     let row = rows.first().context("sums without groups are one row");
     let row = row.map_err(ApiError::internal)?;
     let currencies: Option<Vec<String>> = row.get("currencies");
-    Ok((RowCounts::from(row).into(), currencies.unwrap_or_default()))
+    Ok(Sums {
+        counts: RowCounts::from(row),
+        currencies: currencies.unwrap_or_default(),
+    })
 }

@@ -5,8 +5,8 @@
 use jiff::{SignedDuration, Timestamp, ToSpan as _, Unit};
 use ledger::totals::BUCKET_SECONDS;
 
-use super::period::{Period, start_of_day};
-use crate::error::ApiError;
+use super::period::Period;
+use crate::{error::ApiError, fields::moment::start_of_day};
 
 /// Days that a report by date can have.
 const MAX_DAYS: usize = 3_660;
@@ -79,7 +79,7 @@ mod tests {
     use ledger::totals::bucket_start;
 
     use super::*;
-    use crate::resources::reports::period::{RangeEnd, parse_moment};
+    use crate::fields::moment::{RangeEnd, parse_moment};
 
     fn period(from: &str, to: &str, zone: &str) -> Period {
         let tz = db().get(zone).unwrap();

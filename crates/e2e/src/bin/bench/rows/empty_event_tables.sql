@@ -8,4 +8,6 @@ TRUNCATE
     burst_minutes,
     parked_events,
     totals,
-    link_totals;
+    link_totals,
+    event_totals,
+    account_events;

@@ -4,13 +4,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{
-    csv_rows,
-    row::{ImportRow, RowFailure},
-};
+use super::row::{COLUMNS, ImportRow};
 use crate::{
     error::ApiError,
-    http::{JsonReader, RawRequestBody, parse_json},
+    http::{ImportedRows, RawRequestBody, RowFormat},
 };
 
 pub const MAX_ROWS: usize = 100_000;
@@ -28,7 +25,15 @@ const NDJSON_EXAMPLE: &str = "\
 ";
 
 /// The rows, each of which is read on its own.
-pub struct ImportBody(pub Vec<Result<ImportRow, RowFailure>>);
+pub struct ImportBody(pub ImportedRows<ImportRow>);
+
+/// A column without a meaning is refused: without its misspelt amount, a conversion would count
+/// for the payout of its offer.
+const FORMAT: RowFormat = RowFormat {
+    columns: &COLUMNS,
+    required_columns: &["converted_at"],
+    max_rows: MAX_ROWS,
+};
 
 impl ImportBody {
     pub fn example() -> Value {
@@ -61,50 +66,8 @@ impl RawRequestBody for ImportBody {
     ];
 
     fn parse(content_type: &str, body: &[u8]) -> Result<Self, ApiError> {
-        match content_type {
-            "" | "application/json" => parse_array(body),
-            "text/csv" => csv_rows::parse(body, MAX_ROWS),
-            "application/x-ndjson" | "application/ndjson" | "application/jsonl" => {
-                parse_lines(body)
-            }
-            _ => return Err(ApiError::UnsupportedMediaType),
-        }
-        .map(Self)
+        FORMAT.parse(content_type, body).map(Self)
     }
-}
-
-type Rows = Vec<Result<ImportRow, RowFailure>>;
-
-fn parse_array(body: &[u8]) -> Result<Rows, ApiError> {
-    let Value::Array(rows) = parse_json("application/json", body)? else {
-        return Err(ApiError::invalid_field(
-            "body",
-            "an array of rows is wanted",
-        ));
-    };
-    if rows.len() > MAX_ROWS {
-        return Err(ApiError::TooManyRows(MAX_ROWS));
-    }
-    let reader = JsonReader::new();
-    let rows = rows.into_iter();
-    let rows = rows.map(|row| reader.read(row).map_err(|error| RowFailure::from(&error)));
-    Ok(rows.collect())
-}
-
-/// Blank lines are no rows.
-fn parse_lines(body: &[u8]) -> Result<Rows, ApiError> {
-    let body = str::from_utf8(body).map_err(|error| ApiError::InvalidJson(error.to_string()))?;
-    let lines = || body.lines().filter(|line| !line.trim().is_empty());
-    if lines().count() > MAX_ROWS {
-        return Err(ApiError::TooManyRows(MAX_ROWS));
-    }
-    let reader = JsonReader::new();
-    let read = |line| {
-        reader
-            .read_text(line)
-            .map_err(|error| RowFailure::from(&error))
-    };
-    Ok(lines().map(read).collect())
 }
 
 #[cfg(test)]
@@ -112,6 +75,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::error::RowFailure;
 
     /// What is wrong with the body, or with each row.
     fn problems(content_type: &str, body: &str) -> String {

@@ -1,7 +1,6 @@
 //! `POST /api/v2/conversions/import`: many conversions at once, from CSV or JSON.
 
 mod body;
-mod csv_rows;
 mod handler;
 mod piece;
 mod response;

@@ -16,13 +16,13 @@ use ledger::{
 use postgres::pool::{Object, Transaction};
 
 use super::{
-    row::{ImportRow, RowFailure, ValidRow},
+    row::{ImportRow, ValidRow},
     targets::{FoundTarget, Targets},
 };
 use crate::{
     auth::Caller,
     db::import_targets::ImportTerms,
-    error::ApiError,
+    error::{ApiError, RowFailure},
     resources::conversions::input::generate_id,
     state::{AppState, PoolKind},
 };

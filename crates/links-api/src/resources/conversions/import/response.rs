@@ -5,8 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::row::RowFailure;
-use crate::error::ApiError;
+use crate::error::{ApiError, RowFailure};
 
 #[derive(Debug, Default, Serialize, JsonSchema)]
 #[schemars(rename = "ConversionImportResult")]

@@ -7,12 +7,12 @@ use domain::{
 };
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::super::input;
 use crate::{
     db::import_targets::ImportTerms,
-    error::ApiError,
+    error::{ApiError, RowFailure},
     fields::{
         AmountField, Text,
         amount::ReadAmount,
@@ -64,29 +64,6 @@ pub struct ImportRow {
     /// Your name of a refund or chargeback, of which a transaction may have several.
     #[schemars(length(max = 255))]
     refund_id: Option<Text>,
-}
-
-/// Why a row failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct RowFailure {
-    pub code: &'static str,
-    pub field: Option<String>,
-    /// A sentence for people.
-    pub error: String,
-}
-
-impl From<&ApiError> for RowFailure {
-    fn from(error: &ApiError) -> Self {
-        let field = match error {
-            ApiError::InvalidField(error) => Some(error.field.clone()),
-            _ => None,
-        };
-        Self {
-            code: error.code(),
-            field,
-            error: error.to_string(),
-        }
-    }
 }
 
 /// What a row says.

@@ -6,10 +6,10 @@ use domain::id::{AccountId, ClickId};
 use ledger::conversions::click_load_accounts;
 use postgres::pool::GenericClient;
 
-use super::row::{RowFailure, RowTarget, ValidRow};
+use super::row::{RowTarget, ValidRow};
 use crate::{
     db::import_targets::{NamedLink, find_links, find_offers},
-    error::ApiError,
+    error::{ApiError, RowFailure},
 };
 
 /// The clicks, links and offers of an account that rows name.

@@ -1,0 +1,49 @@
+//! Reports by event of conversions.
+
+use super::{
+    breakdown::Breakdown,
+    events,
+    group::Group,
+    measures::add_costs,
+    names::with_names,
+    request::ReportRequest,
+    revenue,
+    row::{KeyedCounts, ReportPage, RowCounts},
+    sums,
+};
+use crate::{error::ApiError, http::RequestContext};
+
+/// A row for each event, and one without an event for what is of none: sends, clicks, the costs
+/// of clicks and days, and conversions that were counted before events were.
+pub async fn select(
+    context: RequestContext<'_>,
+    request: &ReportRequest,
+) -> Result<ReportPage, ApiError> {
+    let mut without_event = sums::select_counts(context, request).await?.counts;
+    if let Some(exchange) = &request.exchange {
+        let whole = Breakdown::Whole;
+        let mut converted = revenue::select(context, request, exchange, whole).await?;
+        without_event.revenue = converted.remove(&None).unwrap_or_default();
+    }
+    let mut events = events::select(context, request, Breakdown::Whole).await?;
+    let mut rows: Vec<KeyedCounts> = Vec::new();
+    for (event, counts) in events.remove(&None).unwrap_or_default() {
+        without_event.conversions -= counts.conversions;
+        without_event.revenue -= counts.revenue;
+        let counts = RowCounts {
+            conversions: counts.conversions,
+            revenue: counts.revenue,
+            ..RowCounts::default()
+        };
+        rows.push((Some(event), counts));
+    }
+    rows.sort_by(|(a_key, a), (b_key, b)| (b.conversions, a_key).cmp(&(a.conversions, b_key)));
+    if !without_event.are_zero() {
+        rows.push((None, without_event));
+    }
+    add_costs(context, request, Breakdown::Values(Group::Event), &mut rows).await?;
+    Ok(ReportPage {
+        rows: with_names(context, request.group, rows).await?,
+        next_cursor: None,
+    })
+}
