@@ -90,7 +90,7 @@ const INDEXES: [Index; 14] = [
         is_partitioned: false,
         definition: "(short_id, account_id)",
     },
-    // Finds the pending conversions: those whose account is unknown until their click is
+    // Finds the unmatched conversions: those whose account is unknown until their click is
     // stored.
     Index {
         name: "conversions_check_at_idx",
@@ -106,7 +106,8 @@ const INDEXES: [Index; 14] = [
         is_partitioned: false,
         definition: "(domain_id, (lower(short_id COLLATE \"C\"))) WHERE is_slug",
     },
-    // Finds the pending conversions by the address that sent them.
+    // Finds the unmatched conversions by the address that sent them. The name is from before that
+    // word and stays: to rename an index is no expand-only change.
     Index {
         name: "conversions_waiting_address_idx",
         table: "conversions",

@@ -12,7 +12,7 @@ mod duplicates;
 mod former_identities;
 mod imports;
 mod key_ranges;
-mod pending;
+mod unmatched;
 mod reversals;
 mod rows;
 mod slot;
@@ -42,10 +42,10 @@ pub use deletions::conversion_delete;
 use duplicates::deduplicate;
 use former_identities::former_identity_delete_all;
 pub use imports::{ImportOutcome, ImportedRow};
-pub use pending::{
-    PendingConversion, UnknownClickLimits, click_load_accounts, pending_conversion_delete_surplus,
-    pending_conversion_find_due, pending_conversion_insert_all, pending_conversion_postpone_all,
-    pending_conversion_resolve_all,
+pub use unmatched::{
+    UnmatchedConversion, UnknownClickLimits, click_load_accounts, unmatched_conversion_delete_surplus,
+    unmatched_conversion_find_due, unmatched_conversion_insert_all, unmatched_conversion_postpone_all,
+    unmatched_conversion_resolve_all,
 };
 pub(crate) use reversals::{REVERSAL, is_of_same_order};
 use rows::{conversion_find_stored, conversion_insert_rows};

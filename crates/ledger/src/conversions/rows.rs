@@ -42,7 +42,7 @@ pub(super) fn conversion_from_row(row: &Row) -> NewConversion {
         parameters: parameters.map(|Json(map)| map).unwrap_or_default(),
         authenticated: row.get("authenticated"),
         visitor: row.get("visitor"),
-        // It is needed only while the conversion is pending.
+        // It is needed only while the conversion is unmatched.
         address_key: None,
         customer_email_hash: row.get("customer_email_hash"),
         metadata: metadata.map(|Json(value)| value),
@@ -86,7 +86,7 @@ pub(super) async fn conversion_find_stored(
 }
 
 /// Inserts conversions, except those whose id exists. Another worker may have stored one as
-/// pending in the meantime: it stays pending, until the next look for its click resolves
+/// unmatched in the meantime: it stays unmatched, until the next look for its click resolves
 /// it.
 pub(super) async fn conversion_insert_rows(
     transaction: &Transaction<'_>,

@@ -198,7 +198,7 @@ pub struct TrackedRow {
     pub campaign_id: Option<String>,
     pub attribution: Attribution,
     /// Whether its click has not arrived.
-    pub is_pending: bool,
+    pub is_unmatched: bool,
     pub converted_at: Timestamp,
 }
 
@@ -212,7 +212,7 @@ pub async fn find_tracked(
         .prepare_cached(
             "SELECT conversion_id::text AS conversion_id, coalesce(click_id::text, '') AS click_id,
                     coalesce(credited_campaign_id, campaign_id) AS campaign_id, converted_at,
-                    attribution, click_id IS NOT NULL AND message_key IS NULL AS is_pending
+                    attribution, click_id IS NOT NULL AND message_key IS NULL AS is_unmatched
              FROM conversions
              WHERE account_id = $1 AND conversion_id = $2",
         )
@@ -225,7 +225,7 @@ pub async fn find_tracked(
         click_id: row.get("click_id"),
         campaign_id: row.get("campaign_id"),
         attribution: row.get("attribution"),
-        is_pending: row.get("is_pending"),
+        is_unmatched: row.get("is_unmatched"),
         converted_at: row.get("converted_at"),
     }))
 }
