@@ -7,6 +7,7 @@ pub mod burst;
 pub mod click;
 pub mod client_ip;
 pub mod conversion;
+pub mod coupon;
 pub mod dedupe;
 pub mod device;
 pub mod event;

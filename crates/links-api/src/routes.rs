@@ -4,8 +4,8 @@
 use crate::{
     http::{ApiInfo, Operation},
     resources::{
-        accounts, affiliate_links, api_keys, campaigns, clicks, contacts, conversions, creatives,
-        domains, links, lists, macros, me, messages, offers, postbacks, reports,
+        accounts, affiliate_links, api_keys, campaigns, clicks, contacts, conversions, coupons,
+        creatives, domains, links, lists, macros, me, messages, offers, postbacks, reports,
     },
 };
 
@@ -24,6 +24,7 @@ pub fn operations() -> Vec<Operation> {
         reports::operations(),
         clicks::operations(),
         conversions::operations(),
+        coupons::operations(),
         messages::operations(),
         contacts::operations(),
         me::operations(),

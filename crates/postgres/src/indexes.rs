@@ -24,7 +24,7 @@ struct Index {
 /// read the whole history of a link. So these indexes are on equivalent expressions that are
 /// written differently (`message_key || ''`, `'' || message_key`, `link_key + 0`): a query
 /// can use only the index whose expression it contains.
-const INDEXES: [Index; 14] = [
+const INDEXES: [Index; 16] = [
     // Finds the earliest message click of a link or of a message.
     Index {
         name: "message_clicks_time_idx",
@@ -113,6 +113,20 @@ const INDEXES: [Index; 14] = [
         table: "conversions",
         is_partitioned: false,
         definition: "(address_key, converted_at) WHERE account_id IS NULL",
+    },
+    // Finds the conversions of coupons that name a contact, for its erasure.
+    Index {
+        name: "conversions_coupon_contact_idx",
+        table: "conversions",
+        is_partitioned: false,
+        definition: "(account_id, contact_phone) WHERE coupon IS NOT NULL AND contact_phone IS NOT NULL",
+    },
+    // Finds the offers that a postback names by their external_id and secret alone.
+    Index {
+        name: "offers_any_account_external_id_idx",
+        table: "offers",
+        is_partitioned: false,
+        definition: "(external_id) WHERE external_id IS NOT NULL",
     },
     // Finds the refunds and chargebacks of an order.
     Index {

@@ -132,7 +132,8 @@ pub async fn unmatched_conversion_find_due(
             });
         }
     }
-    let accounts = click_load_accounts(client, &column(&due, |conversion| conversion.click_id)).await?;
+    let accounts =
+        click_load_accounts(client, &column(&due, |conversion| conversion.click_id)).await?;
     for conversion in &mut due {
         conversion.account_id = accounts.get(&conversion.click_id).copied();
     }

@@ -7,6 +7,7 @@ pub mod campaigns;
 pub mod changes;
 pub mod clicks;
 pub mod conversions;
+pub mod coupons;
 pub mod creatives;
 pub mod domain_checks;
 pub mod domains;

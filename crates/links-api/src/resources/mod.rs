@@ -8,6 +8,7 @@ pub mod campaigns;
 pub mod clicks;
 pub mod contacts;
 pub mod conversions;
+pub mod coupons;
 pub mod creatives;
 pub mod domains;
 pub mod links;

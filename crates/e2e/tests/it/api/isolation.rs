@@ -59,6 +59,8 @@ impl Fixtures {
             tenant.account_id
         ))
         .await;
+        let coupon = json!({ "code": "THEIRS", "offer_id": sms_offer });
+        let coupon = api.create("/api/v2/coupons", coupon).await;
         let domains = api.get("/api/v2/domains?kind=short").await.1;
         let key = "SELECT id FROM api_keys ORDER BY id LIMIT 1";
         let ids = [
@@ -81,6 +83,7 @@ impl Fixtures {
                 "conversion_id",
                 imported["rows"][0]["conversion_id"].clone(),
             ),
+            ("coupon_id", coupon["id"].clone()),
             ("phone", json!("+18005550123")),
             ("key_id", json!(api.test_env.count(key).await)),
         ];
@@ -248,6 +251,7 @@ async fn dump(api: &Api) -> Vec<String> {
         "messages",
         "conversions",
         "postback_log",
+        "coupons",
         "totals",
         "link_totals",
     ] {

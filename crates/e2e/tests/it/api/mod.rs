@@ -5,6 +5,7 @@ mod bad_input;
 mod bulk;
 mod changes;
 mod conventions;
+mod coupons;
 mod create_link;
 mod creatives;
 mod domains;
