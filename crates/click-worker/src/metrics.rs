@@ -156,9 +156,9 @@ impl Metrics {
         }
     }
 
-    /// Records pending conversions that were deleted: those whose click was found and whose
+    /// Records unmatched conversions that were deleted: those whose click was found and whose
     /// account wants a secret, and those of unknown clicks that were too many.
-    pub fn pending_conversions_rejected(&self, n_without_secret: u64, n_of_unknown_clicks: u64) {
+    pub fn unmatched_conversions_rejected(&self, n_without_secret: u64, n_of_unknown_clicks: u64) {
         self.add_conversions_rejected(WITHOUT_SECRET, n_without_secret);
         self.add_conversions_rejected(TOO_MANY_UNKNOWN_CLICKS, n_of_unknown_clicks);
     }

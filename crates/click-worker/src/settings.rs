@@ -94,7 +94,7 @@ pub struct Settings {
     #[arg(long, env = "BURST_SETTLE_MS", default_value = "5000",
           value_parser = clap::value_parser!(u32).range(..=60_000))]
     pub burst_settle_ms: u32,
-    /// How often the maintenance jobs scan for bursts and for pending conversions, in
+    /// How often the maintenance jobs scan for bursts and for unmatched conversions, in
     /// milliseconds; for the latter at least once a second.
     #[arg(long, env = "MAINTENANCE_INTERVAL_MS", default_value = "1000",
           value_parser = clap::value_parser!(u64).range(10..=3_600_000))]

@@ -8,6 +8,7 @@ pub mod click;
 pub mod client_ip;
 pub mod conversion;
 pub mod cost;
+pub mod coupon;
 pub mod dedupe;
 pub mod device;
 pub mod event;

@@ -94,6 +94,28 @@ impl ContactErasure<'_> {
         self.execute(&sql, &parameters).await
     }
 
+    /// Replaces the contact in conversions of coupons: they may be on none of its links.
+    pub async fn erase_coupon_conversions(&self) -> Result<u64, tokio_postgres::Error> {
+        let sql = "
+            UPDATE conversions
+            SET contact_phone = $3,
+                contact_key = CASE WHEN contact_key = $4 THEN $5 ELSE contact_key END,
+                visitor = 'erased', customer_email_hash = NULL, metadata = NULL
+            WHERE account_id = $1 AND contact_phone = $2 AND coupon IS NOT NULL";
+        let (old_key, new_key) = (
+            phone_contact_key(self.phone),
+            phone_contact_key(self.pseudonym),
+        );
+        let parameters: [&(dyn ToSql + Sync); 5] = [
+            &self.account_id,
+            &self.phone,
+            &self.pseudonym,
+            &old_key,
+            &new_key,
+        ];
+        self.execute(sql, &parameters).await
+    }
+
     async fn execute(
         &self,
         sql: &str,

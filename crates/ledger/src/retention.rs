@@ -86,9 +86,9 @@ impl ExpiredRows {
         Self::new(partition, condition)
     }
 
-    /// Pending conversions that were stored before `$2`. They have no account, so `$1` must
+    /// Unmatched conversions that were stored before `$2`. They have no account, so `$1` must
     /// be 0.
-    pub fn pending_conversions() -> Self {
+    pub fn unmatched_conversions() -> Self {
         let condition = "m.account_id IS NULL AND $1::bigint = 0 AND m.stored_at < $2";
         Self::new("conversions", condition)
     }

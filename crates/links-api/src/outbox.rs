@@ -54,18 +54,18 @@ impl<'a> Outbox<'a> {
     }
 }
 
-/// Announces all links on a host as changed: another account holds the host now, or none does.
-pub async fn links_on_host_changed(
-    client: &impl GenericClient,
-    host: &str,
-) -> Result<(), ApiError> {
+/// Announces a host and all links on it as changed: another account holds the host now, or none
+/// does.
+pub async fn host_changed(client: &impl GenericClient, host: &str) -> Result<(), ApiError> {
     let statement = client
         .prepare_cached(
             "INSERT INTO changes (record_key, created_at)
              SELECT DISTINCT 'link/' || d.host || '/' || l.short_id, clock_timestamp()
              FROM domains d
              JOIN links l ON l.domain_id = d.id
-             WHERE d.host = $1",
+             WHERE d.host = $1
+             UNION ALL
+             SELECT 'host/' || $1, clock_timestamp()",
         )
         .await?;
     client.execute(&statement, &[&host]).await?;

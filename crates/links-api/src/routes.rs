@@ -5,7 +5,8 @@ use crate::{
     http::{ApiInfo, Operation},
     resources::{
         accounts, affiliate_links, api_keys, campaigns, clicks, contacts, conversions, costs,
-        creatives, domains, links, lists, macros, me, messages, offers, postbacks, rates, reports,
+        coupons, creatives, domains, links, lists, macros, me, messages, offers, postbacks, rates,
+        reports,
     },
 };
 
@@ -25,6 +26,7 @@ pub fn operations() -> Vec<Operation> {
         costs::operations(),
         clicks::operations(),
         conversions::operations(),
+        coupons::operations(),
         messages::operations(),
         contacts::operations(),
         me::operations(),

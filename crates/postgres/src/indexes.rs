@@ -24,7 +24,7 @@ struct Index {
 /// read the whole history of a link. So these indexes are on equivalent expressions that are
 /// written differently (`message_key || ''`, `'' || message_key`, `link_key + 0`): a query
 /// can use only the index whose expression it contains.
-const INDEXES: [Index; 14] = [
+const INDEXES: [Index; 16] = [
     // Finds the earliest message click of a link or of a message.
     Index {
         name: "message_clicks_time_idx",
@@ -90,7 +90,7 @@ const INDEXES: [Index; 14] = [
         is_partitioned: false,
         definition: "(short_id, account_id)",
     },
-    // Finds the pending conversions: those whose account is unknown until their click is
+    // Finds the unmatched conversions: those whose account is unknown until their click is
     // stored.
     Index {
         name: "conversions_check_at_idx",
@@ -106,12 +106,27 @@ const INDEXES: [Index; 14] = [
         is_partitioned: false,
         definition: "(domain_id, (lower(short_id COLLATE \"C\"))) WHERE is_slug",
     },
-    // Finds the pending conversions by the address that sent them.
+    // Finds the unmatched conversions by the address that sent them. The name is from before that
+    // word and stays: to rename an index is no expand-only change.
     Index {
         name: "conversions_waiting_address_idx",
         table: "conversions",
         is_partitioned: false,
         definition: "(address_key, converted_at) WHERE account_id IS NULL",
+    },
+    // Finds the conversions of coupons that name a contact, for its erasure.
+    Index {
+        name: "conversions_coupon_contact_idx",
+        table: "conversions",
+        is_partitioned: false,
+        definition: "(account_id, contact_phone) WHERE coupon IS NOT NULL AND contact_phone IS NOT NULL",
+    },
+    // Finds the offers that a postback names by their external_id and secret alone.
+    Index {
+        name: "offers_any_account_external_id_idx",
+        table: "offers",
+        is_partitioned: false,
+        definition: "(external_id) WHERE external_id IS NOT NULL",
     },
     // Finds the refunds and chargebacks of an order.
     Index {

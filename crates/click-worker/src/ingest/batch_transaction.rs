@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use ledger::{
     conversions::{
         NewConversion, conversion_credit_all, conversion_find_affected, conversion_insert_all,
-        pending_conversion_insert_all, pending_conversion_resolve_all,
+        unmatched_conversion_insert_all, unmatched_conversion_resolve_all,
     },
     message_clicks::{message_click_load_all, message_click_merge_all},
     totals::TotalsDelta,
@@ -97,14 +97,14 @@ impl BatchTransaction<'_> {
         conversion_credit_all(transaction, &affected, &mut delta).await?;
         let ids: Vec<ClickId> = new.iter().map(|row| row.event.click_id).collect();
         outcome.n_without_secret +=
-            pending_conversion_resolve_all(transaction, &ids, &mut delta).await?;
+            unmatched_conversion_resolve_all(transaction, &ids, &mut delta).await?;
         mark_minutes_for_burst_scan(transaction, &new).await?;
         Ok(delta)
     }
 
     /// Stores the conversions of locked accounts, and those of no account. A conversion that
     /// names nothing but a click comes with the account of that click, if the click is stored;
-    /// else it is stored as pending.
+    /// else it is stored as unmatched.
     pub async fn store_conversions(
         &self,
         transaction: &Transaction<'_>,
@@ -112,12 +112,12 @@ impl BatchTransaction<'_> {
         delta: &mut TotalsDelta,
         outcome: &mut WriteOutcome,
     ) -> Result<(), StoreError> {
-        let (mut accepted, mut pending): (Vec<NewConversion>, Vec<NewConversion>) =
+        let (mut accepted, mut unmatched): (Vec<NewConversion>, Vec<NewConversion>) =
             Default::default();
         for (account_id, conversion) in conversions {
             let facts = || conversion_facts(conversion, self.visitor_key);
             match account_id {
-                None => pending.push(facts()),
+                None => unmatched.push(facts()),
                 Some(id) if !self.locked_accounts.contains(id) => {}
                 Some(id) if self.is_too_old(*id, conversion.conversion_id.time()) => {
                     outcome.n_too_old += 1;
@@ -133,9 +133,9 @@ impl BatchTransaction<'_> {
             };
             outcome.n_without_secret += inserted.n_rejected;
         }
-        if !pending.is_empty() {
-            outcome.conversions.n_new += pending.len() as u64;
-            pending_conversion_insert_all(transaction, pending).await?;
+        if !unmatched.is_empty() {
+            outcome.conversions.n_new += unmatched.len() as u64;
+            unmatched_conversion_insert_all(transaction, unmatched).await?;
         }
         Ok(())
     }

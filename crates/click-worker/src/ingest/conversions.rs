@@ -26,6 +26,7 @@ pub(super) fn conversion_facts(event: &Conversion<'static>, key: &VisitorHashKey
         campaign_id: event.campaign_id.as_ref().map(ToString::to_string),
         message_id: event.message_id.as_deref().map(str::to_owned),
         contact_phone: event.contact_phone.as_deref().map(str::to_owned),
+        coupon: event.coupon.as_ref().map(ToString::to_string),
         revenue: event.revenue,
         currency: event.currency.clone().into_owned(),
         without_payout: event.without_payout,

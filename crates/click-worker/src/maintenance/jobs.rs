@@ -11,7 +11,7 @@ use crate::{ingest::BatchWriter, settings::Settings};
 
 const RETENTION_INTERVAL: Duration = Duration::from_secs(600);
 const PARTITIONS_INTERVAL: Duration = Duration::from_secs(600);
-/// How often jobs look for rows that are due: pending conversions, entries of the log of
+/// How often jobs look for rows that are due: unmatched conversions, entries of the log of
 /// postbacks, and parked events.
 const DUE_ROWS_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -29,7 +29,7 @@ pub(super) enum Work {
         rule: Option<BurstRule>,
         settle_time: SignedDuration,
     },
-    MatchPendingConversions(UnknownClickLimits),
+    MatchConversions(UnknownClickLimits),
     AssignPostbacks,
     RetryParkedEvents(Box<BatchWriter>),
     CreatePartitions,
@@ -59,9 +59,9 @@ pub fn jobs(settings: &Settings, writer: BatchWriter) -> [MaintenanceJob; 6] {
     [
         job("burst_scan", interval, scan_for_bursts),
         job(
-            "pending_conversions",
+            "unmatched_conversions",
             interval.min(DUE_ROWS_INTERVAL),
-            Work::MatchPendingConversions(unknown_clicks),
+            Work::MatchConversions(unknown_clicks),
         ),
         job("postback_log", DUE_ROWS_INTERVAL, Work::AssignPostbacks),
         job(

@@ -4,7 +4,7 @@
 //! | job | is for |
 //! |---|---|
 //! | `burst_scan` | finding bursts among stored clicks |
-//! | `pending_conversions` | matching conversions with clicks that came later |
+//! | `unmatched_conversions` | matching conversions with clicks that came later |
 //! | `postback_log` | giving entries of the log of postbacks to the accounts of clicks that came later |
 //! | `parked_events` | retrying parked events |
 //! | `partitions` | creating partitions ahead |
@@ -17,9 +17,9 @@
 mod burst_scan;
 mod chunk_size;
 mod jobs;
-mod pending_conversions;
 mod postback_log;
 mod retention;
+mod unmatched_conversions;
 
 use std::time::Duration;
 
@@ -98,11 +98,11 @@ impl Maintenance {
                 let n_clicks = burst_scan::run(&self.pool, *rule, *settle_time).await?;
                 self.metrics.burst_clicks.inc_by(n_clicks);
             }
-            Work::MatchPendingConversions(limits) => {
-                let deleted = pending_conversions::match_due(&self.pool, *limits).await?;
+            Work::MatchConversions(limits) => {
+                let deleted = unmatched_conversions::match_due(&self.pool, *limits).await?;
                 let n_unknown = deleted.n_of_unknown_clicks;
                 self.metrics
-                    .pending_conversions_rejected(deleted.n_without_secret, n_unknown);
+                    .unmatched_conversions_rejected(deleted.n_without_secret, n_unknown);
                 if n_unknown > 0 {
                     tracing::info!(
                         conversions = n_unknown,

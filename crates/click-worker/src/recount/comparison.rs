@@ -89,6 +89,7 @@ impl Comparison<'_> {
                     OR c.attribution <> CASE
                         WHEN m.click_id IS NOT NULL THEN 'click'
                         WHEN c.source = 'offer' THEN 'offer'
+                        WHEN c.source = 'coupon' AND c.offer_id IS NOT NULL THEN 'offer'
                         WHEN c.source = 'import' AND c.click_id IS NULL AND c.link_key IS NULL
                         THEN 'offer'
                         ELSE 'none'

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ConversionSource, ConversionStatus, EventType};
 use crate::{
+    coupon::CouponCode,
     event::{InvalidEvent, check_event_time, check_no_nul, is_false, write_json_line},
     id::{AccountId, CampaignId, ClickId, ConversionId, LinkKey, OfferId, ShortId},
 };
@@ -79,7 +80,7 @@ pub struct Conversion<'a> {
     pub link_key: Option<LinkKey>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link_id: Option<Cow<'a, ShortId>>,
-    /// The link's offer, or the offer that the sender named.
+    /// The offer of the link or coupon, or the offer that the sender named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offer_id: Option<OfferId>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,9 +88,12 @@ pub struct Conversion<'a> {
     /// The link's message, or the message that the sender named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message_id: Option<Cow<'a, str>>,
-    /// The phone number of the link's contact in E.164.
+    /// The phone number of the contact of the link or coupon in E.164.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contact_phone: Option<Cow<'a, str>>,
+    /// The coupon that the customer used, with which the sender named the conversion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coupon: Option<Cow<'a, CouponCode>>,
     /// The amount that the sender named, 0 or more. Without one the offer's payout counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
@@ -186,6 +190,7 @@ mod tests {
             campaign_id: None,
             message_id: None,
             contact_phone: None,
+            coupon: None,
             revenue: Some("12.50".parse().unwrap()),
             currency: "USD".into(),
             without_payout: false,

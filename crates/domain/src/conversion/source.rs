@@ -11,6 +11,8 @@ pub enum ConversionSource {
     Conv,
     /// `/conv/offer`: a postback for an offer, which needs no click.
     Offer,
+    /// `/conv/coupon`: a postback for a coupon, which needs no click.
+    Coupon,
     /// `/pixel/<link_id>.gif`: an image on a page that the visitor sees.
     Pixel,
     /// `/api/conversions`: the affiliate API.
@@ -24,6 +26,7 @@ impl ConversionSource {
         match self {
             Self::Conv => "conv",
             Self::Offer => "offer",
+            Self::Coupon => "coupon",
             Self::Pixel => "pixel",
             Self::Api => "api",
             Self::Import => "import",
@@ -35,6 +38,7 @@ impl ConversionSource {
         [
             Self::Conv,
             Self::Offer,
+            Self::Coupon,
             Self::Pixel,
             Self::Api,
             Self::Import,

@@ -47,7 +47,7 @@ mod uuid;
 
 pub use self::{
     base62::{CampaignId, LinkCode, ShortId, random_base62},
-    number::{AccountId, CreativeId, LinkKey, ListId},
+    number::{AccountId, CouponId, CreativeId, LinkKey, ListId},
     offer::OfferId,
     uuid::{ClickId, ConversionId, PostbackId, TrackerToken},
 };

@@ -40,6 +40,10 @@ number_id!(
     CreativeId
 );
 number_id!(
+    /// A coupon code of an account.
+    CouponId
+);
+number_id!(
     /// The database row of a link. A short id is unique only within its short domain, so
     /// rows and events refer to a link by this number.
     LinkKey

@@ -55,6 +55,8 @@ pub fn field(name: &str, value: &str) -> Option<(Field, u8)> {
         "event_name" | "eventname" | "goal_name" => (Field::Event, 0),
         "event_type" | "eventtype" | "goal" | "conversion_type" => (Field::Event, 1),
         "transaction_type" | "transactiontype" | "et" => (Field::Event, 2),
+        "coupon_code" | "couponcode" | "code" | "promo_code" | "promocode" | "discount_code"
+        | "voucher" | "voucher_code" => (Field::Coupon, 0),
         "conversion_status" | "conv_status" | "cnv_status" | "action_status" => (Field::Status, 0),
         "order_status" | "payment_status" => (Field::Status, 1),
         _ => return None,
@@ -169,6 +171,7 @@ mod tests {
     #[case("s2", "summer", None)]
     #[case("OrderId", "77", Some(Field::TxnId))]
     #[case("sum", "3", Some(Field::Revenue))]
+    #[case("code", "SUMMER10", Some(Field::Coupon))]
     #[case("offer", "3", None)]
     #[case("a_name_that_is_longer_than_any_alias", "3", None)]
     fn common_names_are_known(

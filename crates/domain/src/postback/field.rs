@@ -24,6 +24,8 @@ pub enum Field {
     Event,
     Status,
     MessageId,
+    /// The code of a coupon.
+    Coupon,
     /// The preset by which the postback is read.
     Preset,
     Token,
@@ -32,7 +34,7 @@ pub enum Field {
 }
 
 impl Field {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::ClickId,
         Self::LinkId,
         Self::OfferId,
@@ -44,6 +46,7 @@ impl Field {
         Self::Event,
         Self::Status,
         Self::MessageId,
+        Self::Coupon,
         Self::Preset,
         Self::Token,
         Self::Signature,
@@ -63,6 +66,7 @@ impl Field {
             Self::Event => "event",
             Self::Status => "status",
             Self::MessageId => "message_id",
+            Self::Coupon => "coupon",
             Self::Preset => "preset",
             Self::Token => "token",
             Self::Signature => "signature",

@@ -72,6 +72,11 @@ impl<'p> FieldValues<'p> {
         self.assigned[field as usize].map(|assigned| self.value_at(assigned.index))
     }
 
+    /// The value of a parameter by its exact name.
+    pub fn parameter(&self, name: &str) -> Option<&'p str> {
+        self.parameters.get(name)
+    }
+
     /// The parameters that have a value, each with its name as it was sent, and the field that
     /// it is taken for.
     pub fn fields(&self) -> impl Iterator<Item = (&'p str, &'p str, Option<Field>)> {
@@ -119,7 +124,10 @@ impl<'p> FieldValues<'p> {
             self.assigned[Field::ClickId as usize] = None;
         }
         let offer = self.get(Field::OfferId);
-        let has_offer = offer.is_some_and(|offer| OfferId::parse(offer).is_ok());
+        // Networks send an offer id of their own beside the click. Only with its secret is it
+        // the `external_id` of an offer.
+        let has_secret = self.get(Field::PostbackSecret).is_some();
+        let has_offer = offer.is_some_and(|offer| has_secret || OfferId::parse(offer).is_ok());
         let mut like_clicks = like_clicks;
         if click.is_none() && !has_link && !has_offer {
             like_clicks.sort_by_key(|candidate| candidate.rank);

@@ -175,9 +175,12 @@ impl<'p> Postback<'p> {
         };
         let mut names_event = false;
         if let Some(value) = self.get(Field::Event) {
+            let detailed = self
+                .event_detail()
+                .and_then(|detail| self.mapping.detailed_event(value, detail));
             if let Some(status) = self.mapping.status_of_event(value) {
                 outcome.status = status;
-            } else if let Some(meaning) = self.mapping.event(value) {
+            } else if let Some(meaning) = detailed.or_else(|| self.mapping.event(value)) {
                 names_event = true;
                 outcome.is_ignored = meaning.ignore;
                 outcome.event = meaning.event.unwrap_or(outcome.event);
@@ -203,6 +206,12 @@ impl<'p> Postback<'p> {
             outcome.status = ConversionStatus::Approved;
         }
         outcome
+    }
+
+    /// The parameter that tells apart what the sender gives one name of an event.
+    fn event_detail(&self) -> Option<&'p str> {
+        let mut names = self.mapping.preset()?.event_details.iter();
+        names.find_map(|name| self.values.parameter(name))
     }
 
     fn amount(&self, flags: &mut Vec<ConversionFlag>) -> Amount {

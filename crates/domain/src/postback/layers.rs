@@ -15,6 +15,7 @@ use crate::conversion::{ConversionStatus, DEFAULT_CURRENCY, DuplicateMode, Event
 #[derive(Debug, Clone, Copy)]
 pub struct MappingLayers<'m> {
     layers: [Option<&'m PostbackMapping>; 3],
+    preset: Option<&'static Preset>,
     default_currency: &'m str,
 }
 
@@ -29,6 +30,7 @@ impl<'m> MappingLayers<'m> {
         let preset = preset_name.and_then(Preset::named);
         Self {
             layers: [offer, account, preset.map(|preset| &preset.mapping)],
+            preset,
             default_currency: DEFAULT_CURRENCY,
         }
     }
@@ -43,8 +45,14 @@ impl<'m> MappingLayers<'m> {
     pub(super) fn with_preset_named(mut self, name: Option<&str>) -> Self {
         if let Some(preset) = name.and_then(Preset::named) {
             self.layers[2] = Some(&preset.mapping);
+            self.preset = Some(preset);
         }
         self
+    }
+
+    /// The preset by which the postback is read.
+    pub fn preset(&self) -> Option<&'static Preset> {
+        self.preset
     }
 
     pub fn default_currency(&self) -> &'m str {
@@ -85,6 +93,13 @@ impl<'m> MappingLayers<'m> {
             .or_else(|| aliases::known_event(value).map(meaning_of))
             .or_else(|| self.find(PostbackMapping::event_of_unknown))
             .or_else(|| EventType::from_name(value).map(meaning_of))
+    }
+
+    /// What the value of an event means together with a detail of it, such as
+    /// `invoice.paid subscription_cycle`, if a mapping says that.
+    pub(super) fn detailed_event(&self, value: &str, detail: &str) -> Option<EventMeaning> {
+        let detailed = format!("{value} {detail}");
+        self.find(|mapping| mapping.event(&detailed))
     }
 
     /// The status that the value of an event names, if it names one.

@@ -22,6 +22,7 @@ mod no_value;
 mod parameters;
 mod preset;
 mod proof;
+mod signature_scheme;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,7 @@ pub use self::{
     parameters::PostbackParameters,
     preset::Preset,
     proof::{PostbackMode, SigningKey, signed_text},
+    signature_scheme::SignatureScheme,
     target::{LinkRef, NamedClick},
     verdict::PostbackVerdict,
 };

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::mapping::PostbackMapping;
+use super::{mapping::PostbackMapping, signature_scheme::SignatureScheme};
 
 const FILE: &str = include_str!("presets.toml");
 
@@ -24,6 +24,13 @@ pub struct Preset {
     pub note: String,
     /// The query of its postbacks, with the platform's macros.
     pub template: String,
+    /// How the platform itself signs its requests, if it does.
+    #[serde(default)]
+    pub signature_scheme: Option<SignatureScheme>,
+    /// Parameters that say more about the event. The first one that is sent stands behind the
+    /// event, after a blank, in keys of `mapping.events`.
+    #[serde(default)]
+    pub event_details: Vec<String>,
     pub mapping: PostbackMapping,
 }
 

@@ -5,9 +5,11 @@ use jiff::Timestamp;
 use super::{error::PostbackError, field::Field, interpret::Postback};
 use crate::{
     event::check_event_time,
-    id::{ClickId, InvalidId, LinkCode, OfferId, ShortId},
+    id::{ClickId, InvalidId, LinkCode, ShortId},
 };
 
+/// The most characters that the id or `external_id` of an offer may have.
+const MAX_OFFER_NAME_CHARS: usize = 255;
 /// The most characters that a `message_id` may have.
 const MAX_MESSAGE_ID_CHARS: usize = 255;
 
@@ -75,11 +77,24 @@ impl Postback<'_> {
         parse_click_id(self.get(Field::ClickId)?, now)
     }
 
-    /// The offer that a postback to `/conv/offer` names.
-    pub fn offer_id(&self) -> Result<OfferId, PostbackError> {
-        let text = self.get(Field::OfferId);
-        let text = text.ok_or(PostbackError::MissingOfferId)?;
-        OfferId::parse(text).map_err(|_| PostbackError::OfferNotFound)
+    /// The offer that the postback of an offer names: its id, or else its `external_id`.
+    pub fn offer_name(&self) -> Result<&str, PostbackError> {
+        let name = self.get(Field::OfferId);
+        let name = name.ok_or(PostbackError::MissingOfferId)?;
+        let is_possible =
+            name.chars().count() <= MAX_OFFER_NAME_CHARS && !name.contains(char::is_control);
+        is_possible
+            .then_some(name)
+            .ok_or(PostbackError::OfferNotFound)
+    }
+
+    /// Whether it is for an offer where links and clicks can be named as well: it names the
+    /// offer with its secret, and neither link nor click.
+    pub fn is_for_offer(&self) -> bool {
+        self.get(Field::OfferId).is_some()
+            && self.get(Field::PostbackSecret).is_some()
+            && self.get(Field::LinkId).is_none()
+            && self.get(Field::ClickId).is_none()
     }
 
     /// The message that a postback names.

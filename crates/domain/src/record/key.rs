@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::{
+    coupon::CouponCode,
     host,
     id::{AccountId, CampaignId, LinkCode, ListId, OfferId, ShortId, TrackerToken},
 };
@@ -25,6 +26,12 @@ pub enum RecordKey {
     Campaign(CampaignId),
     List(ListId),
     Account(AccountId),
+    Coupon {
+        account_id: AccountId,
+        code: CouponCode,
+    },
+    /// A host, normalised. It has no record: its changes say that another account holds it.
+    Host(String),
 }
 
 impl fmt::Display for RecordKey {
@@ -37,6 +44,8 @@ impl fmt::Display for RecordKey {
             Self::Campaign(id) => write!(f, "campaign/{id}"),
             Self::List(id) => write!(f, "list/{id}"),
             Self::Account(id) => write!(f, "account/{id}"),
+            Self::Coupon { account_id, code } => write!(f, "coupon/{account_id}/{code}"),
+            Self::Host(host) => write!(f, "host/{host}"),
         }
     }
 }
@@ -59,6 +68,14 @@ impl RecordKey {
             "campaign" => Self::Campaign(CampaignId::parse(name).ok()?),
             "list" => Self::List(ListId(name.parse().ok()?)),
             "account" => Self::Account(AccountId(name.parse().ok()?)),
+            "coupon" => {
+                let (account_id, code) = name.split_once('/')?;
+                Self::Coupon {
+                    account_id: AccountId(account_id.parse().ok()?),
+                    code: CouponCode::parse(code)?,
+                }
+            }
+            "host" => Self::Host(host::normalise(name)?),
             _ => return None,
         })
     }
@@ -78,12 +95,23 @@ mod tests {
             "campaign/camp_abc123",
             "list/42",
             "account/1",
+            "coupon/1/SUMMER10",
+            "host/yourdomain.com",
         ];
         for text in keys {
             let key = RecordKey::parse(text).expect(text);
             assert_eq!(key.to_string(), text);
         }
-        for text in ["", "link", "link/x", "offer/x", "nothing/1", "list/1/2"] {
+        for text in [
+            "",
+            "link",
+            "link/x",
+            "offer/x",
+            "nothing/1",
+            "list/1/2",
+            "coupon/1",
+            "coupon/x/A",
+        ] {
             assert_eq!(RecordKey::parse(text), None, "{text}");
         }
     }

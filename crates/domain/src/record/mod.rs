@@ -1,10 +1,11 @@
-//! Records: what redirectors must know of links, offers, campaigns, lists and accounts, as
-//! links-api writes it to Redis and serves it as the origin. Each of them has a record of its
+//! Records: what redirectors must know of links, offers, campaigns, lists, coupons and
+//! accounts, as links-api writes it to Redis and serves it as the origin. Each of them has a record of its
 //! own, so that a change to an offer changes one record and not those of a million links.
 
 mod account;
 mod campaign;
 mod channel;
+mod coupon;
 mod key;
 mod link;
 mod list;
@@ -15,6 +16,7 @@ pub use self::{
     account::{AccountRecord, AccountStatus},
     campaign::{CampaignRecord, CampaignStatus},
     channel::{CHANGES_CHANNEL, ChannelMessage, RecordChange},
+    coupon::{CouponLink, CouponRecord, CouponStatus},
     key::RecordKey,
     link::{CodeUrl, DefaultParameters, LinkRecord, LinkStatus, TrackerUrl},
     list::ListRecord,

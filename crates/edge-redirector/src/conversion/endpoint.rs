@@ -5,10 +5,13 @@ use domain::postback::Preset;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Endpoint {
     /// `/conv`: a conversion of a link or a click. `/api/postbacks/<preset>` is the same, read
-    /// by that preset: the documented path of some networks' own postbacks.
+    /// by that preset: the documented path of some networks' own postbacks. It may be of an offer
+    /// with its secret, too.
     Conversion { preset: Option<&'static Preset> },
     /// `/conv/offer`: a conversion of an offer, with the offer's secret.
     OfferConversion,
+    /// `/conv/coupon`: a conversion of a coupon.
+    CouponConversion,
     /// `/pixel/<link_id>.gif`: a conversion of a link, by an image in a page.
     Pixel { link_id: String },
 }
@@ -18,6 +21,7 @@ impl Endpoint {
         match path {
             "/conv" => Some(Self::Conversion { preset: None }),
             "/conv/offer" => Some(Self::OfferConversion),
+            "/conv/coupon" => Some(Self::CouponConversion),
             _ => {
                 if let Some(name) = path.strip_prefix("/api/postbacks/") {
                     let preset = Some(Preset::named(name)?);
@@ -35,7 +39,7 @@ impl Endpoint {
     pub fn pixel_link_id(&self) -> Option<&str> {
         match self {
             Self::Pixel { link_id } => Some(link_id),
-            Self::Conversion { .. } | Self::OfferConversion => None,
+            Self::Conversion { .. } | Self::OfferConversion | Self::CouponConversion => None,
         }
     }
 
@@ -44,7 +48,7 @@ impl Endpoint {
         match self {
             Self::Pixel { link_id } => Some(format!("link_id={link_id}")),
             Self::Conversion { preset } => preset.map(|preset| format!("preset={}", preset.name)),
-            Self::OfferConversion => None,
+            Self::OfferConversion | Self::CouponConversion => None,
         }
     }
 
@@ -53,6 +57,7 @@ impl Endpoint {
         match self {
             Self::Conversion { .. } => "conv",
             Self::OfferConversion => "offer",
+            Self::CouponConversion => "coupon",
             Self::Pixel { .. } => "pixel",
         }
     }
@@ -82,6 +87,7 @@ mod tests {
             ("/api/postbacks/nobody", None),
             ("/api/postbacks", None),
             ("/conv/offer", Some(Endpoint::OfferConversion)),
+            ("/conv/coupon", Some(Endpoint::CouponConversion)),
             ("/pixel/Ab3kX9q.gif", pixel("Ab3kX9q")),
             ("/pixel/.gif", pixel("")),
             ("/pixel/Ab3kX9q", None),

@@ -9,10 +9,14 @@ use domain::{
     event::MAX_USER_AGENT_BYTES,
     id::{ClickId, ConversionId},
     postback::{ConversionDetails, Postback, PostbackError, PostbackParameters},
+    record::LinkRecord,
 };
 use platform::log_rate_limit::LogRateLimiter;
 
-use super::{authentication::Authentication, target::PostbackTarget};
+use super::{
+    authentication::Authentication,
+    target::{CouponTarget, PostbackTarget},
+};
 use crate::{request, state::AppState};
 
 /// A postback that is accepted, with all that its event is made of.
@@ -78,6 +82,7 @@ impl AcceptedPostback<'_> {
             campaign_id: None,
             message_id: None,
             contact_phone: None,
+            coupon: None,
             revenue: details.revenue,
             currency: Cow::Borrowed(&details.currency),
             without_payout: details.without_payout,
@@ -98,13 +103,7 @@ impl AcceptedPostback<'_> {
                     conversion.source = ConversionSource::Pixel;
                 }
                 if let Some(link) = resolved.as_ref().map(|resolved| &resolved.link) {
-                    conversion.account_id = Some(link.account_id);
-                    conversion.link_key = Some(link.link_key);
-                    conversion.link_id = Some(Cow::Borrowed(&link.link_id));
-                    conversion.offer_id = link.offer_id;
-                    conversion.campaign_id = link.campaign_id.as_ref().map(Cow::Borrowed);
-                    conversion.message_id = link.message_id.as_deref().map(Cow::Borrowed);
-                    conversion.contact_phone = link.contact_phone.as_deref().map(Cow::Borrowed);
+                    set_link(&mut conversion, link);
                     // Without a click or transaction, a server is told from the next one by
                     // what it sends. A pixel is loaded by the visitor.
                     let has_identity = self.click_id.is_some() || details.txn_id.is_some();
@@ -120,6 +119,7 @@ impl AcceptedPostback<'_> {
                 conversion.offer_id = Some(offer.record.offer_id);
                 conversion.message_id = self.message_id.as_deref().map(Cow::Borrowed);
             }
+            PostbackTarget::Coupon(target) => set_coupon(&mut conversion, target),
         }
         if conversion.account_id.is_none() {
             conversion.parameters = self.postback.kept_parameters();
@@ -136,7 +136,9 @@ impl AcceptedPostback<'_> {
         state: &AppState,
     ) -> Option<ConversionId> {
         let account_id = conversion.account_id?;
-        let names_offer = conversion.link_key.is_some() || conversion.offer_id.is_some();
+        let names_offer = conversion.link_key.is_some()
+            || conversion.offer_id.is_some()
+            || conversion.coupon.is_some();
         let is_known = match (&conversion.txn_id, conversion.click_id) {
             (Some(_), _) => names_offer,
             (None, Some(_)) => true,
@@ -165,5 +167,32 @@ impl AcceptedPostback<'_> {
         first_conversions
             .find_or_remember(account_id, &identity, conversion.conversion_id)
             .await
+    }
+}
+
+/// Gives a conversion the link that it is of.
+fn set_link<'e>(conversion: &mut Conversion<'e>, link: &'e LinkRecord) {
+    conversion.account_id = Some(link.account_id);
+    conversion.link_key = Some(link.link_key);
+    conversion.link_id = Some(Cow::Borrowed(&link.link_id));
+    conversion.offer_id = link.offer_id;
+    conversion.campaign_id = link.campaign_id.as_ref().map(Cow::Borrowed);
+    conversion.message_id = link.message_id.as_deref().map(Cow::Borrowed);
+    conversion.contact_phone = link.contact_phone.as_deref().map(Cow::Borrowed);
+}
+
+/// Gives a conversion the coupon that it is of: its link, and what the coupon says instead of
+/// the link.
+fn set_coupon<'e>(conversion: &mut Conversion<'e>, target: &'e CouponTarget) {
+    if let Some(resolved) = &target.link {
+        set_link(conversion, &resolved.link);
+    }
+    let coupon = &*target.coupon;
+    conversion.source = ConversionSource::Coupon;
+    conversion.account_id = Some(coupon.account_id);
+    conversion.coupon = Some(Cow::Borrowed(&coupon.code));
+    conversion.offer_id = coupon.offer_id.or(conversion.offer_id);
+    if let Some(phone) = &coupon.contact_phone {
+        conversion.contact_phone = Some(Cow::Borrowed(phone));
     }
 }

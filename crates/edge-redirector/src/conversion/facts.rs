@@ -52,7 +52,7 @@ impl PostbackFacts {
         self.details = Some(details);
     }
 
-    /// Takes the link or offer that the postback is for.
+    /// Takes the link, offer or coupon that the postback is for.
     pub fn find(&mut self, target: &PostbackTarget) {
         match target {
             PostbackTarget::Link {
@@ -69,6 +69,15 @@ impl PostbackFacts {
             PostbackTarget::Offer { offer, .. } => {
                 self.account_id = Some(offer.record.account_id);
                 self.offer_id = Some(offer.record.offer_id.to_string());
+            }
+            PostbackTarget::Coupon(target) => {
+                self.account_id = Some(target.coupon.account_id);
+                if let Some(resolved) = &target.link {
+                    self.link_key = Some(resolved.link.link_key);
+                    self.link_id = Some(resolved.link.link_id.to_string());
+                }
+                let offer = target.offer();
+                self.offer_id = offer.map(|offer| offer.offer_id.to_string());
             }
         }
     }

@@ -3,19 +3,20 @@
 use std::net::IpAddr;
 
 use actix_http::{HttpMessage as _, Method, Request};
-use domain::postback::{MappingLayers, Postback, PostbackError, PostbackParameters};
+use domain::postback::{
+    ConversionDetails, MappingLayers, Postback, PostbackError, PostbackParameters,
+};
 
 use super::{
-    authentication::authenticate,
+    authentication::{SignedRequest, authenticate, decrypt_body},
     body,
     endpoint::Endpoint,
     event::{AcceptedPostback, record_conversion},
     facts::PostbackFacts,
-    find_target::find_target,
     log::log_postback,
     refusal::Refusal,
     response,
-    target::PostbackTarget,
+    target::{PostbackTarget, find_target},
 };
 use crate::{
     click_lookups::ClickLookup, metrics::ConversionLabels, request, response::EdgeResponse,
@@ -73,8 +74,6 @@ async fn verify_and_record(
         false => Vec::new(),
     };
     let request = &*request;
-    let path_parameters = endpoint.path_parameters().unwrap_or_default();
-    let parameters = parse_parameters(request, &path_parameters, &body)?;
     let refused = |refusal: Refusal| {
         if let Some(attempt) = refusal.attempt {
             let guard = &state.enumeration_guard;
@@ -82,6 +81,11 @@ async fn verify_and_record(
         }
         refusal.error
     };
+    let decrypted = decrypt_body(request, endpoint, &body, &state.resolver).await;
+    let decrypted = decrypted.map_err(refused)?;
+    let read_body = decrypted.as_deref().unwrap_or(&body);
+    let path_parameters = endpoint.path_parameters().unwrap_or_default();
+    let parameters = parse_parameters(request, &path_parameters, read_body)?;
     let target = find_target(request, endpoint, &parameters, &state.resolver).await;
     let target = target.map_err(|refusal| {
         let found = refusal.found.as_ref();
@@ -98,17 +102,12 @@ async fn verify_and_record(
     let details = postback.details();
     facts.read(&postback, details.clone());
     facts.find(&target);
-    let has_body = !body.is_empty();
-    let authentication = authenticate(
-        request,
-        endpoint,
-        &target,
-        &postback,
-        details.revenue,
-        has_body,
-    );
+    let now = jiff::Timestamp::now();
+    let signed = SignedRequest::new(request, endpoint, &body, now);
+    let authentication = authenticate(&signed, &target, &postback, details.revenue);
     let authentication = authentication.map_err(refused)?;
     facts.authenticate(authentication.is_authenticated, authentication.account_id);
+    check_coupon(&target, &details, now)?;
     if let PostbackTarget::Link {
         resolved: Some(resolved),
         ..
@@ -125,13 +124,15 @@ async fn verify_and_record(
         details: &details,
         // The path of a pixel names the link, and the visitor who loads it is the one who
         // converted.
-        click_id: match endpoint {
-            Endpoint::Conversion { .. } => postback.click_id(jiff::Timestamp::now()),
-            Endpoint::Pixel { .. } | Endpoint::OfferConversion => None,
+        click_id: match target {
+            PostbackTarget::Link {
+                is_pixel: false, ..
+            } => postback.click_id(now),
+            _ => None,
         },
-        message_id: match endpoint {
-            Endpoint::OfferConversion => postback.message_id()?,
-            Endpoint::Pixel { .. } | Endpoint::Conversion { .. } => None,
+        message_id: match target {
+            PostbackTarget::Offer { .. } => postback.message_id()?,
+            PostbackTarget::Link { .. } | PostbackTarget::Coupon(_) => None,
         },
         authentication,
     };
@@ -163,15 +164,33 @@ async fn look_up_click(accepted: &AcceptedPostback<'_>, state: &AppState) -> Opt
             let click_id = accepted.click_id?;
             state.click_lookups.find(click_id, accepted.address).await
         }
-        PostbackTarget::Link { .. } | PostbackTarget::Offer { .. } => None,
+        PostbackTarget::Link { .. } | PostbackTarget::Offer { .. } | PostbackTarget::Coupon(_) => {
+            None
+        }
     }
 }
 
-/// Fails if the postback must name a transaction and does not: for an offer always, for a link
-/// by the account's choice if it names no click either.
+/// Fails if the coupon of the postback does not take the conversion at this time.
+fn check_coupon(
+    target: &PostbackTarget,
+    details: &ConversionDetails,
+    now: jiff::Timestamp,
+) -> Result<(), PostbackError> {
+    match target {
+        PostbackTarget::Coupon(target)
+            if !target.coupon.accepts(details.event, details.status, now) =>
+        {
+            Err(PostbackError::CouponNotActive)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Fails if the postback must name a transaction and does not: for an offer or coupon always,
+/// for a link by the account's choice if it names no click either.
 fn check_txn_id(accepted: &AcceptedPostback<'_>) -> Result<(), PostbackError> {
     let is_required = match accepted.target {
-        PostbackTarget::Offer { .. } => true,
+        PostbackTarget::Offer { .. } | PostbackTarget::Coupon(_) => true,
         PostbackTarget::Link { is_pixel, .. } => {
             let has_click = accepted.click_id.is_some();
             !is_pixel && !has_click && accepted.postback.mapping().requires_txn_id()

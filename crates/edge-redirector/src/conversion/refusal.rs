@@ -26,9 +26,11 @@ impl Refusal {
             PostbackError::LinkNotFound
                 | PostbackError::OfferNotFound
                 | PostbackError::InvalidPostbackSecret
+                | PostbackError::CouponNotFound
                 | PostbackError::AccountNotFound
                 | PostbackError::InvalidToken
                 | PostbackError::InvalidSignature
+                | PostbackError::UndecryptableBody
         );
         let attempt = fields.map(|field| postback.get(field).map(str::to_owned));
         Self {

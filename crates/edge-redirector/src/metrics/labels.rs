@@ -196,7 +196,7 @@ impl LogEntryResult {
     }
 }
 
-pub(super) const CONVERSION_SOURCES: [&str; 3] = ["conv", "offer", "pixel"];
+pub(super) const CONVERSION_SOURCES: [&str; 4] = ["conv", "offer", "coupon", "pixel"];
 
 pub(super) const RECORD_ERRORS: [RecordError; 5] = [
     RecordError::SpoolFull,

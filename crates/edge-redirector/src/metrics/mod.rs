@@ -368,7 +368,9 @@ mod tests {
         assert_eq!(n_lines("waypost_edge_requests_total{"), 8);
         // `accepted` and `ignored` are no errors.
         let n_codes = 2 + PostbackError::all().count();
-        assert_eq!(n_lines("waypost_edge_conversions_total{"), 3 * n_codes);
+        let n_sources = CONVERSION_SOURCES.len();
+        let n_labels = n_lines("waypost_edge_conversions_total{");
+        assert_eq!(n_labels, n_sources * n_codes);
     }
 
     #[test]

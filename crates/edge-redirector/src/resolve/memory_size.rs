@@ -3,8 +3,9 @@
 use std::io;
 
 use domain::{
+    coupon::CouponCode,
     id::{AccountId, CampaignId, LinkCode, ListId, OfferId, ShortId, TrackerToken},
-    record::{AccountRecord, CampaignRecord, ListRecord},
+    record::{AccountRecord, CampaignRecord, CouponRecord, ListRecord},
 };
 use serde::Serialize;
 
@@ -59,16 +60,25 @@ macro_rules! with_owned_texts {
 with_owned_texts!(
     AccountRecord,
     CampaignRecord,
+    CouponRecord,
     ListRecord,
     CampaignId,
     LinkCode,
     ShortId,
-    Vec<String>
+    String,
+    Vec<String>,
+    Vec<OfferId>
 );
 
 impl MemorySize for (String, ShortId) {
     fn memory_size(&self) -> usize {
         size_of::<Self>() + self.0.len() + self.1.as_str().len()
+    }
+}
+
+impl MemorySize for (AccountId, CouponCode) {
+    fn memory_size(&self) -> usize {
+        size_of::<Self>() + self.1.as_str().len()
     }
 }
 

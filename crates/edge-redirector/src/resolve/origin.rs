@@ -3,13 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::{
-    id::{AccountId, ClickId, ShortId},
+    id::{AccountId, ClickId, OfferId, ShortId},
     record::{RecordChange, RecordKey, StoredClick},
 };
 use platform::{circuit_breaker::CircuitBreaker, settings::Secret};
 use reqwest::{Client, StatusCode};
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
+
+use super::name_caches::OfferOwner;
 
 /// Concurrent requests for records. All guessed ids come here: their requests wait for a
 /// permit instead of exhausting the origin's connection pool.
@@ -111,11 +113,32 @@ impl Origin {
         host: &str,
         id: &ShortId,
     ) -> Result<Vec<ShortId>, OriginError> {
-        self.check_circuit()?;
-        match self.get_list(&format!("slugs/{host}/{id}")).await {
-            Err(OriginError::Status(StatusCode::NOT_FOUND)) => Ok(Vec::new()),
-            result => result,
-        }
+        self.get_list_of_newer_origin(&format!("slugs/{host}/{id}"))
+            .await
+    }
+
+    /// The account that holds `host`, if one does. Empty if the links-api is older than this
+    /// endpoint.
+    pub async fn accounts_of_host(&self, host: &str) -> Result<Vec<AccountId>, OriginError> {
+        self.get_list_of_newer_origin(&format!("hosts/{host}"))
+            .await
+    }
+
+    /// The offers with this `external_id`, at most two. Empty if the links-api is older than
+    /// this endpoint.
+    pub async fn offers_by_external_id(
+        &self,
+        owner: &OfferOwner,
+        external_id: &str,
+    ) -> Result<Vec<OfferId>, OriginError> {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.append_pair("external_id", external_id);
+        match owner {
+            OfferOwner::Account(id) => query.append_pair("account_id", &id.to_string()),
+            OfferOwner::SecretDigest(digest) => query.append_pair("secret_digest", digest),
+        };
+        self.get_list_of_newer_origin(&format!("offers?{}", query.finish()))
+            .await
     }
 
     /// The click with this id, or `None` if it is not stored.
@@ -161,6 +184,17 @@ impl Origin {
         match self.circuit_breaker.allow_call() {
             true => Ok(()),
             false => Err(OriginError::CircuitOpen),
+        }
+    }
+
+    async fn get_list_of_newer_origin<T: DeserializeOwned>(
+        &self,
+        path: &str,
+    ) -> Result<Vec<T>, OriginError> {
+        self.check_circuit()?;
+        match self.get_list(path).await {
+            Err(OriginError::Status(StatusCode::NOT_FOUND)) => Ok(Vec::new()),
+            result => result,
         }
     }
 

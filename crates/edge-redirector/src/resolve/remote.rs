@@ -6,7 +6,7 @@ use std::{
 };
 
 use domain::{
-    id::{ClickId, ShortId},
+    id::{AccountId, ClickId, OfferId, ShortId},
     record::{RecordKey, StoredClick},
 };
 use platform::{
@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 use super::{
     error::LookupError,
     freshness::CacheFreshness,
+    name_caches::OfferOwner,
     origin::{Origin, OriginError},
 };
 use crate::metrics::{LookupResult, Metrics};
@@ -119,6 +120,21 @@ impl Remote {
     /// The click with this id, if it is stored.
     pub async fn stored_click(&self, id: ClickId) -> Result<Option<StoredClick>, LookupError> {
         self.with_permit(self.origin.stored_click(id)).await
+    }
+
+    /// The account that holds `host`, if one does.
+    pub async fn accounts_of_host(&self, host: &str) -> Result<Vec<AccountId>, LookupError> {
+        self.with_permit(self.origin.accounts_of_host(host)).await
+    }
+
+    /// The offers with this `external_id`, at most two.
+    pub async fn offers_by_external_id(
+        &self,
+        owner: &OfferOwner,
+        external_id: &str,
+    ) -> Result<Vec<OfferId>, LookupError> {
+        self.with_permit(self.origin.offers_by_external_id(owner, external_id))
+            .await
     }
 
     /// Runs a request to the origin, unless too many are in flight.

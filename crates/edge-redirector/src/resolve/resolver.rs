@@ -1,13 +1,16 @@
-//! Looks up links and offers in the record caches, and invalidates the caches. Reading
-//! from Redis and the origin is left to `remote`.
+//! Looks up records by their keys in the record caches, and invalidates the caches. Looking up
+//! names that stand for keys is left to `name_lookups`, reading from Redis and the origin to
+//! `remote`.
 
 use std::sync::Arc;
 
 use domain::{
+    coupon::CouponCode,
     id::{AccountId, CampaignId, ClickId, LinkCode, ListId, OfferId, ShortId, TrackerToken},
     macros::Template,
     record::{
-        AccountRecord, CampaignRecord, LinkRecord, ListRecord, OfferRecord, RecordKey, StoredClick,
+        AccountRecord, CampaignRecord, CouponRecord, LinkRecord, ListRecord, OfferRecord,
+        RecordKey, StoredClick,
     },
 };
 use platform::redis_cache::RedisCache;
@@ -34,24 +37,25 @@ pub struct Resolver {
     links: RecordCache<(String, ShortId), ResolvedLink>,
     trackers: RecordCache<TrackerToken, ResolvedLink>,
     codes: RecordCache<LinkCode, ResolvedLink>,
-    names: NameCaches,
+    pub(super) names: NameCaches,
     offers: RecordCache<OfferId, ParsedOffer>,
     campaigns: RecordCache<CampaignId, CampaignRecord>,
     lists: RecordCache<ListId, ListRecord>,
     accounts: RecordCache<AccountId, AccountRecord>,
+    coupons: RecordCache<(AccountId, CouponCode), CouponRecord>,
     pub(super) freshness: Arc<CacheFreshness>,
     pub(super) remote: Remote,
 }
 
 /// `Ok(None)`: there is no such record.
-type LookupResult<T> = Result<Option<Arc<T>>, LookupError>;
+pub(super) type LookupResult<T> = Result<Option<Arc<T>>, LookupError>;
 
 impl Resolver {
     pub fn new(redis: RedisCache, origin: Origin, limits: &Limits, metrics: Metrics) -> Self {
         let freshness = Arc::<CacheFreshness>::default();
         let cache = &limits.cache;
         Self {
-            links: RecordCache::new(cache, 0.45, freshness.clone()),
+            links: RecordCache::new(cache, 0.42, freshness.clone()),
             trackers: RecordCache::new(cache, 0.2, freshness.clone()),
             codes: RecordCache::new(cache, 0.1, freshness.clone()),
             names: NameCaches::new(cache, &freshness),
@@ -59,6 +63,7 @@ impl Resolver {
             campaigns: RecordCache::new(cache, 0.04, freshness.clone()),
             lists: RecordCache::new(cache, 0.03, freshness.clone()),
             accounts: RecordCache::new(cache, 0.03, freshness.clone()),
+            coupons: RecordCache::new(cache, 0.01, freshness.clone()),
             remote: Remote::new(
                 redis,
                 origin,
@@ -126,45 +131,6 @@ impl Resolver {
         is_unchanged.then_some(Some(resolved)).ok_or(error)
     }
 
-    /// The link of a postback to `host` (normalised) that names a short id: the link of that
-    /// host, or else the only link with this id among the short domains of the host's
-    /// account, or of all accounts if the host belongs to none.
-    pub async fn link_for_postback(&self, host: String, id: ShortId) -> LookupResult<ResolvedLink> {
-        if let Some(link) = self.link(host.clone(), id.clone()).await? {
-            return Ok(Some(link));
-        }
-        let short_domains =
-            self.names
-                .short_domains_by_id
-                .get((host, id.clone()), async |(host, id)| {
-                    let short_domains = self.remote.short_domains_by_id(&host, &id).await?;
-                    Ok(Some(short_domains).filter(|domains| !domains.is_empty()))
-                });
-        match short_domains.await?.as_deref().map(Vec::as_slice) {
-            Some([short_domain]) => self.link(short_domain.clone(), id).await,
-            _ => Ok(None),
-        }
-    }
-
-    /// The link of `host` (normalised) whose slug equals this id in another case, if there
-    /// is exactly one.
-    pub async fn link_in_any_case(&self, host: String, id: ShortId) -> LookupResult<ResolvedLink> {
-        if !id.as_str().bytes().any(|b| b.is_ascii_alphabetic()) {
-            return Ok(None);
-        }
-        let slug = self
-            .names
-            .slugs_in_any_case
-            .get((host.clone(), id), async |(host, id)| {
-                let mut slugs = self.remote.slugs_in_any_case(&host, &id).await?;
-                Ok(slugs.pop().filter(|_| slugs.is_empty()))
-            });
-        match slug.await?.as_deref() {
-            Some(slug) => self.link(host, slug.clone()).await,
-            None => Ok(None),
-        }
-    }
-
     /// Reads a link from Redis or the origin, and its other records through their caches.
     async fn load_link(&self, key: &RecordKey) -> Result<Option<ResolvedLink>, LookupError> {
         let Some(link): Option<LinkRecord> = self.remote.load(key).await? else {
@@ -227,6 +193,19 @@ impl Resolver {
         self.remote.stored_click(id).await
     }
 
+    pub async fn coupon(
+        &self,
+        account_id: AccountId,
+        code: CouponCode,
+    ) -> LookupResult<CouponRecord> {
+        self.coupons
+            .get((account_id, code), async |(account_id, code)| {
+                let key = RecordKey::Coupon { account_id, code };
+                self.remote.load(&key).await
+            })
+            .await
+    }
+
     /// Removes a changed record from its cache, given the text of its key. Marks all links
     /// stale if links are cached together with such records.
     pub(super) async fn invalidate(&self, record_key: &str) {
@@ -240,7 +219,15 @@ impl Resolver {
             RecordKey::Link { host, id } => return self.links.invalidate(&(host, id)).await,
             RecordKey::Tracker(token) => return self.trackers.invalidate(&token).await,
             RecordKey::Code(code) => return self.codes.invalidate(&code).await,
-            RecordKey::Offer(id) => self.offers.invalidate(&id).await,
+            RecordKey::Coupon { account_id, code } => {
+                return self.coupons.invalidate(&(account_id, code)).await;
+            }
+            RecordKey::Host(host) => return self.names.accounts_by_host.invalidate(&host).await,
+            RecordKey::Offer(id) => {
+                self.offers.invalidate(&id).await;
+                // Its old external_id is not known.
+                self.names.offers_by_external_id.mark_all_stale();
+            }
             RecordKey::Campaign(id) => self.campaigns.invalidate(&id).await,
             RecordKey::List(id) => self.lists.invalidate(&id).await,
             RecordKey::Account(id) => self.accounts.invalidate(&id).await,
@@ -255,6 +242,7 @@ impl Resolver {
         self.campaigns.mark_all_stale();
         self.lists.mark_all_stale();
         self.accounts.mark_all_stale();
+        self.coupons.mark_all_stale();
         self.names.mark_all_stale();
         self.mark_links_stale();
     }

@@ -138,11 +138,12 @@ impl Credit {
     }
 }
 
-/// Whether a conversion belongs to its offer without a click: a postback for the offer does, and
-/// an imported one that names neither click nor link.
+/// Whether a conversion belongs to its offer without a click: a postback for the offer does, one
+/// for a coupon that has an offer, and an imported one that names neither click nor link.
 fn is_of_offer(row: &Row) -> bool {
     match ConversionSource::parse(row.get("source")) {
         Some(ConversionSource::Offer) => true,
+        Some(ConversionSource::Coupon) => row.get::<_, Option<&str>>("offer_id").is_some(),
         Some(ConversionSource::Import) => {
             row.get::<_, Option<uuid::Uuid>>("click_id").is_none()
                 && row.get::<_, Option<i64>>("link_key").is_none()

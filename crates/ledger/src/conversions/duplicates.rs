@@ -32,7 +32,7 @@ pub(super) async fn deduplicate(
     for (conversion, context) in rows {
         match conversion.account_id {
             Some(account_id) => result.add(&mut stored, account_id, conversion, context),
-            // It is pending, and has no identity until its account is known.
+            // It is unmatched, and has no identity until its account is known.
             None => result.new.push((conversion, context)),
         }
     }

@@ -12,12 +12,12 @@ mod duplicates;
 mod former_identities;
 mod imports;
 mod key_ranges;
-mod pending;
 mod reversals;
 mod rows;
 mod slot;
 mod stored_slots;
 mod terms;
+mod unmatched;
 mod updates;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,13 +42,14 @@ pub use deletions::conversion_delete;
 use duplicates::deduplicate;
 use former_identities::former_identity_delete_all;
 pub use imports::{ImportOutcome, ImportedRow};
-pub use pending::{
-    PendingConversion, UnknownClickLimits, click_load_accounts, pending_conversion_delete_surplus,
-    pending_conversion_find_due, pending_conversion_insert_all, pending_conversion_postpone_all,
-    pending_conversion_resolve_all,
-};
 pub(crate) use reversals::{REVERSAL, is_of_same_order};
 use rows::{conversion_find_stored, conversion_insert_rows};
+pub use unmatched::{
+    UnknownClickLimits, UnmatchedConversion, click_load_accounts,
+    unmatched_conversion_delete_surplus, unmatched_conversion_find_due,
+    unmatched_conversion_insert_all, unmatched_conversion_postpone_all,
+    unmatched_conversion_resolve_all,
+};
 use updates::{conversion_apply_states, update_insert_all};
 
 /// The facts of a conversion that is to be stored.
@@ -67,6 +68,8 @@ pub struct NewConversion {
     pub campaign_id: Option<String>,
     pub message_id: Option<String>,
     pub contact_phone: Option<String>,
+    /// The code of the coupon, if it is of one.
+    pub coupon: Option<String>,
     /// The amount. Without one, the payout of the offer counts.
     pub revenue: Option<Decimal>,
     pub currency: String,

@@ -32,6 +32,7 @@ pub(super) fn conversion_from_row(row: &Row) -> NewConversion {
         campaign_id: row.get("campaign_id"),
         message_id: row.get("message_id"),
         contact_phone: row.get("contact_phone"),
+        coupon: row.get("coupon"),
         revenue: row.get("revenue"),
         currency: row.get("currency"),
         without_payout: row.get("without_payout"),
@@ -42,7 +43,7 @@ pub(super) fn conversion_from_row(row: &Row) -> NewConversion {
         parameters: parameters.map(|Json(map)| map).unwrap_or_default(),
         authenticated: row.get("authenticated"),
         visitor: row.get("visitor"),
-        // It is needed only while the conversion is pending.
+        // It is needed only while the conversion is unmatched.
         address_key: None,
         customer_email_hash: row.get("customer_email_hash"),
         metadata: metadata.map(|Json(value)| value),
@@ -86,7 +87,7 @@ pub(super) async fn conversion_find_stored(
 }
 
 /// Inserts conversions, except those whose id exists. Another worker may have stored one as
-/// pending in the meantime: it stays pending, until the next look for its click resolves
+/// unmatched in the meantime: it stays unmatched, until the next look for its click resolves
 /// it.
 pub(super) async fn conversion_insert_rows(
     transaction: &Transaction<'_>,
@@ -102,26 +103,28 @@ pub(super) async fn conversion_insert_rows(
                   visitor, click_id, link_key, link_id, offer_id, campaign_id, message_id,
                   contact_phone, message_key, contact_key, revenue, currency, payout,
                   click_window_days, customer_email_hash, metadata, authenticated, address_key,
-                  status, without_payout, refund_id, request_digest, flags, parameters)
+                  status, without_payout, refund_id, request_digest, flags, parameters,
+                  coupon)
              SELECT conversion_id, converted_at, account_id, source, event, txn_id, dedupe_key,
                     visitor, click_id, link_key, link_id, offer_id, campaign_id, message_id,
                     contact_phone, message_key, contact_key, revenue, currency, payout,
                     click_window_days, customer_email_hash, metadata, authenticated, address_key,
                     status, without_payout, refund_id, request_digest,
-                    string_to_array(flags, ','), parameters
+                    string_to_array(flags, ','), parameters, coupon
              FROM unnest(
                  $1::uuid[], $2::timestamptz[], $3::bigint[], $4::text[], $5::text[], $6::text[],
                  $7::text[], $8::text[], $9::uuid[], $10::bigint[], $11::text[], $12::text[],
                  $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::numeric[],
                  $19::text[], $20::numeric[], $21::integer[], $22::text[], $23::jsonb[],
                  $24::boolean[], $25::text[], $26::text[], $27::boolean[], $28::text[], $29::text[],
-                 $30::text[], $31::jsonb[]
+                 $30::text[], $31::jsonb[], $32::text[]
              ) AS n
                  (conversion_id, converted_at, account_id, source, event, txn_id, dedupe_key,
                   visitor, click_id, link_key, link_id, offer_id, campaign_id, message_id,
                   contact_phone, message_key, contact_key, revenue, currency, payout,
                   click_window_days, customer_email_hash, metadata, authenticated, address_key,
-                  status, without_payout, refund_id, request_digest, flags, parameters)
+                  status, without_payout, refund_id, request_digest, flags, parameters,
+                  coupon)
              ON CONFLICT (conversion_id) DO NOTHING",
         )
         .await?;
@@ -167,6 +170,7 @@ pub(super) async fn conversion_insert_rows(
                 &column(rows, |(c, _)| {
                     (!c.parameters.is_empty()).then_some(Json(&c.parameters))
                 }),
+                &column(rows, |(c, _)| c.coupon.as_deref()),
             ],
         )
         .await?;

@@ -26,6 +26,8 @@ pub struct ConversionFilter {
     pub event: Option<String>,
     pub attribution: Option<Attribution>,
     pub txn_id: Option<String>,
+    /// In upper case.
+    pub coupon: Option<String>,
     pub offer_id: Option<String>,
     pub campaign_id: Option<String>,
     pub message_id: Option<String>,
@@ -57,14 +59,15 @@ pub async fn select_after(
            AND ($9::text IS NULL OR c.credited_campaign_id = $9)
            AND ($10::text IS NULL OR c.credited_message_id = $10)
            AND ($11::bigint[] IS NULL OR c.credited_link_key = ANY ($11))
+           AND ($12::text IS NULL OR c.coupon = $12)
          ORDER BY c.converted_at, c.conversion_id
-         LIMIT $12"
+         LIMIT $13"
     );
     let from = filter.from.unwrap_or(Timestamp::UNIX_EPOCH);
     // An id has the time of its conversion. A cursor of another export may lie before `from`.
     let cursor = cursor.filter(|id| id.time() >= from);
     let from = cursor.map_or(from, |id| id.time());
-    let parameters: [&(dyn ToSql + Sync); 12] = [
+    let parameters: [&(dyn ToSql + Sync); 13] = [
         &account_id.0,
         &from,
         &cursor.map(|id| id.as_uuid()),
@@ -76,6 +79,7 @@ pub async fn select_after(
         &filter.campaign_id,
         &filter.message_id,
         &filter.link_keys,
+        &filter.coupon,
         &limit,
     ];
     let statement = client.prepare_cached(&sql).await?;
@@ -198,7 +202,7 @@ pub struct TrackedRow {
     pub campaign_id: Option<String>,
     pub attribution: Attribution,
     /// Whether its click has not arrived.
-    pub is_pending: bool,
+    pub is_unmatched: bool,
     pub converted_at: Timestamp,
 }
 
@@ -212,7 +216,7 @@ pub async fn find_tracked(
         .prepare_cached(
             "SELECT conversion_id::text AS conversion_id, coalesce(click_id::text, '') AS click_id,
                     coalesce(credited_campaign_id, campaign_id) AS campaign_id, converted_at,
-                    attribution, click_id IS NOT NULL AND message_key IS NULL AS is_pending
+                    attribution, click_id IS NOT NULL AND message_key IS NULL AS is_unmatched
              FROM conversions
              WHERE account_id = $1 AND conversion_id = $2",
         )
@@ -225,7 +229,7 @@ pub async fn find_tracked(
         click_id: row.get("click_id"),
         campaign_id: row.get("campaign_id"),
         attribution: row.get("attribution"),
-        is_pending: row.get("is_pending"),
+        is_unmatched: row.get("is_unmatched"),
         converted_at: row.get("converted_at"),
     }))
 }

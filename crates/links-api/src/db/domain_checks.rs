@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use postgres::pool::{GenericClient, Object};
 
-use crate::{error::ApiError, outbox::links_on_host_changed};
+use crate::{error::ApiError, outbox::host_changed};
 
 /// Shortest time between two checks of a pending domain.
 const MIN_PENDING_INTERVAL_S: f64 = 60.0;
@@ -97,7 +97,7 @@ pub async fn store_proof(
     )
     .await?;
     if was_pending {
-        links_on_host_changed(&txn, &domain.host).await?;
+        host_changed(&txn, &domain.host).await?;
     }
     txn.commit().await?;
     Ok(())

@@ -8,6 +8,7 @@ pub mod changes;
 pub mod clicks;
 pub mod conversions;
 pub mod costs;
+pub mod coupons;
 pub mod creatives;
 pub mod domain_checks;
 pub mod domains;

@@ -7,7 +7,7 @@ use postgres::pool::GenericClient;
 use serde::Serialize;
 
 use super::{
-    accounts, campaigns,
+    accounts, campaigns, coupons,
     links::{self, LinkNames},
     lists, offers,
 };
@@ -57,7 +57,9 @@ pub async fn load_records(
             RecordKey::Offer(_)
             | RecordKey::Campaign(_)
             | RecordKey::List(_)
-            | RecordKey::Account(_) => other_keys.push(key),
+            | RecordKey::Account(_)
+            | RecordKey::Coupon { .. }
+            | RecordKey::Host(_) => other_keys.push(key),
         }
     }
     let mut records = HashMap::new();
@@ -78,6 +80,11 @@ async fn load_other(
 ) -> Result<Option<LoadedRecord>, ApiError> {
     let record = match key {
         RecordKey::Link { .. } | RecordKey::Tracker(_) | RecordKey::Code(_) => None,
+        RecordKey::Host(_) => None,
+        RecordKey::Coupon { account_id, code } => {
+            let coupon = coupons::find(client, *account_id, code).await?;
+            coupon.map(|coupon| LoadedRecord::new(&coupon, coupon.version))
+        }
         RecordKey::Offer(id) => {
             let offer = offers::find(client, *id).await?;
             offer.map(|offer| LoadedRecord::new(&offer, offer.version))

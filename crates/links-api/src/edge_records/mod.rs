@@ -6,7 +6,9 @@
 
 mod accounts;
 mod campaigns;
+mod coupons;
 mod delivery;
+mod hosts;
 mod links;
 mod lists;
 mod loader;

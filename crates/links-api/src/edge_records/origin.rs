@@ -6,6 +6,9 @@
 //! | `/internal/v1/records/<record key>` | 200 and the record, or 404 |
 //! | `/internal/v1/changes` | the record changes of the last minute, and those not relayed yet |
 //! | `/internal/v1/hosts/<host>/<short id>` | at most two short domains that have a link with this short id: those of the account that holds the host, or of all accounts if none does |
+//! | `/internal/v1/hosts/<host>` | the account that holds the host, as a list of at most one id |
+//! | `/internal/v1/offers?external_id=<id>&account_id=<id>` | at most two offers of the account with this `external_id` |
+//! | `/internal/v1/offers?external_id=<id>&secret_digest=<digits>` | the same, of all accounts, of those whose postback secrets have this SHA-256 |
 //! | `/internal/v1/slugs/<host>/<short id>` | at most two slugs of the host that differ from this short id in the case of letters only |
 //! | `/internal/v1/clicks/<click id>` | account, link and offer of the click if it is stored, else `null`: a links-api that does not know this path answers 404 |
 //! | POST `/internal/v1/postbacks` | 200 once the lines of the body are in the log of postbacks; those that cannot be stored are counted and left out |
@@ -14,17 +17,18 @@ use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use domain::{
-    id::ClickId,
+    id::{AccountId, ClickId},
     postback::log::{LoggedPostback, MAX_LINES_PER_REQUEST},
     record::RecordKey,
 };
 use platform::log_rate_limit::LogRateLimiter;
 use postgres::pool::Object;
+use serde::Deserialize;
 use subtle::ConstantTimeEq as _;
 
-use super::{links, loader::load_record, posted_entries};
+use super::{hosts, links, loader::load_record, posted_entries};
 use crate::{
-    db,
+    db::{self, offers},
     error::{ApiError, ApiFamily, ErrorResponse, UnauthorizedReason},
     http::read_limited,
     metrics::LogEntryResult,
@@ -42,9 +46,14 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/internal/v1/records/{key:.+}", web::get().to(get_record))
         .route("/internal/v1/changes", web::get().to(list_changes))
         .route("/internal/v1/hosts/{host}/{id}", web::get().to(list_hosts))
-        .route("/internal/v1/slugs/{host}/{id}", web::get().to(list_slugs))
         .route("/internal/v1/clicks/{id}", web::get().to(get_click))
-        .route("/internal/v1/postbacks", web::post().to(post_postbacks));
+        .route("/internal/v1/postbacks", web::post().to(post_postbacks))
+        .route(
+            "/internal/v1/hosts/{host}",
+            web::get().to(list_accounts_of_host),
+        )
+        .route("/internal/v1/offers", web::get().to(list_offers))
+        .route("/internal/v1/slugs/{host}/{id}", web::get().to(list_slugs));
 }
 
 async fn get_record(
@@ -97,6 +106,46 @@ async fn list_slugs(
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ErrorResponse> {
     list_names(&request, path, &state, links::list_slugs).await
+}
+
+async fn list_accounts_of_host(
+    request: HttpRequest,
+    host: web::Path<String>,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, ErrorResponse> {
+    let response = async {
+        require_token(&request, &state)?;
+        let client = state.pools.origin.get().await?;
+        let accounts = hosts::list_accounts(&client, &host).await?;
+        Ok(HttpResponse::Ok().json(accounts))
+    };
+    response.await.map_err(error_response)
+}
+
+#[derive(Debug, Deserialize)]
+struct OffersQuery {
+    external_id: String,
+    account_id: Option<i64>,
+    secret_digest: Option<String>,
+}
+
+async fn list_offers(
+    request: HttpRequest,
+    query: web::Query<OffersQuery>,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, ErrorResponse> {
+    let response = async {
+        require_token(&request, &state)?;
+        let client = state.pools.origin.get().await?;
+        let offers = offers::list_by_external_id(
+            &client,
+            &query.external_id,
+            query.account_id.map(AccountId),
+            query.secret_digest.as_deref(),
+        );
+        Ok(HttpResponse::Ok().json(offers.await?))
+    };
+    response.await.map_err(error_response)
 }
 
 /// The names that `query` finds for the host and the short id of the path.

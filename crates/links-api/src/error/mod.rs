@@ -112,6 +112,8 @@ pub enum ApiError {
     SlugTaken,
     #[error("Failed to generate a unique link ID after multiple attempts. Retry the request.")]
     IdCollision,
+    #[error("Several offers of the account have this external_id.")]
+    AmbiguousOfferId,
     #[error("Several domains have a link with this ID. Name one by the domain parameter.")]
     AmbiguousLinkId,
     #[error("The links array is required and must not be empty.")]
@@ -185,6 +187,10 @@ pub enum ApiError {
     CampaignNotActive,
     #[error("Links use this campaign.")]
     CampaignInUse,
+    #[error("The account has a coupon of this code.")]
+    CouponTaken,
+    #[error("The coupon has none of offer_id, link_id and contact_phone.")]
+    MissingCouponTarget,
     #[error("The body is neither JSON nor CSV nor newline-delimited JSON.")]
     UnsupportedMediaType,
     #[error("The body is not CSV: {0}.")]

@@ -20,6 +20,7 @@ impl From<tokio_postgres::Error> for ApiError {
         match constraint {
             Some("domains_host_key" | "domains_account_id_host_key") => Self::HostTaken,
             Some("lists_phone_number_key") => Self::PhoneTaken,
+            Some("coupons_code_key") => Self::CouponTaken,
             Some("offers_slug_key") => Self::SlugTaken,
             Some("lists_short_domain_id_fkey" | "lists_click_domain_id_fkey")
             | Some("links_domain_id_fkey") => Self::DomainInUse,

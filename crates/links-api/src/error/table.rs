@@ -60,6 +60,7 @@ impl ApiError {
             Self::NoDomainConfigured | Self::NoShortDomain => (CONFLICT, "no_domain_configured"),
             Self::SlugTaken => (CONFLICT, "slug_taken"),
             Self::IdCollision => (StatusCode::INTERNAL_SERVER_ERROR, "id_collision"),
+            Self::AmbiguousOfferId => (CONFLICT, "ambiguous_offer_id"),
             Self::AmbiguousLinkId => (CONFLICT, "ambiguous_link_id"),
             Self::MissingLinks => (BAD, "missing_links"),
             Self::TooManyLinks(_) => (BAD, "too_many_links"),
@@ -80,6 +81,8 @@ impl ApiError {
             Self::PhoneTaken => (CONFLICT, "phone_number_taken"),
             Self::CampaignNotActive => (CONFLICT, "campaign_not_active"),
             Self::CampaignInUse => (CONFLICT, "campaign_in_use"),
+            Self::CouponTaken => (CONFLICT, "coupon_taken"),
+            Self::MissingCouponTarget => (BAD, "missing_coupon_target"),
             Self::UnsupportedMediaType => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
             }

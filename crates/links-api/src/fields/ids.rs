@@ -1,7 +1,7 @@
 //! The ids of resources, as parameters of paths.
 
 use domain::id::{
-    AccountId, CampaignId, ConversionId, CreativeId, LinkCode, ListId, OfferId, ShortId,
+    AccountId, CampaignId, ConversionId, CouponId, CreativeId, LinkCode, ListId, OfferId, ShortId,
 };
 use serde_json::{Value, json};
 
@@ -49,6 +49,7 @@ macro_rules! number_parameter {
 
 number_parameter!(AccountId, "account_id", "The account's id.", "account", 1);
 number_parameter!(ApiKeyId, "key_id", "The API key's id.", "API key", 3);
+number_parameter!(CouponId, "coupon_id", "The coupon's id.", "coupon", 5);
 number_parameter!(
     CreativeId,
     "creative_id",

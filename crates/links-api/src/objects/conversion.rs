@@ -15,7 +15,7 @@ pub struct ConversionObject {
     pub conversion_id: String,
     /// When it was received.
     converted_at: Timestamp,
-    /// conv, offer, pixel, api or import.
+    /// conv, offer, coupon, pixel, api or import.
     source: String,
     event: String,
     /// approved, pending, rejected or reversed. Only approved ones count.
@@ -49,6 +49,8 @@ pub struct ConversionObject {
     refund_id: Option<String>,
     /// What could not be read of the request, as in amount_unreadable.
     flags: Vec<String>,
+    /// The code of the coupon that it is of.
+    coupon: Option<String>,
 }
 
 /// The columns that a [`ConversionObject`] is made of, of conversions `c`.
@@ -61,11 +63,11 @@ pub const COLUMNS: &str = "
     c.credited_clicked_at, c.credited_link_id, c.credited_list_id, c.credited_offer_id,
     c.credited_creative_id, c.credited_campaign_id, c.credited_message_id,
     c.credited_contact_phone, c.credited_country, c.credited_device, c.customer_email_hash,
-    c.refund_id, c.flags
+    c.refund_id, c.flags, c.coupon
 ";
 
 /// The columns of CSV, in the order of the object.
-pub const CSV_COLUMNS: [&str; 27] = [
+pub const CSV_COLUMNS: [&str; 28] = [
     "conversion_id",
     "converted_at",
     "source",
@@ -93,6 +95,7 @@ pub const CSV_COLUMNS: [&str; 27] = [
     "customer_email_hash",
     "refund_id",
     "flags",
+    "coupon",
 ];
 
 impl From<&Row> for ConversionObject {
@@ -126,6 +129,7 @@ impl From<&Row> for ConversionObject {
             customer_email_hash: row.get("customer_email_hash"),
             refund_id: row.get("refund_id"),
             flags: row.get("flags"),
+            coupon: row.get("coupon"),
         }
     }
 }
@@ -160,6 +164,7 @@ impl ConversionObject {
             "customer_email_hash": null,
             "refund_id": null,
             "flags": [],
+            "coupon": null,
         })
     }
 }

@@ -9,6 +9,7 @@ pub mod clicks;
 pub mod contacts;
 pub mod conversions;
 pub mod costs;
+pub mod coupons;
 pub mod creatives;
 pub mod domains;
 pub mod links;

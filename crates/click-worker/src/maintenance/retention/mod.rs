@@ -24,9 +24,9 @@ use crate::ingest::StoreError;
 use partitions::{finish_detached, is_expired_on, partition_drop, partition_list_before};
 use rows::{account_list, delete_rows};
 
-/// How long a conversion may be pending. Anybody can invent the id of a click that never
+/// How long a conversion may be unmatched. Anybody can invent the id of a click that never
 /// comes.
-const MAX_PENDING: SignedDuration = SignedDuration::from_hours(24);
+const MAX_UNMATCHED_AGE: SignedDuration = SignedDuration::from_hours(24);
 
 /// The first day that each account keeps, as of the last completed run.
 pub type RetentionProgress = BTreeMap<i64, Date>;
@@ -63,8 +63,8 @@ pub async fn delete_expired(
         }
         progress.insert(account_id, horizon);
     }
-    let pending = ExpiredRows::pending_conversions();
-    delete_rows(&mut client, &pending, 0, now - MAX_PENDING).await?;
+    let unmatched = ExpiredRows::unmatched_conversions();
+    delete_rows(&mut client, &unmatched, 0, now - MAX_UNMATCHED_AGE).await?;
     postback_log::delete_old(&client, now).await
 }
 

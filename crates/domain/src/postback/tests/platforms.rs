@@ -223,6 +223,39 @@ fn the_documented_names_of_a_platform_are_read(
         "id": "cus_1", "metadata": {"click_id": "CLICK"}}}}"#,
     "sale approved payout USD txn=cus_1 ignored"
 )]
+// Of a subscription only the invoices count, so that its first payment counts once.
+#[case(
+    "stripe",
+    r#"{"id": "evt_4", "type": "checkout.session.completed", "data": {"object": {
+        "id": "cs_2", "mode": "subscription", "amount_total": 900, "currency": "eur",
+        "payment_intent": null, "invoice": "in_1", "payment_status": "paid",
+        "client_reference_id": "CLICK"}}}"#,
+    "sale approved 9 EUR txn=cs_2 ignored"
+)]
+#[case(
+    "stripe",
+    r#"{"id": "evt_5", "type": "invoice.paid", "data": {"object": {
+        "id": "in_1", "billing_reason": "subscription_create", "amount_paid": 900,
+        "currency": "eur", "status": "paid", "subscription_details": {"metadata":
+        {"click_id": "CLICK"}}, "lines": {"data": [{"metadata": {"click_id": "CLICK"}}]}}}}"#,
+    "sale approved 9 EUR txn=in_1"
+)]
+#[case(
+    "stripe",
+    r#"{"id": "evt_6", "type": "invoice.paid", "data": {"object": {
+        "id": "in_2", "billing_reason": "subscription_cycle", "amount_paid": 900,
+        "currency": "eur", "status": "paid", "parent": {"subscription_details": {"metadata":
+        {"click_id": "CLICK"}}}, "lines": {"data": [{"metadata": {"click_id": "CLICK"}}]}}}}"#,
+    "rebill approved 9 EUR txn=in_2"
+)]
+// The invoice of a checkout that has counted already.
+#[case(
+    "stripe",
+    r#"{"id": "evt_7", "type": "invoice.paid", "data": {"object": {
+        "id": "in_3", "billing_reason": "manual", "amount_paid": 900, "currency": "eur",
+        "status": "paid", "metadata": {"click_id": "CLICK"}}}}"#,
+    "sale approved 9 EUR txn=in_3 ignored"
+)]
 fn the_notifications_of_a_shop_are_read(
     #[case] name: &str,
     #[case] body: &str,

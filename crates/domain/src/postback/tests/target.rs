@@ -72,16 +72,39 @@ fn the_mapping_of_the_account_names_the_click() {
 
 #[rstest]
 #[case("txn_id=1", "missing_offer_id")]
-#[case("offer_id=1&txn_id=1", "offer_not_found")]
+#[case("offer_id=1&txn_id=1", "1")]
+#[case("offer_id=a%00b&txn_id=1", "offer_not_found")]
 #[case("offer_id=6789abcd1234ef5678901234", "6789abcd1234ef5678901234")]
 fn a_postback_for_an_offer_names_it(#[case] text: &str, #[case] expected: &str) {
     let parameters = query(text);
     let postback = Postback::new(&parameters, MappingLayers::new(None, None));
-    let named = match postback.offer_id() {
+    let named = match postback.offer_name() {
         Ok(id) => id.to_string(),
         Err(error) => error.status_and_code().1.to_owned(),
     };
     assert_eq!(named, expected);
+}
+
+#[rstest]
+#[case("offer_id=12&postback_secret=s&txn_id=1", true)]
+#[case(
+    "offer_id=12&postback_secret=s&txn_id=01a11d5c-1e7b-7123-8123-456789abcdef",
+    true
+)]
+#[case("offer_id=12&txn_id=1", false)]
+#[case("offer_id={offer_id}&postback_secret=s&txn_id=1", false)]
+#[case("offer_id=12&postback_secret=s&link_id=Ab3kX9q", false)]
+#[case(
+    "offer_id=12&postback_secret=s&cid=01a11d5c-1e7b-7123-8123-456789abcdef",
+    false
+)]
+fn an_offer_counts_with_its_secret_if_no_link_or_click_is_named(
+    #[case] text: &str,
+    #[case] expected: bool,
+) {
+    let parameters = query(text);
+    let postback = Postback::new(&parameters, MappingLayers::new(None, None));
+    assert_eq!(postback.is_for_offer(), expected);
 }
 
 #[test]

@@ -138,6 +138,7 @@ impl Events {
             campaign_id: None,
             message_id: has_message.then(|| format!("message-{message}").into()),
             contact_phone: has_message.then(|| format!("+1202{message:07}").into()),
+            coupon: None,
             revenue: Some("12.50".parse().expect("a number")),
             currency: "USD".into(),
             without_payout: false,

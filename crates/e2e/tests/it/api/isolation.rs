@@ -66,6 +66,8 @@ impl Fixtures {
         let (status, answer) = api.post("/api/v2/costs/import", cost).await;
         assert_eq!(status, 200, "{answer}");
         let costs = "SELECT cost_id FROM costs";
+        let coupon = json!({ "code": "THEIRS", "offer_id": sms_offer });
+        let coupon = api.create("/api/v2/coupons", coupon).await;
         let domains = api.get("/api/v2/domains?kind=short").await.1;
         let key = "SELECT id FROM api_keys ORDER BY id LIMIT 1";
         let ids = [
@@ -89,6 +91,7 @@ impl Fixtures {
                 imported["rows"][0]["conversion_id"].clone(),
             ),
             ("cost_id", json!(api.test_env.count(costs).await)),
+            ("coupon_id", coupon["id"].clone()),
             ("phone", json!("+18005550123")),
             ("key_id", json!(api.test_env.count(key).await)),
         ];
@@ -256,6 +259,7 @@ async fn dump(api: &Api) -> Vec<String> {
         "messages",
         "conversions",
         "postback_log",
+        "coupons",
         "totals",
         "link_totals",
         "event_totals",

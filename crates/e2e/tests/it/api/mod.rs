@@ -7,6 +7,7 @@ mod bulk;
 mod changes;
 mod conventions;
 mod costs;
+mod coupons;
 mod create_link;
 mod creatives;
 mod domains;

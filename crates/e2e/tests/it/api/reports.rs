@@ -599,6 +599,7 @@ async fn raw_clicks_and_conversions_are_exported_in_pages() {
       "click_id": null,
       "conversion_id": "[id]",
       "converted_at": "DAYT06:00:00Z",
+      "coupon": null,
       "credited_campaign_id": null,
       "credited_click_id": "[click]",
       "credited_clicked_at": "DAYT05:30:00Z",
@@ -758,6 +759,7 @@ async fn an_erased_contact_is_removed_from_all_rows_and_totals_stay() {
       "erased": {
         "clicks": 1,
         "conversions": 1,
+        "coupons": 0,
         "links": 2,
         "message_clicks": 1,
         "messages": 1,

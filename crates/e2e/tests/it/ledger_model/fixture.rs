@@ -3,10 +3,12 @@
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
+    ops::Range,
 };
 
 use domain::{
     conversion::{Conversion, ConversionSource, ConversionStatus, EventType},
+    coupon::CouponCode,
     id::{AccountId, CampaignId, ClickId, ConversionId, LinkKey, OfferId, ShortId},
     visitor::VisitorHashKey,
 };
@@ -51,7 +53,7 @@ pub struct LedgerFixture {
     _api: Service,
     producer: Producer,
     tenants: Vec<Tenant>,
-    rng: StdRng,
+    pub(super) rng: StdRng,
     /// Events that were generated and not published yet.
     lines: Vec<String>,
     /// The time around which all facts are.
@@ -99,11 +101,17 @@ impl LedgerFixture {
         fixture
     }
 
+    /// With small batches, so that those of two workers conflict.
     pub fn start_workers(&self) -> [Service; 2] {
-        // Small batches, so that those of two workers conflict.
+        self.start_workers_with([("BATCH_MAX_EVENTS", "40"), ("PREFETCH", "4")])
+    }
+
+    /// Two workers that look for the bursts of the model.
+    pub fn start_workers_with(&self, batches: [(&str, &str); 2]) -> [Service; 2] {
+        let [batch, prefetch] = batches;
         let settings = [
-            ("BATCH_MAX_EVENTS", "40"),
-            ("PREFETCH", "4"),
+            batch,
+            prefetch,
             ("BURST_CLICKS", "5"),
             ("BURST_WINDOW_MS", "3000"),
             ("BURST_SETTLE_MS", "50"),
@@ -245,6 +253,7 @@ impl LedgerFixture {
             campaign_id: None,
             message_id: None,
             contact_phone: None,
+            coupon: None,
             revenue: Some("1.25".parse().unwrap()),
             currency: "USD".into(),
             without_payout: false,
@@ -307,14 +316,14 @@ impl LedgerFixture {
         }
     }
 
-    fn add_line(&mut self, line: String) {
+    pub(super) fn add_line(&mut self, line: String) {
         if self.rng.random_bool(0.33) {
             self.lines.push(line.clone());
         }
         self.lines.push(line);
     }
 
-    fn any_conversion(&mut self) -> Conversion<'static> {
+    pub(super) fn any_conversion(&mut self) -> Conversion<'static> {
         let clicks: Vec<_> = self.facts.clicks.keys().copied().collect();
         let click = self.facts.clicks[clicks.choose(&mut self.rng).unwrap()].clone();
         // Around some click, days later, or before it.
@@ -374,6 +383,16 @@ impl LedgerFixture {
                 conversion.offer_id = offer.or(some);
                 conversion.message_id = link.message.clone().map(Cow::Owned);
                 conversion.txn_id = Some(format!("order-{txn}").into());
+                if conversion.click_id.is_none() && self.rng.random_bool(0.5) {
+                    conversion.source = ConversionSource::Coupon;
+                    conversion.coupon = CouponCode::parse("SUMMER10").map(Cow::Owned);
+                    // A coupon may have no offer, but a link or contact.
+                    conversion.offer_id = conversion.offer_id.filter(|_| self.rng.random_bool(0.7));
+                    if self.rng.random_bool(0.5) {
+                        conversion.link_key = Some(LinkKey(link.key));
+                    }
+                    conversion.contact_phone = link.contact.clone().map(Cow::Owned);
+                }
             }
             n => {
                 conversion.click_id = (n == 5).then_some(click.id);
@@ -445,10 +464,15 @@ impl LedgerFixture {
 
     /// Publishes all generated events in random order, in messages of random size.
     pub async fn deliver(&mut self) {
+        self.deliver_in_messages_of(1..30).await;
+    }
+
+    /// The same, with so many events in each message.
+    pub async fn deliver_in_messages_of(&mut self, n_events: Range<usize>) {
         let mut lines = std::mem::take(&mut self.lines);
         lines.shuffle(&mut self.rng);
         while !lines.is_empty() {
-            let n = self.rng.random_range(1..30).min(lines.len());
+            let n = self.rng.random_range(n_events.clone()).min(lines.len());
             let rest = lines.split_off(n);
             self.publish(&lines).await;
             lines = rest;

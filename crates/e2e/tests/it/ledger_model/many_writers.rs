@@ -18,10 +18,7 @@ const N_TROUBLES: usize = 12;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_ledger_is_consistent_after_concurrent_writers_kills_and_frozen_sessions() {
-    let seed = match std::env::var("LEDGER_SEED") {
-        Ok(seed) => seed.parse().unwrap(),
-        Err(_) => rand::random::<u64>(),
-    };
+    let seed = super::seed();
     println!("LEDGER_SEED={seed}");
     let mut fixture = LedgerFixture::new(seed).await;
     fixture.make_facts(N_CLICKS, N_CONVERSIONS);

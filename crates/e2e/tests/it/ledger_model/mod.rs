@@ -7,6 +7,7 @@ mod many_writers;
 mod model;
 mod profit;
 mod reports;
+mod sequences;
 
 use std::collections::BTreeMap;
 
@@ -24,11 +25,7 @@ use model::{Amounts, Counts, Credit, Key, TotalsKey};
 /// recount of the raw rows.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ledger_and_reports_match_the_reference_model() {
-    let seed = match std::env::var("LEDGER_SEED") {
-        Ok(seed) => seed.parse().unwrap(),
-        Err(_) => rand::random::<u64>(),
-    };
-    // Seen when it fails: LEDGER_SEED repeats the same facts.
+    let seed = seed();
     println!("LEDGER_SEED={seed}");
     let mut fixture = LedgerFixture::new(seed).await;
     let workers = fixture.start_workers();
@@ -98,6 +95,15 @@ async fn ledger_and_reports_match_the_reference_model() {
     }
     for worker in workers {
         worker.stop();
+    }
+}
+
+/// The seed of random facts. Tests print it, so that it is seen when they fail: `LEDGER_SEED`
+/// repeats the same facts.
+fn seed() -> u64 {
+    match std::env::var("LEDGER_SEED") {
+        Ok(seed) => seed.parse().unwrap(),
+        Err(_) => rand::random(),
     }
 }
 

@@ -330,6 +330,11 @@ impl Facts {
         match click {
             Some(click) => Some(Some(click)),
             None if conversion.source == ConversionSource::Offer => Some(None),
+            None if conversion.source == ConversionSource::Coupon
+                && conversion.offer_id.is_some() =>
+            {
+                Some(None)
+            }
             None => None,
         }
     }

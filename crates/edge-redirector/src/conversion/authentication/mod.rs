@@ -1,16 +1,23 @@
 //! Authenticates the sender of a postback, as far as its account or offer requires that.
 
+mod clickbank;
+mod decrypt;
+mod digistore24;
+mod request;
 mod rule;
+mod scheme;
+mod shopify;
+mod stripe;
 
-use actix_http::Request;
 use domain::{
     id::AccountId,
-    postback::{Field, Postback, PostbackError, signed_text},
+    postback::{Field, Postback, PostbackError},
 };
 use rust_decimal::Decimal;
 
-use super::{endpoint::Endpoint, refusal::Refusal, target::PostbackTarget};
-use crate::request;
+use super::{refusal::Refusal, target::PostbackTarget};
+pub use decrypt::decrypt_body;
+pub use request::SignedRequest;
 use rule::{AuthenticationRule, Credentials};
 
 /// The result of authenticating a sender that is not refused.
@@ -26,29 +33,31 @@ pub struct Authentication {
 /// authenticate itself. If it does not, the worker that stores it checks what the
 /// click's account requires.
 pub fn authenticate(
-    request: &Request,
-    endpoint: &Endpoint,
+    request: &SignedRequest<'_>,
     target: &PostbackTarget,
     postback: &Postback<'_>,
     revenue: Option<Decimal>,
-    has_body: bool,
 ) -> Result<Authentication, Refusal> {
-    let PostbackTarget::Link { named_account, .. } = target else {
+    let named_account = match target {
         // The target of an offer is only found with the offer's secret.
-        return Ok(Authentication {
-            is_authenticated: true,
-            account_id: None,
-        });
+        PostbackTarget::Offer { .. } => {
+            return Ok(Authentication {
+                is_authenticated: true,
+                account_id: None,
+            });
+        }
+        PostbackTarget::Link { named_account, .. } => named_account.as_deref(),
+        PostbackTarget::Coupon(_) => None,
     };
-    let signature_name = postback.sent_name(Field::Signature).unwrap_or("signature");
-    let (path_parameters, query) = (endpoint.path_parameters(), request::query(request));
+    let preset = postback.mapping().preset();
     let rule = AuthenticationRule::new(target.account(), target.offer());
     let is_authenticated = rule
         .verify(&Credentials {
             token: postback.get(Field::Token),
             signature: postback.get(Field::Signature),
-            signed_text: signed_text(path_parameters.as_deref(), query, signature_name),
-            has_body,
+            signature_name: postback.sent_name(Field::Signature),
+            scheme: preset.and_then(|preset| preset.signature_scheme),
+            request,
         })
         .map_err(|error| Refusal::for_fields(error, postback, [Field::Token, Field::Signature]))?;
     let max_amount = target
@@ -61,7 +70,6 @@ pub fn authenticate(
         return Err(PostbackError::RevenueTooLarge.into());
     }
     let account_id = named_account
-        .as_deref()
         .filter(|_| is_authenticated)
         .map(|account| account.account_id);
     Ok(Authentication {

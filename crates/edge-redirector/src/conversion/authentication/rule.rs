@@ -3,13 +3,14 @@
 
 use domain::{
     hex,
-    postback::{PostbackError, PostbackMode, SigningKey},
+    postback::{PostbackError, PostbackMode, SignatureScheme, SigningKey},
     record::{AccountRecord, OfferRecord},
 };
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use super::super::secret::secret_matches;
+use super::{request::SignedRequest, scheme::is_signed_by_scheme};
+use crate::conversion::secret::secret_matches;
 
 #[derive(Debug, Clone, Copy)]
 pub struct AuthenticationRule<'r> {
@@ -20,13 +21,14 @@ pub struct AuthenticationRule<'r> {
 }
 
 /// What a request has to authenticate its sender.
-#[derive(Debug)]
 pub struct Credentials<'r> {
     pub token: Option<&'r str>,
     pub signature: Option<&'r str>,
-    /// The text that the signature must be of.
-    pub signed_text: String,
-    pub has_body: bool,
+    /// The name under which the signature was sent.
+    pub signature_name: Option<&'r str>,
+    /// How the sender itself signs its requests.
+    pub scheme: Option<SignatureScheme>,
+    pub request: &'r SignedRequest<'r>,
 }
 
 impl<'r> AuthenticationRule<'r> {
@@ -60,8 +62,10 @@ impl<'r> AuthenticationRule<'r> {
             let token = credentials.token.unwrap_or_default();
             secret_matches(token, self.digests.iter().map(String::as_str))
         };
-        // The signature does not cover a body.
-        let has_signature = || !credentials.has_body && self.is_signed(credentials);
+        let has_signature = || {
+            let is_signed = |scheme| is_signed_by_scheme(scheme, credentials.request, self.keys);
+            self.is_signed(credentials) || credentials.scheme.is_some_and(is_signed)
+        };
         match self.mode {
             PostbackMode::Open => Ok(has_token()),
             PostbackMode::Token if has_token() => Ok(true),
@@ -71,14 +75,19 @@ impl<'r> AuthenticationRule<'r> {
         }
     }
 
+    /// Whether the parameter `signature` is right. It does not cover a body.
     fn is_signed(self, credentials: &Credentials<'_>) -> bool {
+        if !credentials.request.body.is_empty() {
+            return false;
+        }
         let Some(signature) = credentials.signature.and_then(parse_signature) else {
             return false;
         };
+        let signed_text = credentials.request.signed_text(credentials.signature_name);
         self.keys.iter().any(|key| {
             let mac = Hmac::<Sha256>::new_from_slice(key.as_bytes());
             let mut mac = mac.expect("HMAC takes keys of any length");
-            mac.update(credentials.signed_text.as_bytes());
+            mac.update(signed_text.as_bytes());
             mac.verify_slice(&signature).is_ok()
         })
     }
@@ -91,6 +100,8 @@ fn parse_signature(text: &str) -> Option<[u8; 32]> {
 
 #[cfg(test)]
 mod tests {
+    use actix_http::header::HeaderMap;
+    use jiff::Timestamp;
     use sha2::Digest as _;
 
     use super::*;
@@ -119,11 +130,14 @@ mod tests {
             digests: &digests,
             keys: &keys,
         };
+        let headers = HeaderMap::new();
+        let request = SignedRequest::for_test(&headers, query, b"", Timestamp::UNIX_EPOCH);
         rule.verify(&Credentials {
             token: Some(token).filter(|token| !token.is_empty()),
             signature: Some(signature).filter(|signature| !signature.is_empty()),
-            signed_text: query.to_owned(),
-            has_body: false,
+            signature_name: None,
+            scheme: None,
+            request: &request,
         })
     }
 
@@ -199,23 +213,27 @@ mod tests {
     }
 
     #[test]
-    fn a_request_with_a_body_is_never_signed() {
+    fn a_signature_of_the_query_does_not_cover_a_body() {
         let keys = [SigningKey::new(NEW.to_owned())];
         let rule = AuthenticationRule {
             mode: PostbackMode::Signed,
             digests: &[],
             keys: &keys,
         };
-        let credentials = |has_body| Credentials {
-            token: None,
-            signature: Some(SIGNED_BY_NEW),
-            signed_text: QUERY.to_owned(),
-            has_body,
+        let headers = HeaderMap::new();
+        let verify = |body: &str| {
+            let now = Timestamp::UNIX_EPOCH;
+            let request = SignedRequest::for_test(&headers, QUERY, body.as_bytes(), now);
+            rule.verify(&Credentials {
+                token: None,
+                signature: Some(SIGNED_BY_NEW),
+                signature_name: None,
+                scheme: None,
+                request: &request,
+            })
         };
-        assert_eq!(rule.verify(&credentials(false)), Ok(true));
-        assert_eq!(
-            rule.verify(&credentials(true)),
-            Err(PostbackError::InvalidSignature)
-        );
+        assert_eq!(verify(""), Ok(true));
+        let error = PostbackError::InvalidSignature;
+        assert_eq!(verify("currency=EUR"), Err(error));
     }
 }

@@ -12,6 +12,16 @@ pub async fn find_keys(
     account_id: AccountId,
     link_id: &str,
 ) -> Result<Vec<i64>, ApiError> {
+    find_keys_on_host(client, account_id, link_id, None).await
+}
+
+/// As [`find_keys`]; if a host is given, those with a short id on this host only.
+pub async fn find_keys_on_host(
+    client: &impl GenericClient,
+    account_id: AccountId,
+    link_id: &str,
+    host: Option<&str>,
+) -> Result<Vec<i64>, ApiError> {
     let rows = if let Ok(code) = LinkCode::parse_link_id(link_id) {
         let sql = "SELECT id FROM links WHERE account_id = $1 AND code = $2";
         let statement = client.prepare_cached(sql).await?;
@@ -24,10 +34,12 @@ pub async fn find_keys(
                 "SELECT l.id
                  FROM domains d
                  JOIN links l ON l.domain_id = d.id AND l.short_id = $2
-                 WHERE d.account_id = $1",
+                 WHERE d.account_id = $1 AND ($3::text IS NULL OR d.host = $3)",
             )
             .await?;
-        client.query(&statement, &[&account_id.0, &link_id]).await?
+        client
+            .query(&statement, &[&account_id.0, &link_id, &host])
+            .await?
     };
     Ok(rows.iter().map(|row| row.get("id")).collect())
 }

@@ -17,7 +17,7 @@ pub use campaign_links::{
 pub use changed::record_links_changed;
 pub use contact::{erase_contact, find_and_lock_keys_of_contact};
 pub use insert::{LinkInsert, insert_all_if_free};
-pub use keys::find_keys;
+pub use keys::{find_keys, find_keys_on_host};
 pub use of_messages::{PlaceholderUrl, find_placeholder_urls};
 pub use record::{
     RECORD_COLUMNS, RECORD_FROM, SHORT_URL, find_records, record_from_row, select_records,

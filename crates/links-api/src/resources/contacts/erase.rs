@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     db::{
+        coupons,
         links::{self, record_links_changed},
         messages, postback_log,
     },
@@ -34,6 +35,7 @@ struct ErasedCounts {
     conversions: u64,
     /// Entries of the log of postbacks.
     postbacks: u64,
+    coupons: u64,
 }
 
 impl EraseResponse {
@@ -47,6 +49,7 @@ impl EraseResponse {
                 "message_clicks": 2,
                 "conversions": 1,
                 "postbacks": 1,
+                "coupons": 0,
             },
         })
     }
@@ -78,14 +81,19 @@ pub async fn erase_contact(
     let messages =
         messages::replace_contact(context.db, account_id, phone, erasure.pseudonym).await?;
     let postbacks = postback_log::erase_contact(context.db, account_id, phone, &link_keys).await?;
+    let coupons = coupons::erase_contact(context.db, account_id, phone).await?;
+    let n_coupons = coupons.len() as u64;
+    context.outbox.record_changed(coupons).await?;
     account_lock(context.db, account_id.0).await?;
     let erased = ErasedCounts {
         messages,
         clicks: erasure.erase_clicks().await?,
         message_clicks: erasure.erase_message_clicks().await?,
-        conversions: erasure.erase_conversions().await?,
+        conversions: erasure.erase_conversions().await?
+            + erasure.erase_coupon_conversions().await?,
         links: links::erase_contact(context.db, &link_keys).await?,
         postbacks,
+        coupons: n_coupons,
     };
     record_links_changed(context.db, context.outbox, &link_keys).await?;
     Response::ok(&EraseResponse {

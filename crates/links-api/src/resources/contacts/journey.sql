@@ -37,11 +37,19 @@ events AS (
                'currency', c.currency, 'attribution', c.attribution,
                'message_id', c.credited_message_id, 'offer_id', c.credited_offer_id)
     FROM conversions c
-    WHERE c.account_id = $1
-      AND c.message_key IN (
-          SELECT {link_message_key}
-          FROM links l
-          WHERE l.account_id = $1 AND l.contact_phone = $2
+    WHERE c.conversion_id IN (
+          SELECT conversion_id
+          FROM conversions
+          WHERE account_id = $1
+            AND message_key IN (
+                SELECT {link_message_key}
+                FROM links l
+                WHERE l.account_id = $1 AND l.contact_phone = $2
+            )
+          UNION ALL
+          SELECT conversion_id
+          FROM conversions
+          WHERE account_id = $1 AND coupon IS NOT NULL AND contact_phone = $2
       )
       AND coalesce(c.credited_contact_phone, c.contact_phone) = $2
 )

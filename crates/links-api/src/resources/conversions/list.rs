@@ -28,6 +28,8 @@ pub struct ConversionsQuery {
     attribution: Option<Attribution>,
     /// Only conversions of this transaction.
     txn_id: Option<String>,
+    /// Only conversions of this coupon code, in upper or lower case.
+    coupon: Option<String>,
     /// Only conversions that are credited to this offer.
     offer_id: Option<String>,
     /// Only conversions that are credited to this campaign.
@@ -95,6 +97,7 @@ async fn filter(
         event: query.event,
         attribution: query.attribution,
         txn_id: query.txn_id,
+        coupon: query.coupon.map(|code| code.to_ascii_uppercase()),
         offer_id: query.offer_id,
         campaign_id: query.campaign_id,
         message_id: query.message_id,

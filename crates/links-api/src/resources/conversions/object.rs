@@ -29,7 +29,7 @@ struct TrackedConversion {
 impl From<TrackedRow> for TrackConversionResponse {
     fn from(row: TrackedRow) -> Self {
         let status = match row.attribution {
-            Attribution::None if row.is_pending => "pending",
+            Attribution::None if row.is_unmatched => "pending",
             Attribution::None => "unattributed",
             Attribution::Click | Attribution::Offer => "attributed",
         };

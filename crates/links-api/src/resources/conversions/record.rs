@@ -66,6 +66,7 @@ fn new_conversion(context: RequestContext<'_>, conversion: ValidatedConversion) 
         campaign_id: None,
         message_id: None,
         contact_phone: None,
+        coupon: None,
         revenue: Some(conversion.amount),
         currency: conversion.currency,
         without_payout: false,

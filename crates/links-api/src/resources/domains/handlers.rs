@@ -12,7 +12,7 @@ use crate::{
     error::ApiError,
     fields::ids::DomainId,
     http::{PageQuery, Pagination, QueryParameters, RequestContext, Response},
-    outbox::links_on_host_changed,
+    outbox::host_changed,
     settings::DomainOwnership,
 };
 
@@ -104,7 +104,7 @@ pub async fn set_domain_ownership(
     let ownership = body.validate()?;
     let domain = domains::set_ownership(context.db, id?, ownership).await?;
     let domain = domain.ok_or(ApiError::NotFound("domain"))?;
-    links_on_host_changed(context.db, &domain.host).await?;
+    host_changed(context.db, &domain.host).await?;
     Response::ok(&DomainObject::from(domain))
 }
 

@@ -55,6 +55,9 @@ pub async fn create(
     body.apply(&mut fields, kind)?;
     let id = OfferId::generate(&mut rand::rng());
     slug::insert_with_slug(context, kind, id, &mut fields).await?;
+    // Redirectors may know its external_id as one of no offer, or of another.
+    let changed = fields.external_id.is_some().then_some(RecordKey::Offer(id));
+    context.outbox.record_changed(changed).await?;
     let offer = find(context, kind, id, RowLock::None).await?;
     Response::created(&SavedOffer::from(offer))
 }

@@ -77,6 +77,7 @@ pub fn operations() -> Vec<Operation> {
             .errors([
                 ApiError::invalid_field("url", "it is required"),
                 ApiError::NotFound("offer"),
+                ApiError::AmbiguousOfferId,
             ]),
     ]
     .map(|operation| operation.scope(Scope::Offers));

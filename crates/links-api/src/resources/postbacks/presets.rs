@@ -1,6 +1,6 @@
 //! `GET /api/v2/postbacks/presets`.
 
-use domain::postback::{PostbackMapping, Preset};
+use domain::postback::{PostbackMapping, Preset, SignatureScheme};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -29,6 +29,9 @@ struct PresetObject {
     is_verified: bool,
     /// The query with the network's macros.
     template: &'static str,
+    /// How the platform itself signs its requests, which is checked where postbacks must be
+    /// signed; null if it does not.
+    signature_scheme: Option<SignatureScheme>,
     mapping: &'static PostbackMapping,
 }
 
@@ -41,6 +44,7 @@ impl Presets {
             "sources": ["https://support.tune.com/"],
             "is_verified": true,
             "template": "click_id={aff_sub}&txn_id={transaction_id}&revenue={payout}",
+            "signature_scheme": null,
             "mapping": { "parameters": { "aff_sub": "click_id" } },
         }] })
     }
@@ -54,6 +58,7 @@ pub async fn list_presets(_context: RequestContext<'_>) -> Result<Response, ApiE
         sources: &preset.sources,
         is_verified: preset.is_verified,
         template: &preset.template,
+        signature_scheme: preset.signature_scheme,
         mapping: &preset.mapping,
     });
     Response::ok(&Presets {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    db::postbacks,
+    db::{offers, postbacks},
     error::ApiError,
     fields::{Text, non_empty},
     http::{RequestBody, RequestContext, Response},
@@ -127,9 +127,11 @@ pub async fn test_postback(
     let account_settings = account_settings.unwrap_or_default();
     let first_reading = Postback::new(&parameters, account_settings.mapping());
     let now = jiff::Timestamp::now();
-    let is_for_offer = path.ends_with("/conv/offer");
+    let is_at_preset = path.contains("/api/postbacks/");
+    let is_for_offer =
+        path.ends_with("/conv/offer") || (is_at_preset && first_reading.is_for_offer());
     let (named, target_error) = match is_for_offer {
-        true => (None, first_reading.offer_id().err()),
+        true => (None, first_reading.offer_name().err()),
         false => match first_reading.named_click(now) {
             Ok(named) => (Some(named), None),
             Err(error) => (None, Some(error)),
@@ -141,7 +143,7 @@ pub async fn test_postback(
     });
     let given = non_empty(&body.offer_id).or_else(|| first_reading.get(Field::OfferId));
     let offer_id = match (&link, given) {
-        (_, Some(text)) => Some(OfferId::parse(text).map_err(|_| ApiError::NotFound("offer"))?),
+        (_, Some(text)) => Some(find_offer(context, text).await?),
         (Some(LinkRef::Short(id)), None) => {
             postbacks::find_offer_of_link(context.db, account_id, id.as_str()).await?
         }
@@ -166,6 +168,26 @@ pub async fn test_postback(
         offer_id: offer_id.map(|id| id.to_string()),
         ..PostbackTrial::from(details)
     })
+}
+
+/// The account's offer of this id, or else of this `external_id`.
+async fn find_offer(context: RequestContext<'_>, name: &str) -> Result<OfferId, ApiError> {
+    let account_id = context.caller.account_id;
+    if let Ok(id) = OfferId::parse(name) {
+        let ids = [id.to_string()];
+        if !offers::find_existing(context.db, account_id, &ids)
+            .await?
+            .is_empty()
+        {
+            return Ok(id);
+        }
+    }
+    let offers = offers::list_by_external_id(context.db, name, Some(account_id), None).await?;
+    match &offers[..] {
+        [] => Err(ApiError::NotFound("offer")),
+        [id] => OfferId::parse(id).map_err(ApiError::internal),
+        _ => Err(ApiError::AmbiguousOfferId),
+    }
 }
 
 impl From<ConversionDetails> for PostbackTrial {

@@ -144,6 +144,7 @@ impl Importer<'_> {
             link_id: link.map(|link| link.short_id.clone()),
             campaign_id: link.and_then(|link| link.campaign_id.clone()),
             contact_phone: link.and_then(|link| link.contact_phone.clone()),
+            coupon: None,
             offer_id: target.offer_id,
             message_id: target.message_id,
             revenue: row.amount.map(|read| read.amount),

@@ -1,14 +1,14 @@
-//! Pending conversions: those that name nothing but a click which is not stored yet.
+//! Unmatched conversions: those that name nothing but a click which is not stored yet.
 //!
 //! They belong to no account, no API shows them, and they need no lock. Each row has a time
 //! at which its click is looked for again: soon while the conversion is young, and seldom
 //! when it is old, so that invented click ids cost little. There cannot be many of them
 //! either: once their clicks should have come, only the first ones of each address and
-//! minute are kept ([`pending_conversion_delete_surplus`]), and none is kept for longer than
+//! minute are kept ([`unmatched_conversion_delete_surplus`]), and none is kept for longer than
 //! a day (`click_worker::maintenance::retention`).
 //!
-//! A transaction that stores clicks looks for their pending conversions, too
-//! ([`pending_conversion_resolve_all`]). The click and the conversion may be stored at the
+//! A transaction that stores clicks looks for their unmatched conversions, too
+//! ([`unmatched_conversion_resolve_all`]). The click and the conversion may be stored at the
 //! same moment, so that neither transaction sees the other: then the next look finds it.
 
 use domain::id::ClickId;
@@ -31,17 +31,17 @@ const SHORTEST_WAIT_SECONDS: f64 = 1.0;
 /// The longest time between two looks for the click of a conversion.
 const LONGEST_WAIT_SECONDS: f64 = 3600.0;
 
-/// A pending conversion that is due for a look for its click.
+/// An unmatched conversion that is due for a look for its click.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PendingConversion {
+pub struct UnmatchedConversion {
     pub conversion_id: uuid::Uuid,
     pub click_id: ClickId,
     /// The account of the click, if the click is stored by now.
     pub account_id: Option<i64>,
 }
 
-/// Stores conversions as pending.
-pub async fn pending_conversion_insert_all(
+/// Stores conversions as unmatched.
+pub async fn unmatched_conversion_insert_all(
     transaction: &Transaction<'_>,
     conversions: Vec<NewConversion>,
 ) -> Result<(), tokio_postgres::Error> {
@@ -61,9 +61,9 @@ pub struct UnknownClickLimits {
     pub max_per_minute: i64,
 }
 
-/// Deletes those of some pending conversions that exceed the limit for their address and
+/// Deletes those of some unmatched conversions that exceed the limit for their address and
 /// minute. Returns how many it has deleted.
-pub async fn pending_conversion_delete_surplus(
+pub async fn unmatched_conversion_delete_surplus(
     client: &impl GenericClient,
     conversions: &[uuid::Uuid],
     limits: UnknownClickLimits,
@@ -106,11 +106,11 @@ pub async fn pending_conversion_delete_surplus(
         .await
 }
 
-/// Finds pending conversions that are due for a look, those that have waited longest first.
-pub async fn pending_conversion_find_due(
+/// Finds unmatched conversions that are due for a look, those that have waited longest first.
+pub async fn unmatched_conversion_find_due(
     client: &impl GenericClient,
     limit: i64,
-) -> Result<Vec<PendingConversion>, tokio_postgres::Error> {
+) -> Result<Vec<UnmatchedConversion>, tokio_postgres::Error> {
     let statement = client
         .prepare_cached(
             "SELECT conversion_id, click_id
@@ -125,16 +125,17 @@ pub async fn pending_conversion_find_due(
     for row in &rows {
         let click_id: Option<uuid::Uuid> = row.get("click_id");
         if let Some(click_id) = click_id.and_then(|id| ClickId::from_uuid(id).ok()) {
-            due.push(PendingConversion {
+            due.push(UnmatchedConversion {
                 conversion_id: row.get("conversion_id"),
                 click_id,
                 account_id: None,
             });
         }
     }
-    let accounts = click_load_accounts(client, &column(&due, |pending| pending.click_id)).await?;
-    for pending in &mut due {
-        pending.account_id = accounts.get(&pending.click_id).copied();
+    let accounts =
+        click_load_accounts(client, &column(&due, |conversion| conversion.click_id)).await?;
+    for conversion in &mut due {
+        conversion.account_id = accounts.get(&conversion.click_id).copied();
     }
     Ok(due)
 }
@@ -166,11 +167,11 @@ pub async fn click_load_accounts(
     Ok(accounts.collect())
 }
 
-/// Postpones the next look for the clicks of pending conversions by as long as they have
+/// Postpones the next look for the clicks of unmatched conversions by as long as they have
 /// waited already, and by an hour at most. It skips rows that another transaction is
 /// resolving at this moment: to wait for them without the lock of an account could end in a
 /// deadlock.
-pub async fn pending_conversion_postpone_all(
+pub async fn unmatched_conversion_postpone_all(
     client: &impl GenericClient,
     conversions: &[uuid::Uuid],
 ) -> Result<(), tokio_postgres::Error> {
@@ -194,10 +195,10 @@ pub async fn pending_conversion_postpone_all(
     Ok(())
 }
 
-/// Gives the pending conversions of clicks that are stored now to the accounts of the clicks,
+/// Gives the unmatched conversions of clicks that are stored now to the accounts of the clicks,
 /// and credits them. Returns how many were rejected because they came without a secret.
 /// Needs the lock of each click's account.
-pub async fn pending_conversion_resolve_all(
+pub async fn unmatched_conversion_resolve_all(
     transaction: &Transaction<'_>,
     clicks: &[ClickId],
     delta: &mut TotalsDelta,
@@ -220,7 +221,7 @@ pub async fn pending_conversion_resolve_all(
     let mut histories = update_load_all(transaction, &ids).await?;
     // One that names its offer is credited to that until its click is stored.
     conversion_delete_all(transaction, &ids, delta).await?;
-    let mut pending = Vec::with_capacity(rows.len());
+    let mut matched = Vec::with_capacity(rows.len());
     let mut with_corrected_events = Vec::new();
     for row in &rows {
         let mut conversion = conversion_from_row(row);
@@ -232,9 +233,9 @@ pub async fn pending_conversion_resolve_all(
             let old_key: String = row.get("dedupe_key");
             with_corrected_events.push((account_id, old_key, id));
         }
-        pending.push(conversion);
+        matched.push(conversion);
     }
-    let inserted = conversion_insert_all(transaction, pending, delta).await?;
+    let inserted = conversion_insert_all(transaction, matched, delta).await?;
     for (account_id, old_key, id) in with_corrected_events {
         let id = inserted.stored_instead.get(&id).copied().unwrap_or(id);
         former_identity_change_order(transaction, account_id, &old_key, id).await?;

@@ -1,6 +1,6 @@
-//! Matching pending conversions with their clicks, which came later.
+//! Matching unmatched conversions with their clicks, which came later.
 //!
-//! A transaction that stores clicks looks for their pending conversions, too. If the click and
+//! A transaction that stores clicks looks for their unmatched conversions, too. If the click and
 //! the conversion are stored at the same moment, both look before the other commits. Then this
 //! job finds them, a second later.
 
@@ -10,8 +10,8 @@ use domain::id::ClickId;
 use ledger::{
     account_lock,
     conversions::{
-        UnknownClickLimits, pending_conversion_delete_surplus, pending_conversion_find_due,
-        pending_conversion_postpone_all, pending_conversion_resolve_all,
+        UnknownClickLimits, unmatched_conversion_delete_surplus, unmatched_conversion_find_due,
+        unmatched_conversion_postpone_all, unmatched_conversion_resolve_all,
     },
     totals::TotalsDelta,
 };
@@ -20,7 +20,7 @@ use postgres::pool::Pool;
 use super::chunk_size::MAX_CHUNK;
 use crate::ingest::StoreError;
 
-/// How many pending conversions were deleted.
+/// How many unmatched conversions were deleted.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DeletedCounts {
     /// Those whose click was found, and whose account wants a secret.
@@ -29,7 +29,7 @@ pub struct DeletedCounts {
     pub n_of_unknown_clicks: u64,
 }
 
-/// Looks for the clicks of pending conversions that are due, until none is due.
+/// Looks for the clicks of unmatched conversions that are due, until none is due.
 pub async fn match_due(
     pool: &Pool,
     limits: UnknownClickLimits,
@@ -38,18 +38,18 @@ pub async fn match_due(
     let limit = i64::try_from(MAX_CHUNK).unwrap_or(i64::MAX);
     loop {
         let mut client = pool.get().await?;
-        let due = pending_conversion_find_due(&client, limit).await?;
+        let due = unmatched_conversion_find_due(&client, limit).await?;
         let mut by_account: BTreeMap<i64, Vec<ClickId>> = BTreeMap::new();
-        let mut unmatched = Vec::new();
-        for pending in &due {
-            match pending.account_id {
+        let mut still_unmatched = Vec::new();
+        for conversion in &due {
+            match conversion.account_id {
                 Some(account_id) => {
                     by_account
                         .entry(account_id)
                         .or_default()
-                        .push(pending.click_id);
+                        .push(conversion.click_id);
                 }
-                None => unmatched.push(pending.conversion_id),
+                None => still_unmatched.push(conversion.conversion_id),
             }
         }
         for (account_id, clicks) in by_account {
@@ -57,14 +57,15 @@ pub async fn match_due(
             account_lock(&transaction, account_id).await?;
             let mut delta = TotalsDelta::default();
             let n_rejected =
-                pending_conversion_resolve_all(&transaction, &clicks, &mut delta).await?;
+                unmatched_conversion_resolve_all(&transaction, &clicks, &mut delta).await?;
             delta.apply(&transaction).await?;
             transaction.commit().await?;
             deleted.n_without_secret += n_rejected;
         }
-        let n_surplus = pending_conversion_delete_surplus(&client, &unmatched, limits).await?;
+        let n_surplus =
+            unmatched_conversion_delete_surplus(&client, &still_unmatched, limits).await?;
         deleted.n_of_unknown_clicks += n_surplus;
-        pending_conversion_postpone_all(&client, &unmatched).await?;
+        unmatched_conversion_postpone_all(&client, &still_unmatched).await?;
         if due.len() < MAX_CHUNK {
             return Ok(deleted);
         }

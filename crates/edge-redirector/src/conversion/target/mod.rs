@@ -1,13 +1,22 @@
-//! What a conversion is for: a link or an offer, with its account.
+//! What a conversion is for: its link, offer or coupon, looked up by the parameters.
+
+mod account;
+mod coupon;
+mod find;
+mod offer;
 
 use std::sync::Arc;
 
 use domain::{
     postback::MappingLayers,
-    record::{AccountRecord, OfferRecord},
+    record::{AccountRecord, CouponRecord, OfferRecord},
 };
 
 use crate::resolve::{ParsedOffer, ResolvedLink};
+
+pub use account::find_account;
+pub use find::find_target;
+pub use offer::find_offer_by_name;
 
 pub enum PostbackTarget {
     Link {
@@ -21,6 +30,24 @@ pub enum PostbackTarget {
         offer: Arc<ParsedOffer>,
         account: Option<Arc<AccountRecord>>,
     },
+    Coupon(CouponTarget),
+}
+
+/// A coupon, and what is behind its code.
+pub struct CouponTarget {
+    pub coupon: Arc<CouponRecord>,
+    pub account: Arc<AccountRecord>,
+    pub link: Option<Arc<ResolvedLink>>,
+    /// The coupon's own offer.
+    pub offer: Option<Arc<ParsedOffer>>,
+}
+
+impl CouponTarget {
+    /// The coupon's own offer, or else that of its link.
+    pub fn offer(&self) -> Option<&OfferRecord> {
+        let own_offer = self.offer.as_deref().map(|offer| &offer.record);
+        own_offer.or_else(|| self.link.as_deref()?.offer())
+    }
 }
 
 impl PostbackTarget {
@@ -33,6 +60,7 @@ impl PostbackTarget {
             } => resolved.account(),
             Self::Link { named_account, .. } => named_account.as_deref(),
             Self::Offer { account, .. } => account.as_deref(),
+            Self::Coupon(target) => Some(&target.account),
         }
     }
 
@@ -40,6 +68,7 @@ impl PostbackTarget {
         match self {
             Self::Link { resolved, .. } => resolved.as_deref()?.offer(),
             Self::Offer { offer, .. } => Some(&offer.record),
+            Self::Coupon(target) => target.offer(),
         }
     }
 
@@ -49,8 +78,7 @@ impl PostbackTarget {
     }
 }
 
-/// The mappings by which a postback for an offer or an account is read.
-pub fn mapping<'r>(
+fn mapping<'r>(
     offer: Option<&'r OfferRecord>,
     account: Option<&'r AccountRecord>,
 ) -> MappingLayers<'r> {
