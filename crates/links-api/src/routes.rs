@@ -78,6 +78,10 @@ changed nothing, but for imports, and its key can be used again.
         ("lists", "Sending lists and domains"),
         ("macros", "Destination templates"),
         ("postbacks", "How networks' postbacks are read"),
+        (
+            "coupons",
+            "Codes that customers type instead of clicking a link",
+        ),
         ("reports", "Performance by any dimension"),
         (
             "costs",

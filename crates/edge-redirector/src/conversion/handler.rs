@@ -13,10 +13,11 @@ use super::{
     endpoint::Endpoint,
     event::{AcceptedPostback, record_conversion},
     facts::PostbackFacts,
+    find_target::find_target,
     log::log_postback,
     refusal::Refusal,
     response,
-    target::{PostbackTarget, find_target},
+    target::PostbackTarget,
 };
 use crate::{
     click_lookups::ClickLookup, metrics::ConversionLabels, request, response::EdgeResponse,

@@ -7,6 +7,7 @@ mod body;
 mod endpoint;
 mod event;
 mod facts;
+mod find_target;
 mod handler;
 mod log;
 mod refusal;

@@ -9,8 +9,8 @@ use super::clickbank;
 use crate::{
     conversion::{
         endpoint::Endpoint,
+        find_target::{find_account, find_offer_by_name},
         refusal::Refusal,
-        target::{find_account, find_offer_by_name},
     },
     request,
     resolve::Resolver,

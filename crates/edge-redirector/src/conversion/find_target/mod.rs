@@ -1,4 +1,8 @@
-//! Looking up the target of a postback.
+//! Finds what a conversion is for, by the parameters of its postback.
+
+mod account;
+mod coupon;
+mod offer;
 
 use std::sync::Arc;
 
@@ -7,11 +11,14 @@ use domain::postback::{
     Field, LinkRef, MappingLayers, NamedClick, Postback, PostbackError, PostbackParameters,
 };
 
+pub use self::{account::find_account, offer::find_offer_by_name};
+use self::{account::find_named_account, coupon::find_coupon, offer::find_offer};
 use super::{
-    PostbackTarget, account::find_named_account, coupon::find_coupon, mapping, offer::find_offer,
+    endpoint::Endpoint,
+    refusal::Refusal,
+    target::{PostbackTarget, mapping},
 };
 use crate::{
-    conversion::{endpoint::Endpoint, refusal::Refusal},
     request,
     resolve::{ResolvedLink, Resolver},
 };

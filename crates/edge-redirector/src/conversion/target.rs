@@ -1,9 +1,4 @@
-//! What a conversion is for: its link, offer or coupon, looked up by the parameters.
-
-mod account;
-mod coupon;
-mod find;
-mod offer;
+//! What a conversion is for: a link, an offer or a coupon, with its account.
 
 use std::sync::Arc;
 
@@ -13,10 +8,6 @@ use domain::{
 };
 
 use crate::resolve::{ParsedOffer, ResolvedLink};
-
-pub use account::find_account;
-pub use find::find_target;
-pub use offer::find_offer_by_name;
 
 pub enum PostbackTarget {
     Link {
@@ -78,7 +69,8 @@ impl PostbackTarget {
     }
 }
 
-fn mapping<'r>(
+/// The mappings by which a postback for an offer or an account is read.
+pub fn mapping<'r>(
     offer: Option<&'r OfferRecord>,
     account: Option<&'r AccountRecord>,
 ) -> MappingLayers<'r> {

@@ -10,9 +10,13 @@ use domain::{
 };
 use sha2::{Digest as _, Sha256};
 
-use super::{PostbackTarget, account::find_account, mapping};
+use super::account::find_account;
 use crate::{
-    conversion::{refusal::Refusal, secret::secret_matches},
+    conversion::{
+        refusal::Refusal,
+        secret::secret_matches,
+        target::{PostbackTarget, mapping},
+    },
     resolve::{OfferOwner, ParsedOffer, Resolver},
 };
 

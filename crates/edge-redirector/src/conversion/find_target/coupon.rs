@@ -6,8 +6,14 @@ use domain::{
     postback::{Field, MappingLayers, Postback, PostbackError, PostbackParameters},
 };
 
-use super::{CouponTarget, PostbackTarget, account::find_account, mapping};
-use crate::{conversion::refusal::Refusal, resolve::Resolver};
+use super::account::find_account;
+use crate::{
+    conversion::{
+        refusal::Refusal,
+        target::{CouponTarget, PostbackTarget, mapping},
+    },
+    resolve::Resolver,
+};
 
 /// Looks up the coupon that the parameters name among those of the account that they name, or
 /// that holds the host.
