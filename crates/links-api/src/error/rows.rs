@@ -30,6 +30,7 @@ impl From<&ApiError> for RowFailure {
     fn from(error: &ApiError) -> Self {
         let field = match error {
             ApiError::InvalidField(error) => Some(error.field.clone()),
+            ApiError::UnknownField { field, .. } => Some(field.clone()),
             _ => None,
         };
         Self {

@@ -146,7 +146,7 @@ async fn one_row_that_is_not_valid_keeps_all_from_being_stored() {
         failures.join("\n").replace('"', ""),
         "2 invalid_field model\n\
          3 invalid_field amount\n\
-         4 invalid_field amuont\n\
+         4 unknown_field amuont\n\
          5 list_not_found list_id\n\
          6 offer_not_found offer_id\n\
          7 link_not_found link_id\n\

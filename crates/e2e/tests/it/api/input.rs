@@ -31,7 +31,7 @@ fn operator_key(api: &Api) -> String {
 }
 
 fn is_of_operators(path: &str) -> bool {
-    let mut parts = ["/accounts", "/ownership", "/without-account"].iter();
+    let mut parts = ["/accounts", "/ownership", "/without-account", "/rates"].iter();
     parts.any(|part| path.contains(part))
 }
 

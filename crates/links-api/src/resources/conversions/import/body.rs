@@ -97,7 +97,7 @@ mod tests {
     #[case(
         "",
         r#"[{"txn_id": "1"}, {"txn_id": 5}, 7, {"amuont": 3}]"#,
-        "ok txn_id body unknown_field"
+        "ok txn_id body amuont"
     )]
     #[case("application/json", "{}", "invalid_field")]
     #[case("application/json", "[", "invalid_json")]
