@@ -21,8 +21,8 @@ pub struct ServeSettings {
     /// Address of the API.
     #[arg(long, env = "API_BIND", default_value = "127.0.0.1:8080")]
     pub api_bind: SocketAddr,
-    /// Origins whose pages may call the API from a browser, separated by commas:
-    /// https://app.example.com. Without one no page of another origin can.
+    /// Origins whose pages may call the API from a browser, such as `https://app.example.com`,
+    /// separated by commas. Without one no page of another origin can.
     #[arg(long, env = "CORS_ORIGINS", value_delimiter = ',', value_parser = parse_web_origin)]
     pub cors_origins: Vec<String>,
     /// Address of the origin for redirectors. It must not be reachable from outside.

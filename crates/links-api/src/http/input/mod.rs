@@ -2,7 +2,7 @@
 //!
 //! - A name is known in camelCase and in snake_case ([`names`]).
 //! - Nothing is silently ignored: a name that no field has is an error, or, for operations that
-//!   must accept it, is listed in the header `Waypost-Ignored` ([`UnknownFields`]).
+//!   must accept it, is listed in the header `Waypost-Ignored`.
 //! - An object can be read, changed and sent back: what it shows beside the fields that can be
 //!   changed is accepted as long as it is unchanged ([`current_object`]).
 
