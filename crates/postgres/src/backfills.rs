@@ -3,7 +3,7 @@
 //! locks until all rows are changed.
 //!
 //! `links-api migrate` runs those that the table `backfills` does not name as finished. One
-//! that was interrupted begins anew: it skips rows that are changed already.
+//! that was interrupted begins again: it skips rows that are changed already.
 
 use tokio_postgres::{Client, types::ToSql};
 

@@ -493,7 +493,7 @@ async fn nothing_brings_a_deleted_conversion_back() {
     shop.close();
 }
 
-/// Its click is not stored yet: then it is stored anew, with all that was said about it.
+/// Its click is not stored yet: then it is stored again, with all that was said about it.
 #[tokio::test]
 async fn a_correction_outlasts_the_arrival_of_the_click() {
     let shop = Shop::open().await;

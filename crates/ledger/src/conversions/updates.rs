@@ -121,7 +121,7 @@ pub(super) async fn update_insert_all(
 }
 
 /// Writes the states of stored conversions, and takes away their credits and what they
-/// counted for in the totals: the caller credits them anew.
+/// counted for in the totals: the caller credits them again.
 pub(super) async fn conversion_apply_states(
     transaction: &Transaction<'_>,
     states: &BTreeMap<ConversionId, EffectiveConversion>,
