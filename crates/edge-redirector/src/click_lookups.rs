@@ -24,7 +24,7 @@ use crate::{
 const TIMEOUT: Duration = Duration::from_millis(300);
 /// Concurrent lookups. Further ones are left out.
 const MAX_LOOKUPS: usize = 8;
-/// Lookups of one network.
+/// How many clicks the clients of one network can have looked up.
 const RATE_OF_NETWORK: BucketRate = BucketRate {
     burst: 100.0,
     per_second: 20.0,

@@ -30,7 +30,7 @@ pub struct Metrics {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogEntryResult {
     Stored,
-    /// It cannot be stored.
+    /// The entry is malformed and is left out.
     Invalid,
 }
 

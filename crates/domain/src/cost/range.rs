@@ -11,9 +11,9 @@ const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CostRange {
     pub model: CostModel,
-    /// Inclusive.
+    /// The first time that belongs to it.
     pub starts_at: Timestamp,
-    /// Exclusive.
+    /// The first time that no longer belongs to it.
     pub ends_at: Timestamp,
     /// The days of the range, by the time zone of whoever has set the price: the amount of
     /// [`CostModel::PerDay`] is paid so many times, although a day may have 23 or 25 hours.

@@ -86,7 +86,7 @@ struct Quickstart {
     /// lead to the redirectors.
     #[arg(long)]
     host: String,
-    /// Name of the account.
+    /// The name of the account, which is also that of its list.
     #[arg(long, default_value = "First account")]
     name: String,
     /// The number that messages are sent from, in E.164.

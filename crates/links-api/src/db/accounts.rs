@@ -9,7 +9,7 @@ use tokio_postgres::{
     types::{Json, ToSql},
 };
 
-use super::{ListQuery, RowLock, placeholders, update_row};
+use super::{ListQuery, RowLock, insert_row, update_row};
 use crate::{enumeration::enumeration, error::ApiError, http::PageRequest};
 
 enumeration! {
@@ -169,14 +169,7 @@ pub async fn insert(
     fields: &AccountFields,
 ) -> Result<AccountRow, ApiError> {
     let values = values(fields);
-    let sql = format!(
-        "INSERT INTO accounts ({FIELD_COLUMNS})
-         VALUES ({})
-         RETURNING id, {FIELD_COLUMNS}, created_at, updated_at",
-        placeholders(values.len()),
-    );
-    let statement = client.prepare_cached(&sql).await?;
-    let row = client.query_one(&statement, &values).await?;
+    let row = insert_row(client, "accounts", FIELD_COLUMNS, &values, &[]).await?;
     Ok(AccountRow::from(&row))
 }
 

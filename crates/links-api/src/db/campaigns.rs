@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use postgres::pool::GenericClient;
 use tokio_postgres::{Row, types::ToSql};
 
-use super::{ListQuery, RowLock, placeholders, update_row};
+use super::{ListQuery, RowLock, insert_row, update_row};
 use crate::{enumeration::enumeration, error::ApiError, http::PageRequest};
 
 enumeration! {
@@ -128,19 +128,9 @@ pub async fn insert(
     fields: &CampaignFields,
 ) -> Result<CampaignRow, ApiError> {
     let values = values(fields);
-    let n = values.len();
-    let sql = format!(
-        "INSERT INTO campaigns ({FIELD_COLUMNS}, id, account_id)
-         VALUES ({}, ${}, ${})
-         RETURNING id, {FIELD_COLUMNS}, created_at",
-        placeholders(n),
-        n + 1,
-        n + 2,
-    );
-    let statement = client.prepare_cached(&sql).await?;
     let id = id.as_str();
-    let parameters = [&values[..], &[&id, &account_id.0]].concat();
-    let row = client.query_one(&statement, &parameters).await?;
+    let keys: [(&str, &(dyn ToSql + Sync)); 2] = [("id", &id), ("account_id", &account_id.0)];
+    let row = insert_row(client, "campaigns", FIELD_COLUMNS, &values, &keys).await?;
     CampaignRow::try_from(&row)
 }
 

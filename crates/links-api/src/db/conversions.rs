@@ -26,7 +26,7 @@ pub struct ConversionFilter {
     pub event: Option<String>,
     pub attribution: Option<Attribution>,
     pub txn_id: Option<String>,
-    /// In upper case.
+    /// The code of the coupon that it came by, in upper case.
     pub coupon: Option<String>,
     pub offer_id: Option<String>,
     pub campaign_id: Option<String>,

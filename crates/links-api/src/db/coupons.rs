@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use postgres::pool::GenericClient;
 use tokio_postgres::{Row, types::ToSql};
 
-use super::{ListQuery, RowLock, placeholders, update_row};
+use super::{ListQuery, RowLock, insert_row, update_row};
 use crate::{enumeration::enumeration, error::ApiError, http::PageRequest};
 
 enumeration! {
@@ -40,7 +40,7 @@ pub struct CouponLinkName {
 /// The columns that clients can update.
 #[derive(Debug)]
 pub struct CouponFields {
-    /// In upper case.
+    /// The code in upper case, by which it is looked up.
     pub code: String,
     pub offer_id: Option<String>,
     pub link_key: Option<i64>,
@@ -161,17 +161,8 @@ pub async fn insert(
     fields: &CouponFields,
 ) -> Result<CouponId, ApiError> {
     let values = values(fields);
-    let n = values.len();
-    let sql = format!(
-        "INSERT INTO coupons ({FIELD_COLUMNS}, account_id)
-         VALUES ({}, ${})
-         RETURNING id",
-        placeholders(n),
-        n + 1,
-    );
-    let statement = client.prepare_cached(&sql).await?;
-    let parameters = [&values[..], &[&account_id.0]].concat();
-    let row = client.query_one(&statement, &parameters).await?;
+    let keys: [(&str, &(dyn ToSql + Sync)); 1] = [("account_id", &account_id.0)];
+    let row = insert_row(client, "coupons", FIELD_COLUMNS, &values, &keys).await?;
     Ok(CouponId(row.get("id")))
 }
 

@@ -15,7 +15,7 @@ use tokio_postgres::{
     types::{Json, ToSql},
 };
 
-use super::{ListQuery, RowLock, placeholders};
+use super::{ListQuery, RowLock, insert_row, placeholders};
 use crate::{enumeration::enumeration, error::ApiError, http::PageRequest};
 
 enumeration! {
@@ -173,17 +173,8 @@ pub async fn insert(
     fields: &CreativeFields,
 ) -> Result<CreativeRow, ApiError> {
     let values = values(fields);
-    let n = values.len();
-    let sql = format!(
-        "INSERT INTO creatives ({FIELD_COLUMNS}, account_id)
-         VALUES ({}, ${})
-         RETURNING id, {FIELD_COLUMNS}, created_at, updated_at",
-        placeholders(n),
-        n + 1,
-    );
-    let statement = client.prepare_cached(&sql).await?;
-    let parameters = [&values[..], &[&account_id.0]].concat();
-    let row = client.query_one(&statement, &parameters).await?;
+    let keys: [(&str, &(dyn ToSql + Sync)); 1] = [("account_id", &account_id.0)];
+    let row = insert_row(client, "creatives", FIELD_COLUMNS, &values, &keys).await?;
     Ok(CreativeRow::from(&row))
 }
 

@@ -24,9 +24,9 @@ pub mod postback_log;
 pub mod postbacks;
 mod row_lock;
 mod select_page;
-mod update_row;
+mod write_row;
 
 use placeholders::placeholders;
 pub use row_lock::RowLock;
 pub use select_page::{ListQuery, select_page};
-use update_row::update_row;
+use write_row::{insert_row, update_row};

@@ -23,7 +23,7 @@ use domain::{
 };
 use platform::log_rate_limit::LogRateLimiter;
 use postgres::pool::Object;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
 use super::{hosts, links, loader::load_record, posted_entries};
@@ -84,12 +84,8 @@ async fn list_changes(
     request: HttpRequest,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ErrorResponse> {
-    let response = async {
-        require_token(&request, &state)?;
-        let client = state.pools.origin.get().await?;
-        Ok(HttpResponse::Ok().json(db::changes::list_recent(&client).await?))
-    };
-    response.await.map_err(error_response)
+    let query = async |client: &Object| db::changes::list_recent(client).await;
+    answer_query(&request, &state, query).await
 }
 
 async fn list_hosts(
@@ -97,7 +93,9 @@ async fn list_hosts(
     path: web::Path<(String, String)>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ErrorResponse> {
-    list_names(&request, path, &state, links::list_hosts).await
+    let (host, short_id) = path.into_inner();
+    let query = async |client: &Object| links::list_hosts(client, &host, &short_id).await;
+    answer_query(&request, &state, query).await
 }
 
 async fn list_slugs(
@@ -105,7 +103,9 @@ async fn list_slugs(
     path: web::Path<(String, String)>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ErrorResponse> {
-    list_names(&request, path, &state, links::list_slugs).await
+    let (host, short_id) = path.into_inner();
+    let query = async |client: &Object| links::list_slugs(client, &host, &short_id).await;
+    answer_query(&request, &state, query).await
 }
 
 async fn list_accounts_of_host(
@@ -113,13 +113,8 @@ async fn list_accounts_of_host(
     host: web::Path<String>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ErrorResponse> {
-    let response = async {
-        require_token(&request, &state)?;
-        let client = state.pools.origin.get().await?;
-        let accounts = hosts::list_accounts(&client, &host).await?;
-        Ok(HttpResponse::Ok().json(accounts))
-    };
-    response.await.map_err(error_response)
+    let query = async |client: &Object| hosts::list_accounts(client, &host).await;
+    answer_query(&request, &state, query).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -131,37 +126,19 @@ struct OffersQuery {
 
 async fn list_offers(
     request: HttpRequest,
-    query: web::Query<OffersQuery>,
+    parameters: web::Query<OffersQuery>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ErrorResponse> {
-    let response = async {
-        require_token(&request, &state)?;
-        let client = state.pools.origin.get().await?;
-        let offers = offers::list_by_external_id(
-            &client,
-            &query.external_id,
-            query.account_id.map(AccountId),
-            query.secret_digest.as_deref(),
-        );
-        Ok(HttpResponse::Ok().json(offers.await?))
+    let query = async |client: &Object| {
+        offers::list_by_external_id(
+            client,
+            &parameters.external_id,
+            parameters.account_id.map(AccountId),
+            parameters.secret_digest.as_deref(),
+        )
+        .await
     };
-    response.await.map_err(error_response)
-}
-
-/// The names that `query` finds for the host and the short id of the path.
-async fn list_names(
-    request: &HttpRequest,
-    path: web::Path<(String, String)>,
-    state: &AppState,
-    query: impl AsyncFnOnce(&Object, &str, &str) -> Result<Vec<String>, ApiError>,
-) -> Result<HttpResponse, ErrorResponse> {
-    let response = async {
-        require_token(request, state)?;
-        let (host, short_id) = path.into_inner();
-        let client = state.pools.origin.get().await?;
-        Ok(HttpResponse::Ok().json(query(&client, &host, &short_id).await?))
-    };
-    response.await.map_err(error_response)
+    answer_query(&request, &state, query).await
 }
 
 async fn get_click(
@@ -169,12 +146,24 @@ async fn get_click(
     path: web::Path<String>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ErrorResponse> {
-    let response = async {
-        require_token(&request, &state)?;
+    let query = async |client: &Object| {
         let id = ClickId::parse(&path).map_err(|_| ApiError::NoRoute)?;
+        let mut clicks = db::clicks::find_stored(client, &[id]).await?;
+        Ok(clicks.remove(&id))
+    };
+    answer_query(&request, &state, query).await
+}
+
+/// Checks the token and answers what `query` returns, as JSON.
+async fn answer_query<T: Serialize>(
+    request: &HttpRequest,
+    state: &AppState,
+    query: impl AsyncFnOnce(&Object) -> Result<T, ApiError>,
+) -> Result<HttpResponse, ErrorResponse> {
+    let response = async {
+        require_token(request, state)?;
         let client = state.pools.origin.get().await?;
-        let mut clicks = db::clicks::find_stored(&client, &[id]).await?;
-        Ok(HttpResponse::Ok().json(clicks.remove(&id)))
+        Ok(HttpResponse::Ok().json(query(&client).await?))
     };
     response.await.map_err(error_response)
 }

@@ -13,7 +13,7 @@ pub const MAX_LISTED_ROWS: usize = 100;
 pub struct RowFailure {
     pub code: &'static str,
     pub field: Option<String>,
-    /// A sentence for people.
+    /// What is wrong, as a sentence for people.
     pub error: String,
 }
 

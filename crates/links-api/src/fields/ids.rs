@@ -12,7 +12,7 @@ use crate::{error::ApiError, http::PathParameter};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DomainId(pub i64);
 
-/// A cost.
+/// The number of a row of `costs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CostId(pub i64);
 

@@ -16,9 +16,9 @@ pub trait RequestBody: DeserializeOwned + JsonSchema {
     const ALIASES: &'static [(&'static str, &'static str)] = &[];
 
     /// The array whose entries are handled on their own, so that an unknown field of one is an
-    /// error of that entry: see [`RequestContext::check_entry`].
+    /// error of that entry: see [`RequestContext::read_entry`].
     ///
-    /// [`RequestContext::check_entry`]: super::RequestContext::check_entry
+    /// [`RequestContext::read_entry`]: super::RequestContext::read_entry
     const ENTRIES_FIELD: Option<&'static str> = None;
 }
 

@@ -5,8 +5,19 @@ use std::cell::RefCell;
 use actix_web::HttpRequest;
 use postgres::pool::{GenericClient as _, Transaction};
 
-use super::{input::PreparedBody, operation_parts::JsonBodySpec};
-use crate::{auth::Caller, error::ApiError, outbox::Outbox, state::AppState};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{
+    input::{PathStep, PreparedBody, from_value},
+    operation_parts::JsonBodySpec,
+};
+use crate::{
+    auth::Caller,
+    error::{ApiError, FieldError},
+    outbox::Outbox,
+    state::AppState,
+};
 
 /// An authenticated request with its transaction, which the pipeline commits if the handler
 /// succeeds.
@@ -43,12 +54,33 @@ impl JsonInput<'_> {
 }
 
 impl RequestContext<'_> {
-    /// Fails if this entry of the body's array of entries has a field that is not known.
-    pub fn check_entry(&self, index: usize) -> Result<(), ApiError> {
-        match self.json.spec.and_then(|spec| spec.entries_field) {
-            Some(field) => self.json.body.unknown_fields.check_entry(field, index),
-            None => Ok(()),
-        }
+    /// Reads an entry of the body's [`RequestBody::ENTRIES_FIELD`]. Fails also if it has a field
+    /// that is not known. The error names the field from the body on.
+    ///
+    /// [`RequestBody::ENTRIES_FIELD`]: super::RequestBody::ENTRIES_FIELD
+    pub fn read_entry<T: DeserializeOwned>(
+        &self,
+        index: usize,
+        entry: &Value,
+    ) -> Result<T, ApiError> {
+        let spec = self.json.spec.expect("the operation describes its body");
+        let entries_field = spec.entries_field.expect("the body has entries");
+        let unknown_fields = &self.json.body.unknown_fields;
+        unknown_fields.check_entry(entries_field, index)?;
+        let path = [
+            PathStep::Field(entries_field.to_owned()),
+            PathStep::Index(index),
+        ];
+        from_value(entry, spec.shape.at(&path)).map_err(|error| match error {
+            ApiError::InvalidField(FieldError { field, message }) => {
+                let field = match field.as_str() {
+                    "body" => format!("{entries_field}[{index}]"),
+                    field => format!("{entries_field}[{index}].{field}"),
+                };
+                ApiError::invalid_field(field, message)
+            }
+            other => other,
+        })
     }
 
     /// Makes Postgres plan the rest of the transaction's queries with the values of their

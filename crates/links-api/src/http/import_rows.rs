@@ -100,13 +100,14 @@ impl RowFormat {
         let headers = reader.headers().map_err(invalid_csv)?.clone();
         let names: Vec<_> = headers.iter().map(str::trim).collect();
         self.check_names(&names)?;
+        let reader_of_rows = JsonReader::new();
         let mut rows = Vec::new();
         for record in reader.records() {
             let record = record.map_err(invalid_csv)?;
             if rows.len() == self.max_rows {
                 return Err(ApiError::TooManyRows(self.max_rows));
             }
-            rows.push(read_record(&names, &record));
+            rows.push(read_record(&reader_of_rows, &names, &record));
         }
         Ok(rows)
     }
@@ -137,6 +138,7 @@ impl RowFormat {
 }
 
 fn read_record<T: DeserializeOwned + JsonSchema>(
+    reader: &JsonReader<T>,
     names: &[&str],
     record: &StringRecord,
 ) -> Result<T, RowFailure> {
@@ -154,9 +156,5 @@ fn read_record<T: DeserializeOwned + JsonSchema>(
         .filter(|(_, cell)| !cell.is_empty());
     let fields = cells.map(|(name, cell)| ((*name).to_owned(), Value::from(cell)));
     let row = Value::Object(fields.collect::<Map<_, _>>());
-    serde_path_to_error::deserialize(row).map_err(|error| {
-        let field = error.path().to_string();
-        let problem = error.into_inner().to_string();
-        RowFailure::from(&ApiError::invalid_field(field, problem))
-    })
+    reader.read(row).map_err(|error| RowFailure::from(&error))
 }

@@ -43,7 +43,6 @@ pub use csv::Csv;
 pub use export::{ExportQuery, FormatQuery};
 pub use idempotency::delete_expired as delete_expired_idempotency_keys;
 pub use import_rows::{ImportedRows, RowFormat};
-pub use input::JsonReader;
 pub use openapi::{ApiInfo, document};
 pub use operation::Operation;
 pub use operation_parts::Content;

@@ -160,12 +160,12 @@ fn require_value(schema: &mut Value) {
 }
 
 fn pascal_case(snake_case: &str) -> String {
-    let mut words = snake_case.split('_').map(str::chars);
-    let capitalize = |mut word: std::str::Chars<'_>| {
-        let first = word.next().map(|c| c.to_ascii_uppercase());
-        first.into_iter().chain(word).collect::<String>()
+    let capitalize = |word: &str| {
+        let mut chars = word.chars();
+        let first = chars.next().map(|c| c.to_ascii_uppercase());
+        first.into_iter().chain(chars).collect::<String>()
     };
-    words.by_ref().map(capitalize).collect()
+    snake_case.split('_').map(capitalize).collect()
 }
 
 fn named(examples: &[Value]) -> Map<String, Value> {

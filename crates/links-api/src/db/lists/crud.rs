@@ -12,7 +12,7 @@ use tokio_postgres::{
 };
 
 use crate::{
-    db::{ListQuery, RowLock, placeholders, update_row},
+    db::{ListQuery, RowLock, insert_row, update_row},
     enumeration::enumeration,
     error::ApiError,
     http::PageRequest,
@@ -179,17 +179,8 @@ pub async fn insert(
     domains: ListDomains,
 ) -> Result<ListId, ApiError> {
     let values = values(fields, &domains);
-    let n = values.len();
-    let sql = format!(
-        "INSERT INTO lists ({WRITTEN_COLUMNS}, account_id)
-         VALUES ({}, ${})
-         RETURNING id",
-        placeholders(n),
-        n + 1,
-    );
-    let statement = client.prepare_cached(&sql).await?;
-    let parameters = [&values[..], &[&account_id.0]].concat();
-    let row = client.query_one(&statement, &parameters).await?;
+    let keys: [(&str, &(dyn ToSql + Sync)); 1] = [("account_id", &account_id.0)];
+    let row = insert_row(client, "lists", WRITTEN_COLUMNS, &values, &keys).await?;
     Ok(ListId(row.get("id")))
 }
 

@@ -7,9 +7,10 @@ use serde_path_to_error::{Path, Segment};
 use super::{
     json,
     names::fold,
+    path::{PathStep, value_at},
     shape::BodyShape,
     type_error::type_error,
-    unknown_fields::{PathStep, UnknownFields},
+    unknown_fields::UnknownFields,
 };
 use crate::error::{ApiError, FieldError};
 
@@ -70,13 +71,6 @@ fn path_steps(path: &Path) -> Vec<PathStep> {
             Segment::Enum { .. } | Segment::Unknown => None,
         })
         .collect()
-}
-
-fn value_at<'v>(value: &'v Value, steps: &[PathStep]) -> Option<&'v Value> {
-    steps.iter().try_fold(value, |value, step| match step {
-        PathStep::Field(name) => value.get(name),
-        PathStep::Index(index) => value.get(index),
-    })
 }
 
 #[cfg(test)]

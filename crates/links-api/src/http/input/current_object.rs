@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::{
     names::fold,
-    unknown_fields::{FieldPath, PathStep, UnknownFields},
+    path::{PathStep, field, value_at},
+    unknown_fields::UnknownFields,
 };
 use crate::error::ApiError;
 
@@ -32,7 +33,7 @@ pub fn remove_unchanged(
     }
     let mut changed = None;
     unknown_fields.0.retain(|unknown| {
-        let Some(current) = value_at(current, &unknown.path) else {
+        let Some(current) = value_at(current, unknown.path.steps()) else {
             return true;
         };
         let always_changes = match unknown.path.steps() {
@@ -45,21 +46,6 @@ pub fn remove_unchanged(
         false
     });
     changed.map_or(Ok(()), |field| Err(ApiError::ReadOnlyField(field)))
-}
-
-fn value_at<'v>(value: &'v Value, path: &FieldPath) -> Option<&'v Value> {
-    let mut steps = path.steps().iter();
-    steps.try_fold(value, |value, step| match step {
-        PathStep::Field(name) => field(value, name),
-        PathStep::Index(index) => value.get(index),
-    })
-}
-
-/// The field of this name in any spelling.
-fn field<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
-    let mut fields = value.as_object()?.iter();
-    let (_, value) = fields.find(|(key, _)| fold(key) == fold(name))?;
-    Some(value)
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::{
     names::fold,
-    unknown_fields::{FieldPath, PathStep, UnknownField, UnknownFields},
+    path::{FieldPath, PathStep},
+    unknown_fields::{UnknownField, UnknownFields},
 };
 use crate::error::ApiError;
 

@@ -1,64 +1,9 @@
 //! Fields of a body, and parameters of a query, that an operation does not have.
 
-use std::fmt;
-
 use serde_json::Value;
 
-use super::names::nearest;
+use super::{names::nearest, path::FieldPath};
 use crate::error::ApiError;
-
-/// One step from a JSON value to a value in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PathStep {
-    Field(String),
-    Index(usize),
-}
-
-/// Where a field stands in a body: `messages[0].variables.first_name`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct FieldPath(Vec<PathStep>);
-
-impl FieldPath {
-    pub fn field(&self, name: &str) -> Self {
-        self.join(PathStep::Field(name.to_owned()))
-    }
-
-    pub fn index(&self, index: usize) -> Self {
-        self.join(PathStep::Index(index))
-    }
-
-    fn join(&self, step: PathStep) -> Self {
-        let mut steps = self.0.clone();
-        steps.push(step);
-        Self(steps)
-    }
-
-    /// The steps from the body to the field.
-    pub fn steps(&self) -> &[PathStep] {
-        &self.0
-    }
-
-    /// The index of the entry that the field is in, if it is in one of the array `field`.
-    fn entry_index(&self, field: &str) -> Option<usize> {
-        match self.steps() {
-            [PathStep::Field(name), PathStep::Index(index), ..] if name == field => Some(*index),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for FieldPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, step) in self.0.iter().enumerate() {
-            match step {
-                PathStep::Field(name) if i == 0 => f.write_str(name)?,
-                PathStep::Field(name) => write!(f, ".{name}")?,
-                PathStep::Index(index) => write!(f, "[{index}]")?,
-            }
-        }
-        Ok(())
-    }
-}
 
 /// A field that the operation does not have.
 #[derive(Debug, Clone, PartialEq)]

@@ -15,9 +15,9 @@ const MAX_DAYS: i64 = 366;
 /// The time for which a price holds, in whole quarters of an hour.
 #[derive(Debug, Clone, Copy)]
 pub struct ValidTime {
-    /// Inclusive.
+    /// The first time that belongs to it.
     pub starts_at: Timestamp,
-    /// Exclusive.
+    /// The first time that no longer belongs to it.
     pub ends_at: Timestamp,
     /// Its days, of which the last may be a part.
     pub days: u32,

@@ -20,7 +20,7 @@ pub struct Coupons {
 #[schemars(rename = "Coupon")]
 pub struct CouponObject {
     id: i64,
-    /// In upper case.
+    /// The code in upper case, however it was written.
     code: String,
     /// The offer of its conversions; null if it is that of the link.
     offer_id: Option<String>,

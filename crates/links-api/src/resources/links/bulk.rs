@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     db::offers::{ActiveOffer, OfferSummary},
-    error::{ApiError, FieldError},
-    http::{JsonReader, RequestBody, RequestContext, Response},
+    error::ApiError,
+    http::{RequestBody, RequestContext, Response},
     minting::{NewLink, mint_links},
     objects::destination::destination_url,
 };
@@ -74,13 +74,8 @@ pub async fn create_links(
     let mut resolved: Vec<(usize, Option<ActiveOffer>)> = Vec::with_capacity(entries.len());
     let mut new_links = Vec::with_capacity(entries.len());
     let mut resolver = TargetResolver::new(context, AcceptedTargets::Any);
-    let reader = JsonReader::new();
-    for (index, entry) in entries.into_iter().enumerate() {
-        let link_request = match context.check_entry(index) {
-            Ok(()) => read_entry(&reader, index, entry),
-            Err(error) => Err(error),
-        };
-        let resolution = match link_request {
+    for (index, entry) in entries.iter().enumerate() {
+        let resolution = match context.read_entry(index, entry) {
             Ok(link_request) => resolve_entry(&mut resolver, link_request).await,
             Err(error) => Err(error),
         };
@@ -119,24 +114,6 @@ pub async fn create_links(
         Response::created(&body)?
     };
     Ok(response.with_new_links(records))
-}
-
-/// Reads an entry. The error names the field from the body on.
-fn read_entry(
-    reader: &JsonReader<LinkRequest>,
-    index: usize,
-    entry: Value,
-) -> Result<LinkRequest, ApiError> {
-    reader.read(entry).map_err(|error| match error {
-        ApiError::InvalidField(FieldError { field, message }) => {
-            let field = match field.as_str() {
-                "body" => format!("links[{index}]"),
-                field => format!("links[{index}].{field}"),
-            };
-            ApiError::invalid_field(field, message)
-        }
-        other => other,
-    })
 }
 
 async fn resolve_entry(

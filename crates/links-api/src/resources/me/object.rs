@@ -31,7 +31,7 @@ struct OwnAccount {
     blocked_countries: Vec<String>,
     prepend_text: Option<String>,
     append_text: Option<String>,
-    /// Null is never.
+    /// Days after which clicks, conversions and messages are deleted; null is never.
     retention_days: Option<i32>,
     ip_storage: String,
     postbacks: String,

@@ -39,7 +39,7 @@ const NDJSON_EXAMPLE: &str = "\
 #[schemars(rename = "ExchangeRateInput")]
 #[serde(deny_unknown_fields)]
 pub struct RateImportRow {
-    /// As in 2026-03-02.
+    /// The UTC day that the rate is of, as in 2026-03-02.
     day: Option<Text>,
     /// Any currency but EUR, of which one euro always buys 1.
     currency: Option<Text>,

@@ -16,9 +16,9 @@ const DEFAULT_DAYS: i64 = 30;
 /// A period in a zone. It consists of whole quarters of an hour.
 #[derive(Debug, Clone)]
 pub struct Period {
-    /// Inclusive.
+    /// The first time that belongs to it.
     pub from: Timestamp,
-    /// Exclusive.
+    /// The first time that no longer belongs to it.
     pub to: Timestamp,
     pub zone: TimeZone,
     pub zone_name: String,

@@ -68,7 +68,7 @@ pub struct ReportMetrics {
     /// Revenue per click.
     epc_total: String,
     cost: String,
-    /// Revenue less cost.
+    /// The revenue less the cost, which is negative for a loss.
     profit: String,
     /// Profit per cost; null without a cost.
     roi: Option<f64>,

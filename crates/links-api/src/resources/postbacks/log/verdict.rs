@@ -12,7 +12,7 @@ pub enum VerdictQuery {
     OfLedger(&'static str),
     /// What the redirector said, which stays.
     OfRedirector(PostbackVerdict),
-    /// Any error.
+    /// Any error with which a postback was refused.
     Refused,
 }
 
