@@ -5,7 +5,7 @@ mod range;
 mod rounding;
 
 pub use range::{CostPart, CostRange};
-pub use rounding::{COST_DECIMALS, round_to_sum};
+pub use rounding::{COST_DECIMALS, round, round_to_total};
 
 /// What a cost is paid for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

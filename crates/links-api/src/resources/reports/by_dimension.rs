@@ -13,6 +13,7 @@ use crate::{error::ApiError, http::RequestContext};
 pub async fn select(
     context: RequestContext<'_>,
     request: &ReportRequest,
+    totals: &RowCounts,
 ) -> Result<ReportPage, ApiError> {
     let breakdown = Breakdown::Values(request.group);
     let source = breakdown.source(&request.filters);
@@ -31,7 +32,7 @@ pub async fn select(
         .iter()
         .map(|row| (row.get("row_key"), RowCounts::from(row)));
     let mut counts: Vec<KeyedCounts> = counts.collect();
-    add_measures(context, request, breakdown, &mut counts).await?;
+    add_measures(context, request, breakdown, &mut counts, Some(totals)).await?;
     // Totals from which everything was subtracted again are rows of zeros.
     counts.retain(|(_, counts)| !counts.are_zero());
     Ok(ReportPage {

@@ -1,5 +1,7 @@
 //! Reports by event of conversions.
 
+use rust_decimal::Decimal;
+
 use super::{
     breakdown::Breakdown,
     events,
@@ -7,9 +9,7 @@ use super::{
     measures::add_costs,
     names::with_names,
     request::ReportRequest,
-    revenue,
     row::{KeyedCounts, ReportPage, RowCounts},
-    sums,
 };
 use crate::{error::ApiError, http::RequestContext};
 
@@ -18,13 +18,13 @@ use crate::{error::ApiError, http::RequestContext};
 pub async fn select(
     context: RequestContext<'_>,
     request: &ReportRequest,
+    totals: &RowCounts,
 ) -> Result<ReportPage, ApiError> {
-    let mut without_event = sums::select_counts(context, request).await?.counts;
-    if let Some(exchange) = &request.exchange {
-        let whole = Breakdown::Whole;
-        let mut converted = revenue::select(context, request, exchange, whole).await?;
-        without_event.revenue = converted.remove(&None).unwrap_or_default();
-    }
+    let mut without_event = RowCounts {
+        cost: Decimal::ZERO,
+        events: None,
+        ..totals.clone()
+    };
     let mut events = events::select(context, request, Breakdown::Whole).await?;
     let mut rows: Vec<KeyedCounts> = Vec::new();
     for (event, counts) in events.remove(&None).unwrap_or_default() {
@@ -41,7 +41,8 @@ pub async fn select(
     if !without_event.are_zero() {
         rows.push((None, without_event));
     }
-    add_costs(context, request, Breakdown::Values(Group::Event), &mut rows).await?;
+    let breakdown = Breakdown::Values(Group::Event);
+    add_costs(context, request, breakdown, &mut rows, Some(totals)).await?;
     Ok(ReportPage {
         rows: with_names(context, request.group, rows).await?,
         next_cursor: None,

@@ -45,7 +45,7 @@ pub async fn select(
         })
         .collect();
     let breakdown = Breakdown::Keys(request.group, &keys);
-    add_measures(context, request, breakdown, &mut counts).await?;
+    add_measures(context, request, breakdown, &mut counts, None).await?;
     Ok(ReportPage {
         rows: with_names(context, request.group, counts).await?,
         next_cursor,

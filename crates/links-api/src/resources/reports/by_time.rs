@@ -21,6 +21,7 @@ pub async fn select(
     context: RequestContext<'_>,
     request: &ReportRequest,
     slices: &[TimeSlice],
+    totals: &RowCounts,
 ) -> Result<ReportPage, ApiError> {
     let breakdown = Breakdown::Slices(request.group, slices);
     let source = breakdown.source(&request.filters);
@@ -48,7 +49,7 @@ pub async fn select(
             (key, counts)
         })
         .collect();
-    add_measures(context, request, breakdown, &mut counts).await?;
+    add_measures(context, request, breakdown, &mut counts, Some(totals)).await?;
     let key = request.group.key_column();
     let rows = slices
         .iter()

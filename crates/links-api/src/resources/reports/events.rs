@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use domain::cost::COST_DECIMALS;
+use domain::cost::round;
 
 use super::{
     breakdown::Breakdown,
@@ -60,7 +60,7 @@ pub async fn select(
     }
     for events in events_by_key.values_mut() {
         for counts in events.values_mut() {
-            counts.revenue = counts.revenue.round_dp(COST_DECIMALS);
+            counts.revenue = round(counts.revenue);
         }
         // What was subtracted again leaves rows of zeros.
         events.retain(|_, counts| *counts != EventCounts::default());

@@ -1,6 +1,10 @@
 //! What rows have beside their counts: costs, converted revenue, and their events.
 
-use domain::cost::round_to_sum;
+use domain::{
+    cost::{COST_DECIMALS, round, round_to_total},
+    money,
+};
+use rust_decimal::Decimal;
 
 use super::{
     breakdown::Breakdown,
@@ -11,19 +15,26 @@ use super::{
 };
 use crate::{error::ApiError, http::RequestContext};
 
+// Costs and converted revenue are rounded alike, and a revenue may have as many decimals.
+const _: () = assert!(money::REVENUE_DECIMALS as u32 == COST_DECIMALS);
+
 /// Adds to rows what the report asks for beside their counts. What has costs and nothing else
-/// gets a row at the end, except on pages of links and messages.
+/// gets a row at the end, except on pages of links and messages. Amounts of rows that are the
+/// whole report add up to `totals`, its sums; on a page, each is rounded by itself.
 pub async fn add_measures(
     context: RequestContext<'_>,
     request: &ReportRequest,
     breakdown: Breakdown<'_>,
     rows: &mut Vec<KeyedCounts>,
+    totals: Option<&RowCounts>,
 ) -> Result<(), ApiError> {
     if let Some(exchange) = &request.exchange {
         let mut revenue = revenue::select(context, request, exchange, breakdown).await?;
         for (key, counts) in rows.iter_mut() {
             counts.revenue = revenue.remove(key).unwrap_or_default();
         }
+        let total = totals.map(|totals| totals.revenue);
+        round_all(rows, |counts| &mut counts.revenue, total);
     }
     if request.with_events {
         let mut events = events::select(context, request, breakdown).await?;
@@ -31,15 +42,16 @@ pub async fn add_measures(
             counts.events = Some(events.remove(key).unwrap_or_default());
         }
     }
-    add_costs(context, request, breakdown, rows).await
+    add_costs(context, request, breakdown, rows, totals).await
 }
 
-/// Adds the costs of rows.
+/// Adds the costs of rows, rounded as by [`add_measures`].
 pub async fn add_costs(
     context: RequestContext<'_>,
     request: &ReportRequest,
     breakdown: Breakdown<'_>,
     rows: &mut Vec<KeyedCounts>,
+    totals: Option<&RowCounts>,
 ) -> Result<(), ApiError> {
     let mut costs = costs::select(context, request, breakdown).await?;
     for (key, counts) in rows.iter_mut() {
@@ -59,14 +71,22 @@ pub async fn add_costs(
             (key, counts)
         }));
     }
-    match breakdown {
-        // There are other pages, which have other parts of the sum.
-        Breakdown::Keys(..) => rows
-            .iter_mut()
-            .for_each(|(_, counts)| round_to_sum([&mut counts.cost])),
-        Breakdown::Whole | Breakdown::Slices(..) | Breakdown::Values(_) => {
-            round_to_sum(rows.iter_mut().map(|(_, counts)| &mut counts.cost));
-        }
-    }
+    let total = totals.map(|totals| totals.cost);
+    round_all(rows, |counts| &mut counts.cost, total);
     Ok(())
+}
+
+/// Rounds an amount of all rows, so that they add up to `total` if there is one.
+fn round_all(
+    rows: &mut [KeyedCounts],
+    amount: impl Fn(&mut RowCounts) -> &mut Decimal,
+    total: Option<Decimal>,
+) {
+    let mut amounts: Vec<_> = rows.iter_mut().map(|(_, counts)| amount(counts)).collect();
+    match total {
+        Some(total) => round_to_total(&mut amounts, total),
+        None => amounts
+            .into_iter()
+            .for_each(|amount| *amount = round(*amount)),
+    }
 }

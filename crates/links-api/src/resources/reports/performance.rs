@@ -8,8 +8,8 @@ use super::{
     by_dimension, by_event, by_key, by_time,
     group::Group,
     request::{PerformanceQuery, ReportRequest},
-    row::{ReportMetrics, ReportPage, ReportRow, write_csv},
-    sums,
+    row::{ReportMetrics, ReportPage, ReportRow, RowCounts, write_csv},
+    sums::{self, Sums},
 };
 use crate::{
     error::ApiError,
@@ -43,12 +43,12 @@ pub async fn get_performance_report(
     let now = jiff::Timestamp::now();
     let request = ReportRequest::from_query(context, query, now).await?;
     context.plan_by_values().await?;
-    let page = select_rows(context, &request).await?;
+    let Sums { counts, currencies } = sums::select(context, &request).await?;
+    let page = select_rows(context, &request, &counts).await?;
     if let Some(csv) = format.csv() {
         let body = write_csv(csv, request.group, &request.currency, &page.rows)?;
         return Ok(Response::csv(body, page.next_cursor));
     }
-    let (totals, currencies) = sums::select(context, &request).await?;
     Response::ok(&Report {
         group_by: request.group,
         from: Timestamp(request.period.from),
@@ -57,7 +57,7 @@ pub async fn get_performance_report(
         currency: request.currency,
         currencies,
         rows: page.rows,
-        totals,
+        totals: counts.into(),
         next_cursor: page.next_cursor,
     })
 }
@@ -65,18 +65,19 @@ pub async fn get_performance_report(
 async fn select_rows(
     context: RequestContext<'_>,
     request: &ReportRequest,
+    totals: &RowCounts,
 ) -> Result<ReportPage, ApiError> {
     match request.group {
-        Group::Date => by_time::select(context, request, &request.period.days()?).await,
-        Group::Hour => by_time::select(context, request, &request.period.hours()?).await,
-        Group::Event => by_event::select(context, request).await,
+        Group::Date => by_time::select(context, request, &request.period.days()?, totals).await,
+        Group::Hour => by_time::select(context, request, &request.period.hours()?, totals).await,
+        Group::Event => by_event::select(context, request, totals).await,
         Group::Link | Group::Message => by_key::select(context, request).await,
         Group::Creative
         | Group::Offer
         | Group::List
         | Group::Campaign
         | Group::Country
-        | Group::Device => by_dimension::select(context, request).await,
+        | Group::Device => by_dimension::select(context, request, totals).await,
     }
 }
 

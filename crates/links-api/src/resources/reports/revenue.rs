@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use domain::{cost::COST_DECIMALS, money};
 use rust_decimal::Decimal;
 
 use super::{
@@ -13,11 +12,7 @@ use super::{
 };
 use crate::{error::ApiError, http::RequestContext};
 
-/// The decimals of converted amounts: those that a revenue may have.
-const DECIMALS: u32 = money::REVENUE_DECIMALS as u32;
-const _: () = assert!(DECIMALS == COST_DECIMALS);
-
-/// The converted revenue of each row that has any.
+/// The converted revenue of each row that has any, not rounded.
 pub async fn select(
     context: RequestContext<'_>,
     request: &ReportRequest,
@@ -45,9 +40,6 @@ pub async fn select(
     for row in &rows {
         let amount = exchange.convert(row.get("revenue"), row.get("currency"), row.get("day"))?;
         *revenue_by_key.entry(row.get("row_key")).or_default() += amount;
-    }
-    for revenue in revenue_by_key.values_mut() {
-        *revenue = revenue.round_dp(DECIMALS);
     }
     Ok(revenue_by_key)
 }

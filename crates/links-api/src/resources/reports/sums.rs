@@ -7,7 +7,7 @@ use super::{
     fetch::{FromClause, fetch, from_clause, measures},
     measures::add_measures,
     request::ReportRequest,
-    row::{ReportMetrics, RowCounts},
+    row::RowCounts,
 };
 use crate::{error::ApiError, http::RequestContext};
 
@@ -18,20 +18,19 @@ pub struct Sums {
     pub currencies: Vec<String>,
 }
 
-/// The sums of the whole report, and the currencies of its revenue.
 pub async fn select(
     context: RequestContext<'_>,
     request: &ReportRequest,
-) -> Result<(ReportMetrics, Vec<String>), ApiError> {
+) -> Result<Sums, ApiError> {
     let Sums { counts, currencies } = select_counts(context, request).await?;
     let mut rows = vec![(None, counts)];
-    add_measures(context, request, Breakdown::Whole, &mut rows).await?;
+    add_measures(context, request, Breakdown::Whole, &mut rows, None).await?;
     let (_, counts) = rows.pop().unwrap_or_default();
-    Ok((counts.into(), currencies))
+    Ok(Sums { counts, currencies })
 }
 
 /// The sums without costs and events, in the currency of the report alone.
-pub async fn select_counts(
+async fn select_counts(
     context: RequestContext<'_>,
     request: &ReportRequest,
 ) -> Result<Sums, ApiError> {

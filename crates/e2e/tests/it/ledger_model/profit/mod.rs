@@ -223,7 +223,12 @@ async fn assert_report(
     }
     if group != "link" {
         let cost: Decimal = found.values().map(|row| row.cost).sum();
-        assert_eq!(cost, totals.cost, "{query}: the rows add up");
+        assert_eq!(cost, totals.cost, "{query}: the costs of rows add up");
+        let revenue: Decimal = found.values().map(|row| row.revenue).sum();
+        assert_eq!(
+            revenue, totals.revenue,
+            "{query}: the revenues of rows add up"
+        );
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Model {
     pub facts: Vec<Fact>,
     costs: Vec<Cost>,
     rates: BTreeMap<(String, Date), Decimal>,
+    /// The ids of links by their keys, also of those that only bots have clicked.
+    link_ids: BTreeMap<String, String>,
     pub from: Timestamp,
     pub to: Timestamp,
 }
@@ -134,7 +136,13 @@ impl Model {
             let rate: &str = row.get(2);
             ((row.get(0), row.get(1)), rate.parse().unwrap())
         });
+        let sql = "SELECT id::text, coalesce('lnk_' || code, short_id) FROM links";
+        let link_ids = db.query(sql, &[]).await.unwrap();
         Self {
+            link_ids: link_ids
+                .iter()
+                .map(|row| (row.get(0), row.get(1)))
+                .collect(),
             facts: facts
                 .filter(|fact| from <= fact.time && fact.time < to)
                 .collect(),
@@ -281,8 +289,6 @@ impl Model {
     }
 
     fn link_id(&self, link_key: &str) -> Option<String> {
-        let is_link = |fact: &&Fact| fact.values["link"].as_deref() == Some(link_key);
-        let fact = self.facts.iter().find(is_link);
-        fact.and_then(|fact| fact.values["link_id"].clone())
+        self.link_ids.get(link_key).cloned()
     }
 }
