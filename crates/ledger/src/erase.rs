@@ -9,7 +9,7 @@ use domain::message_click_key::phone_contact_key;
 use postgres::pool::{GenericClient as _, Transaction};
 use tokio_postgres::types::ToSql;
 
-use crate::keys::LINK_MESSAGE_KEY;
+use crate::{conversions::credit_backlog_restart, keys::LINK_MESSAGE_KEY};
 
 /// A contact of an account, to be replaced by a pseudonym. Each method returns the number
 /// of rows that it has changed, and needs the lock of the account.
@@ -68,6 +68,7 @@ impl ContactErasure<'_> {
     /// Replaces the contact in conversions that name it or are credited to one of its
     /// clicks, and removes what else describes a person.
     pub async fn erase_conversions(&self) -> Result<u64, tokio_postgres::Error> {
+        credit_backlog_restart(self.transaction, self.account_id).await?;
         let sql = format!(
             "UPDATE conversions
              SET contact_phone = CASE WHEN contact_phone = $2 THEN $3 ELSE contact_phone END,
@@ -96,6 +97,7 @@ impl ContactErasure<'_> {
 
     /// Replaces the contact in conversions of coupons: they may be on none of its links.
     pub async fn erase_coupon_conversions(&self) -> Result<u64, tokio_postgres::Error> {
+        credit_backlog_restart(self.transaction, self.account_id).await?;
         let sql = "
             UPDATE conversions
             SET contact_phone = $3,

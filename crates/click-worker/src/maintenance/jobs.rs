@@ -11,8 +11,8 @@ use crate::{ingest::BatchWriter, settings::Settings};
 
 const RETENTION_INTERVAL: Duration = Duration::from_secs(600);
 const PARTITIONS_INTERVAL: Duration = Duration::from_secs(600);
-/// How often jobs look for rows that are due: unmatched conversions, entries of the log of
-/// postbacks, and parked events.
+/// How often jobs look for rows that are due: the credit backlog, unmatched conversions, entries
+/// of the log of postbacks, and parked events.
 const DUE_ROWS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A job that is run periodically.
@@ -30,6 +30,7 @@ pub(super) enum Work {
         settle_time: SignedDuration,
     },
     MatchConversions(UnknownClickLimits),
+    CreditBacklog,
     AssignPostbacks,
     RetryParkedEvents(Box<BatchWriter>),
     CreatePartitions,
@@ -37,7 +38,7 @@ pub(super) enum Work {
 }
 
 /// All jobs of a worker. `writer` is for the parked events.
-pub fn jobs(settings: &Settings, writer: BatchWriter) -> [MaintenanceJob; 6] {
+pub fn jobs(settings: &Settings, writer: BatchWriter) -> [MaintenanceJob; 7] {
     let interval = Duration::from_millis(settings.maintenance_interval_ms);
     let rule = BurstRule {
         min_clicks: settings.burst_clicks as usize,
@@ -63,6 +64,7 @@ pub fn jobs(settings: &Settings, writer: BatchWriter) -> [MaintenanceJob; 6] {
             interval.min(DUE_ROWS_INTERVAL),
             Work::MatchConversions(unknown_clicks),
         ),
+        job("credit_backlog", DUE_ROWS_INTERVAL, Work::CreditBacklog),
         job("postback_log", DUE_ROWS_INTERVAL, Work::AssignPostbacks),
         job(
             "parked_events",

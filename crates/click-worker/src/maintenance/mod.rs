@@ -4,6 +4,7 @@
 //! | job | is for |
 //! |---|---|
 //! | `burst_scan` | finding bursts among stored clicks |
+//! | `credit_backlog` | crediting conversions again that were too many for one transaction |
 //! | `unmatched_conversions` | matching conversions with clicks that came later |
 //! | `postback_log` | giving entries of the log of postbacks to the accounts of clicks that came later |
 //! | `parked_events` | retrying parked events |
@@ -16,6 +17,7 @@
 
 mod burst_scan;
 mod chunk_size;
+mod credit_backlog;
 mod jobs;
 mod postback_log;
 mod retention;
@@ -110,6 +112,7 @@ impl Maintenance {
                     );
                 }
             }
+            Work::CreditBacklog => credit_backlog::work_off(&self.pool).await?,
             Work::AssignPostbacks => postback_log::assign_due(&self.pool).await?,
             Work::RetryParkedEvents(writer) => {
                 parked::retry_due(&self.pool, writer).await?;

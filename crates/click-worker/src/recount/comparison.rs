@@ -23,6 +23,7 @@ pub(super) async fn run(client: &mut Object, account: Option<i64>) -> anyhow::Re
         totals: Differences::from_rows(&comparison.totals(&TOTALS).await?),
         link_totals: Differences::from_rows(&comparison.totals(&LINK_TOTALS).await?),
         event_totals: Differences::from_rows(&comparison.totals(&EVENT_TOTALS).await?),
+        credit_backlog: comparison.count("credit_backlog").await?,
         clicks: comparison.count("clicks").await?,
         conversions: comparison.count("conversions").await?,
         repaired: false,
@@ -66,6 +67,8 @@ impl Comparison<'_> {
         Ok(self.transaction.query(sql, &[&self.account]).await?)
     }
 
+    /// Accounts with a credit backlog are left out, since some of their credits are still the old
+    /// ones.
     pub async fn credits(&self) -> anyhow::Result<Vec<Row>> {
         let reversals = include_str!("reversals.sql");
         let is_reversal = "c.event IN ('refund', 'chargeback')";
@@ -83,6 +86,7 @@ impl Comparison<'_> {
              LEFT JOIN accounts a ON a.id = c.account_id
              WHERE ($1::bigint IS NULL OR c.account_id = $1)
                AND c.account_id IS NOT NULL
+               AND c.account_id NOT IN (SELECT account_id FROM credit_backlog)
                AND c.converted_at >= coalesce(a.raw_since, '-infinity')
                AND (c.credited_click_id IS DISTINCT FROM m.click_id
                     OR c.counted_amount IS DISTINCT FROM {counted}

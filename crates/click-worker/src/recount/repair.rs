@@ -10,7 +10,9 @@ use domain::{
 use jiff::Timestamp;
 use ledger::{
     account_lock,
-    conversions::{conversion_credit_all, conversion_find_affected},
+    conversions::{
+        conversion_credit_all, conversion_find_affected, credit_backlog_load, credit_backlog_work,
+    },
     message_clicks::{message_click_delete_all, message_click_rebuild_all},
     totals::{TotalsDelta, custom_event_register_stored},
 };
@@ -39,6 +41,7 @@ pub async fn run(client: &mut Object, account: Option<i64>) -> anyhow::Result<Re
     );
     let mut repair = Repair { client, account };
     let message_clicks = repair.message_clicks().await?;
+    repair.credit_backlog().await?;
     let credits = repair.credits().await?;
     let totals = repair.totals(&TOTALS).await?;
     let link_totals = repair.totals(&LINK_TOTALS).await?;
@@ -50,6 +53,7 @@ pub async fn run(client: &mut Object, account: Option<i64>) -> anyhow::Result<Re
         account,
     };
     Ok(Report {
+        credit_backlog: comparison.count("credit_backlog").await?,
         clicks: comparison.count("clicks").await?,
         conversions: comparison.count("conversions").await?,
         message_clicks,
@@ -91,6 +95,22 @@ impl Repair<'_> {
             transaction.commit().await?;
         }
         Ok(Differences::from_rows(&rows))
+    }
+
+    /// Credits what waits in the credit backlog, as a worker does.
+    async fn credit_backlog(&mut self) -> anyhow::Result<()> {
+        loop {
+            let entries = credit_backlog_load(self.client, self.account, 1).await?;
+            let Some(entry) = entries.first() else {
+                return Ok(());
+            };
+            let transaction = self.client.transaction().await?;
+            account_lock(&transaction, entry.account_id).await?;
+            let mut delta = TotalsDelta::default();
+            credit_backlog_work(&transaction, entry, MAX_CHUNK as i64, &mut delta).await?;
+            delta.apply(&transaction).await?;
+            transaction.commit().await?;
+        }
     }
 
     async fn credits(&mut self) -> anyhow::Result<Differences> {

@@ -10,6 +10,9 @@ const MAX_EXAMPLES: usize = 20;
 pub(super) struct Report {
     pub clicks: i64,
     pub conversions: i64,
+    /// How many links and messages are waiting for their conversions to be credited again. The
+    /// credits of their accounts are not compared.
+    pub credit_backlog: i64,
     pub message_clicks: Differences,
     pub credits: Differences,
     pub totals: Differences,

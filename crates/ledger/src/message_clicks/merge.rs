@@ -39,6 +39,7 @@ pub async fn message_click_merge_all(
         }
         candidate.count(delta, 1);
         changes.push(MessageClickChange {
+            key: candidate.key.clone(),
             removed: incumbent.map(|incumbent| incumbent.click.click_id),
             added: Some(candidate.clone()),
         });

@@ -33,6 +33,7 @@ pub struct MessageClick {
 /// How the message click of a key has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageClickChange {
+    pub key: MessageClickKey,
     /// The click that is not the message click any more.
     pub removed: Option<ClickId>,
     /// The message click that is new.

@@ -60,6 +60,7 @@ pub async fn message_click_rebuild_all(
             expected.count(delta, 1);
         }
         changes.push(MessageClickChange {
+            key: key.clone(),
             removed: actual.map(|actual| actual.click.click_id),
             added: expected.cloned(),
         });
@@ -84,6 +85,7 @@ pub async fn message_click_delete_all(
     }
     message_click_delete_rows(transaction, &keys).await?;
     let changes = deleted.into_iter().map(|click| MessageClickChange {
+        key: click.key,
         removed: Some(click.click.click_id),
         added: None,
     });

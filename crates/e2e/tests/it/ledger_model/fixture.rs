@@ -758,6 +758,7 @@ impl LedgerFixture {
     pub fn assert_recount_is_right(&self) {
         let (is_consistent, report) = self.recount(&[]);
         assert!(is_consistent, "{report:#}");
+        assert_eq!(report["credit_backlog"], 0, "{report:#}");
     }
 }
 

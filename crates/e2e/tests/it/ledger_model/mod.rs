@@ -2,6 +2,7 @@
 //! arrivals, conversions, refunds, verdicts, corrections and deletions, in random order, through RabbitMQ
 //! and Postgres with two workers, and to the model.
 
+mod credit_backlog;
 mod fixture;
 mod many_writers;
 mod model;
