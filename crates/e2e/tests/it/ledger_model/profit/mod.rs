@@ -27,6 +27,7 @@ pub async fn assert_profit_is_that_of_the_raw_rows(
     let model = Model::load(fixture, tenant.account_id).await;
     let offer = model.facts.iter().find_map(|f| f.values["offer"].clone());
     let offer = offer.unwrap();
+    let (mut n_reports, mut n_with_amounts) = (0, 0);
     let filters = [
         ("", None),
         ("&country=US", Some(("country", "US".to_owned()))),
@@ -63,10 +64,18 @@ pub async fn assert_profit_is_that_of_the_raw_rows(
                     target.map_or(String::new(), |target| format!("&convert_to={target}")),
                 );
                 let expected = model.sums(group, condition.as_ref(), target);
-                assert_report(fixture, &tenant.key, &query, group, &expected).await;
+                n_reports += 1;
+                if assert_report(fixture, &tenant.key, &query, group, &expected).await {
+                    n_with_amounts += 1;
+                }
             }
         }
     }
+    // A filter may leave out all costs in dollars, but there is something to compare.
+    assert!(
+        n_with_amounts * 2 > n_reports,
+        "{n_with_amounts} of {n_reports} reports have costs and events"
+    );
 }
 
 async fn import_costs(fixture: &LedgerFixture, key: &str, account: i64, rng: &mut StdRng) {
@@ -158,14 +167,14 @@ async fn insert_rates(fixture: &LedgerFixture, rng: &mut StdRng) {
     }
 }
 
-/// One report, on all of its pages, and its sums.
+/// One report, on all of its pages, and its sums. Returns whether it has costs and events.
 async fn assert_report(
     fixture: &LedgerFixture,
     api_key: &str,
     query: &str,
     group: &str,
     expected: &BTreeMap<Option<String>, Sums>,
-) {
+) -> bool {
     let mut cursor = String::new();
     let mut found: BTreeMap<Option<String>, Sums> = BTreeMap::new();
     let totals = loop {
@@ -190,11 +199,6 @@ async fn assert_report(
             None => break read(&report["totals"]),
         }
     };
-    // There is something to compare.
-    assert!(
-        !totals.cost.is_zero() && !totals.events.is_empty(),
-        "{query}: {totals:?}"
-    );
     let nothing = Sums::default();
     for key in found.keys().chain(expected.keys()) {
         // What belongs to no link has no row among links.
@@ -230,6 +234,7 @@ async fn assert_report(
             "{query}: the revenues of rows add up"
         );
     }
+    !totals.cost.is_zero() && !totals.events.is_empty()
 }
 
 /// A row of a report. Its profit and its ratio follow from cost and revenue.
