@@ -47,6 +47,15 @@ pub struct ClickEvent<'a> {
     /// The visitor's country, ISO 3166-1 alpha-2.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<Cow<'a, str>>,
+    /// The region of the visitor: the code of the subdivision (ISO 3166-2), as in US-CA, or a name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<Cow<'a, str>>,
+    /// The English name of the visitor's city.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub city: Option<Cow<'a, str>>,
+    /// The language that the browser asks for first (ISO 639), as in en.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<Cow<'a, str>>,
     /// The number of the autonomous system that announces the visitor's address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asn: Option<u32>,
@@ -111,6 +120,9 @@ impl ClickEvent<'static> {
             &self.user_agent,
             &self.referrer,
             &self.country,
+            &self.region,
+            &self.city,
+            &self.language,
             &self.sub1,
             &self.sub2,
             &self.sub3,
@@ -161,6 +173,9 @@ pub(crate) mod tests {
             user_agent: Some("a \"quoted\"\nagent é".into()),
             referrer: None,
             country: None,
+            region: Some("US-CA".into()),
+            city: None,
+            language: Some("en".into()),
             asn: Some(64_496),
             sub1: Some("campaign_a".into()),
             sub2: None,

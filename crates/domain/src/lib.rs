@@ -19,6 +19,7 @@ pub mod id;
 pub mod interstitial;
 pub mod ip_storage;
 pub mod landing;
+pub mod language;
 pub mod link_path;
 pub mod macros;
 pub mod message;

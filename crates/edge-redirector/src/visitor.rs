@@ -15,6 +15,7 @@ use domain::{
     client_ip::ProxyHeader,
     device::Device,
     event::{MAX_REFERRER_BYTES, MAX_USER_AGENT_BYTES},
+    language::primary_language,
 };
 use ipnet::IpNet;
 use platform::{
@@ -22,7 +23,10 @@ use platform::{
 };
 use prometheus_client::metrics::counter::Counter;
 
-use crate::{geo::GeoIp, request};
+use crate::{
+    geo::{GeoIp, Location},
+    request,
+};
 
 /// Detects visitors, by what the settings say about proxies, rules and databases.
 pub struct VisitorDetector {
@@ -38,8 +42,9 @@ pub struct Visitor<'r> {
     pub ip: IpAddr,
     pub user_agent: Option<Cow<'r, str>>,
     pub referrer: Option<Cow<'r, str>>,
-    /// ISO 3166-1 alpha-2, upper case.
-    pub country: Option<String>,
+    pub location: Location,
+    /// The language that the browser asks for first (ISO 639).
+    pub language: Option<String>,
     pub asn: Option<u32>,
     rules: Arc<BotRules>,
     user_agent_info: Rc<UserAgentInfo>,
@@ -69,13 +74,19 @@ impl VisitorDetector {
         Visitor {
             ip,
             referrer: request::header_text(request, header::REFERER, MAX_REFERRER_BYTES),
-            country: self.geo.country(ip),
+            location: self.geo.location(ip),
+            language: language(request),
             asn: self.geo.asn(ip),
             user_agent_info: user_agent_info(&rules, user_agent.as_deref()),
             rules: rules.clone(),
             user_agent,
         }
     }
+}
+
+fn language(request: &Request) -> Option<String> {
+    let header = request.headers().get(header::ACCEPT_LANGUAGE)?;
+    primary_language(header.to_str().ok()?)
 }
 
 impl Visitor<'_> {
@@ -94,7 +105,7 @@ impl Visitor<'_> {
             header: &header,
             ip: self.ip,
             asn: self.asn,
-            country: self.country.as_deref(),
+            country: self.location.country.as_deref(),
             countries,
         };
         self.rules

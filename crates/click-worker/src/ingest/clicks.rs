@@ -82,6 +82,9 @@ async fn click_copy_all<'r>(
             &row.device.browser,
             &event.campaign_id.as_ref().map(|id| id.as_str()),
             &correction_names(event),
+            &text(&event.region),
+            &text(&event.city),
+            &text(&event.language),
         ])
         .await?;
         copied.insert(id);
@@ -90,7 +93,7 @@ async fn click_copy_all<'r>(
     Ok(copied)
 }
 
-const COLUMNS: [(&str, Type); 33] = [
+const COLUMNS: [(&str, Type); 36] = [
     ("click_id", Type::UUID),
     ("clicked_at", Type::TIMESTAMPTZ),
     ("account_id", Type::INT8),
@@ -124,6 +127,9 @@ const COLUMNS: [(&str, Type); 33] = [
     ("browser", Type::TEXT),
     ("campaign_id", Type::TEXT),
     ("path_corrections", Type::TEXT_ARRAY),
+    ("region", Type::TEXT),
+    ("city", Type::TEXT),
+    ("language", Type::TEXT),
 ];
 
 fn text<'e>(value: &'e Option<Cow<'static, str>>) -> Option<&'e str> {

@@ -2,32 +2,106 @@
 //! of an address. A file is checked whole before it is used: a damaged one, or one of another
 //! kind, would silently make every address unknown.
 
-use std::{collections::HashSet, net::IpAddr, path::Path};
+use std::{collections::HashSet, fmt, net::IpAddr, path::Path};
 
 use anyhow::Context as _;
+use domain::event::truncate_at_char;
 use jiff::Timestamp;
 use maxminddb::{MaxMindDbError, Reader, WithinOptions};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 
 use crate::metrics::{GeoDatabase, Metrics};
 
 pub(super) type Database = Reader<Vec<u8>>;
 
-/// MaxMind's records are `{country: {iso_code}}`, those of ip-location-db
-/// `{country_code}`.
+/// The most bytes of the name of a region or city; the rest is cut off.
+const MAX_PLACE_NAME_BYTES: usize = 100;
+
+/// Where an address is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Location {
+    /// ISO 3166-1 alpha-2, upper case.
+    pub country: Option<String>,
+    /// The code of the largest subdivision (ISO 3166-2), as in US-CA, or its name.
+    pub region: Option<String>,
+    /// The English name.
+    pub city: Option<String>,
+}
+
+/// MaxMind's records are `{country: {iso_code}, subdivisions: [{iso_code}], city: {names: {en}}}`,
+/// those of ip-location-db `{country_code, state1, city}`. Databases of countries have no region
+/// and city.
 #[derive(Deserialize)]
-struct CountryRecord<'d> {
+struct LocationRecord<'d> {
     #[serde(borrow)]
-    country: Option<Country<'d>>,
+    country: Option<CodedPlace<'d>>,
     country_code: Option<&'d str>,
+    #[serde(borrow, default)]
+    subdivisions: Vec<CodedPlace<'d>>,
+    state1: Option<&'d str>,
+    #[serde(borrow)]
+    city: Option<City<'d>>,
 }
 
 #[derive(Deserialize)]
-struct Country<'d> {
+struct CodedPlace<'d> {
     iso_code: Option<&'d str>,
 }
 
-impl CountryRecord<'_> {
+#[derive(Deserialize)]
+struct EnglishName<'d> {
+    en: Option<&'d str>,
+}
+
+/// The English name of a city, from a text or from `{names: {en}}`.
+struct City<'d>(Option<&'d str>);
+
+impl<'de: 'd, 'd> Deserialize<'de> for City<'d> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(CityVisitor)
+    }
+}
+
+struct CityVisitor;
+
+impl<'de> de::Visitor<'de> for CityVisitor {
+    type Value = City<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the name of a city, or a map with its names")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<City<'de>, E> {
+        Ok(City(Some(name)))
+    }
+
+    fn visit_map<M: de::MapAccess<'de>>(self, mut map: M) -> Result<City<'de>, M::Error> {
+        let mut city = City(None);
+        while let Some(key) = map.next_key::<&str>()? {
+            match key {
+                "names" => city.0 = map.next_value::<EnglishName<'de>>()?.en,
+                _ => drop(map.next_value::<de::IgnoredAny>()?),
+            }
+        }
+        Ok(city)
+    }
+}
+
+impl LocationRecord<'_> {
+    fn into_location(self) -> Location {
+        let country = self.code().map(str::to_ascii_uppercase);
+        let subdivision = self.subdivisions.first().and_then(|place| place.iso_code);
+        let region = match (&country, subdivision) {
+            (Some(country), Some(code)) => Some(format!("{country}-{code}")),
+            _ => self.state1.and_then(place_name),
+        };
+        Location {
+            country,
+            region,
+            city: self.city.and_then(|City(name)| place_name(name?)),
+        }
+    }
+
     fn code(&self) -> Option<&str> {
         let iso_code = self.country.as_ref().and_then(|country| country.iso_code);
         let code = iso_code.or(self.country_code)?;
@@ -41,21 +115,25 @@ struct AsnRecord {
     autonomous_system_number: Option<u32>,
 }
 
-/// The country code (ISO 3166-1 alpha-2, upper case) of an address. Fails if the database is
-/// damaged where the record should be.
-pub(super) fn find_country(
-    database: &Database,
-    ip: IpAddr,
-) -> Result<Option<String>, MaxMindDbError> {
-    if !has_address_family(database, ip) {
-        return Ok(None);
-    }
-    let record: Option<CountryRecord> = database.lookup(ip)?.decode()?;
-    let code = record.as_ref().and_then(CountryRecord::code);
-    Ok(code.map(str::to_ascii_uppercase))
+/// A name without the characters that Postgres or a table could not show. `None` if it is empty.
+fn place_name(name: &str) -> Option<String> {
+    let name: String = name.chars().filter(|c| !c.is_control()).collect();
+    let name = truncate_at_char(name.trim(), MAX_PLACE_NAME_BYTES);
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
-/// The number of the autonomous system of an address. Fails as [`find_country`].
+/// Finds where an address is. Fails if the database is damaged where the record should be.
+pub(super) fn find_location(database: &Database, ip: IpAddr) -> Result<Location, MaxMindDbError> {
+    if !has_address_family(database, ip) {
+        return Ok(Location::default());
+    }
+    let record: Option<LocationRecord> = database.lookup(ip)?.decode()?;
+    Ok(record
+        .map(LocationRecord::into_location)
+        .unwrap_or_default())
+}
+
+/// The number of the autonomous system of an address. Fails as [`find_location`].
 pub(super) fn find_asn(database: &Database, ip: IpAddr) -> Result<Option<u32>, MaxMindDbError> {
     if !has_address_family(database, ip) {
         return Ok(None);
@@ -150,7 +228,7 @@ fn check(kind: GeoDatabase, database: &Database) -> anyhow::Result<()> {
         }
         let has_content = match kind {
             GeoDatabase::Country => {
-                let record: Option<CountryRecord> = network.decode()?;
+                let record: Option<LocationRecord> = network.decode()?;
                 record.is_some_and(|record| record.code().is_some())
             }
             GeoDatabase::Asn => {
@@ -255,9 +333,9 @@ mod tests {
         let undamaged = countries("GeoLite2-Country");
         let ips = ["203.0.113.9", "198.51.100.9", "192.0.2.9"].map(|ip| ip.parse().unwrap());
         let n_found = |database: &Database| {
-            let countries = ips.iter().map(|ip| find_country(database, *ip));
-            countries
-                .filter(|country| matches!(country, Ok(Some(_))))
+            let locations = ips.iter().map(|ip| find_location(database, *ip));
+            locations
+                .filter(|location| matches!(location, Ok(location) if location.country.is_some()))
                 .count()
         };
         assert_eq!(
@@ -282,12 +360,43 @@ mod tests {
     }
 
     #[test]
+    fn regions_and_cities_are_found_in_both_forms_of_records() {
+        let of_maxmind = serde_json::json!({
+            "city": { "geoname_id": 1, "names": { "de": "Kalifornien", "en": "Los Angeles" } },
+            "country": { "iso_code": "US" },
+            "subdivisions": [{ "iso_code": "CA", "names": { "en": "California" } }],
+        });
+        let of_ip_location_db = serde_json::json!({
+            "city": "Munich", "country_code": "de", "state1": "Bavaria", "latitude": 48.1,
+        });
+        let without_city = serde_json::json!({ "country": { "iso_code": "FR" } });
+        let database = database(
+            "GeoLite2-City",
+            &[
+                ("203.0.113.0/24", of_maxmind),
+                ("198.51.100.0/24", of_ip_location_db),
+                ("192.0.2.0/24", without_city),
+            ],
+        );
+        let database = load_bytes(GeoDatabase::Country, &database).unwrap();
+        for (ip, expected) in [
+            ("203.0.113.9", ["US", "US-CA", "Los Angeles"]),
+            ("198.51.100.9", ["DE", "Bavaria", "Munich"]),
+            ("192.0.2.9", ["FR", "", ""]),
+        ] {
+            let location = find_location(&database, ip.parse().unwrap()).unwrap();
+            let found = [location.country, location.region, location.city];
+            assert_eq!(found.map(Option::unwrap_or_default), expected, "{ip}");
+        }
+    }
+
+    #[test]
     fn an_address_without_a_record_is_unknown_and_not_a_failure() {
         let database = load_bytes(GeoDatabase::Country, &countries("mine")).unwrap();
         for ip in ["192.0.2.200", "2001:db8::1"] {
             assert_eq!(
-                find_country(&database, ip.parse().unwrap()).unwrap(),
-                None,
+                find_location(&database, ip.parse().unwrap()).unwrap(),
+                Location::default(),
                 "{ip}"
             );
         }

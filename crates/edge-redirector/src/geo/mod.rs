@@ -1,4 +1,4 @@
-//! Country and autonomous system of an address, from GeoIP databases whose files are
+//! Location and autonomous system of an address, from GeoIP databases whose files are
 //! reloaded when they change.
 
 mod database;
@@ -8,7 +8,8 @@ use std::{net::IpAddr, path::Path, path::PathBuf, sync::Arc, time::Duration};
 use platform::{reloading_file::ReloadingFile, service::Shutdown};
 
 use crate::metrics::{GeoDatabase, GeoLookup, Metrics};
-use database::{Database, find_asn, find_country, load};
+pub use database::Location;
+use database::{Database, find_asn, find_location, load};
 
 /// The databases that the settings name. Without a database, its part of every address is
 /// unknown.
@@ -40,12 +41,15 @@ impl GeoIp {
         })
     }
 
-    /// The country code: ISO 3166-1 alpha-2, upper case.
-    pub fn country(&self, ip: IpAddr) -> Option<String> {
-        let database = self.country.as_ref()?.get();
-        let result = find_country(&database, ip);
-        self.count(GeoDatabase::Country, &result);
-        result.ok().flatten()
+    /// The country, and the region and city if the database has cities.
+    pub fn location(&self, ip: IpAddr) -> Location {
+        let Some(database) = &self.country else {
+            return Location::default();
+        };
+        let result = find_location(&database.get(), ip);
+        let country = result.as_ref().map(|location| location.country.as_ref());
+        self.count(GeoDatabase::Country, &country);
+        result.unwrap_or_default()
     }
 
     /// The number of the autonomous system.

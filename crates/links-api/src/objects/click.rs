@@ -27,6 +27,11 @@ pub struct ClickObject {
     user_agent: Option<String>,
     referrer: Option<String>,
     country: Option<String>,
+    /// The code of the subdivision (ISO 3166-2), or a name.
+    region: Option<String>,
+    city: Option<String>,
+    /// The language that the browser asked for first (ISO 639).
+    language: Option<String>,
     asn: Option<i64>,
     device: Option<String>,
     os: Option<String>,
@@ -56,7 +61,7 @@ pub fn columns() -> String {
     format!(
         "c.click_id::text AS click_id, c.clicked_at, c.link_id, c.list_id, c.offer_id,
          c.creative_id, c.campaign_id, c.message_id, c.contact_phone, c.visitor,
-         host(c.ip) AS ip, c.user_agent, c.referrer, c.country, c.asn, c.device, c.os, c.browser,
+         host(c.ip) AS ip, c.user_agent, c.referrer, c.country, c.region, c.city, c.language, c.asn, c.device, c.os, c.browser,
          c.sub1, c.sub2, c.sub3, c.sub4, c.sub5, c.source, c.creative, c.cost, c.is_bot,
          c.bot_reasons, c.bot_rules, c.confirmed, c.path_corrections,
          EXISTS (
@@ -71,7 +76,7 @@ pub fn columns() -> String {
 }
 
 /// The columns of CSV, in the order of the object.
-pub const CSV_COLUMNS: [&str; 32] = [
+pub const CSV_COLUMNS: [&str; 35] = [
     "click_id",
     "clicked_at",
     "link_id",
@@ -86,6 +91,9 @@ pub const CSV_COLUMNS: [&str; 32] = [
     "user_agent",
     "referrer",
     "country",
+    "region",
+    "city",
+    "language",
     "asn",
     "device",
     "os",
@@ -123,6 +131,9 @@ impl From<&Row> for ClickObject {
             user_agent: row.get("user_agent"),
             referrer: row.get("referrer"),
             country: row.get("country"),
+            region: row.get("region"),
+            city: row.get("city"),
+            language: row.get("language"),
             asn: row.get("asn"),
             device: row.get("device"),
             os: row.get("os"),
@@ -162,6 +173,9 @@ impl ClickObject {
             "user_agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X)",
             "referrer": null,
             "country": "US",
+            "region": "US-CA",
+            "city": "Los Angeles",
+            "language": "en",
             "asn": 64496,
             "device": "mobile",
             "os": "iOS",
