@@ -1,10 +1,6 @@
 //! The body of a sending list, and the rules of its fields.
 
-use domain::{
-    host,
-    interstitial::InterstitialPage,
-    sender::Sender,
-};
+use domain::{host, interstitial::InterstitialPage, sender::Sender};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio_postgres::types::Json;
