@@ -92,7 +92,11 @@ changed nothing, but for imports, and its key can be used again.
             "conversions",
             "Raw conversions, correcting and importing them, and recording them (affiliate API)",
         ),
-        ("contacts", "What happened to a message and to a contact"),
+        (
+            "messages",
+            "Messages that were sent, and what became of them",
+        ),
+        ("contacts", "What happened to a contact"),
         ("affiliate links", "Campaign links (affiliate API)"),
         ("campaigns", "Affiliate programs (affiliate API)"),
         ("me", "The key of the request, and its account"),

@@ -24,7 +24,7 @@ struct Index {
 /// read the whole history of a link. So these indexes are on equivalent expressions that are
 /// written differently (`message_key || ''`, `'' || message_key`, `link_key + 0`): a query
 /// can use only the index whose expression it contains.
-const INDEXES: [Index; 16] = [
+const INDEXES: [Index; 17] = [
     // Finds the earliest message click of a link or of a message.
     Index {
         name: "message_clicks_time_idx",
@@ -142,6 +142,14 @@ const INDEXES: [Index; 16] = [
         table: "conversion_updates",
         is_partitioned: false,
         definition: "(update_id)",
+    },
+    // Finds the messages that did not arrive, which are few. The others are found by their time.
+    Index {
+        name: "messages_failed_idx",
+        table: "messages",
+        is_partitioned: false,
+        definition: "(account_id, status, sent_at, message_id)
+             WHERE status IN ('failed', 'undelivered')",
     },
 ];
 

@@ -4,6 +4,10 @@
 const MEASURES: &[&str] = &[
     "sends",
     "messages",
+    "delivered_sends",
+    "delivered_messages",
+    "failed_sends",
+    "failed_messages",
     "clicks",
     "unique_clicks",
     "bot_clicks",

@@ -1,6 +1,10 @@
-//! Findings about a message template: characters that would become part of a link.
+//! Findings about a message template: characters that would become part of a link, and what only
+//! looks like a placeholder.
 
-use super::template::{MessagePiece, parse_pieces};
+use super::{
+    lookalikes::lint_lookalikes,
+    template::{MessagePiece, parse_pieces},
+};
 use crate::macros::{Finding, Severity};
 
 /// Characters that may precede a link: messengers find a link that follows them.
@@ -9,7 +13,7 @@ const OPENING_MARKS: [char; 12] = ['(', '[', '{', '<', '"', '\'', '“', '‘', 
 /// A finding for each text or placeholder that touches the placeholder of a link, without a
 /// blank between them. A messenger that turns the URLs of a text into links takes what follows
 /// a URL as a part of it, full stops and brackets too, and may not find a URL that something
-/// precedes. Each finding is reported once.
+/// precedes. Then those about what only looks like a placeholder. Each is reported once.
 pub fn lint(template: &str) -> Vec<Finding> {
     let pieces = parse_pieces(template);
     let mut findings = Vec::new();
@@ -22,6 +26,7 @@ pub fn lint(template: &str) -> Vec<Finding> {
             }
         }
     }
+    findings.extend(lint_lookalikes(template));
     findings
 }
 
@@ -34,15 +39,15 @@ fn problem_between(
         (MessagePiece::Link(link), MessagePiece::Link(next_link)) => Some((
             "link_behind_link",
             format!(
-                "{{{{{next_link}}}}} stands right behind {{{{{link}}}}}: they would become one \
-                 link."
+                "{} stands right behind {}: they would become one link.",
+                next_link.source, link.source
             ),
         )),
         (MessagePiece::Link(link), MessagePiece::Variable(variable)) => Some((
             "variable_behind_link",
             format!(
-                "{{{{{variable}}}}} stands right behind {{{{{link}}}}}: messengers take its value \
-                 into the link."
+                "{} stands right behind {}: messengers take its value into the link.",
+                variable.source, link.source
             ),
         )),
         (MessagePiece::Link(link), MessagePiece::Text(text)) => {
@@ -50,15 +55,16 @@ fn problem_between(
             Some((
                 "mark_behind_link",
                 format!(
-                    "{mark:?} stands right behind {{{{{link}}}}}: messengers take it into the link."
+                    "{mark:?} stands right behind {}: messengers take it into the link.",
+                    link.source
                 ),
             ))
         }
         (MessagePiece::Variable(variable), MessagePiece::Link(link)) => Some((
             "variable_before_link",
             format!(
-                "{{{{{variable}}}}} stands right before {{{{{link}}}}}: messengers may not find \
-                 the link."
+                "{} stands right before {}: messengers may not find the link.",
+                variable.source, link.source
             ),
         )),
         (MessagePiece::Text(text), MessagePiece::Link(link)) => {
@@ -69,7 +75,8 @@ fn problem_between(
             Some((
                 "mark_before_link",
                 format!(
-                    "{mark:?} stands right before {{{{{link}}}}}: messengers may not find the link."
+                    "{mark:?} stands right before {}: messengers may not find the link.",
+                    link.source
                 ),
             ))
         }

@@ -5,20 +5,41 @@
 pub enum MessagePiece<'a> {
     Text(&'a str),
     /// A `{{linkN}}` placeholder, by its name `linkN`.
-    Link(&'a str),
-    /// Any other `{{name}}`, by its name.
-    Variable(&'a str),
+    Link(Placeholder<'a>),
+    /// Any other `{{name}}` or `{{name|default}}`.
+    Variable(Placeholder<'a>),
+}
+
+/// What stands in double braces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Placeholder<'a> {
+    /// The braces and what is between them, as it is written.
+    pub source: &'a str,
+    pub name: &'a str,
+    /// The text for a variable whose value is absent or blank. A link has none.
+    pub default: Option<&'a str>,
+}
+
+impl<'a> MessagePiece<'a> {
+    /// The piece as it is written in the template.
+    pub fn source(self) -> &'a str {
+        match self {
+            Self::Text(text) => text,
+            Self::Link(placeholder) | Self::Variable(placeholder) => placeholder.source,
+        }
+    }
 }
 
 /// The pieces of a template in their order. Braces are text unless there is a name of
-/// `A-Z a-z 0-9 _ .` between them.
+/// `A-Z a-z 0-9 _ .` between them, with or without blanks around it, or a name of a variable,
+/// `|` and a default without braces.
 pub fn parse_pieces(template: &str) -> Vec<MessagePiece<'_>> {
     let mut pieces = Vec::new();
     let mut text_start = 0;
     let mut search_start = 0;
     while let Some(offset) = template.split_at(search_start).1.find("{{") {
         let open = search_start + offset;
-        let Some(name) = name_at_start(template.split_at(open + 2).1) else {
+        let Some(piece) = placeholder_at_start(template.split_at(open).1) else {
             search_start = open + 1;
             continue;
         };
@@ -26,11 +47,8 @@ pub fn parse_pieces(template: &str) -> Vec<MessagePiece<'_>> {
             let (before, _) = template.split_at(open);
             pieces.push(MessagePiece::Text(before.split_at(text_start).1));
         }
-        pieces.push(match is_link_placeholder(name) {
-            true => MessagePiece::Link(name),
-            false => MessagePiece::Variable(name),
-        });
-        text_start = open + "{{".len() + name.len() + "}}".len();
+        pieces.push(piece);
+        text_start = open + piece.source().len();
         search_start = text_start;
     }
     if text_start < template.len() {
@@ -39,12 +57,35 @@ pub fn parse_pieces(template: &str) -> Vec<MessagePiece<'_>> {
     pieces
 }
 
-/// The name at the start of `text`, if `}}` follows it.
-fn name_at_start(text: &str) -> Option<&str> {
+/// The link or variable at the start of `text`, which begins with two braces.
+fn placeholder_at_start(text: &str) -> Option<MessagePiece<'_>> {
+    let (_, inner) = text.split_at("{{".len());
+    let (inner, _) = inner.split_once("}}")?;
+    if inner.contains(['{', '}']) {
+        return None;
+    }
+    let (name, default) = match inner.split_once('|') {
+        Some((name, default)) => (name, Some(default.trim())),
+        None => (inner, None),
+    };
+    let placeholder = Placeholder {
+        source: text.split_at("{{".len() + inner.len() + "}}".len()).0,
+        name: name.trim(),
+        default,
+    };
+    match placeholder {
+        Placeholder { name, .. } if !is_name(name) => None,
+        Placeholder { name, default, .. } if is_link_placeholder(name) => {
+            // Every link has a URL, so a default is a mistake.
+            default.is_none().then_some(MessagePiece::Link(placeholder))
+        }
+        placeholder => Some(MessagePiece::Variable(placeholder)),
+    }
+}
+
+fn is_name(text: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.');
-    let len = text.bytes().position(|byte| !is_allowed(byte))?;
-    let (name, after) = text.split_at(len);
-    (len > 0 && after.starts_with("}}")).then_some(name)
+    !text.is_empty() && text.bytes().all(is_allowed)
 }
 
 /// Whether the name is `link` and a number without leading zeros.
@@ -60,18 +101,18 @@ fn is_link_placeholder(name: &str) -> bool {
 pub fn link_placeholders(template: &str) -> Vec<&str> {
     let mut names = Vec::new();
     for piece in parse_pieces(template) {
-        if let MessagePiece::Link(name) = piece
-            && !names.contains(&name)
+        if let MessagePiece::Link(link) = piece
+            && !names.contains(&link.name)
         {
-            names.push(name);
+            names.push(link.name);
         }
     }
     names
 }
 
 /// The text of a message. `link` returns the URL of a placeholder and `variable` the value of a
-/// variable; what they return is not searched for placeholders again. Fails with the name of
-/// the first variable that has no value.
+/// variable; what they return is not searched for placeholders again. A value that is absent or
+/// blank is replaced by the default. Fails with the name of the first variable that has neither.
 pub fn render<'a, 'v>(
     pieces: &[MessagePiece<'a>],
     link: impl Fn(&str) -> &'v str,
@@ -79,13 +120,22 @@ pub fn render<'a, 'v>(
 ) -> Result<String, &'a str> {
     let mut text = String::with_capacity(256);
     for piece in pieces {
-        text.push_str(match *piece {
-            MessagePiece::Text(text) => text,
-            MessagePiece::Link(name) => link(name),
-            MessagePiece::Variable(name) => variable(name).ok_or(name)?,
-        });
+        match piece {
+            MessagePiece::Text(piece) => text.push_str(piece),
+            MessagePiece::Link(placeholder) => text.push_str(link(placeholder.name)),
+            MessagePiece::Variable(placeholder) => {
+                let value = value_or_default(*placeholder, variable(placeholder.name));
+                text.push_str(value.ok_or(placeholder.name)?);
+            }
+        }
     }
     Ok(text)
+}
+
+/// What stands for a variable in a message; `None` if it has neither a value nor a default.
+fn value_or_default<'t>(placeholder: Placeholder<'t>, value: Option<&'t str>) -> Option<&'t str> {
+    let given = value.filter(|value| !value.trim().is_empty());
+    given.or(placeholder.default).or(value)
 }
 
 #[cfg(test)]
@@ -99,8 +149,11 @@ mod tests {
     fn display(template: &str) -> String {
         let display_piece = |piece: &MessagePiece<'_>| match piece {
             MessagePiece::Text(text) => (*text).to_owned(),
-            MessagePiece::Link(name) => format!("<{name}>"),
-            MessagePiece::Variable(name) => format!("[{name}]"),
+            MessagePiece::Link(link) => format!("<{}>", link.name),
+            MessagePiece::Variable(Placeholder { name, default, .. }) => {
+                let default = default.map(|default| format!("|{default}"));
+                format!("[{name}{}]", default.unwrap_or_default())
+            }
         };
         parse_pieces(template).iter().map(display_piece).collect()
     }
@@ -113,7 +166,14 @@ mod tests {
         "{{link}} {{link0}} {{link01}} {{linkA}}",
         "[link] [link0] [link01] [linkA]"
     )]
-    #[case("{{ link1 }} {link1} {{link1}", "{{ link1 }} {link1} {{link1}")]
+    #[case("{{ link1 }} {link1} {{link1}", "<link1> {link1} {{link1}")]
+    #[case("{{ first_name }} {{\tx}}", "[first_name] [x]")]
+    #[case("Hi {{first_name|there}}!", "Hi [first_name|there]!")]
+    #[case("{{ first_name | dear friend }}", "[first_name|dear friend]")]
+    #[case("{{a|}} {{a| }} {{a|b|c}}", "[a|] [a|] [a|b|c]")]
+    #[case("{{link1|x}} {{|x}} {{ }}", "{{link1|x}} {{|x}} {{ }}")]
+    #[case("{{first name}} {{a-b}}", "{{first name}} {{a-b}}")]
+    #[case("{{a|{{b}}}}", "{{a|[b]}}")]
     #[case("{{{link1}}}", "{<link1>}")]
     #[case("{{}} {{{{link1}}}}", "{{}} {{<link1>}}")]
     #[case("é{{link1}}é", "é<link1>é")]
@@ -132,18 +192,30 @@ mod tests {
         assert_eq!(render(&pieces, |_| "", |_| None), Err("a"));
     }
 
+    #[rstest]
+    #[case("Hi {{name|there}}", Some("Ada"), Ok("Hi Ada"))]
+    #[case("Hi {{name|there}}", None, Ok("Hi there"))]
+    #[case("Hi {{name|there}}", Some(""), Ok("Hi there"))]
+    #[case("Hi {{name|there}}", Some(" "), Ok("Hi there"))]
+    #[case("Hi{{ name | }}", None, Ok("Hi"))]
+    #[case("Hi {{ name }}", Some("Ada"), Ok("Hi Ada"))]
+    #[case("Hi {{name}}", Some(""), Ok("Hi "))]
+    #[case("Hi {{name}}", None, Err("name"))]
+    fn a_default_stands_for_a_value_that_is_absent_or_blank(
+        #[case] template: &str,
+        #[case] value: Option<&str>,
+        #[case] expected: Result<&str, &str>,
+    ) {
+        let pieces = parse_pieces(template);
+        let text = render(&pieces, |_| "", |_| value);
+        assert_eq!(text.as_deref().map_err(|name| *name), expected);
+    }
+
     proptest! {
         #[test]
-        fn the_pieces_make_up_the_whole_template(template in "[{}a-c1. link]{0,40}") {
-            let joined: String = parse_pieces(&template)
-                .iter()
-                .map(|piece| match piece {
-                    MessagePiece::Text(text) => (*text).to_owned(),
-                    MessagePiece::Link(name) | MessagePiece::Variable(name) => {
-                        format!("{{{{{name}}}}}")
-                    }
-                })
-                .collect();
+        fn the_pieces_make_up_the_whole_template(template in "[{}a-c1. |link]{0,40}") {
+            let pieces = parse_pieces(&template);
+            let joined: String = pieces.iter().map(|piece| piece.source()).collect();
             prop_assert_eq!(joined, template);
         }
     }

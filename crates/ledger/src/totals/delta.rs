@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use domain::conversion::EventType;
+use domain::{conversion::EventType, delivery::DeliveryOutcome};
 use jiff::Timestamp;
 use postgres::pool::Transaction;
 
@@ -21,12 +21,44 @@ use super::{
 pub struct SentMessage {
     pub account_id: i64,
     pub list_id: i64,
-    pub creative_id: i64,
-    /// Key and offer of each link, in the order of the message's placeholders.
+    pub creative_id: Option<i64>,
+    /// Key and offer of each link, in the order of the keys.
     pub links: Vec<(i64, Option<String>)>,
     /// The offers of the links that the message had before, if it was sent before and gets
     /// more links now.
     pub previous_offers: Option<Vec<Option<String>>>,
+}
+
+/// What changes in the count of a message.
+#[derive(Debug, Clone, Copy, Default)]
+struct MessageCounts {
+    sends: i32,
+    delivered: i32,
+    failed: i32,
+}
+
+impl MessageCounts {
+    fn add_outcome(&mut self, outcome: DeliveryOutcome, n: i32) {
+        match outcome {
+            DeliveryOutcome::Unknown => {}
+            DeliveryOutcome::Delivered => self.delivered += n,
+            DeliveryOutcome::Failed => self.failed += n,
+        }
+    }
+
+    /// As the measures of one of its links or offers. The first one stands for the message.
+    fn measures(self, is_first: bool) -> Measures {
+        let first = i32::from(is_first);
+        Measures {
+            sends: self.sends,
+            messages: self.sends * first,
+            delivered_sends: self.delivered,
+            delivered_messages: self.delivered * first,
+            failed_sends: self.failed,
+            failed_messages: self.failed * first,
+            ..Measures::default()
+        }
+    }
 }
 
 /// The changes of `totals`, `link_totals` and `event_totals` that a transaction makes, gathered
@@ -79,8 +111,38 @@ impl TotalsDelta {
         self.add(dimensions, time, currency, measures);
     }
 
-    /// Counts a message as sent, once for each of its offers and links.
-    pub fn add_sent_message(&mut self, message: &SentMessage, time: Timestamp) {
+    /// Counts a message as sent, once for each of its offers and links, with what is known of
+    /// its delivery.
+    pub fn add_sent_message(
+        &mut self,
+        message: &SentMessage,
+        outcome: DeliveryOutcome,
+        time: Timestamp,
+    ) {
+        let mut counts = MessageCounts {
+            sends: 1,
+            ..MessageCounts::default()
+        };
+        counts.add_outcome(outcome, 1);
+        self.add_message(message, counts, time);
+    }
+
+    /// Counts another outcome for a message that is counted as sent at `time`, with all of its
+    /// links.
+    pub fn change_outcome(
+        &mut self,
+        message: &SentMessage,
+        before: DeliveryOutcome,
+        after: DeliveryOutcome,
+        time: Timestamp,
+    ) {
+        let mut counts = MessageCounts::default();
+        counts.add_outcome(before, -1);
+        counts.add_outcome(after, 1);
+        self.add_message(message, counts, time);
+    }
+
+    fn add_message(&mut self, message: &SentMessage, counts: MessageCounts, time: Timestamp) {
         let bucket = TotalsBucket {
             start: bucket_start(time),
             currency: String::new(),
@@ -88,18 +150,14 @@ impl TotalsDelta {
         let dimensions = |offer_id: &Option<String>| Dimensions {
             account_id: message.account_id,
             list_id: Some(message.list_id),
-            creative_id: Some(message.creative_id),
+            creative_id: message.creative_id,
             offer_id: offer_id.clone(),
             ..Dimensions::default()
         };
-        let mut counted_offers: Vec<_> = message.previous_offers.iter().flatten().collect();
         let is_new = message.previous_offers.is_none();
+        let mut counted_offers: Vec<_> = message.previous_offers.iter().flatten().collect();
         for (index, (link_key, offer_id)) in message.links.iter().enumerate() {
-            let measures = Measures {
-                sends: 1,
-                messages: i32::from(is_new && index == 0),
-                ..Measures::default()
-            };
+            let measures = counts.measures(is_new && index == 0);
             let link = Dimensions {
                 link_key: Some(*link_key),
                 ..dimensions(offer_id)
@@ -110,6 +168,11 @@ impl TotalsDelta {
                 *finest.or_default() += measures;
                 counted_offers.push(offer_id);
             }
+        }
+        // A message without links was sent nevertheless.
+        if is_new && message.links.is_empty() {
+            let finest = self.finest.entry((bucket, dimensions(&None)));
+            *finest.or_default() += counts.measures(true);
         }
     }
 

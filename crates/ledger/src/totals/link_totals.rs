@@ -108,6 +108,10 @@ pub(super) async fn link_total_append_all(
         ("currency", Type::TEXT),
         ("sends", Type::INT4),
         ("messages", Type::INT4),
+        ("delivered_sends", Type::INT4),
+        ("delivered_messages", Type::INT4),
+        ("failed_sends", Type::INT4),
+        ("failed_messages", Type::INT4),
         ("clicks", Type::INT4),
         ("unique_clicks", Type::INT4),
         ("bot_clicks", Type::INT4),
@@ -128,6 +132,10 @@ pub(super) async fn link_total_append_all(
             &key.currency,
             &m.sends,
             &m.messages,
+            &m.delivered_sends,
+            &m.delivered_messages,
+            &m.failed_sends,
+            &m.failed_messages,
             &m.clicks,
             &m.unique_clicks,
             &m.bot_clicks,
@@ -157,9 +165,11 @@ pub(super) async fn link_total_add_all(
             FROM unnest(
                 $1::bigint[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
                 $7::integer[], $8::integer[], $9::integer[], $10::integer[], $11::integer[],
-                $12::integer[], $13::integer[], $14::integer[], $15::numeric[], $16::numeric[]
+                $12::integer[], $13::integer[], $14::integer[], $15::integer[], $16::integer[],
+                $17::integer[], $18::integer[], $19::numeric[], $20::numeric[]
             ) WITH ORDINALITY AS n
-                (account_id, link_key, bucket, country, device, currency, sends, messages, clicks,
+                (account_id, link_key, bucket, country, device, currency, sends, messages,
+                 delivered_sends, delivered_messages, failed_sends, failed_messages, clicks,
                  unique_clicks, bot_clicks, confirmed_clicks, conversions, pending_conversions,
                  revenue, pending_revenue, number)
             JOIN link_totals t USING (account_id, link_key, bucket, country, device, currency)
@@ -168,6 +178,10 @@ pub(super) async fn link_total_add_all(
         UPDATE link_totals AS t
         SET sends = t.sends + n.sends,
             messages = t.messages + n.messages,
+            delivered_sends = t.delivered_sends + n.delivered_sends,
+            delivered_messages = t.delivered_messages + n.delivered_messages,
+            failed_sends = t.failed_sends + n.failed_sends,
+            failed_messages = t.failed_messages + n.failed_messages,
             clicks = t.clicks + n.clicks,
             unique_clicks = t.unique_clicks + n.unique_clicks,
             bot_clicks = t.bot_clicks + n.bot_clicks,

@@ -12,6 +12,11 @@ pub struct Measures {
     pub sends: i32,
     /// Sent messages: a message counts once, whatever its links and offers.
     pub messages: i32,
+    /// Of these, those that networks have delivered, and those that failed or were undelivered.
+    pub delivered_sends: i32,
+    pub delivered_messages: i32,
+    pub failed_sends: i32,
+    pub failed_messages: i32,
     pub clicks: i32,
     /// Message clicks.
     pub unique_clicks: i32,
@@ -35,6 +40,10 @@ impl AddAssign for Measures {
     fn add_assign(&mut self, other: Self) {
         self.sends += other.sends;
         self.messages += other.messages;
+        self.delivered_sends += other.delivered_sends;
+        self.delivered_messages += other.delivered_messages;
+        self.failed_sends += other.failed_sends;
+        self.failed_messages += other.failed_messages;
         self.clicks += other.clicks;
         self.unique_clicks += other.unique_clicks;
         self.bot_clicks += other.bot_clicks;
@@ -53,6 +62,10 @@ impl std::ops::Neg for Measures {
         Self {
             sends: -self.sends,
             messages: -self.messages,
+            delivered_sends: -self.delivered_sends,
+            delivered_messages: -self.delivered_messages,
+            failed_sends: -self.failed_sends,
+            failed_messages: -self.failed_messages,
             clicks: -self.clicks,
             unique_clicks: -self.unique_clicks,
             bot_clicks: -self.bot_clicks,
@@ -67,7 +80,7 @@ impl std::ops::Neg for Measures {
 
 /// The measures of many rows as arrays of columns, in the order of the statements.
 pub(super) struct MeasureColumns {
-    counts: [Vec<i32>; 8],
+    counts: [Vec<i32>; 12],
     amounts: [Vec<Decimal>; 2],
 }
 
@@ -81,6 +94,10 @@ impl MeasureColumns {
             let counts = [
                 row.sends,
                 row.messages,
+                row.delivered_sends,
+                row.delivered_messages,
+                row.failed_sends,
+                row.failed_messages,
                 row.clicks,
                 row.unique_clicks,
                 row.bot_clicks,

@@ -46,17 +46,23 @@ pub(super) fn roll_up(
 /// A sent message has no country, device or campaign, so it does not count there. It counts
 /// once for each of its offers where rows are told apart by offer, and once elsewhere.
 fn measures_for_dimension(dimension: &str, measures: Measures) -> Measures {
+    let counts = |sends: i32, messages: i32| match dimension {
+        "cell" | "content" => (sends, messages),
+        "offer" => (sends, sends),
+        "all" | "list" | "creative" => (messages, messages),
+        _ => (0, 0),
+    };
+    let m = measures;
+    let (sends, messages) = counts(m.sends, m.messages);
+    let (delivered_sends, delivered_messages) = counts(m.delivered_sends, m.delivered_messages);
+    let (failed_sends, failed_messages) = counts(m.failed_sends, m.failed_messages);
     Measures {
-        sends: match dimension {
-            "cell" | "content" | "offer" => measures.sends,
-            "all" | "list" | "creative" => measures.messages,
-            _ => 0,
-        },
-        messages: match dimension {
-            "cell" | "content" | "all" | "list" | "creative" => measures.messages,
-            "offer" => measures.sends,
-            _ => 0,
-        },
+        sends,
+        messages,
+        delivered_sends,
+        delivered_messages,
+        failed_sends,
+        failed_messages,
         ..measures
     }
 }

@@ -17,19 +17,25 @@ pub(super) async fn total_add_all(
     }
     let sql = "INSERT INTO totals AS t
                  (account_id, span, dimension, bucket, key, currency, offer_id, list_id,
-                  creative_id, campaign_id, country, device, sends, messages, clicks,
-                  unique_clicks, bot_clicks, confirmed_clicks, conversions, pending_conversions,
-                  revenue, pending_revenue)
+                  creative_id, campaign_id, country, device, sends, messages, delivered_sends,
+                  delivered_messages, failed_sends, failed_messages, clicks, unique_clicks,
+                  bot_clicks, confirmed_clicks, conversions, pending_conversions, revenue,
+                  pending_revenue)
              SELECT *
              FROM unnest(
                  $1::bigint[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[],
                  $7::text[], $8::bigint[], $9::bigint[], $10::text[], $11::text[], $12::text[],
                  $13::integer[], $14::integer[], $15::integer[], $16::integer[], $17::integer[],
-                 $18::integer[], $19::integer[], $20::integer[], $21::numeric[], $22::numeric[]
+                 $18::integer[], $19::integer[], $20::integer[], $21::integer[], $22::integer[],
+                 $23::integer[], $24::integer[], $25::numeric[], $26::numeric[]
              )
              ON CONFLICT ON CONSTRAINT totals_pkey DO UPDATE
              SET sends = t.sends + excluded.sends,
                  messages = t.messages + excluded.messages,
+                 delivered_sends = t.delivered_sends + excluded.delivered_sends,
+                 delivered_messages = t.delivered_messages + excluded.delivered_messages,
+                 failed_sends = t.failed_sends + excluded.failed_sends,
+                 failed_messages = t.failed_messages + excluded.failed_messages,
                  clicks = t.clicks + excluded.clicks,
                  unique_clicks = t.unique_clicks + excluded.unique_clicks,
                  bot_clicks = t.bot_clicks + excluded.bot_clicks,

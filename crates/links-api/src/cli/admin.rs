@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
-use domain::id::AccountId;
+use domain::{
+    id::AccountId,
+    sender::{NOT_A_SENDER, Sender},
+};
 use postgres::{
     migrations,
     pool::{self, Object, PoolSettings},
@@ -21,7 +24,6 @@ use crate::{
         lists::{self, ListDomains, ListFields},
     },
     enumeration::Enumeration as _,
-    fields::PhoneNumber,
     resources::rates,
 };
 
@@ -89,7 +91,7 @@ struct Quickstart {
     /// The name of the account, which is also that of its list.
     #[arg(long, default_value = "First account")]
     name: String,
-    /// The number that messages are sent from, in E.164.
+    /// What messages are sent from: a number in E.164, a short code or a sender id.
     #[arg(long, default_value = "+18005551234")]
     phone_number: String,
 }
@@ -98,8 +100,8 @@ impl Quickstart {
     async fn run(self, client: &mut Object) -> anyhow::Result<Value> {
         let host =
             domain::host::normalise(&self.host).context("--host is not the name of a host")?;
-        let phone = PhoneNumber::parse(&self.phone_number);
-        let phone = phone.context("--phone-number is not a phone number in E.164")?;
+        let sender = Sender::parse(&self.phone_number);
+        let sender = sender.with_context(|| format!("--phone-number: {NOT_A_SENDER}"))?;
         let transaction = client.transaction().await?;
         let account = AccountFields {
             name: self.name,
@@ -115,7 +117,7 @@ impl Quickstart {
         let domain =
             domains::insert(&transaction, account_id, &host, short, active, approved).await?;
         let list = ListFields {
-            phone_number: phone.as_str().to_owned(),
+            phone_number: sender.as_str().to_owned(),
             list_name: account.name.clone(),
             ..ListFields::default()
         };

@@ -1,6 +1,6 @@
 //! The table `creatives`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use domain::{
     id::{AccountId, CreativeId},
@@ -198,4 +198,16 @@ pub async fn update(
     let parameters = [&values[..], &[&id.0]].concat();
     let row = client.query_one(&statement, &parameters).await?;
     Ok(CreativeRow::from(&row))
+}
+
+/// Those of the ids that are of creatives of the account.
+pub async fn find_existing(
+    client: &impl GenericClient,
+    account_id: AccountId,
+    ids: &[i64],
+) -> Result<HashSet<i64>, ApiError> {
+    let sql = "SELECT id FROM creatives WHERE account_id = $1 AND id = ANY ($2)";
+    let statement = client.prepare_cached(sql).await?;
+    let rows = client.query(&statement, &[&account_id.0, &ids]).await?;
+    Ok(rows.iter().map(|row| row.get("id")).collect())
 }

@@ -1,6 +1,6 @@
 //! The table `link_totals`: what happened to each link.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use domain::id::AccountId;
 use postgres::pool::GenericClient;
@@ -45,6 +45,26 @@ pub async fn sum_by_link(
         (row.get("link_key"), counts)
     });
     Ok(counts.collect())
+}
+
+/// Those of the links that were clicked, converted or sent before. Under the lock of the account
+/// no click can come in between.
+pub async fn find_links_with_history(
+    client: &impl GenericClient,
+    account_id: AccountId,
+    keys: &[i64],
+) -> Result<HashSet<i64>, ApiError> {
+    let statement = client
+        .prepare_cached(
+            "SELECT DISTINCT link_key
+             FROM link_totals
+             WHERE account_id = $1
+               AND link_key = ANY ($2)
+               AND (clicks <> 0 OR conversions <> 0 OR pending_conversions <> 0 OR sends <> 0)",
+        )
+        .await?;
+    let rows = client.query(&statement, &[&account_id.0, &keys]).await?;
+    Ok(rows.iter().map(|row| row.get("link_key")).collect())
 }
 
 /// A link of a message, and the clicks on it.

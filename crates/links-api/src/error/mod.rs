@@ -9,7 +9,7 @@ mod table;
 
 use std::fmt;
 
-use domain::{exchange::MissingRate, macros::InvalidTemplate};
+use domain::{exchange::MissingRate, macros::InvalidTemplate, sender::NOT_A_SENDER};
 
 pub use render::{ApiFamily, ErrorResponse};
 pub use rows::{InvalidRow, RowFailure, all_valid};
@@ -95,6 +95,8 @@ pub enum ApiError {
     InvalidPhone(&'static str),
     #[error("The field {0} is not a valid E.164 phone number.")]
     InvalidPhoneAt(String),
+    #[error("The phone_number field cannot be used: {}.", NOT_A_SENDER)]
+    InvalidSender,
     #[error("The slug is not 3 to 64 characters of A-Z, a-z, 0-9, _ and -, or it is reserved.")]
     InvalidSlug,
     #[error("No active {0} found matching the provided ID.")]
@@ -155,8 +157,21 @@ pub enum ApiError {
     TooManyMessages(usize),
     #[error("The messageId {0} occurs more than once in the request.")]
     DuplicateMessageId(String),
-    #[error("The message {0} was rendered with another creative, list or contact.")]
+    #[error(
+        "The message {0} was sent before with another creative, list or contact, or was not \
+         rendered."
+    )]
     MessageMismatch(String),
+    #[error("The message {0} is known with other content: it was recorded or rendered before.")]
+    MessageDiffers(String),
+    #[error("The message {0} was sent to another contact.")]
+    MessageOfAnotherContact(String),
+    #[error("Several domains have a link with this ID. Name it by its short URL.")]
+    AmbiguousLinkUrl,
+    #[error("The link {0} belongs to another message or contact.")]
+    LinkOfAnotherMessage(String),
+    #[error("The link {0} belongs to another list than the message.")]
+    LinkOfAnotherList(String),
     #[error("The variable {{{{{name}}}}} has no value in messages[{index}].")]
     UnknownVariable { name: String, index: usize },
     #[error("The payout is not a decimal number of 0 or more with at most 4 decimals.")]

@@ -31,6 +31,10 @@ impl From<&ApiError> for RowFailure {
         let field = match error {
             ApiError::InvalidField(error) => Some(error.field.clone()),
             ApiError::UnknownField { field, .. } => Some(field.clone()),
+            ApiError::InvalidPhoneAt(field) => Some(field.clone()),
+            ApiError::UnknownVariable { name, index } => {
+                Some(format!("messages[{index}].variables.{name}"))
+            }
             _ => None,
         };
         Self {

@@ -34,7 +34,9 @@ impl ApiError {
             Self::MissingUrlOrOffer => (BAD, "missing_url_or_offer"),
             Self::MissingListIdentifier => (BAD, "missing_list_identifier"),
             Self::InvalidUrl(_) => (BAD, "invalid_url"),
-            Self::InvalidPhone(_) | Self::InvalidPhoneAt(_) => (BAD, "invalid_phone"),
+            Self::InvalidPhone(_) | Self::InvalidPhoneAt(_) | Self::InvalidSender => {
+                (BAD, "invalid_phone")
+            }
             Self::MessageTooLong => (BAD, "message_too_long"),
             Self::MissingOfferLinks => (BAD, "missing_offer_links"),
             Self::InvalidCreativeType => (BAD, "invalid_creative_type"),
@@ -52,7 +54,11 @@ impl ApiError {
             Self::MissingMessages => (BAD, "missing_messages"),
             Self::TooManyMessages(_) => (BAD, "too_many_messages"),
             Self::DuplicateMessageId(_) => (BAD, "duplicate_message_id"),
-            Self::MessageMismatch(_) => (CONFLICT, "message_mismatch"),
+            Self::MessageMismatch(_)
+            | Self::MessageDiffers(_)
+            | Self::MessageOfAnotherContact(_) => (CONFLICT, "message_mismatch"),
+            Self::LinkOfAnotherMessage(_) => (CONFLICT, "link_of_another_message"),
+            Self::LinkOfAnotherList(_) => (CONFLICT, "link_of_another_list"),
             Self::UnknownVariable { .. } => (BAD, "unknown_variable"),
             Self::InvalidSlug => (BAD, "invalid_slug"),
             Self::OfferNotFound(_) => (StatusCode::NOT_FOUND, "offer_not_found"),
@@ -61,7 +67,7 @@ impl ApiError {
             Self::SlugTaken => (CONFLICT, "slug_taken"),
             Self::IdCollision => (StatusCode::INTERNAL_SERVER_ERROR, "id_collision"),
             Self::AmbiguousOfferId => (CONFLICT, "ambiguous_offer_id"),
-            Self::AmbiguousLinkId => (CONFLICT, "ambiguous_link_id"),
+            Self::AmbiguousLinkId | Self::AmbiguousLinkUrl => (CONFLICT, "ambiguous_link_id"),
             Self::MissingLinks => (BAD, "missing_links"),
             Self::TooManyLinks(_) => (BAD, "too_many_links"),
             Self::MissingField(field) => (BAD, missing_code(*field)),

@@ -10,7 +10,6 @@ pub mod interstitial;
 mod json_object;
 mod list_selector;
 pub mod moment;
-mod phone;
 pub mod postbacks;
 mod slug;
 mod status;
@@ -18,13 +17,14 @@ mod text;
 pub mod timestamp;
 mod url;
 
+pub use domain::phone::PhoneNumber;
+
 pub use amount::AmountField;
 pub use clearable_bool::ClearableBool;
 pub use country::update_countries;
 pub use decimal::{DecimalField, DecimalText};
 pub use json_object::JsonObject;
 pub use list_selector::ListSelector;
-pub use phone::PhoneNumber;
 pub use slug::parse_slug;
 pub use status::{parse_status, update_status};
 pub use text::{Text, name, non_empty, required, update_text};

@@ -26,10 +26,10 @@ pub struct ExportQuery<I> {
 
 impl<I: FromStr + JsonSchema> QueryParameters for ExportQuery<I> {}
 
-impl<I: Copy> ExportQuery<I> {
+impl<I: Clone> ExportQuery<I> {
     /// The id of the last row of the page before.
     pub fn cursor(&self) -> Option<I> {
-        self.cursor.as_ref().map(|cursor| cursor.0)
+        self.cursor.as_ref().map(|cursor| cursor.0.clone())
     }
 
     /// Rows to select: one more than the page has, so that it is known whether there is

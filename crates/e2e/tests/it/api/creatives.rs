@@ -70,6 +70,11 @@ async fn the_documented_example_gets_the_documented_response() {
         "created_at": "[time]",
         "creative_type": "automated",
         "encoding": "GSM-7",
+        "exact": {
+          "encoding": "GSM-7",
+          "length": 114,
+          "segments": 1
+        },
         "id": "[id]",
         "message": "Hot deals just for you! Shop now: {{link1}} Reply STOP to opt out.",
         "name": "Summer Sale Promo",
@@ -392,6 +397,11 @@ async fn messages_are_rendered_in_request_order_and_measured() {
     {
       "character_count": 88,
       "encoding": "GSM-7",
+      "exact": {
+        "encoding": "GSM-7",
+        "length": 92,
+        "segments": 1
+      },
       "messages": [
         {
           "contactPhone": "+12025550102",
@@ -463,6 +473,11 @@ async fn every_error_of_a_render_is_reported() {
             json!({ "listId": list, "messages": [message, message] }),
             "400 duplicate_message_id",
             "messageId m ",
+        ),
+        (
+            json!({ "listId": list, "on_error": "ignore", "messages": [message] }),
+            "400 invalid_field",
+            "on_error",
         ),
         (
             with("messageId", json!(null)),
@@ -791,5 +806,164 @@ async fn text_that_touches_a_link_gets_a_finding() {
             .call(Method::PUT, &path, json!({ "message": "{{link1}} é" }))
             .await;
         assert_eq!(found(&better), [""; 0]);
+    }
+}
+
+/// With `skip`, a message that cannot be rendered is an error of its own, and counts nothing.
+#[tokio::test]
+async fn one_bad_contact_is_skipped_where_asked() {
+    let api = Api::start("skipping").await;
+    let offer = api.sms_offer("https://e.com", json!({})).await;
+    let id = creative(&api, "{{first_name}} {{link1}}", &offer).await;
+    let path = format!("{PATH}/{id}/render");
+    let message = |id: &str, phone: &str| {
+        json!({
+            "messageId": id, "contactPhone": phone, "variables": { "first_name": "x" },
+        })
+    };
+    let other = json!({
+        "listId": api.tenant.list_id, "messages": [message("sent", "+12025550100")],
+    });
+    api.create(&path, other).await;
+    let mut nameless = message("nameless", "+12025550104");
+    nameless["variables"] = json!({});
+    let mut body = json!({ "listId": api.tenant.list_id, "messages": [
+        message("a", "+12025550101"),
+        message("bad", "12025550102"),
+        message("a", "+12025550103"),
+        nameless,
+        message("sent", "+12025550105"),
+        { "messageId": "typed", "contactPhone": 7 },
+        message("b", "+78001234567"),
+    ]});
+    // All or none by default.
+    let answer = api.post(&path, body.clone()).await;
+    assert_eq!(status_and_code(answer), "400 invalid_phone");
+    assert_eq!(api.test_env.count("SELECT count(*) FROM links").await, 1);
+    body["on_error"] = json!("skip");
+    let (status, answer) = api.post(&path, body.clone()).await;
+    assert_eq!(status, 201, "{answer}");
+    let rendered: Vec<_> = answer["messages"].as_array().unwrap().iter().collect();
+    let ids: Vec<_> = rendered
+        .iter()
+        .map(|message| &message["messageId"])
+        .collect();
+    assert_eq!(ids, ["a", "b"]);
+    assert_json_snapshot!(answer["errors"], @r#"
+    [
+      {
+        "code": "invalid_phone",
+        "error": "The field messages[1].contactPhone is not a valid E.164 phone number.",
+        "field": "messages[1].contactPhone",
+        "index": 1
+      },
+      {
+        "code": "duplicate_message_id",
+        "error": "The messageId a occurs more than once in the request.",
+        "field": null,
+        "index": 2
+      },
+      {
+        "code": "unknown_variable",
+        "error": "The variable {{first_name}} has no value in messages[3].",
+        "field": "messages[3].variables.first_name",
+        "index": 3
+      },
+      {
+        "code": "message_mismatch",
+        "error": "The message sent was sent before with another creative, list or contact, or was not rendered.",
+        "field": null,
+        "index": 4
+      },
+      {
+        "code": "invalid_field",
+        "error": "The field messages[5].contactPhone is not valid: it is the integer 7, and a text such as \"value\" is wanted.",
+        "field": "messages[5].contactPhone",
+        "index": 5
+      }
+    ]
+    "#);
+    let sends = "SELECT sum(messages)::bigint FROM totals WHERE dimension = 'all' AND span = 'day'";
+    assert_eq!(api.test_env.count(sends).await, 3);
+    assert_eq!(api.test_env.count("SELECT count(*) FROM links").await, 3);
+    // Nothing can be rendered.
+    body["messages"] = json!([message("c", "1")]);
+    let (status, answer) = api.post(&path, body).await;
+    assert_eq!(
+        (
+            status,
+            &answer["messages"],
+            answer["errors"].as_array().map(Vec::len)
+        ),
+        (200, &json!([]), Some(1))
+    );
+}
+
+#[tokio::test]
+async fn variables_have_defaults_and_what_only_looks_like_one_is_found() {
+    let api = Api::start("defaults").await;
+    let offer = api.sms_offer("https://e.com", json!({})).await;
+    let text = "Hi {{ first_name | there }}, {shop} {{ link1 }}";
+    let mut body = seed_body(&offer);
+    body["message"] = json!(text);
+    let created = api.create(PATH, body).await;
+    assert_json_snapshot!(created["findings"], @r#"
+    [
+      {
+        "code": "looks_like_placeholder",
+        "message": "{shop} is no placeholder, and is sent as it stands. Write {{shop}} if it is meant to be one.",
+        "severity": "warning"
+      }
+    ]
+    "#);
+    // 35 characters beside the link.
+    assert_eq!(created["creative"]["character_count"], 35 + 23 + 34);
+    let id = created["creative"]["id"].as_i64().unwrap();
+    let messages = json!([
+        { "messageId": "a", "contactPhone": "+12025550101" },
+        { "messageId": "b", "contactPhone": "+12025550102", "variables": { "first_name": "Ada" } },
+        { "messageId": "c", "contactPhone": "+12025550103", "variables": { "first_name": "" } },
+    ]);
+    let (status, answer) = render(&api, id, messages).await;
+    assert_eq!(status, 201, "{answer}");
+    let texts: Vec<_> = answer["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|message| {
+            message["text"]
+                .as_str()
+                .unwrap()
+                .split_once(", ")
+                .unwrap()
+                .0
+        })
+        .collect();
+    assert_eq!(texts, ["Hi there", "Hi Ada", "Hi there"]);
+}
+
+/// The formula of the documented product counts characters; the exact size stands beside it.
+#[tokio::test]
+async fn sizes_follow_the_documented_formula_for_any_text() {
+    let api = Api::start("formula").await;
+    let offer = api.sms_offer("https://e.com", json!({})).await;
+    for (text, formula, exact) in [
+        ("a".repeat(103), (160, 1), ("GSM-7", 160, 1)),
+        ("a".repeat(104), (161, 2), ("GSM-7", 161, 2)),
+        ("€".repeat(103), (160, 1), ("GSM-7", 263, 2)),
+        ("я".repeat(103), (160, 1), ("UCS-2", 160, 3)),
+        ("😀".repeat(104), (161, 2), ("UCS-2", 265, 4)),
+    ] {
+        let mut body = seed_body(&offer);
+        body["message"] = json!(format!("{text}{{{{link1}}}}"));
+        let created = api.create(PATH, body).await["creative"].clone();
+        assert_eq!(
+            (&created["character_count"], &created["segment_count"]),
+            (&json!(formula.0), &json!(formula.1)),
+        );
+        let (encoding, length, segments) = exact;
+        let expected = json!({ "encoding": encoding, "length": length, "segments": segments });
+        assert_eq!(created["exact"], expected);
+        assert_eq!(created["encoding"], encoding);
     }
 }

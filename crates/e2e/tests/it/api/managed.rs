@@ -372,6 +372,24 @@ async fn lists_can_be_created_and_changed() {
         .await;
     assert_eq!(status_and_code(answer), "409 phone_number_taken");
 
+    // A list sends from a number, a short code or a sender id.
+    for sender in ["24587", "123", "12345678", "ACME Shop", "+78001234567"] {
+        let body = json!({ "phone_number": sender, "list_name": sender });
+        let list = api.create("/api/v2/lists", body).await;
+        assert_eq!(list["phone_number"], sender);
+    }
+    for text in ["12", "123456789", "ABCDEFGHIJKL", "H&M", " ", "АКМЕ"] {
+        let body = json!({ "phone_number": text, "list_name": "x" });
+        let (status, answer) = api.post("/api/v2/lists", body).await;
+        let is_blank = text.trim().is_empty();
+        let code = if is_blank {
+            "missing_phone_number"
+        } else {
+            "invalid_phone"
+        };
+        assert_eq!((status, &answer["code"]), (400, &json!(code)), "{text}");
+    }
+
     // Each body also has all errors that are listed after its own.
     let mut body = json!({
         "phone_number": "", "list_name": "", "status": "x", "fallback_url": "x",

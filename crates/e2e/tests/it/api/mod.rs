@@ -16,6 +16,7 @@ mod input;
 mod isolation;
 mod links;
 mod managed;
+mod messages;
 mod openapi;
 mod reports;
 mod shorten;

@@ -314,39 +314,45 @@ async fn reports_count_sends_clicks_and_conversions() {
       "rows": [
         {
           "bot_clicks": 1,
-          "click_rate": 0.0,
+          "click_rate": null,
           "clicks": 3,
           "confirmed_clicks": 0,
           "conversion_rate": 2.0,
           "conversions": 2,
           "cost": "0.00",
           "date": "DAY",
+          "delivered": 0,
           "epc": "4.50",
           "epc_total": "1.50",
+          "failed": 0,
           "profit": "4.50",
           "revenue": "4.50",
-          "revenue_per_send": "0.00",
+          "revenue_per_send": null,
           "roi": null,
           "sends": 0,
+          "sent": 0,
           "unique_clicks": 1
         }
       ],
       "to": "NEXTT05:00:00Z",
       "totals": {
         "bot_clicks": 1,
-        "click_rate": 0.0,
+        "click_rate": null,
         "clicks": 3,
         "confirmed_clicks": 0,
         "conversion_rate": 2.0,
         "conversions": 2,
         "cost": "0.00",
+        "delivered": 0,
         "epc": "4.50",
         "epc_total": "1.50",
+        "failed": 0,
         "profit": "4.50",
         "revenue": "4.50",
-        "revenue_per_send": "0.00",
+        "revenue_per_send": null,
         "roi": null,
         "sends": 0,
+        "sent": 0,
         "unique_clicks": 1
       },
       "tz": "America/New_York"
@@ -392,9 +398,9 @@ async fn reports_count_sends_clicks_and_conversions() {
     assert_eq!(status, 200);
     let header = "offer_id,offer_name,sends,clicks,unique_clicks,bot_clicks,confirmed_clicks,\
                   click_rate,conversions,conversion_rate,revenue,revenue_per_send,epc,epc_total,currency,\
-                  cost,profit,roi";
+                  cost,profit,roi,sent,delivered,failed";
     let expected = format!(
-        "{header}\n{},An offer,2,2,1,0,0,0.5,2,2.0,3.50,1.75,3.50,1.75,USD,0.00,3.50,\n",
+        "{header}\n{},An offer,2,2,1,0,0,0.5,2,2.0,3.50,1.75,3.50,1.75,USD,0.00,3.50,,2,0,0\n",
         fixture.offer
     );
     assert!(csv.starts_with(&expected), "{csv}");

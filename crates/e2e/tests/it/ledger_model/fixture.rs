@@ -9,6 +9,7 @@ use std::{
 use domain::{
     conversion::{Conversion, ConversionSource, ConversionStatus, EventType},
     coupon::CouponCode,
+    delivery::{DeliveryReport, DeliveryStatus},
     id::{AccountId, CampaignId, ClickId, ConversionId, LinkKey, OfferId, ShortId},
     visitor::VisitorHashKey,
 };
@@ -185,6 +186,63 @@ impl LedgerFixture {
                 .collect();
             let render = json!({ "listId": tenant.list_id, "messages": messages });
             create(&format!("/api/v2/creatives/{creative}/render"), render).await;
+            self.record_messages(tenant, &offers[pair[0]], &creative)
+                .await;
+        }
+    }
+
+    /// Messages that the tenant composes by itself: with an own link, with a link that two of
+    /// them have, and without any.
+    async fn record_messages(&self, tenant: &Tenant, offer: &str, creative: &Value) {
+        let create =
+            async |path: &str, body: Value| self.client.create(&tenant.key, path, &body).await;
+        let mut links = Vec::new();
+        for _ in 0..4 {
+            let link = json!({ "offerId": offer, "listId": tenant.list_id });
+            let link = create("/api/v2/links/shorten", link).await;
+            links.push(link["linkId"].clone());
+        }
+        let message = |n: usize, links: Vec<&Value>, creative: &Value| {
+            json!({
+                "message_id": format!("recorded-{offer}-{n}"),
+                "contact_phone": format!("+1800555{:04}", 100 + n),
+                "list_id": tenant.list_id, "creative_id": creative, "text": "Hi", "links": links,
+            })
+        };
+        let messages = json!([
+            message(0, vec![&links[0], &links[1]], creative),
+            message(1, vec![&links[2]], &Value::Null),
+            message(2, vec![&links[3]], creative),
+            message(3, vec![&links[3]], creative),
+            message(4, Vec::new(), &Value::Null),
+        ]);
+        let answer = create("/api/v2/messages", json!({ "messages": messages })).await;
+        assert_eq!(answer["created"], 5, "{answer}");
+    }
+
+    /// Reports of networks about random messages, in random order, some of them twice.
+    pub async fn report_deliveries(&mut self, n: usize) {
+        for _ in 0..n {
+            let index = self.rng.random_range(0..self.facts.messages.len());
+            let ms = self.rng.random_range(0..1_000_000_000);
+            let at = self.noon + SignedDuration::from_micros(ms);
+            let status = *DeliveryStatus::ALL.choose(&mut self.rng).unwrap();
+            let times = self.rng.random_range(1..3);
+            let message = &mut self.facts.messages[index];
+            message.reports.push(DeliveryReport {
+                status,
+                at: Some(at),
+                reason: None,
+            });
+            let row = json!({
+                "message_id": message.id, "contact_phone": message.contact, "at": at,
+                "status": format!("{status:?}").to_lowercase(),
+            });
+            let body = json!({ "messages": vec![row; times] });
+            let key = self.key_of(self.facts.messages[index].account_id);
+            let path = "/api/v2/messages/status";
+            let (status, answer) = self.client.call(key, Method::POST, path, Some(&body)).await;
+            assert_eq!((status, &answer["failed"]), (200, &json!(0)), "{answer}");
         }
     }
 
@@ -206,11 +264,17 @@ impl LedgerFixture {
         let sql = "SELECT * FROM messages";
         for row in self.test_env.db.query(sql, &[]).await.unwrap() {
             let (account_id, id): (i64, String) = (row.get("account_id"), row.get("message_id"));
-            let of_message =
-                |link: &&Link| link.account_id == account_id && link.message.as_ref() == Some(&id);
+            let link_keys: Option<Vec<i64>> = row.get("link_keys");
+            let of_message = |link: &&Link| match &link_keys {
+                Some(keys) => keys.contains(&link.key),
+                None => link.account_id == account_id && link.message.as_ref() == Some(&id),
+            };
             let links = self.links.iter().filter(of_message);
             self.facts.messages.push(Message {
                 account_id,
+                id: id.clone(),
+                contact: row.get("contact_phone"),
+                reports: Vec::new(),
                 sent_at: row.get("sent_at"),
                 creative: row.get("creative_id"),
                 list: row.get("list_id"),
@@ -698,7 +762,8 @@ impl LedgerFixture {
         let sql = "
             SELECT account_id, span || ' ' || dimension AS dimension, bucket, key::text AS key,
                    currency::text AS currency, sends, messages, clicks, unique_clicks, bot_clicks,
-                   confirmed_clicks, conversions, pending_conversions,
+                   confirmed_clicks, conversions, pending_conversions, delivered_sends,
+                   delivered_messages, failed_sends, failed_messages,
                    revenue::text AS revenue, pending_revenue::text AS pending_revenue
             FROM totals
             UNION ALL
@@ -706,7 +771,9 @@ impl LedgerFixture {
                    sum(sends)::integer, sum(messages)::integer, sum(clicks)::integer,
                    sum(unique_clicks)::integer, sum(bot_clicks)::integer,
                    sum(confirmed_clicks)::integer, sum(conversions)::integer,
-                   sum(pending_conversions)::integer, sum(revenue)::text,
+                   sum(pending_conversions)::integer, sum(delivered_sends)::integer,
+                   sum(delivered_messages)::integer, sum(failed_sends)::integer,
+                   sum(failed_messages)::integer, sum(revenue)::text,
                    sum(pending_revenue)::text
             FROM link_totals
             GROUP BY account_id, link_key, bucket, country, device, currency";
@@ -722,10 +789,14 @@ impl LedgerFixture {
                 count("confirmed_clicks"),
                 count("conversions"),
                 count("pending_conversions"),
+                count("delivered_sends"),
+                count("delivered_messages"),
+                count("failed_sends"),
+                count("failed_messages"),
             ];
             let amounts = ["revenue", "pending_revenue"]
                 .map(|name| row.get::<_, &str>(name).parse::<Decimal>().unwrap());
-            if counts == [0; 8] && amounts.iter().all(Decimal::is_zero) {
+            if counts == [0; 12] && amounts.iter().all(Decimal::is_zero) {
                 continue;
             }
             let bucket: Timestamp = row.get("bucket");

@@ -36,6 +36,7 @@ async fn ledger_and_reports_match_the_reference_model() {
         fixture.wait_until_stored().await;
         fixture.reclassify(phase).await;
         fixture.correct(60).await;
+        fixture.report_deliveries(40).await;
         fixture.assert_recount_is_right();
     }
     fixture.wait_until_stored().await;
@@ -132,6 +133,7 @@ async fn a_recount_finds_differences_and_repairs_them() {
     fixture.deliver().await;
     fixture.wait_until_stored().await;
     fixture.wait_for_bursts().await;
+    fixture.report_deliveries(30).await;
     for worker in workers {
         worker.stop();
     }
@@ -140,6 +142,8 @@ async fn a_recount_finds_differences_and_repairs_them() {
     let credits = fixture.stored_credits().await;
     for wrong in [
         "UPDATE totals SET clicks = clicks + 1 WHERE dimension = 'all'",
+        "UPDATE totals SET delivered_sends = 5, failed_messages = 7 WHERE sends > 0",
+        "UPDATE link_totals SET delivered_messages = 1 WHERE sends > 0",
         "DELETE FROM link_totals",
         "DELETE FROM event_totals",
         "DELETE FROM message_clicks WHERE ctid IN (SELECT ctid FROM message_clicks LIMIT 20)",

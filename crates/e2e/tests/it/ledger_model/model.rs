@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
     conversion::{Conversion, ConversionSource, ConversionStatus, EventType},
+    delivery::{DeliveryOutcome, DeliveryReport, DeliveryStatus},
     device::Device,
     id::{ClickId, ConversionId},
     visitor::{VisitorHash, VisitorHashKey},
@@ -45,9 +46,13 @@ pub struct Click {
 #[derive(Debug, Clone)]
 pub struct Message {
     pub account_id: i64,
+    pub id: String,
+    pub contact: String,
     pub sent_at: Timestamp,
-    pub creative: i64,
+    pub creative: Option<i64>,
     pub list: i64,
+    /// What its network reported, in any order.
+    pub reports: Vec<DeliveryReport>,
     /// The offers of its links, in their order, with the links' keys.
     pub links: Vec<(i64, Option<String>)>,
 }
@@ -89,14 +94,32 @@ pub type Key = (i64, String, String);
 /// `None` where its offer is enough.
 pub type Credit = Option<Option<ClickId>>;
 
-/// Sends, messages, clicks, unique, bot and confirmed clicks, conversions, pending ones.
-pub type Counts = [i64; 8];
+/// Sends, messages, clicks, unique, bot and confirmed clicks, conversions, pending ones;
+/// delivered sends and messages, failed sends and messages.
+pub type Counts = [i64; 12];
 
 /// Revenue, and what pending conversions would earn.
 pub type Amounts = [Decimal; 2];
 
 /// Account, span and dimension (or `link`), bucket in Unix seconds, key, currency.
 pub type TotalsKey = (i64, String, i64, String, String);
+
+/// The counts of what is no message.
+fn undelivered(counts: [i64; 8]) -> Counts {
+    let mut all = [0; 12];
+    all[..8].copy_from_slice(&counts);
+    all
+}
+
+impl Message {
+    /// That of its last final report. `at` is always given, and no two are the same.
+    fn outcome(&self) -> DeliveryOutcome {
+        let finals = self.reports.iter();
+        let finals = finals.filter(|report| report.status != DeliveryStatus::Sent);
+        let last = finals.max_by_key(|report| report.at);
+        last.map_or(DeliveryOutcome::Unknown, |report| report.status.outcome())
+    }
+}
 
 impl ConversionCorrection {
     fn apply(&self, conversion: &mut Conversion<'static>) {
@@ -431,11 +454,11 @@ impl Facts {
         let mut totals = Totals::default();
         for click in self.clicks.values() {
             let is_bot = i64::from(bots[&click.id]);
-            let counts = [0, 0, 1, 0, is_bot, i64::from(click.confirmed), 0, 0];
+            let counts = undelivered([0, 0, 1, 0, is_bot, i64::from(click.confirmed), 0, 0]);
             totals.add_click(click, click.id.time(), "", counts, Amounts::default());
         }
         for id in message_clicks.values() {
-            let counts = [0, 0, 0, 1, 0, 0, 0, 0];
+            let counts = undelivered([0, 0, 0, 1, 0, 0, 0, 0]);
             totals.add_click(&self.clicks[id], id.time(), "", counts, Amounts::default());
         }
         let revenues = self.revenues(message_clicks);
@@ -449,6 +472,7 @@ impl Facts {
                 ConversionStatus::Pending => ([0, 0, 0, 0, 0, 0, 0, n], [Decimal::ZERO, *amount]),
                 ConversionStatus::Rejected | ConversionStatus::Reversed => continue,
             };
+            let counts = undelivered(counts);
             let time = conversion.conversion_id.time();
             match self.credit(&conversion, message_clicks) {
                 None => {}
@@ -468,7 +492,7 @@ impl Facts {
         }
         let mut totals = totals.0;
         totals.retain(|_, (counts, amounts)| {
-            *counts != [0; 8] || amounts.iter().any(|amount| !amount.is_zero())
+            *counts != [0; 12] || amounts.iter().any(|amount| !amount.is_zero())
         });
         totals
     }
@@ -574,25 +598,34 @@ impl Totals {
                 };
                 let key = key.clone();
                 let totals_key = (message.account_id, dimension, bucket, key, String::new());
-                self.put(
-                    totals_key,
-                    [sends, messages, 0, 0, 0, 0, 0, 0],
-                    Amounts::default(),
-                );
+                let mut counts = undelivered([sends, messages, 0, 0, 0, 0, 0, 0]);
+                match message.outcome() {
+                    DeliveryOutcome::Unknown => {}
+                    DeliveryOutcome::Delivered => counts[8..10].copy_from_slice(&[sends, messages]),
+                    DeliveryOutcome::Failed => counts[10..].copy_from_slice(&[sends, messages]),
+                }
+                self.put(totals_key, counts, Amounts::default());
             }
         };
         put("all", String::new(), 1, 1);
         put("list", message.list.to_string(), 1, 1);
-        put("creative", message.creative.to_string(), 1, 1);
+        let creative = message.creative.map(|id| id.to_string());
+        let creative = creative.unwrap_or_default();
+        put("creative", creative.clone(), 1, 1);
         let mut offers: Vec<&Option<String>> = Vec::new();
-        for (index, (link, offer)) in message.links.iter().enumerate() {
+        for (index, (link, _)) in message.links.iter().enumerate() {
             put("link", format!("{link}||"), 1, i64::from(index == 0));
+        }
+        let of_links = message.links.iter().map(|(_, offer)| offer);
+        // A message without links was sent for no offer.
+        let of_links = of_links.chain(message.links.is_empty().then_some(&None));
+        for offer in of_links {
             if !offers.contains(&offer) {
                 let key = offer.clone().unwrap_or_default();
-                let cell = format!("{key}|{}|{}|||", message.list, message.creative);
+                let cell = format!("{key}|{}|{creative}|||", message.list);
                 put("offer", key, 1, 1);
                 put("cell", cell.clone(), 1, i64::from(offers.is_empty()));
-                let content = cell.trim_end_matches("||").to_owned();
+                let content = cell.strip_suffix("||").unwrap().to_owned();
                 put("content", content, 1, i64::from(offers.is_empty()));
                 offers.push(offer);
             }

@@ -18,7 +18,10 @@ pub use changed::record_links_changed;
 pub use contact::{erase_contact, find_and_lock_keys_of_contact};
 pub use insert::{LinkInsert, insert_all_if_free};
 pub use keys::{find_keys, find_keys_on_host};
-pub use of_messages::{PlaceholderUrl, find_placeholder_urls};
+pub use of_messages::{
+    LinkOfMessage, MessageLink, PlaceholderUrl, bind_to_messages, find_and_lock_for_messages,
+    find_placeholder_urls,
+};
 pub use record::{
     RECORD_COLUMNS, RECORD_FROM, SHORT_URL, find_records, record_from_row, select_records,
 };

@@ -95,7 +95,8 @@ impl Journey {
                     "click_id": "01a11d5c-1e7b-7123-8123-456789abcdef", "link_id": "Ab3kX9q",
                     "message_id": "m-1", "is_bot": false, "is_message_click": true } },
                 { "type": "send", "at": "2026-03-10T08:00:00Z", "details": {
-                    "message_id": "m-1", "creative_id": 101, "list_id": 42 } },
+                    "message_id": "m-1", "creative_id": 101, "list_id": 42,
+                    "status": "delivered" } },
             ],
             "next_before": null,
         })

@@ -6,7 +6,7 @@ WITH contact_links AS (
 events AS (
     SELECT 'send' AS type, m.sent_at AS at, m.message_id AS id,
            jsonb_build_object('message_id', m.message_id, 'creative_id', m.creative_id,
-                              'list_id', m.list_id) AS details
+                              'list_id', m.list_id, 'status', m.status) AS details
     FROM messages m
     WHERE m.account_id = $1 AND m.contact_phone = $2
     UNION ALL

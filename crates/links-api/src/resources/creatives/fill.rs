@@ -45,7 +45,7 @@ pub async fn find_list(
     Ok((list, domain))
 }
 
-/// Checks that every variable has a value, before links are created. `index` is that of the
+/// Checks that every variable has a value or a default, before links are created. `index` is that of the
 /// message in the request.
 pub fn require_variables(
     pieces: &[MessagePiece<'_>],
@@ -54,10 +54,11 @@ pub fn require_variables(
     index: usize,
 ) -> Result<(), ApiError> {
     for piece in pieces {
-        if let MessagePiece::Variable(name) = piece
-            && variable(message, list, name).is_none()
+        if let MessagePiece::Variable(placeholder) = piece
+            && placeholder.default.is_none()
+            && variable(message, list, placeholder.name).is_none()
         {
-            let name = (*name).to_owned();
+            let name = placeholder.name.to_owned();
             return Err(ApiError::UnknownVariable { name, index });
         }
     }

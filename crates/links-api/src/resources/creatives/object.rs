@@ -2,7 +2,7 @@
 
 use domain::{
     message::{self, SizeEstimate},
-    sms::Encoding,
+    sms::{Encoding, SmsSize},
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -27,11 +27,33 @@ pub struct CreativeObject {
     status: CreativeStatus,
     #[schemars(with = "String")]
     creative_type: CreativeType,
+    /// The characters of the message, with each link as 23, and 34 more.
     character_count: usize,
+    /// 1 up to 160 characters, else one for each begun 153.
     segment_count: usize,
     encoding: Encoding,
+    exact: ExactSize,
     created_at: Timestamp,
     updated_at: Timestamp,
+}
+
+/// The size of the estimated text as an SMS, by its encoding.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ExactSize {
+    encoding: Encoding,
+    /// In septets or UTF-16 units, as the encoding has them.
+    length: usize,
+    segments: usize,
+}
+
+impl From<SmsSize> for ExactSize {
+    fn from(size: SmsSize) -> Self {
+        Self {
+            encoding: size.encoding,
+            length: size.length,
+            segments: size.segments,
+        }
+    }
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -64,7 +86,7 @@ impl From<CreativeRow> for CreativeObject {
         let SizeEstimate {
             character_count,
             segment_count,
-            encoding,
+            exact,
         } = message::estimate_size(&fields.message);
         Self {
             id: row.id.0,
@@ -76,7 +98,8 @@ impl From<CreativeRow> for CreativeObject {
             creative_type: fields.creative_type,
             character_count,
             segment_count,
-            encoding,
+            encoding: exact.encoding,
+            exact: exact.into(),
             created_at: Timestamp(row.created_at),
             updated_at: Timestamp(row.updated_at),
         }
@@ -142,6 +165,7 @@ impl CreativeObject {
             "character_count": 114,
             "segment_count": 1,
             "encoding": "GSM-7",
+            "exact": { "encoding": "GSM-7", "length": 114, "segments": 1 },
             "created_at": "2025-06-10T12:00:00Z",
             "updated_at": "2025-06-10T12:00:00Z",
         })

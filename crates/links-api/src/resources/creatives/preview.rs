@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{
     fill::{RenderedMessage, fill_and_measure, find_list, require_variables},
     message::MessageRequest,
-    object::findings,
+    object::{ExactSize, findings},
     render::RenderResponse,
     request::MAX_MESSAGE,
 };
@@ -46,6 +46,7 @@ pub struct PreviewResponse {
     character_count: usize,
     segment_count: usize,
     encoding: Encoding,
+    exact: ExactSize,
     messages: Vec<RenderedMessage>,
     /// Findings about the message with the list's texts around it. Absent if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -93,7 +94,8 @@ pub async fn preview_creative(
         success: true,
         character_count: estimate.character_count,
         segment_count: estimate.segment_count,
-        encoding: estimate.encoding,
+        encoding: estimate.exact.encoding,
+        exact: estimate.exact.into(),
         messages,
         findings: all_findings,
     })
@@ -120,6 +122,7 @@ impl PreviewResponse {
         example["character_count"] = json!(87);
         example["segment_count"] = json!(1);
         example["encoding"] = json!("GSM-7");
+        example["exact"] = json!({ "encoding": "GSM-7", "length": 91, "segments": 1 });
         example["findings"] = json!([{
             "severity": "warning",
             "code": "mark_behind_link",

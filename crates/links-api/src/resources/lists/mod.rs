@@ -69,7 +69,7 @@ pub fn operations() -> Vec<Operation> {
 fn field_errors() -> [ApiError; 8] {
     [
         ApiError::MissingField(CodedField::PhoneNumber),
-        ApiError::InvalidPhone("phone_number"),
+        ApiError::InvalidSender,
         ApiError::MissingField(CodedField::ListName),
         ApiError::InvalidStatus(ListStatus::NAME_LIST),
         ApiError::InvalidTemplate(CodedField::FallbackUrl, InvalidTemplate::NotHttp),

@@ -1,6 +1,6 @@
 //! The body of a sending list, and the rules of its fields.
 
-use domain::{host, interstitial::InterstitialPage};
+use domain::{host, interstitial::InterstitialPage, sender::Sender};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio_postgres::types::Json;
@@ -8,15 +8,16 @@ use tokio_postgres::types::Json;
 use crate::{
     db::lists::ListFields,
     error::{ApiError, CodedField},
-    fields::{PhoneNumber, Text, interstitial, required, update_status, update_text, update_url},
+    fields::{Text, interstitial, required, update_status, update_text, update_url},
     http::RequestBody,
 };
 
 /// Creating a list takes all fields into account, updating it those that are given.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct ListRequest {
-    /// The number that the list sends from, in E.164. Required.
-    #[schemars(extend("pattern" = r"^(\+[1-9][0-9]{6,14})?$"))]
+    /// What the list sends from: a phone number in E.164, a short code of 3 to 8 digits, or a
+    /// sender id of 1 to 11 letters, digits and spaces with a letter. Required.
+    #[schemars(length(max = 16))]
     phone_number: Option<Text>,
     /// At most 255 characters. Required.
     #[schemars(length(max = 255))]
@@ -49,8 +50,8 @@ impl ListRequest {
     pub fn apply(self, fields: &mut ListFields) -> Result<(), ApiError> {
         let phone = required(&self.phone_number, &fields.phone_number)
             .ok_or(ApiError::MissingField(CodedField::PhoneNumber))?;
-        let phone = PhoneNumber::parse(phone).ok_or(ApiError::InvalidPhone("phone_number"))?;
-        fields.phone_number = phone.as_str().to_owned();
+        let sender = Sender::parse(phone).ok_or(ApiError::InvalidSender)?;
+        fields.phone_number = sender.as_str().to_owned();
         let list_name = required(&self.list_name, &fields.list_name)
             .ok_or(ApiError::MissingField(CodedField::ListName))?;
         if list_name.chars().count() > 255 {

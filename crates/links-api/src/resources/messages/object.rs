@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     db::{
         link_totals::{CurrencyTotal, MessageLinkRow},
-        messages::MessageRow,
+        messages::{MessageRow, MessageStatus},
     },
     fields::Timestamp,
     objects::{click::ClickObject, conversion::ConversionObject},
@@ -23,8 +23,20 @@ pub struct MessageObject {
     creative_id: Option<i64>,
     list_id: Option<i64>,
     contact_phone: Option<String>,
-    /// Null for a message that was not rendered by Waypost.
+    /// The text of a recorded message, if it was given.
+    text: Option<String>,
+    /// What a recorded message was sent from, if it was given.
+    sender: Option<String>,
+    /// Null for a message that was neither rendered nor recorded.
     sent_at: Option<Timestamp>,
+    /// sent, delivered, failed or undelivered. Null for a message that was neither rendered nor
+    /// recorded.
+    #[schemars(with = "Option<String>")]
+    status: Option<MessageStatus>,
+    /// When it got this status, by the network.
+    status_at: Option<Timestamp>,
+    /// What the network said.
+    status_reason: Option<String>,
     /// Whether there is a click that is not a bot's.
     is_clicked: bool,
     is_converted: bool,
@@ -55,7 +67,7 @@ struct MessageLink {
 /// Everything that a [`MessageObject`] is made of.
 pub struct MessageFacts {
     pub message_id: String,
-    /// `None` if it was not rendered by Waypost.
+    /// `None` if it was neither rendered nor recorded.
     pub message: Option<MessageRow>,
     pub links: Vec<MessageLinkRow>,
     pub totals: Vec<CurrencyTotal>,
@@ -72,10 +84,15 @@ impl From<MessageFacts> for MessageObject {
         let revenue = facts.totals.into_iter();
         let revenue = revenue.map(|total| (total.currency, money::format(total.revenue)));
         Self {
-            creative_id: message.map(|message| message.creative_id),
+            creative_id: message.and_then(|message| message.creative_id),
             list_id: message.map(|message| message.list_id),
             contact_phone: message.and_then(|message| message.contact_phone.clone()),
+            text: message.and_then(|message| message.text.clone()),
+            sender: message.and_then(|message| message.sender.clone()),
             sent_at: message.map(|message| Timestamp(message.sent_at)),
+            status: message.map(|message| message.status),
+            status_at: message.and_then(|message| message.status_at.map(Timestamp)),
+            status_reason: message.and_then(|message| message.status_reason.clone()),
             is_clicked: unique_clicks > 0,
             is_converted: conversions > 0,
             clicks: sum(|link| link.clicks),
@@ -112,7 +129,12 @@ impl MessageObject {
             "creative_id": 101,
             "list_id": 42,
             "contact_phone": "+18005550100",
+            "text": null,
+            "sender": null,
             "sent_at": "2026-03-10T08:00:00Z",
+            "status": "delivered",
+            "status_at": "2026-03-10T08:00:04Z",
+            "status_reason": null,
             "is_clicked": true,
             "is_converted": true,
             "clicks": 3,

@@ -159,19 +159,27 @@ pub fn measures(request: &ReportRequest, source: Source, group: Option<Group>) -
         group,
         Some(Group::Campaign | Group::Country | Group::Device)
     );
-    let sends = match source {
-        _ if has_no_sends => "0::bigint",
-        Source::Events => "0::bigint",
-        Source::Links => "count(DISTINCT l.message_id) FILTER (WHERE t.sends > 0)",
-        Source::Rollup(_) if is_of_offers => "sum(t.sends)::bigint",
-        Source::Rollup(_) => "sum(t.messages)::bigint",
+    let [sends, delivered, failed] = match source {
+        _ if has_no_sends => ["0", "0", "0"].map(str::to_owned),
+        Source::Events => ["0", "0", "0"].map(str::to_owned),
+        Source::Links => sends_of_links(),
+        Source::Rollup(_) => {
+            let counted = if is_of_offers { "sends" } else { "messages" };
+            [
+                format!("sum(t.{counted})"),
+                format!("sum(t.delivered_{counted})"),
+                format!("sum(t.failed_{counted})"),
+            ]
+        }
     };
     let CountedColumns {
         conversions,
         revenue,
     } = request.statuses.columns();
     format!(
-        "coalesce({sends}, 0) AS sends,
+        "coalesce({sends}, 0)::bigint AS sends,
+         coalesce({delivered}, 0)::bigint AS delivered,
+         coalesce({failed}, 0)::bigint AS failed,
          coalesce(sum(t.clicks), 0)::bigint AS clicks,
          coalesce(sum(t.unique_clicks), 0)::bigint AS unique_clicks,
          coalesce(sum(t.bot_clicks), 0)::bigint AS bot_clicks,
@@ -179,6 +187,20 @@ pub fn measures(request: &ReportRequest, source: Source, group: Option<Group>) -
          coalesce(sum({conversions}), 0)::bigint AS conversions,
          coalesce(sum({revenue}) FILTER (WHERE t.currency = $4), 0) AS revenue"
     )
+}
+
+/// Sends, delivered and failed messages of links. A message with several links counts once; a
+/// link that belongs to no message has a send for each message that it was sent in. A message
+/// of several links is delivered or failed with all of them.
+fn sends_of_links() -> [String; 3] {
+    let sends = "(count(DISTINCT l.message_id) FILTER (WHERE t.sends > 0)
+                  + coalesce(sum(t.sends) FILTER (WHERE l.message_id IS NULL), 0))";
+    let at_most_all = |column: &str| format!("least(sum(t.{column}), {sends})");
+    [
+        sends.to_owned(),
+        at_most_all("delivered_sends"),
+        at_most_all("failed_sends"),
+    ]
 }
 
 /// Runs a query on a [`from_clause`]. Its parameters are followed by `extra_parameters`.

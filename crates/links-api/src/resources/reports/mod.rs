@@ -42,8 +42,10 @@ pub fn operations() -> Vec<Operation> {
                 "Rows by the dimension `group_by`. `clicks` counts all clicks, `unique_clicks` \
                  the first click of each contact and message that is not a bot's, and \
                  `confirmed_clicks` those that pressed the Continue button. Rates are of unique \
-                 clicks: `click_rate` per send, `conversion_rate` and `epc` per unique click, \
-                 `epc_total` per click; a division by zero gives 0. Conversions are those that \
+                 clicks: `click_rate` per delivered message, or per send if no delivery is known, \
+                 `conversion_rate` and `epc` per unique click, `epc_total` per click. A rate that \
+                 cannot be known is null: a division by zero, or more unique clicks than \
+                 messages because not all sends were recorded. Conversions are those that \
                  are attributed, at the time when they were received; refunds and chargebacks \
                  are subtracted from the revenue. A message counts as a send of each of its \
                  offers and links, and as one send in `totals`. What has no offer (list, \

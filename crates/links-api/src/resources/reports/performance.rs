@@ -85,9 +85,10 @@ impl Report {
     pub fn example() -> Value {
         let metrics = json!({
             "sends": 1000, "clicks": 260, "unique_clicks": 180, "bot_clicks": 55,
-            "confirmed_clicks": 12, "click_rate": 0.18, "conversions": 9, "conversion_rate": 0.05,
+            "confirmed_clicks": 12, "click_rate": 0.1875, "conversions": 9, "conversion_rate": 0.05,
             "revenue": "112.50", "revenue_per_send": "0.1125", "epc": "0.625",
             "epc_total": "0.4327", "cost": "45.00", "profit": "67.50", "roi": 1.5,
+            "sent": 1000, "delivered": 960, "failed": 25,
         });
         let mut row = metrics.clone();
         row["offer_id"] = json!("6789abcd1234ef5678901234");

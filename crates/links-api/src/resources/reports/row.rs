@@ -25,6 +25,9 @@ pub struct EventCounts {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RowCounts {
     pub sends: i64,
+    pub delivered: i64,
+    /// Failed or undelivered messages.
+    pub failed: i64,
     pub clicks: i64,
     pub unique_clicks: i64,
     pub bot_clicks: i64,
@@ -56,22 +59,30 @@ pub struct ReportMetrics {
     unique_clicks: i64,
     bot_clicks: i64,
     confirmed_clicks: i64,
-    /// Unique clicks per send.
-    click_rate: f64,
+    /// Unique clicks per delivered message, or per send if no delivery is known. Null if that is
+    /// unknown: there are none, or fewer than unique clicks.
+    click_rate: Option<f64>,
     conversions: i64,
-    /// Conversions per unique click.
-    conversion_rate: f64,
+    /// Conversions per unique click; null without one.
+    conversion_rate: Option<f64>,
     revenue: String,
-    revenue_per_send: String,
-    /// Revenue per unique click.
-    epc: String,
-    /// Revenue per click.
-    epc_total: String,
+    /// Null if there are no sends, or fewer than unique clicks.
+    revenue_per_send: Option<String>,
+    /// Revenue per unique click; null without one.
+    epc: Option<String>,
+    /// Revenue per click; null without one.
+    epc_total: Option<String>,
     cost: String,
     /// The revenue less the cost, which is negative for a loss.
     profit: String,
     /// Profit per cost; null without a cost.
     roi: Option<f64>,
+    /// The same as `sends`.
+    sent: i64,
+    /// Messages that networks have delivered.
+    delivered: i64,
+    /// Messages that failed or were undelivered.
+    failed: i64,
     /// By event, if the query has `events=true`.
     #[serde(skip_serializing_if = "Option::is_none")]
     events: Option<BTreeMap<String, EventMetrics>>,
@@ -106,6 +117,8 @@ impl From<&tokio_postgres::Row> for RowCounts {
     fn from(row: &tokio_postgres::Row) -> Self {
         Self {
             sends: row.get("sends"),
+            delivered: row.get("delivered"),
+            failed: row.get("failed"),
             clicks: row.get("clicks"),
             unique_clicks: row.get("unique_clicks"),
             bot_clicks: row.get("bot_clicks"),
@@ -123,22 +136,35 @@ impl From<RowCounts> for ReportMetrics {
         let revenue = counts.revenue;
         let profit = revenue - counts.cost;
         let roi = profit.checked_div(counts.cost);
+        // With more clicks than messages, not all messages are known.
+        let if_known =
+            |n_messages: i64| Some(n_messages).filter(|known| counts.unique_clicks <= *known);
+        let n_recipients = match counts.delivered {
+            0 => counts.sends,
+            delivered => delivered,
+        };
+        let click_rate =
+            if_known(n_recipients).and_then(|known| per(n(counts.unique_clicks), known));
+        let revenue_per_send = if_known(counts.sends).and_then(|known| per(revenue, known));
         Self {
             sends: counts.sends,
             clicks: counts.clicks,
             unique_clicks: counts.unique_clicks,
             bot_clicks: counts.bot_clicks,
             confirmed_clicks: counts.confirmed_clicks,
-            click_rate: number(per(n(counts.unique_clicks), counts.sends)),
+            click_rate: click_rate.map(number),
             conversions: counts.conversions,
-            conversion_rate: number(per(n(counts.conversions), counts.unique_clicks)),
+            conversion_rate: per(n(counts.conversions), counts.unique_clicks).map(number),
             revenue: money::format(revenue),
-            revenue_per_send: money::format(per(revenue, counts.sends)),
-            epc: money::format(per(revenue, counts.unique_clicks)),
-            epc_total: money::format(per(revenue, counts.clicks)),
+            revenue_per_send: revenue_per_send.map(money::format),
+            epc: per(revenue, counts.unique_clicks).map(money::format),
+            epc_total: per(revenue, counts.clicks).map(money::format),
             cost: money::format(counts.cost),
             profit: money::format(profit),
             roi: roi.map(|roi| number(roi.round_dp(4))),
+            sent: counts.sends,
+            delivered: counts.delivered,
+            failed: counts.failed,
             events: counts.events.map(|events| {
                 let events = events.into_iter();
                 events.map(|(name, counts)| (name, counts.into())).collect()
@@ -156,12 +182,10 @@ impl From<EventCounts> for EventMetrics {
     }
 }
 
-/// The quotient with 4 decimals; 0 if it is a division by zero.
-fn per(amount: Decimal, n: i64) -> Decimal {
-    amount
-        .checked_div(Decimal::from(n))
-        .unwrap_or_default()
-        .round_dp(4)
+/// The quotient with 4 decimals; `None` if it is a division by zero.
+fn per(amount: Decimal, n: i64) -> Option<Decimal> {
+    let quotient = amount.checked_div(Decimal::from(n));
+    quotient.map(|quotient| quotient.round_dp(4))
 }
 
 fn number(rate: Decimal) -> f64 {
@@ -174,7 +198,7 @@ pub fn write_csv(
     currency: &str,
     rows: &[ReportRow],
 ) -> Result<Vec<u8>, ApiError> {
-    const METRICS: [&str; 16] = [
+    const METRICS: [&str; 19] = [
         "sends",
         "clicks",
         "unique_clicks",
@@ -191,6 +215,9 @@ pub fn write_csv(
         "cost",
         "profit",
         "roi",
+        "sent",
+        "delivered",
+        "failed",
     ];
     let events: BTreeSet<_> = rows.iter().flat_map(ReportRow::event_names).collect();
     let columns_of_events = events.iter().flat_map(|event| event_columns(event));
@@ -238,7 +265,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rates_are_of_unique_clicks_and_nothing_divided_is_zero() {
+    fn rates_are_of_unique_clicks_and_nothing_divided_is_null() {
         let metrics = |counts| serde_json::to_value(ReportMetrics::from(counts)).unwrap();
         let counts = RowCounts {
             sends: 1000,
@@ -259,9 +286,51 @@ mod tests {
         assert_eq!(metrics_of_counts["profit"], "112.50");
         assert_eq!(metrics_of_counts["roi"], Value::Null);
         let nothing = metrics(RowCounts::default());
-        assert_eq!(nothing["click_rate"], 0.0);
-        assert_eq!(nothing["epc"], "0.00");
+        for rate in [
+            "click_rate",
+            "conversion_rate",
+            "revenue_per_send",
+            "epc",
+            "epc_total",
+            "roi",
+        ] {
+            assert_eq!(nothing[rate], Value::Null, "{rate}");
+        }
     }
+
+    #[rstest]
+    #[case::by_sends(100, 0, 0, 25, Some(0.25), Some("0.10"))]
+    #[case::failures_alone(100, 0, 10, 25, Some(0.25), Some("0.10"))]
+    #[case::by_delivered(100, 50, 10, 25, Some(0.5), Some("0.10"))]
+    #[case::no_click(100, 50, 10, 0, Some(0.0), Some("0.10"))]
+    #[case::all_click(100, 100, 0, 100, Some(1.0), Some("0.10"))]
+    #[case::more_clicks_than_deliveries(100, 10, 0, 25, None, Some("0.10"))]
+    #[case::more_clicks_than_sends(20, 0, 0, 25, None, None)]
+    #[case::nothing_sent(0, 0, 0, 25, None, None)]
+    fn rates_of_messages_are_null_where_not_all_messages_are_known(
+        #[case] sends: i64,
+        #[case] delivered: i64,
+        #[case] failed: i64,
+        #[case] unique_clicks: i64,
+        #[case] click_rate: Option<f64>,
+        #[case] revenue_per_send: Option<&str>,
+    ) {
+        let metrics = ReportMetrics::from(RowCounts {
+            sends,
+            delivered,
+            failed,
+            unique_clicks,
+            revenue: Decimal::from(10),
+            ..RowCounts::default()
+        });
+        assert_eq!(metrics.click_rate, click_rate);
+        assert_eq!(metrics.revenue_per_send.as_deref(), revenue_per_send);
+        assert_eq!(
+            (metrics.sent, metrics.delivered, metrics.failed),
+            (sends, delivered, failed)
+        );
+    }
+
     #[rstest]
     #[case::profit("112.5", "45", "67.50", Some(1.5))]
     #[case::loss("10", "30", "-20.00", Some(-0.6667))]
@@ -315,9 +384,9 @@ mod tests {
         assert_eq!(
             ends,
             [
-                "currency,cost,profit,roi,deposit_conversions,deposit_revenue,sale_conversions,sale_revenue",
-                "USD,0.00,0.00,,,,2,0.20",
-                "USD,0.00,0.00,,1,0.10,5,0.50",
+                "currency,cost,profit,roi,sent,delivered,failed,deposit_conversions,deposit_revenue,sale_conversions,sale_revenue",
+                "USD,0.00,0.00,,0,0,0,,,2,0.20",
+                "USD,0.00,0.00,,0,0,0,1,0.10,5,0.50",
             ]
         );
     }

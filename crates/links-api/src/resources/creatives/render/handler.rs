@@ -1,16 +1,20 @@
 //! The handler: from a request to finished texts.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use domain::{id::CreativeId, message};
+use domain::{
+    id::CreativeId,
+    message::{self, MessagePiece},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::links::{RenderContext, create_links, resolve_placeholders};
+use super::links::{CreatedLinks, RenderContext, create_links, resolve_placeholders};
 use crate::{
-    db::{RowLock, creatives::CreativeStatus},
-    error::ApiError,
+    db::{RowLock, creatives::CreativeStatus, lists::ActiveList},
+    enumeration::enumeration,
+    error::{ApiError, RowFailure},
     fields::{ListSelector, Text},
     http::{RequestBody, RequestContext, Response},
     objects::finding::FindingObject,
@@ -31,21 +35,66 @@ pub struct RenderRequest {
     list_id: Option<i64>,
     /// The sending list's number in E.164. Ignored when `listId` is given.
     phone_number: Option<Text>,
+    /// What happens if a message cannot be rendered: `fail`, the default, renders none, and
+    /// `skip` renders the others and lists it in `errors`.
+    on_error: Option<OnError>,
     /// 1 to 1,000.
-    #[schemars(length(min = 1, max = 1000))]
-    messages: Option<Vec<MessageRequest>>,
+    #[schemars(with = "Option<Vec<MessageRequest>>", length(min = 1, max = 1000))]
+    messages: Option<Vec<Value>>,
 }
 
-impl RequestBody for RenderRequest {}
+impl RequestBody for RenderRequest {
+    const ENTRIES_FIELD: Option<&'static str> = Some("messages");
+}
+
+enumeration! {
+    /// What a message that cannot be rendered means for the others.
+    enum OnError {
+        Fail = "fail",
+        Skip = "skip",
+    }
+}
 
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "RenderAnswer")]
 pub struct RenderResponse {
     success: bool,
     messages: Vec<RenderedMessage>,
+    /// The messages that were skipped. Absent if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<SkippedMessage>,
     /// Findings about the message with the texts around it. Absent if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     findings: Vec<FindingObject>,
+}
+
+/// A message that was not rendered, and why.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct SkippedMessage {
+    /// Index of the message in the request, from 0.
+    index: usize,
+    #[serde(flatten)]
+    failure: RowFailure,
+}
+
+/// Collects the messages that cannot be rendered, or fails at the first.
+struct Skipped {
+    on_error: OnError,
+    messages: Vec<SkippedMessage>,
+}
+
+impl Skipped {
+    /// Failures of the service end the whole request in any case.
+    fn add(&mut self, index: usize, error: ApiError) -> Result<(), ApiError> {
+        let is_of_message = !matches!(error, ApiError::Unavailable(_) | ApiError::Internal(_));
+        if self.on_error == OnError::Fail || !is_of_message {
+            return Err(error);
+        }
+        let failure = RowFailure::from(&error);
+        self.messages.push(SkippedMessage { index, failure });
+        Ok(())
+    }
 }
 
 pub async fn render_creative(
@@ -55,7 +104,11 @@ pub async fn render_creative(
 ) -> Result<Response, ApiError> {
     let selector = ListSelector::from_fields(body.list_id, &body.phone_number)?;
     selector.validate()?;
-    let messages = validate_all(body.messages.unwrap_or_default())?;
+    let mut skipped = Skipped {
+        on_error: body.on_error.unwrap_or(OnError::Fail),
+        messages: Vec::new(),
+    };
+    let messages = validate_all(context, body.messages.unwrap_or_default(), &mut skipped)?;
     let creative = find(context, id?, RowLock::Share).await?;
     if creative.fields.status != CreativeStatus::Active {
         return Err(ApiError::CreativeNotActive);
@@ -63,9 +116,7 @@ pub async fn render_creative(
     let (list, domain) = find_list(context, &selector).await?;
     let framed = list.message_frame().wrap(&creative.fields.message);
     let pieces = message::parse_pieces(&framed);
-    for (index, message) in messages.iter().enumerate() {
-        require_variables(&pieces, message, &list, index)?;
-    }
+    let messages = with_variables(messages, &pieces, &list, &mut skipped)?;
     let names = message::link_placeholders(&framed);
     let offer_links = &creative.fields.offer_links.0;
     let placeholders = resolve_placeholders(context, offer_links, &names).await?;
@@ -74,36 +125,82 @@ pub async fn render_creative(
         list: &list,
         domain: &domain,
     };
-    let (mut urls, new_links) = create_links(context, render, &messages, &placeholders).await?;
+    let indexes: HashMap<String, usize> = messages
+        .iter()
+        .map(|(index, message)| (message.id.clone(), *index))
+        .collect();
+    let messages: Vec<Message> = messages.into_iter().map(|(_, message)| message).collect();
+    let CreatedLinks {
+        mut urls,
+        new_links,
+        mismatched,
+    } = create_links(context, render, &messages, &placeholders).await?;
     let mut rendered = Vec::with_capacity(messages.len());
     for message in messages {
+        if mismatched.contains(&message.id) {
+            let index = indexes.get(&message.id).copied().unwrap_or_default();
+            skipped.add(index, ApiError::MessageMismatch(message.id))?;
+            continue;
+        }
         let links = urls.remove(&message.id).unwrap_or_default();
         rendered.push(fill_and_measure(&pieces, message, &list, links)?);
     }
+    skipped.messages.sort_by_key(|message| message.index);
+    let is_any_rendered = !rendered.is_empty();
     let body = RenderResponse {
         success: true,
         messages: rendered,
+        errors: skipped.messages,
         findings: findings(&framed),
     };
-    Ok(Response::created(&body)?.with_new_links(new_links))
+    let response = match is_any_rendered {
+        true => Response::created(&body)?,
+        false => Response::ok(&body)?,
+    };
+    Ok(response.with_new_links(new_links))
 }
 
-fn validate_all(requests: Vec<MessageRequest>) -> Result<Vec<Message>, ApiError> {
-    match requests.len() {
+/// The valid messages with their indexes in the request.
+fn validate_all(
+    context: RequestContext<'_>,
+    entries: Vec<Value>,
+    skipped: &mut Skipped,
+) -> Result<Vec<(usize, Message)>, ApiError> {
+    match entries.len() {
         0 => return Err(ApiError::MissingMessages),
         1..=MAX_MESSAGES => {}
         _ => return Err(ApiError::TooManyMessages(MAX_MESSAGES)),
     }
-    let mut ids = HashSet::with_capacity(requests.len());
-    let mut messages = Vec::with_capacity(requests.len());
-    for (index, request) in requests.into_iter().enumerate() {
-        let message = request.validate(index)?;
-        if !ids.insert(message.id.clone()) {
-            return Err(ApiError::DuplicateMessageId(message.id));
+    let mut ids = HashSet::with_capacity(entries.len());
+    let mut messages = Vec::with_capacity(entries.len());
+    for (index, entry) in entries.iter().enumerate() {
+        let message = context
+            .read_entry(index, entry)
+            .and_then(|request: MessageRequest| request.validate(index));
+        match message {
+            Ok(message) if ids.insert(message.id.clone()) => messages.push((index, message)),
+            Ok(message) => skipped.add(index, ApiError::DuplicateMessageId(message.id))?,
+            Err(error) => skipped.add(index, error)?,
         }
-        messages.push(message);
     }
     Ok(messages)
+}
+
+/// The messages that have a value for each variable of the text.
+fn with_variables(
+    messages: Vec<(usize, Message)>,
+    pieces: &[MessagePiece<'_>],
+    list: &ActiveList,
+    skipped: &mut Skipped,
+) -> Result<Vec<(usize, Message)>, ApiError> {
+    let mut complete = Vec::with_capacity(messages.len());
+    for (index, message) in messages {
+        match require_variables(pieces, &message, list, index) {
+            Ok(()) => complete.push((index, message)),
+            Err(error) => skipped.add(index, error)?,
+        }
+    }
+    Ok(complete)
 }
 
 impl RenderRequest {

@@ -14,7 +14,7 @@ use crate::{
         domains::ShortDomain,
         links::{PlaceholderUrl, find_placeholder_urls},
         lists::ActiveList,
-        messages::{self, NewMessage},
+        messages::{self, NewMessage, StoredMessage},
         offers,
     },
     error::ApiError,
@@ -73,26 +73,34 @@ pub async fn resolve_placeholders<'c>(
     Ok(placeholders)
 }
 
-/// The URLs of all messages, and the links among them that are new.
+/// The links of messages.
+pub struct CreatedLinks {
+    pub urls: UrlsByMessage,
+    /// Those among them that are new.
+    pub new_links: Vec<LinkRecord>,
+    /// The ids of messages that exist with another creative, list or contact, or were not
+    /// rendered. They get no links.
+    pub mismatched: HashSet<String>,
+}
+
 pub async fn create_links(
     context: RequestContext<'_>,
     render: RenderContext<'_>,
     messages: &[Message],
     placeholders: &[Placeholder<'_>],
-) -> Result<(UrlsByMessage, Vec<LinkRecord>), ApiError> {
+) -> Result<CreatedLinks, ApiError> {
     let new_ids = insert_messages(context, render, messages).await?;
-    let mut urls = if new_ids.len() == messages.len() {
-        UrlsByMessage::new()
-    } else {
+    let (mut urls, mut mismatched) = (UrlsByMessage::new(), HashSet::new());
+    if new_ids.len() < messages.len() {
         let already_sent = messages.iter().filter(|m| !new_ids.contains(&m.id));
         let already_sent: Vec<_> = already_sent.collect();
-        require_same_messages(context, render, &already_sent).await?;
-        find_urls(context, &already_sent).await?
-    };
+        mismatched = find_mismatched(context, render, &already_sent).await?;
+        urls = find_urls(context, &already_sent).await?;
+    }
     let mut new_links = Vec::with_capacity(new_ids.len() * placeholders.len());
     // The message and the placeholder of each new link.
     let mut targets = Vec::with_capacity(new_links.capacity());
-    for message in messages {
+    for message in messages.iter().filter(|m| !mismatched.contains(&m.id)) {
         let existing = urls.get(&message.id);
         for placeholder in placeholders {
             // A message that was sent before has no link for a placeholder that the creative
@@ -112,7 +120,11 @@ pub async fn create_links(
         records.push(record);
     }
     record_sends(context, &new_ids, &records).await?;
-    Ok((urls, records))
+    Ok(CreatedLinks {
+        urls,
+        new_links: records,
+        mismatched,
+    })
 }
 
 fn new_link(
@@ -158,29 +170,29 @@ async fn insert_messages(
     messages::insert_all_if_new(context.db, account_id, creative_id, render.list.id, &new).await
 }
 
-/// Checks that messages that were sent before were of the same creative, list and contact.
-/// They are locked, so that a placeholder gets one link.
-async fn require_same_messages(
+/// The ids of those messages that were sent before with another creative, list or contact. All
+/// are locked, so that a placeholder gets one link.
+async fn find_mismatched(
     context: RequestContext<'_>,
     render: RenderContext<'_>,
     messages: &[&Message],
-) -> Result<(), ApiError> {
+) -> Result<HashSet<String>, ApiError> {
     let phones: HashMap<&str, &str> = messages
         .iter()
         .map(|m| (m.id.as_str(), m.contact_phone.as_str()))
         .collect();
     let ids: Vec<&str> = phones.keys().copied().collect();
     let account_id = context.caller.account_id;
-    for sent in messages::find_and_lock(context.db, account_id, &ids).await? {
+    let sent = messages::find_and_lock(context.db, account_id, &ids).await?;
+    let is_other = |sent: &StoredMessage| {
         let phone = phones.get(sent.message_id.as_str()).copied();
-        let is_same = sent.creative_id == render.creative_id
-            && sent.list_id == render.list.id
-            && phone == Some(sent.contact_phone.as_str());
-        if !is_same {
-            return Err(ApiError::MessageMismatch(sent.message_id));
-        }
-    }
-    Ok(())
+        sent.is_recorded()
+            || sent.creative_id != Some(render.creative_id)
+            || sent.list_id != render.list.id
+            || phone != Some(sent.contact_phone.as_str())
+    };
+    let mismatched = sent.into_iter().filter(is_other);
+    Ok(mismatched.map(|sent| sent.message_id).collect())
 }
 
 async fn find_urls(

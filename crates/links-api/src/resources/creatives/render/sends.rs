@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use domain::record::LinkRecord;
+use domain::{delivery::DeliveryOutcome, record::LinkRecord};
 use jiff::Timestamp;
 use ledger::totals::{SentMessage, TotalsDelta};
 use postgres::pool::GenericClient as _;
@@ -49,11 +49,15 @@ pub async fn record_sends(
         let message = SentMessage {
             account_id: context.caller.account_id.0,
             list_id: list_id.0,
-            creative_id: creative_id.0,
+            creative_id: Some(creative_id.0),
             links: links.iter().map(offer).collect(),
             previous_offers: previous.map(|sent| sent.offer_ids.clone()),
         };
-        delta.add_sent_message(&message, previous.map_or(now, |sent| sent.sent_at));
+        let (outcome, sent_at) = match previous {
+            Some(sent) => (sent.report.status.outcome(), sent.sent_at),
+            None => (DeliveryOutcome::Unknown, now),
+        };
+        delta.add_sent_message(&message, outcome, sent_at);
     }
     delta.apply(context.db).await?;
     Ok(())
