@@ -491,6 +491,60 @@ impl LedgerFixture {
             "link_id": link.id, "ip": std::net::IpAddr::from(click.ip),
             "user_agent": click.user_agent, "confirmed": click.confirmed,
         });
+        // What the model does not know, but reports do.
+        let [.., a, b] = *click.id.as_uuid().as_bytes();
+        let one_of = |values: [Value; 4], byte: u8| values[usize::from(byte % 4)].clone();
+        for (name, value) in [
+            (
+                "sub1",
+                one_of(
+                    [json!("spring"), json!("a,b"), json!("ü\\"), Value::Null],
+                    a,
+                ),
+            ),
+            (
+                "sub2",
+                one_of([json!("x"), json!("y"), Value::Null, Value::Null], b),
+            ),
+            (
+                "sub3",
+                one_of([json!(a), json!(b), json!("z"), Value::Null], a ^ b),
+            ),
+            (
+                "source",
+                one_of([json!("sms"), json!("push"), json!("mail"), Value::Null], b),
+            ),
+            (
+                "language",
+                one_of([json!("en"), json!("de"), json!("hi"), Value::Null], a),
+            ),
+            (
+                "region",
+                one_of(
+                    [json!("US-CA"), json!("US-NY"), Value::Null, Value::Null],
+                    b,
+                ),
+            ),
+            (
+                "city",
+                one_of(
+                    [json!("Los Angeles"), Value::Null, Value::Null, Value::Null],
+                    b,
+                ),
+            ),
+            (
+                "asn",
+                one_of([json!(7922), json!(21928), json!(64496), Value::Null], a),
+            ),
+        ] {
+            let value = match value {
+                Value::Number(number) if name != "asn" => json!(number.to_string()),
+                value => value,
+            };
+            if !value.is_null() {
+                line[name] = value;
+            }
+        }
         for (name, value) in [
             ("offer_id", json!(link.offer)),
             ("list_id", json!(link.list)),

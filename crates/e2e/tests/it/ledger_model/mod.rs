@@ -7,6 +7,7 @@ mod fixture;
 mod many_writers;
 mod model;
 mod profit;
+mod questions;
 mod reports;
 mod sequences;
 
@@ -93,6 +94,7 @@ async fn ledger_and_reports_match_the_reference_model() {
     fixture.assert_recount_is_right();
     for account in 0..2 {
         reports::assert_reports_are_the_raw_rows(&fixture, account).await;
+        questions::assert_answers_are_the_raw_rows(&fixture, account).await;
         profit::assert_profit_is_that_of_the_raw_rows(&fixture, account, seed).await;
     }
     for worker in workers {

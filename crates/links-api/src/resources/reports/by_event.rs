@@ -3,13 +3,12 @@
 use rust_decimal::Decimal;
 
 use super::{
-    breakdown::Breakdown,
+    breakdown::{Axis, Breakdown},
     events,
     group::Group,
     measures::add_costs,
-    names::with_names,
     request::ReportRequest,
-    row::{KeyedCounts, ReportPage, RowCounts},
+    row::{KeyedCounts, RowCounts},
 };
 use crate::{error::ApiError, http::RequestContext};
 
@@ -19,7 +18,7 @@ pub async fn select(
     context: RequestContext<'_>,
     request: &ReportRequest,
     totals: &RowCounts,
-) -> Result<ReportPage, ApiError> {
+) -> Result<Vec<KeyedCounts>, ApiError> {
     let mut without_event = RowCounts {
         cost: Decimal::ZERO,
         events: None,
@@ -41,10 +40,7 @@ pub async fn select(
     if !without_event.are_zero() {
         rows.push((None, without_event));
     }
-    let breakdown = Breakdown::Values(Group::Event);
+    let breakdown = Breakdown::One(Axis::Values(Group::Event));
     add_costs(context, request, breakdown, &mut rows, Some(totals)).await?;
-    Ok(ReportPage {
-        rows: with_names(context, request.group, rows).await?,
-        next_cursor: None,
-    })
+    Ok(rows)
 }

@@ -22,8 +22,8 @@ pub async fn select(
     request: &ReportRequest,
     breakdown: Breakdown<'_>,
 ) -> Result<HashMap<Option<String>, CountsByEvent>, ApiError> {
-    let source = Source::Events;
-    let FromClause { sql, n_parameters } = from_clause(source);
+    let source = Source::select_events(&request.filters, &breakdown.groups());
+    let FromClause { sql, n_parameters } = from_clause(source, &request.filters);
     let clauses = breakdown.clauses(source, n_parameters + 1);
     let CountedColumns {
         conversions,
@@ -39,6 +39,7 @@ pub async fn select(
                 sum({conversions})::bigint AS conversions, sum({revenue}) AS revenue
          {sql}
            {}
+           AND t.event IS NOT NULL
            AND $4::text IS NOT NULL
          GROUP BY 1, 2, 3, 4",
         clauses.row_key, clauses.condition

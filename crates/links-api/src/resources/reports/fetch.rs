@@ -1,11 +1,15 @@
 //! The SQL that all reports have in common.
 
 use jiff::{SignedDuration, Timestamp};
-use ledger::totals::day_start;
+use ledger::{
+    keys::{CLICK_CONTACT_KEY, CLICK_MESSAGE_KEY},
+    totals::day_start,
+};
 use postgres::pool::GenericClient as _;
 use tokio_postgres::{Row, types::ToSql};
 
 use super::{
+    filters::Filters,
     group::Group,
     period::Period,
     request::{CountedStatuses, ReportRequest},
@@ -107,26 +111,34 @@ const FROM_EVENTS: &str = "
 
 /// The tables of a query with their conditions.
 pub struct FromClause {
-    pub sql: &'static str,
+    pub sql: String,
     /// The parameters that it has; further ones have higher numbers.
     pub n_parameters: usize,
 }
 
-pub fn from_clause(source: Source) -> FromClause {
-    match source {
-        Source::Rollup(_) => FromClause {
-            sql: FROM_TOTALS,
-            n_parameters: 15,
-        },
-        Source::Links => FromClause {
-            sql: FROM_LINKS,
-            n_parameters: 12,
-        },
-        Source::Events => FromClause {
-            sql: FROM_EVENTS,
-            n_parameters: 12,
-        },
+/// The conditions of the filters on several values follow those that the tables have.
+pub fn from_clause(source: Source, filters: &Filters) -> FromClause {
+    let (sql, mut n_parameters) = match source {
+        Source::Rollup(_) => (FROM_TOTALS.to_owned(), 15),
+        Source::Links => (FROM_LINKS.to_owned(), 12),
+        Source::Events => (FROM_EVENTS.to_owned(), 12),
+        Source::Facts => (from_facts(), 12),
+    };
+    let mut from = FromClause { sql, n_parameters };
+    for condition in &filters.conditions {
+        n_parameters += 1;
+        let condition = condition.sql(source, n_parameters);
+        from.sql.push_str(&format!("\n      {condition}"));
     }
+    from.n_parameters = n_parameters;
+    from
+}
+
+/// `$1` to `$12` are those of `FROM_LINKS`.
+fn from_facts() -> String {
+    include_str!("facts.sql")
+        .replace("{message_key}", CLICK_MESSAGE_KEY)
+        .replace("{contact_key}", CLICK_CONTACT_KEY)
 }
 
 /// The expressions of what a report counts of conversions.
@@ -152,16 +164,17 @@ impl CountedStatuses {
 
 /// The columns that `RowCounts` are made of. In rows of offers, a message counts as a send of
 /// each of its offers, and elsewhere once.
-pub fn measures(request: &ReportRequest, source: Source, group: Option<Group>) -> String {
-    let is_of_offers = group == Some(Group::Offer) || request.filters.offer_id.is_some();
+pub fn measures(request: &ReportRequest, source: Source, groups: &[Group]) -> String {
+    let filters = &request.filters;
+    let is_about = |group| groups.contains(&group) || filters.has_condition_on(group);
+    let is_of_offers = is_about(Group::Offer);
     // A send has no campaign, country or device.
-    let has_no_sends = matches!(
-        group,
-        Some(Group::Campaign | Group::Country | Group::Device)
-    );
+    let has_no_sends = [Group::Campaign, Group::Country, Group::Device]
+        .into_iter()
+        .any(is_about);
     let [sends, delivered, failed] = match source {
         _ if has_no_sends => ["0", "0", "0"].map(str::to_owned),
-        Source::Events => ["0", "0", "0"].map(str::to_owned),
+        Source::Events | Source::Facts => ["0", "0", "0"].map(str::to_owned),
         Source::Links => sends_of_links(),
         Source::Rollup(_) => {
             let counted = if is_of_offers { "sends" } else { "messages" };
@@ -217,7 +230,7 @@ pub async fn fetch(
     let (first_day, end_of_days) = granularity.whole_days(&request.period);
     let (key, key_start) = match source {
         Source::Rollup(dimension) => (filters.key_of(dimension), filters.key_start_of(dimension)),
-        Source::Links | Source::Events => (None, None),
+        Source::Links | Source::Events | Source::Facts => (None, None),
     };
     let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![
         &account_id,
@@ -239,11 +252,13 @@ pub async fn fetch(
             &key,
             &key_start,
         ]),
-        Source::Links | Source::Events => parameters.extend([
+        Source::Links | Source::Events | Source::Facts => parameters.extend([
             &filters.link_keys as &(dyn ToSql + Sync),
             &filters.message_id,
         ]),
     }
+    let conditions = filters.conditions.iter();
+    parameters.extend(conditions.map(|condition| &condition.values as &(dyn ToSql + Sync)));
     parameters.extend(extra_parameters);
     let statement = context.db.prepare_cached(sql).await?;
     Ok(context.db.query(&statement, &parameters).await?)

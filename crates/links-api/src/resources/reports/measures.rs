@@ -7,7 +7,7 @@ use domain::{
 use rust_decimal::Decimal;
 
 use super::{
-    breakdown::Breakdown,
+    breakdown::{Axis, Breakdown},
     costs, events,
     request::ReportRequest,
     revenue,
@@ -57,7 +57,11 @@ pub async fn add_costs(
     for (key, counts) in rows.iter_mut() {
         counts.cost = costs.remove(key).unwrap_or_default();
     }
-    if let Breakdown::Values(_) = breakdown {
+    let may_have_more_rows = match breakdown {
+        Breakdown::Whole | Breakdown::One(Axis::Slices(..)) | Breakdown::Keys(..) => false,
+        Breakdown::One(Axis::Values(_) | Axis::RecurringTime(..)) | Breakdown::Two(..) => true,
+    };
+    if may_have_more_rows {
         let mut others: Vec<_> = costs.into_iter().collect();
         others.retain(|(_, cost)| !cost.is_zero());
         others.sort_by(|(a, _), (b, _)| (a.is_none(), a).cmp(&(b.is_none(), b)));

@@ -1,22 +1,25 @@
 //! Reports: sends, clicks, conversions, revenue and costs by any dimension, from the totals.
 
 mod breakdown;
-mod by_dimension;
 mod by_event;
 mod by_key;
-mod by_time;
 mod costs;
 mod events;
 mod exchange;
 mod fetch;
+mod filters;
 mod group;
+mod layout;
 mod measures;
 mod names;
+mod order;
 mod performance;
 mod period;
+mod previous;
 mod request;
 mod revenue;
 mod row;
+mod rows;
 mod source;
 mod sums;
 mod time_slices;

@@ -4,43 +4,83 @@ use std::collections::HashMap;
 
 use domain::id::LinkCode;
 use postgres::pool::GenericClient as _;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio_postgres::Row;
 
 use super::{
     group::Group,
+    layout::Layout,
+    previous::PreviousCounts,
+    request::ReportRequest,
     row::{KeyedCounts, ReportRow},
+    rows::parse_pair,
 };
 use crate::{db::links::SHORT_URL, error::ApiError, http::RequestContext};
 
 /// Makes rows of keys and counts, with the names of the keys.
 pub async fn with_names(
     context: RequestContext<'_>,
-    group: Group,
+    request: &ReportRequest,
+    layout: &Layout,
     keyed_counts: Vec<KeyedCounts>,
+    mut previous: Option<PreviousCounts>,
 ) -> Result<Vec<ReportRow>, ApiError> {
-    let keys: Vec<_> = keyed_counts
-        .iter()
-        .filter_map(|(key, _)| key.clone())
-        .collect();
-    let names = find_names(context, group, &keys).await?;
+    let groups = [Some(request.group), request.then_by];
+    let keys_of_row = |key: &Option<String>| match request.then_by {
+        Some(_) => parse_pair(key.as_deref()),
+        None => [key.clone(), None],
+    };
+    let mut names_of_groups = Vec::new();
+    for (index, group) in groups.into_iter().enumerate() {
+        let Some(group) = group else { continue };
+        let keys = keyed_counts.iter().filter_map(|(key, _)| {
+            let [first, second] = keys_of_row(key);
+            if index == 0 { first } else { second }
+        });
+        let names = find_names(context, group, &keys.collect::<Vec<_>>()).await?;
+        names_of_groups.push((group, names));
+    }
+    let now = jiff::Timestamp::now();
     let row = |(key, counts): KeyedCounts| {
-        let name = key.as_ref().and_then(|key| names.get(key));
-        let (id, name) = match (group, &key, name) {
-            (Group::Link, _, Some(link)) => (json!(link.id), json!(link.name)),
-            (Group::List | Group::Creative, Some(key), name) => (
-                key.parse::<i64>().map_or(Value::Null, |id| json!(id)),
-                json!(name.map(|name| &name.name)),
-            ),
-            (_, key, name) => (json!(key), json!(name.map(|name| &name.name))),
-        };
-        let columns = group.key_columns().iter().map(|name| (*name).to_owned());
+        let mut columns = Map::new();
+        let mut is_complete = None;
+        for ((group, names), key) in names_of_groups.iter().zip(keys_of_row(&key)) {
+            let slice = layout.slice(*group, key.as_deref());
+            is_complete = is_complete.or(slice.map(|(_, end)| end <= now));
+            let values = match slice {
+                Some((slice, _)) => [json!(slice.name), Value::Null],
+                None => key_columns(*group, key, names),
+            };
+            let names = group.key_columns().iter().map(|name| (*name).to_owned());
+            columns.extend(names.zip(values));
+        }
         ReportRow {
-            key: columns.zip([id, name]).collect(),
+            key: columns,
             metrics: counts.into(),
+            is_complete,
+            previous: previous
+                .as_mut()
+                .map(|previous| previous.remove(&key).unwrap_or_default().into()),
         }
     };
     Ok(keyed_counts.into_iter().map(row).collect())
+}
+
+/// The values of the columns of a key.
+fn key_columns(
+    group: Group,
+    key: Option<String>,
+    names: &HashMap<String, IdAndName>,
+) -> [Value; 2] {
+    let name = key.as_ref().and_then(|key| names.get(key));
+    match (group, &key, name) {
+        (Group::Link, _, Some(link)) => [json!(link.id), json!(link.name)],
+        (group, Some(key), name) if group.has_number() => [
+            key.parse::<i64>().map_or(Value::Null, |id| json!(id)),
+            json!(name.map(|name| &name.name)),
+        ],
+        (_, key, name) => [json!(key), json!(name.map(|name| &name.name))],
+    }
 }
 
 /// The id of the API, and the name; for a link, its short URL.
@@ -79,12 +119,7 @@ async fn find_names(
              WHERE account_id = $1 AND id = ANY ($2::text[]::bigint[])"
         }
         Group::Link => &links,
-        Group::Date
-        | Group::Hour
-        | Group::Message
-        | Group::Country
-        | Group::Device
-        | Group::Event => return Ok(HashMap::new()),
+        _ => return Ok(HashMap::new()),
     };
     let statement = context.db.prepare_cached(sql).await?;
     let account_id = context.caller.account_id.0;

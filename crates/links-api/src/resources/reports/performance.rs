@@ -5,10 +5,14 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    by_dimension, by_event, by_key, by_time,
+    by_event, by_key,
     group::Group,
-    request::{PerformanceQuery, ReportRequest},
-    row::{ReportMetrics, ReportPage, ReportRow, RowCounts, write_csv},
+    layout::Layout,
+    names::with_names,
+    previous::{self, PreviousPeriod},
+    request::{Comparison, PerformanceQuery, ReportRequest},
+    row::{KeyedCounts, ReportMetrics, ReportRow, RowCounts, write_csv},
+    rows,
     sums::{self, Sums},
 };
 use crate::{
@@ -21,6 +25,10 @@ use crate::{
 pub struct Report {
     #[schemars(with = "String")]
     group_by: Group,
+    /// The second dimension, if the query has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    then_by: Option<Group>,
     /// The first moment.
     from: Timestamp,
     /// The moment after the last.
@@ -30,8 +38,13 @@ pub struct Report {
     /// The currencies of all revenue.
     currencies: Vec<String>,
     rows: Vec<ReportRow>,
+    /// How many rows there are without `limit`; null for pages of links and messages.
+    n_rows: Option<usize>,
     /// The sums of all rows, on all pages.
     totals: ReportMetrics,
+    /// The period before, if the query has `compare=previous`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous: Option<PreviousPeriod>,
     next_cursor: Option<String>,
 }
 
@@ -44,41 +57,77 @@ pub async fn get_performance_report(
     let request = ReportRequest::from_query(context, query, now).await?;
     context.plan_by_values().await?;
     let Sums { counts, currencies } = sums::select(context, &request).await?;
-    let page = select_rows(context, &request, &counts).await?;
+    let layout = Layout::new(&request)?;
+    let page = select_page(context, &request, &layout, &counts).await?;
+    let (previous, previous_counts) = match request.comparison {
+        Some(Comparison::Previous) => {
+            let (period, counts) = previous::select(context, &request, &page.rows, now).await?;
+            (Some(period), Some(counts))
+        }
+        None => (None, None),
+    };
+    let rows = with_names(context, &request, &layout, page.rows, previous_counts).await?;
     if let Some(csv) = format.csv() {
-        let body = write_csv(csv, request.group, &request.currency, &page.rows)?;
+        let body = write_csv(csv, &request.groups(), &request.currency, &rows)?;
         return Ok(Response::csv(body, page.next_cursor));
     }
     Response::ok(&Report {
         group_by: request.group,
+        then_by: request.then_by,
         from: Timestamp(request.period.from),
         to: Timestamp(request.period.to),
         tz: request.period.zone_name,
         currency: request.currency,
         currencies,
-        rows: page.rows,
+        rows,
+        n_rows: page.n_rows,
         totals: counts.into(),
+        previous,
         next_cursor: page.next_cursor,
     })
 }
 
-async fn select_rows(
+/// The rows that are shown.
+struct Page {
+    rows: Vec<KeyedCounts>,
+    /// How many there are, if they do not come in pages.
+    n_rows: Option<usize>,
+    next_cursor: Option<String>,
+}
+
+async fn select_page(
     context: RequestContext<'_>,
     request: &ReportRequest,
+    layout: &Layout,
     totals: &RowCounts,
-) -> Result<ReportPage, ApiError> {
-    match request.group {
-        Group::Date => by_time::select(context, request, &request.period.days()?, totals).await,
-        Group::Hour => by_time::select(context, request, &request.period.hours()?, totals).await,
-        Group::Event => by_event::select(context, request, totals).await,
-        Group::Link | Group::Message => by_key::select(context, request).await,
-        Group::Creative
-        | Group::Offer
-        | Group::List
-        | Group::Campaign
-        | Group::Country
-        | Group::Device => by_dimension::select(context, request, totals).await,
+) -> Result<Page, ApiError> {
+    if request.group.is_paged() {
+        let (rows, next_cursor) = by_key::select(context, request).await?;
+        return Ok(Page {
+            rows,
+            n_rows: None,
+            next_cursor,
+        });
     }
+    let mut rows = match request.group {
+        Group::Event => by_event::select(context, request, totals).await?,
+        _ => rows::select(context, request, layout.breakdown(), totals).await?,
+    };
+    if let Some(min_clicks) = request.min_clicks {
+        rows.retain(|(_, counts)| counts.clicks >= min_clicks);
+    }
+    if let Some(order) = request.order {
+        order.sort(&mut rows);
+    }
+    let n_rows = rows.len();
+    if let Some(limit) = request.limit.and_then(|limit| usize::try_from(limit).ok()) {
+        rows.truncate(limit);
+    }
+    Ok(Page {
+        rows,
+        n_rows: Some(n_rows),
+        next_cursor: None,
+    })
 }
 
 impl Report {
@@ -101,6 +150,7 @@ impl Report {
             "currency": "USD",
             "currencies": ["USD"],
             "rows": [row],
+            "n_rows": 1,
             "totals": metrics,
             "next_cursor": null,
         })

@@ -20,7 +20,7 @@ pub async fn select(
     breakdown: Breakdown<'_>,
 ) -> Result<HashMap<Option<String>, Decimal>, ApiError> {
     let source = breakdown.source(&request.filters);
-    let FromClause { sql, n_parameters } = from_clause(source);
+    let FromClause { sql, n_parameters } = from_clause(source, &request.filters);
     let clauses = breakdown.clauses(source, n_parameters + 1);
     let CountedColumns { revenue, .. } = request.statuses.columns();
     let sql = format!(

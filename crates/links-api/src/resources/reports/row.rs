@@ -40,6 +40,39 @@ pub struct RowCounts {
 }
 
 impl RowCounts {
+    /// Unique clicks per delivered message, or per send if no delivery is known.
+    pub fn click_rate(&self) -> Option<Decimal> {
+        let n_messages = match self.delivered {
+            0 => self.sends,
+            delivered => delivered,
+        };
+        per(self.unique_clicks.into(), self.if_all_known(n_messages)?)
+    }
+
+    pub fn revenue_per_send(&self) -> Option<Decimal> {
+        per(self.revenue, self.if_all_known(self.sends)?)
+    }
+
+    /// With more unique clicks than messages, not all messages are known.
+    fn if_all_known(&self, n_messages: i64) -> Option<i64> {
+        Some(n_messages).filter(|known| self.unique_clicks <= *known)
+    }
+
+    /// Conversions per unique click.
+    pub fn conversion_rate(&self) -> Option<Decimal> {
+        per(self.conversions.into(), self.unique_clicks)
+    }
+
+    /// Revenue per unique click.
+    pub fn epc(&self) -> Option<Decimal> {
+        per(self.revenue, self.unique_clicks)
+    }
+
+    /// Profit per cost.
+    pub fn roi(&self) -> Option<Decimal> {
+        (self.revenue - self.cost).checked_div(self.cost)
+    }
+
     pub fn are_zero(&self) -> bool {
         let events = self.events.iter().flatten();
         let counts = Self {
@@ -104,12 +137,12 @@ pub struct ReportRow {
     pub key: Map<String, Value>,
     #[serde(flatten)]
     pub metrics: ReportMetrics,
-}
-
-/// The rows of a report, or a page of them.
-pub struct ReportPage {
-    pub rows: Vec<ReportRow>,
-    pub next_cursor: Option<String>,
+    /// Whether the day or hour is over. Rows by something else do not have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub is_complete: Option<bool>,
+    /// The same row in the period before, if the query has `compare=previous`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous: Option<ReportMetrics>,
 }
 
 impl From<&tokio_postgres::Row> for RowCounts {
@@ -132,36 +165,26 @@ impl From<&tokio_postgres::Row> for RowCounts {
 
 impl From<RowCounts> for ReportMetrics {
     fn from(counts: RowCounts) -> Self {
-        let n = |count: i64| Decimal::from(count);
         let revenue = counts.revenue;
-        let profit = revenue - counts.cost;
-        let roi = profit.checked_div(counts.cost);
-        // With more clicks than messages, not all messages are known.
-        let if_known =
-            |n_messages: i64| Some(n_messages).filter(|known| counts.unique_clicks <= *known);
-        let n_recipients = match counts.delivered {
-            0 => counts.sends,
-            delivered => delivered,
-        };
-        let click_rate =
-            if_known(n_recipients).and_then(|known| per(n(counts.unique_clicks), known));
-        let revenue_per_send = if_known(counts.sends).and_then(|known| per(revenue, known));
+        let rate = |rate: Option<Decimal>| rate.map(|rate| number(rate.round_dp(4)));
+        let amount =
+            |amount: Option<Decimal>| amount.map(|amount| money::format(amount.round_dp(4)));
         Self {
             sends: counts.sends,
             clicks: counts.clicks,
             unique_clicks: counts.unique_clicks,
             bot_clicks: counts.bot_clicks,
             confirmed_clicks: counts.confirmed_clicks,
-            click_rate: click_rate.map(number),
+            click_rate: rate(counts.click_rate()),
             conversions: counts.conversions,
-            conversion_rate: per(n(counts.conversions), counts.unique_clicks).map(number),
+            conversion_rate: rate(counts.conversion_rate()),
             revenue: money::format(revenue),
-            revenue_per_send: revenue_per_send.map(money::format),
-            epc: per(revenue, counts.unique_clicks).map(money::format),
-            epc_total: per(revenue, counts.clicks).map(money::format),
+            revenue_per_send: amount(counts.revenue_per_send()),
+            epc: amount(counts.epc()),
+            epc_total: amount(per(revenue, counts.clicks)),
             cost: money::format(counts.cost),
-            profit: money::format(profit),
-            roi: roi.map(|roi| number(roi.round_dp(4))),
+            profit: money::format(revenue - counts.cost),
+            roi: rate(counts.roi()),
             sent: counts.sends,
             delivered: counts.delivered,
             failed: counts.failed,
@@ -182,10 +205,9 @@ impl From<EventCounts> for EventMetrics {
     }
 }
 
-/// The quotient with 4 decimals; `None` if it is a division by zero.
+/// The quotient; `None` if it is a division by zero.
 fn per(amount: Decimal, n: i64) -> Option<Decimal> {
-    let quotient = amount.checked_div(Decimal::from(n));
-    quotient.map(|quotient| quotient.round_dp(4))
+    amount.checked_div(Decimal::from(n))
 }
 
 fn number(rate: Decimal) -> f64 {
@@ -194,7 +216,7 @@ fn number(rate: Decimal) -> f64 {
 
 pub fn write_csv(
     csv: Csv,
-    group: Group,
+    groups: &[Group],
     currency: &str,
     rows: &[ReportRow],
 ) -> Result<Vec<u8>, ApiError> {
@@ -222,9 +244,9 @@ pub fn write_csv(
     let events: BTreeSet<_> = rows.iter().flat_map(ReportRow::event_names).collect();
     let columns_of_events = events.iter().flat_map(|event| event_columns(event));
     let columns_of_events: Vec<_> = columns_of_events.collect();
-    let columns: Vec<_> = group
-        .key_columns()
+    let columns: Vec<_> = groups
         .iter()
+        .flat_map(|group| group.key_columns())
         .chain(&METRICS)
         .copied()
         .chain(columns_of_events.iter().map(String::as_str))
@@ -369,13 +391,15 @@ mod tests {
             ReportRow {
                 key: Map::from_iter([("country".to_owned(), Value::from(key))]),
                 metrics: counts.into(),
+                is_complete: None,
+                previous: None,
             }
         };
         let rows = [
             row("DE", &[("sale", 2)]),
             row("US", &[("deposit", 1), ("sale", 5)]),
         ];
-        let csv = write_csv(Csv::new(false), Group::Country, "USD", &rows).unwrap();
+        let csv = write_csv(Csv::new(false), &[Group::Country], "USD", &rows).unwrap();
         let csv = String::from_utf8(csv).unwrap();
         let ends: Vec<_> = csv
             .lines()

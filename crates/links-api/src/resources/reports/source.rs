@@ -1,7 +1,7 @@
 //! The rows that a report is read from.
 
-use super::{group::Group, request::Filters};
-use crate::enumeration::{Enumeration as _, enumeration};
+use super::{filters::Filters, group::Group};
+use crate::enumeration::enumeration;
 
 enumeration! {
     /// The sets of dimensions that `totals` has rows for. A report reads the smallest set that
@@ -40,6 +40,8 @@ pub enum Source {
     Rollup(RollupDimension),
     /// `link_totals`, joined with the links.
     Links,
+    /// Clicks and conversions one by one, for dimensions that no totals have.
+    Facts,
 }
 
 impl Source {
@@ -50,6 +52,9 @@ impl Source {
 
     /// The source of rows that have all of some dimensions.
     pub fn select_all(filters: &Filters, groups: &[Group]) -> Self {
+        if filters.need_clicks() || groups.iter().any(|group| group.is_of_clicks_only()) {
+            return Self::Facts;
+        }
         if groups.contains(&Group::Event) {
             return Self::Events;
         }
@@ -59,22 +64,18 @@ impl Source {
         {
             return Self::Links;
         }
-        let has_filter = [
-            (RollupDimension::Offer, filters.offer_id.is_some()),
-            (RollupDimension::List, filters.list_id.is_some()),
-            (RollupDimension::Creative, filters.creative_id.is_some()),
-            (RollupDimension::Campaign, filters.campaign_id.is_some()),
-            (RollupDimension::Country, filters.country.is_some()),
-            (RollupDimension::Device, filters.device.is_some()),
-        ];
-        let is_group = |dimension: RollupDimension| {
-            groups.iter().any(|group| group.name() == dimension.name())
-        };
-        let dimensions: Vec<_> = has_filter
-            .into_iter()
-            .filter(|(dimension, has_filter)| *has_filter || is_group(*dimension))
-            .map(|(dimension, _)| dimension)
-            .collect();
+        let dimensions: Vec<_> = [
+            (RollupDimension::Offer, Group::Offer),
+            (RollupDimension::List, Group::List),
+            (RollupDimension::Creative, Group::Creative),
+            (RollupDimension::Campaign, Group::Campaign),
+            (RollupDimension::Country, Group::Country),
+            (RollupDimension::Device, Group::Device),
+        ]
+        .into_iter()
+        .filter(|(_, group)| groups.contains(group) || filters.has_condition_on(*group))
+        .map(|(dimension, _)| dimension)
+        .collect();
         Self::Rollup(match dimensions[..] {
             [] => RollupDimension::Total,
             [dimension] => dimension,
@@ -84,16 +85,39 @@ impl Source {
         })
     }
 
-    /// The column of a dimension. `t` is the table of totals, `l` are the links.
-    pub fn column(self, group: Group) -> String {
+    /// The source of the conversions of each event.
+    pub fn select_events(filters: &Filters, groups: &[Group]) -> Self {
+        match Self::select_all(filters, groups) {
+            Self::Facts => Self::Facts,
+            Self::Events | Self::Rollup(_) | Self::Links => Self::Events,
+        }
+    }
+
+    /// The column with the value of a dimension, or the values of one that has several. `t` is the
+    /// table of totals, `l` are the links.
+    pub fn value(self, group: Group) -> String {
         let alias = match (self, group) {
             (_, Group::Link) => return "t.link_key".to_owned(),
+            (_, Group::BotReason) => return "t.bot_reasons".to_owned(),
+            (_, Group::BotRule) => return "t.bot_rules".to_owned(),
+            (Self::Facts, _) => "t",
             (_, Group::Message) => "l",
             (Self::Links, Group::Country | Group::Device) => "t",
             (Self::Links, _) => "l",
             (Self::Events | Self::Rollup(_), _) => "t",
         };
         format!("{alias}.{}", group.key_column())
+    }
+
+    /// The expression of the key of a row. What has several values is in the row of each.
+    pub fn row_key(self, group: Group) -> String {
+        let value = self.value(group);
+        match group {
+            Group::BotReason | Group::BotRule => format!(
+                "unnest(CASE cardinality({value}) WHEN 0 THEN ARRAY[NULL] ELSE {value} END)"
+            ),
+            _ => value,
+        }
     }
 }
 

@@ -36,12 +36,12 @@ async fn select_counts(
 ) -> Result<Sums, ApiError> {
     let breakdown = Breakdown::Whole;
     let source = breakdown.source(&request.filters);
-    let FromClause { sql: from, .. } = from_clause(source);
+    let FromClause { sql: from, .. } = from_clause(source, &request.filters);
     let sql = format!(
         "SELECT {},
                 array_agg(DISTINCT t.currency::text) FILTER (WHERE t.revenue <> 0) AS currencies
          {from}",
-        measures(request, source, None)
+        measures(request, source, &[])
     );
     let granularity = breakdown.granularity();
     let rows = fetch(context, request, source, granularity, &sql, &[]).await?;

@@ -3,7 +3,10 @@
 use super::{CostByKey, part::DayPart};
 use crate::{
     error::ApiError,
-    resources::reports::{breakdown::Breakdown, request::ReportRequest},
+    resources::reports::{
+        breakdown::{Axis, Breakdown},
+        request::ReportRequest,
+    },
 };
 
 /// Adds the amount of a part to the rows that it belongs to whole.
@@ -15,11 +18,13 @@ pub fn add_direct(
 ) -> Result<(), ApiError> {
     match breakdown {
         Breakdown::Whole => *sums.entry(None).or_default() += part.amount(request)?,
-        Breakdown::Values(_) | Breakdown::Keys(..) => {
+        Breakdown::One(Axis::Values(_) | Axis::RecurringTime(..))
+        | Breakdown::Two(..)
+        | Breakdown::Keys(..) => {
             let key = Some(part.cost.target.id.clone());
             *sums.entry(key).or_default() += part.amount(request)?;
         }
-        Breakdown::Slices(_, slices) => {
+        Breakdown::One(Axis::Slices(_, slices)) => {
             let n_begun = slices.partition_point(|slice| slice.start <= part.time.starts_at);
             let first = n_begun.saturating_sub(1);
             // Slices are numbered from 1.

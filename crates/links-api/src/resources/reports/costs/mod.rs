@@ -15,9 +15,10 @@ use domain::cost::CostModel;
 use rust_decimal::Decimal;
 
 use super::{
-    breakdown::Breakdown,
+    breakdown::{Axis, Breakdown},
+    filters::Filters,
     group::Group,
-    request::{Filters, ReportRequest},
+    request::ReportRequest,
 };
 use crate::{
     db::costs::{CostFields, CostTarget, CostTargetKind, select_of_period},
@@ -57,7 +58,9 @@ pub async fn select(
     }
     // Neither a click nor a day is of an event.
     let breakdown_of = |model| match breakdown {
-        Breakdown::Values(Group::Event) if model != CostModel::PerConversion => Breakdown::Whole,
+        Breakdown::One(Axis::Values(Group::Event)) if model != CostModel::PerConversion => {
+            Breakdown::Whole
+        }
         breakdown => breakdown,
     };
     for kind in KINDS {
@@ -109,9 +112,12 @@ impl KindQuery<'_> {
     /// Whether the amounts of days are divided by clicks: rows or filters are by something else
     /// than the target.
     fn is_shared(&self) -> bool {
-        let is_own_breakdown = match self.breakdown.dimension() {
-            None => true,
-            Some(group) => group == self.kind.group(),
+        let is_own_breakdown = match self.breakdown {
+            Breakdown::Whole | Breakdown::One(Axis::Slices(..)) => true,
+            Breakdown::One(Axis::Values(group)) | Breakdown::Keys(group, _) => {
+                group == self.kind.group()
+            }
+            Breakdown::One(Axis::RecurringTime(..)) | Breakdown::Two(..) => false,
         };
         !is_own_breakdown || self.kind.has_other_filters(&self.request.filters)
     }
@@ -152,6 +158,11 @@ impl CostTargetKind {
     /// Whether a target passes the filter on targets of its kind.
     fn is_selected(self, filters: &Filters, target: &CostTarget) -> bool {
         let id = target.id.as_str();
+        let group = self.group();
+        let mut conditions = filters.conditions.iter().filter(|c| c.group == group);
+        if !conditions.all(|condition| condition.is_met_by(id)) {
+            return false;
+        }
         match self {
             Self::Link => {
                 let keys = filters.link_keys.as_ref();
@@ -171,6 +182,10 @@ impl CostTargetKind {
     /// Whether there are filters on something else than targets of this kind.
     fn has_other_filters(self, filters: &Filters) -> bool {
         let mut others = filters.clone();
+        let group = self.group();
+        others
+            .conditions
+            .retain(|condition| condition.group != group);
         match self {
             Self::Link => others.link_keys = None,
             Self::Offer => others.offer_id = None,

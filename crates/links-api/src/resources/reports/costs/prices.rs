@@ -10,7 +10,8 @@ use crate::{
     resources::reports::{
         breakdown::{Breakdown, BreakdownClauses},
         fetch::{CountedColumns, FromClause, Granularity, fetch, from_clause},
-        request::{Filters, ReportRequest},
+        filters::Filters,
+        request::ReportRequest,
         source::Source,
     },
 };
@@ -21,12 +22,8 @@ pub async fn add_priced(
     parts: &[DayPart<'_>],
     sums: &mut CostByKey,
 ) -> Result<(), ApiError> {
-    let groups: Vec<_> = query
-        .breakdown
-        .dimension()
-        .into_iter()
-        .chain([query.kind.group()])
-        .collect();
+    let mut groups = query.breakdown.groups();
+    groups.push(query.kind.group());
     let source = Source::select_all(&query.request.filters, &groups);
     let result = "x.row_key,
         round(sum(p.per_click * x.clicks + p.per_conversion * x.conversions), 12) AS cost";
@@ -88,7 +85,7 @@ async fn select(
     if parts.is_empty() {
         return Ok(Vec::new());
     }
-    let FromClause { sql, n_parameters } = from_clause(source);
+    let FromClause { sql, n_parameters } = from_clause(source, &request.filters);
     let clauses = breakdown.clauses(source, n_parameters + 1);
     let mut parameters = clauses.parameters();
     let first = n_parameters + 1 + parameters.len();
@@ -97,10 +94,10 @@ async fn select(
     let BreakdownClauses {
         row_key, condition, ..
     } = &clauses;
-    let target = source.column(query.kind.group());
+    let target = source.value(query.kind.group());
     let clicks = match source {
         Source::Events => "0",
-        Source::Rollup(_) | Source::Links => "t.clicks - t.bot_clicks",
+        Source::Rollup(_) | Source::Links | Source::Facts => "t.clicks - t.bot_clicks",
     };
     let CountedColumns { conversions, .. } = request.statuses.columns();
     let arrays = [

@@ -1,0 +1,50 @@
+FROM (
+    SELECT c.clicked_at AS bucket, c.link_key, c.offer_id, c.list_id, c.creative_id, c.campaign_id,
+           c.message_id, c.country, c.device, c.sub1, c.sub2, c.sub3, c.sub4, c.sub5, c.source,
+           c.os, c.browser, c.language, c.region, c.city, c.asn AS network, c.bot_reasons,
+           c.bot_rules, NULL AS event, '' AS currency, 0 AS sends, 1 AS clicks,
+           (NOT c.is_bot AND EXISTS (
+               SELECT
+               FROM message_clicks m
+               WHERE m.account_id = c.account_id
+                 AND m.message_key = {message_key}
+                 AND m.contact_key = {contact_key}
+                 AND m.click_id = c.click_id
+           ))::integer AS unique_clicks,
+           c.is_bot::integer AS bot_clicks, c.confirmed::integer AS confirmed_clicks,
+           0 AS conversions, 0::numeric AS revenue, 0 AS pending_conversions,
+           0::numeric AS pending_revenue
+    FROM clicks c
+    WHERE c.account_id = $1 AND c.clicked_at >= $2 AND c.clicked_at < $3
+    UNION ALL
+    SELECT v.converted_at, v.credited_link_key, v.credited_offer_id, v.credited_list_id,
+           v.credited_creative_id, v.credited_campaign_id, v.credited_message_id,
+           v.credited_country, v.credited_device, k.sub1, k.sub2, k.sub3, k.sub4, k.sub5, k.source,
+           k.os, k.browser, k.language, k.region, k.city, k.asn, coalesce(k.bot_reasons, '{}'),
+           coalesce(k.bot_rules, '{}'), v.event, v.currency, 0, 0, 0, 0, 0,
+           CASE WHEN v.status = 'approved' THEN n.conversions ELSE 0 END,
+           CASE WHEN v.status = 'approved' THEN n.revenue ELSE 0 END,
+           CASE WHEN v.status = 'pending' THEN n.conversions ELSE 0 END,
+           CASE WHEN v.status = 'pending' THEN n.revenue ELSE 0 END
+    FROM conversions v
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN v.event IN ('refund', 'chargeback') THEN 0 ELSE 1 END AS conversions,
+               CASE WHEN v.event IN ('refund', 'chargeback') THEN -1 ELSE 1 END
+                   * coalesce(v.counted_amount, v.revenue, v.payout, 0) AS revenue
+    ) AS n
+    LEFT JOIN clicks k
+        ON k.clicked_at = v.credited_clicked_at AND k.click_id = v.credited_click_id
+    WHERE v.account_id = $1
+      AND v.converted_at >= $2
+      AND v.converted_at < $3
+      AND v.attribution <> 'none'
+      AND v.status IN ('approved', 'pending')
+) AS t
+WHERE ($5::text IS NULL OR t.offer_id = $5)
+  AND ($6::bigint IS NULL OR t.list_id = $6)
+  AND ($7::bigint IS NULL OR t.creative_id = $7)
+  AND ($8::text IS NULL OR t.campaign_id = $8)
+  AND ($9::text IS NULL OR t.country = $9)
+  AND ($10::text IS NULL OR t.device = $10)
+  AND ($11::bigint[] IS NULL OR t.link_key = ANY ($11))
+  AND ($12::text IS NULL OR t.message_id = $12)

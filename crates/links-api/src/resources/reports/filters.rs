@@ -1,0 +1,260 @@
+//! The filters of a report: conditions that everything that is counted must meet.
+
+use domain::bot::BotReason;
+
+use super::{group::Group, source::Source};
+use crate::error::ApiError;
+
+/// The most values of one filter.
+const MAX_VALUES: usize = 100;
+/// The value in a query that stands for what has no value.
+const NO_VALUE: &str = "(none)";
+
+/// Conditions that everything that is counted must meet. `None` is no condition.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filters {
+    pub offer_id: Option<String>,
+    pub list_id: Option<i64>,
+    pub creative_id: Option<i64>,
+    pub campaign_id: Option<String>,
+    pub country: Option<String>,
+    pub device: Option<String>,
+    /// The links with the id of the query: none if there is no such link.
+    pub link_keys: Option<Vec<i64>>,
+    pub message_id: Option<String>,
+    /// All other conditions: several values, values that are left out, and dimensions that only
+    /// clicks have.
+    pub conditions: Vec<Condition>,
+}
+
+/// One of some values of a dimension, or none of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    pub group: Group,
+    /// The empty text is what has no value.
+    pub values: Vec<String>,
+    pub is_excluded: bool,
+}
+
+impl Condition {
+    /// The condition as SQL with the parameter `number`, an array of texts.
+    pub fn sql(&self, source: Source, number: usize) -> String {
+        let column = source.value(self.group);
+        let is_one = match self.group {
+            Group::BotReason | Group::BotRule => format!(
+                "CASE cardinality({column}) WHEN 0 THEN ARRAY[''] ELSE {column} END
+                 && ${number}::text[]"
+            ),
+            _ => format!("coalesce({column}::text, '') = ANY (${number}::text[])"),
+        };
+        match self.is_excluded {
+            true => format!("AND NOT ({is_one})"),
+            false => format!("AND ({is_one})"),
+        }
+    }
+
+    /// Whether a value meets the condition.
+    pub fn is_met_by(&self, value: &str) -> bool {
+        self.values.iter().any(|one| one == value) != self.is_excluded
+    }
+}
+
+impl Filters {
+    /// Whether clicks have to be read one by one, since the totals do not have a dimension.
+    pub fn need_clicks(&self) -> bool {
+        let mut conditions = self.conditions.iter();
+        conditions.any(|condition| condition.group.is_of_clicks_only())
+    }
+
+    /// Whether there is a condition on a dimension, of either kind.
+    pub fn has_condition_on(&self, group: Group) -> bool {
+        let has_value = match group {
+            Group::Offer => self.offer_id.is_some(),
+            Group::List => self.list_id.is_some(),
+            Group::Creative => self.creative_id.is_some(),
+            Group::Campaign => self.campaign_id.is_some(),
+            Group::Country => self.country.is_some(),
+            Group::Device => self.device.is_some(),
+            _ => false,
+        };
+        has_value || self.conditions.iter().any(|c| c.group == group)
+    }
+
+    /// Adds a filter of the query: `included` are the values of the parameter with the name of the
+    /// dimension, `excluded` those of the parameter with `.not`.
+    pub fn add(
+        &mut self,
+        group: Group,
+        included: Option<&str>,
+        excluded: Option<&str>,
+    ) -> Result<(), ApiError> {
+        if let Some(text) = included {
+            let values = parse_values(group, group.parameter(), text)?;
+            match &values[..] {
+                [value] if !value.is_empty() && !group.is_of_clicks_only() => {
+                    self.set_value(group, value);
+                }
+                _ => self.conditions.push(Condition {
+                    group,
+                    values,
+                    is_excluded: false,
+                }),
+            }
+        }
+        if let Some(text) = excluded {
+            let values = parse_values(group, group.excluding_parameter(), text)?;
+            self.conditions.push(Condition {
+                group,
+                values,
+                is_excluded: true,
+            });
+        }
+        Ok(())
+    }
+
+    fn set_value(&mut self, group: Group, value: &str) {
+        let text = Some(value.to_owned());
+        match group {
+            Group::Offer => self.offer_id = text,
+            Group::List => self.list_id = value.parse().ok(),
+            Group::Creative => self.creative_id = value.parse().ok(),
+            Group::Campaign => self.campaign_id = text,
+            Group::Country => self.country = text,
+            Group::Device => self.device = text,
+            _ => {}
+        }
+    }
+}
+
+/// Parses the values of a filter, which are separated by commas. A backslash makes a comma, or
+/// another backslash, a part of the value.
+fn parse_values(group: Group, field: &'static str, text: &str) -> Result<Vec<String>, ApiError> {
+    let mut values = vec![String::new()];
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        let last = values.last_mut();
+        match (character, last) {
+            (',', _) => values.push(String::new()),
+            ('\\', Some(last)) => last.extend(characters.next()),
+            (_, Some(last)) => last.push(character),
+            (_, None) => {}
+        }
+    }
+    if values.len() > MAX_VALUES {
+        let problem = format!("it has {} values, at most 100 are allowed", values.len());
+        return Err(ApiError::invalid_field(field, problem));
+    }
+    for value in &mut values {
+        if value.is_empty() {
+            let problem = "it has an empty value; (none) stands for what has no value";
+            return Err(ApiError::invalid_field(field, problem));
+        }
+        if value == NO_VALUE {
+            value.clear();
+            continue;
+        }
+        check_value(group, value).map_err(|problem| ApiError::invalid_field(field, problem))?;
+    }
+    Ok(values)
+}
+
+/// Checks a value, and gives it the form in which it is stored.
+fn check_value(group: Group, value: &mut String) -> Result<(), String> {
+    match group {
+        Group::List | Group::Creative | Group::Network => match value.parse::<i64>() {
+            Ok(1..) => Ok(()),
+            _ => Err(format!("{value:?} is not a number, as in 42")),
+        },
+        Group::Country => {
+            value.make_ascii_uppercase();
+            let is_code = value.len() == 2 && value.bytes().all(|byte| byte.is_ascii_uppercase());
+            match is_code {
+                true => Ok(()),
+                false => Err(format!(
+                    "{value:?} is not a country, as in US (ISO 3166-1 alpha-2)"
+                )),
+            }
+        }
+        Group::Language => {
+            value.make_ascii_lowercase();
+            Ok(())
+        }
+        Group::BotReason => {
+            let names = BotReason::ALL.map(BotReason::as_str);
+            match names.contains(&value.as_str()) {
+                true => Ok(()),
+                false => Err(format!("{value:?} is none of {}", names.join(", "))),
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::enumeration::Enumeration as _;
+
+    #[rstest]
+    #[case(Group::Sub1, "a", &["a"])]
+    #[case(Group::Sub1, r"a\,b,c\\d", &["a,b", r"c\d"])]
+    #[case(Group::Sub1, "(none)", &[""])]
+    #[case(Group::Sub1, "a,(none)", &["a", ""])]
+    #[case(Group::Country, "us,CA", &["US", "CA"])]
+    #[case(Group::List, "42", &["42"])]
+    #[case(Group::Language, "EN", &["en"])]
+    fn values_are_separated_by_commas(
+        #[case] group: Group,
+        #[case] text: &str,
+        #[case] expected: &[&str],
+    ) {
+        assert_eq!(parse_values(group, "field", text).unwrap(), expected);
+    }
+
+    #[rstest]
+    #[case(Group::Sub1, "a,")]
+    #[case(Group::Sub1, ",")]
+    #[case(Group::Country, "usa")]
+    #[case(Group::Country, "U1")]
+    #[case(Group::List, "x")]
+    #[case(Group::List, "0")]
+    #[case(Group::Network, "AS123")]
+    #[case(Group::BotReason, "robot")]
+    fn impossible_values_are_refused(#[case] group: Group, #[case] text: &str) {
+        assert!(parse_values(group, "field", text).is_err(), "{text}");
+    }
+
+    #[test]
+    fn a_filter_has_at_most_100_values() {
+        let values = |n: usize| vec!["x"; n].join(",");
+        assert!(parse_values(Group::Sub1, "sub1", &values(MAX_VALUES)).is_ok());
+        assert!(parse_values(Group::Sub1, "sub1", &values(MAX_VALUES + 1)).is_err());
+    }
+
+    #[test]
+    fn one_value_of_a_dimension_of_the_totals_is_no_condition() {
+        let mut filters = Filters::default();
+        filters.add(Group::Country, Some("us"), None).unwrap();
+        filters.add(Group::List, Some("42"), None).unwrap();
+        assert_eq!(filters.country.as_deref(), Some("US"));
+        assert_eq!(filters.list_id, Some(42));
+        assert!(filters.conditions.is_empty() && !filters.need_clicks());
+        filters.add(Group::Device, None, Some("mobile")).unwrap();
+        assert_eq!(filters.conditions.len(), 1);
+        assert!(!filters.need_clicks());
+        assert!(!filters.conditions[0].is_met_by("mobile"));
+        assert!(filters.conditions[0].is_met_by(""));
+        filters.add(Group::Sub1, Some("a"), None).unwrap();
+        assert!(filters.need_clicks());
+    }
+
+    #[test]
+    fn each_filter_has_two_parameters() {
+        for group in Group::FILTERS {
+            let excluding = format!("{}.not", group.parameter());
+            assert_eq!(group.excluding_parameter(), excluding, "{}", group.name());
+        }
+    }
+}
