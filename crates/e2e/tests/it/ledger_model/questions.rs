@@ -222,10 +222,10 @@ fn questions(offer: &str, list: i64) -> Vec<Question> {
             "bot_reasons = '{}'",
         ),
         question(
-            "group_by=country&bot_reason.not=burst,manual",
+            "group_by=country&bot_reason.not=burst,ua_bot",
             &["country"],
             &["country"],
-            "NOT bot_reasons && '{burst,manual}'",
+            "NOT bot_reasons && '{burst,ua_bot}'",
         ),
         question(
             "group_by=link&bot_reason=burst&order_by=bot_clicks",
