@@ -37,6 +37,7 @@ pub struct RenderRequest {
     phone_number: Option<Text>,
     /// What happens if a message cannot be rendered: `fail`, the default, renders none, and
     /// `skip` renders the others and lists it in `errors`.
+    #[serde(rename = "on_error")]
     on_error: Option<OnError>,
     /// 1 to 1,000.
     #[schemars(with = "Option<Vec<MessageRequest>>", length(min = 1, max = 1000))]
