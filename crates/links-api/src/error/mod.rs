@@ -162,7 +162,9 @@ pub enum ApiError {
          rendered."
     )]
     MessageMismatch(String),
-    #[error("The message {0} is known with other content: it was recorded or rendered before.")]
+    #[error(
+        "The message {0} is known with other content: it was recorded, rendered or given links before."
+    )]
     MessageDiffers(String),
     #[error("The message {0} was sent to another contact.")]
     MessageOfAnotherContact(String),

@@ -395,11 +395,11 @@ async fn messages_are_rendered_in_request_order_and_measured() {
     assert_eq!(status, 200);
     assert_json_snapshot!(answer, @r#"
     {
-      "character_count": 88,
+      "character_count": 84,
       "encoding": "GSM-7",
       "exact": {
         "encoding": "GSM-7",
-        "length": 92,
+        "length": 88,
         "segments": 1
       },
       "messages": [
@@ -877,7 +877,7 @@ async fn one_bad_contact_is_skipped_where_asked() {
       },
       {
         "code": "invalid_field",
-        "error": "The field messages[5].contactPhone is not valid: it is the integer 7, and a text such as \"value\" is wanted.",
+        "error": "The field messages[5].contactPhone is not valid: it is the number 7, and a text such as \"abc\" is wanted.",
         "field": "messages[5].contactPhone",
         "index": 5
       }
@@ -916,8 +916,8 @@ async fn variables_have_defaults_and_what_only_looks_like_one_is_found() {
       }
     ]
     "#);
-    // 35 characters beside the link.
-    assert_eq!(created["creative"]["character_count"], 35 + 23 + 34);
+    // 36 characters beside the link.
+    assert_eq!(created["creative"]["character_count"], 36 + 23 + 34);
     let id = created["creative"]["id"].as_i64().unwrap();
     let messages = json!([
         { "messageId": "a", "contactPhone": "+12025550101" },

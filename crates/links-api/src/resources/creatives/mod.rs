@@ -45,9 +45,10 @@ fn crud_operations() -> [Operation; 5] {
                  is sent, the placeholder becomes a tracked link to that offer, or to the \
                  entry's `url`, with `url_params` as the defaults of `sub1` to `sub5`, `source`, \
                  `creative` and `cost`. `character_count` counts a link as 23 characters and \
-                 adds 34 for the texts around the message. `findings` warns of characters next \
-                 to a placeholder: messengers take a full stop, a bracket or a letter right \
-                 behind a link as a part of it.",
+                 adds 34 for the texts around the message; `exact` is the size of that text in \
+                 GSM-7 or UCS-2. `findings` warns of characters next to a placeholder, since \
+                 messengers take a full stop, a bracket or a letter right behind a link as a part \
+                 of it, and of what only looks like a placeholder, such as `{name}`.",
             )
             .request_examples([CreativeRequest::example()])
             .required_fields(["name", "message", "offer_links"])
@@ -89,14 +90,17 @@ fn message_operations() -> [Operation; 2] {
                  their exact length, encoding and segments, in the order of the request. The \
                  list's `prepend_text` and `append_text`, or else the account's, are put around \
                  the text and counted. Variables are `{{name}}`: those that are given for the \
-                 message, `{{contact.phone}}`, `{{message_id}}` and `{{brand_name}}`; one \
-                 without a value is an error. Either all messages are rendered or none. A \
+                 message, `{{contact.phone}}`, `{{message_id}}` and `{{brand_name}}`. \
+                 `{{name|there}}` has a default for a value that is absent or blank; without \
+                 both it is an error. Either all messages are rendered or none, unless `on_error` \
+                 is `skip`: then `errors` lists those that cannot be rendered. A \
                  message id is sent once: a further request with it returns the same links. \
                  `findings` warns of characters next to a link.",
             )
             .request_examples([RenderRequest::example()])
             .required_fields(["messages"])
             .response::<RenderResponse>(201, RenderResponse::example())
+            .response::<RenderResponse>(200, RenderResponse::example_without_messages())
             .errors(message_errors())
             .errors([
                 ApiError::MissingMessages,

@@ -119,10 +119,10 @@ impl PreviewResponse {
     /// A message with a full stop right behind its link.
     pub fn example() -> Value {
         let mut example = RenderResponse::example();
-        example["character_count"] = json!(87);
+        example["character_count"] = json!(95);
         example["segment_count"] = json!(1);
         example["encoding"] = json!("GSM-7");
-        example["exact"] = json!({ "encoding": "GSM-7", "length": 91, "segments": 1 });
+        example["exact"] = json!({ "encoding": "GSM-7", "length": 99, "segments": 1 });
         example["findings"] = json!([{
             "severity": "warning",
             "code": "mark_behind_link",

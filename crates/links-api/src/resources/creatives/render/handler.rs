@@ -10,11 +10,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::links::{CreatedLinks, RenderContext, create_links, resolve_placeholders};
+use super::{
+    links::{CreatedLinks, RenderContext, create_links, resolve_placeholders},
+    skipped::{OnError, Skipped, SkippedMessage},
+};
 use crate::{
     db::{RowLock, creatives::CreativeStatus, lists::ActiveList},
-    enumeration::enumeration,
-    error::{ApiError, RowFailure},
+    error::ApiError,
     fields::{ListSelector, Text},
     http::{RequestBody, RequestContext, Response},
     objects::finding::FindingObject,
@@ -37,6 +39,7 @@ pub struct RenderRequest {
     phone_number: Option<Text>,
     /// What happens if a message cannot be rendered: `fail`, the default, renders none, and
     /// `skip` renders the others and lists it in `errors`.
+    #[serde(rename = "on_error")]
     on_error: Option<OnError>,
     /// 1 to 1,000.
     #[schemars(with = "Option<Vec<MessageRequest>>", length(min = 1, max = 1000))]
@@ -45,14 +48,6 @@ pub struct RenderRequest {
 
 impl RequestBody for RenderRequest {
     const ENTRIES_FIELD: Option<&'static str> = Some("messages");
-}
-
-enumeration! {
-    /// What a message that cannot be rendered means for the others.
-    enum OnError {
-        Fail = "fail",
-        Skip = "skip",
-    }
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -68,35 +63,6 @@ pub struct RenderResponse {
     findings: Vec<FindingObject>,
 }
 
-/// A message that was not rendered, and why.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-struct SkippedMessage {
-    /// Index of the message in the request, from 0.
-    index: usize,
-    #[serde(flatten)]
-    failure: RowFailure,
-}
-
-/// Collects the messages that cannot be rendered, or fails at the first.
-struct Skipped {
-    on_error: OnError,
-    messages: Vec<SkippedMessage>,
-}
-
-impl Skipped {
-    /// Failures of the service end the whole request in any case.
-    fn add(&mut self, index: usize, error: ApiError) -> Result<(), ApiError> {
-        let is_of_message = !matches!(error, ApiError::Unavailable(_) | ApiError::Internal(_));
-        if self.on_error == OnError::Fail || !is_of_message {
-            return Err(error);
-        }
-        let failure = RowFailure::from(&error);
-        self.messages.push(SkippedMessage { index, failure });
-        Ok(())
-    }
-}
-
 pub async fn render_creative(
     context: RequestContext<'_>,
     body: RenderRequest,
@@ -104,10 +70,7 @@ pub async fn render_creative(
 ) -> Result<Response, ApiError> {
     let selector = ListSelector::from_fields(body.list_id, &body.phone_number)?;
     selector.validate()?;
-    let mut skipped = Skipped {
-        on_error: body.on_error.unwrap_or(OnError::Fail),
-        messages: Vec::new(),
-    };
+    let mut skipped = Skipped::new(body.on_error.unwrap_or(OnError::Fail));
     let messages = validate_all(context, body.messages.unwrap_or_default(), &mut skipped)?;
     let creative = find(context, id?, RowLock::Share).await?;
     if creative.fields.status != CreativeStatus::Active {
@@ -145,12 +108,11 @@ pub async fn render_creative(
         let links = urls.remove(&message.id).unwrap_or_default();
         rendered.push(fill_and_measure(&pieces, message, &list, links)?);
     }
-    skipped.messages.sort_by_key(|message| message.index);
     let is_any_rendered = !rendered.is_empty();
     let body = RenderResponse {
         success: true,
         messages: rendered,
-        errors: skipped.messages,
+        errors: skipped.into_messages(),
         findings: findings(&framed),
     };
     let response = match is_any_rendered {
@@ -217,6 +179,20 @@ impl RenderRequest {
 }
 
 impl RenderResponse {
+    /// All messages of a request were skipped.
+    pub fn example_without_messages() -> Value {
+        json!({
+            "success": true,
+            "messages": [],
+            "errors": [{
+                "index": 0,
+                "code": "invalid_phone",
+                "field": "messages[0].contactPhone",
+                "error": "The field messages[0].contactPhone is not a valid E.164 phone number.",
+            }],
+        })
+    }
+
     pub fn example() -> Value {
         json!({
             "success": true,

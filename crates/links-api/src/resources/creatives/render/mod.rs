@@ -7,5 +7,6 @@
 mod handler;
 mod links;
 mod sends;
+mod skipped;
 
 pub use handler::{MAX_MESSAGES, RenderRequest, RenderResponse, render_creative};

@@ -112,29 +112,6 @@ impl Targets {
         if creative_id.is_some_and(|id| !self.creative_ids.contains(&id.0)) {
             return Err(failure("creative_id", &ApiError::NotFound("creative")));
         }
-        let mut link_keys = BTreeSet::new();
-        match &row.links {
-            Some(named) => {
-                for (position, named) in named.iter().enumerate() {
-                    let field = format!("links[{position}]");
-                    let link = self
-                        .find_link(named)
-                        .map_err(|error| failure(&field, &error))?;
-                    check_link(link, &named.text, row, list_id)
-                        .map_err(|error| failure(&field, &error))?;
-                    link_keys.insert(link.key);
-                }
-            }
-            None => {
-                let own = self.keys_by_message.get(&row.message_id);
-                let own = own.into_iter().flatten();
-                for link in own.filter_map(|key| self.links.get(key)) {
-                    check_link(link, &link.short_id, row, list_id)
-                        .map_err(|error| failure("links", &error))?;
-                    link_keys.insert(link.key);
-                }
-            }
-        }
         Ok(RecordedMessage {
             message_id: row.message_id.clone(),
             contact_phone: row.contact_phone.clone(),
@@ -143,8 +120,43 @@ impl Targets {
             text: row.text.clone(),
             sender: row.sender.as_ref().map(|sender| sender.as_str().to_owned()),
             sent_at: row.sent_at.unwrap_or(now),
-            link_keys: link_keys.into_iter().collect(),
+            link_keys: self.resolve_links(index, row, list_id)?,
         })
+    }
+
+    /// The keys of the links of a row, in ascending order.
+    fn resolve_links(
+        &self,
+        index: usize,
+        row: &ValidRow,
+        list_id: ListId,
+    ) -> Result<Vec<i64>, RowFailure> {
+        let mut keys = BTreeSet::new();
+        let Some(named_links) = &row.links else {
+            let own = self.keys_by_message.get(&row.message_id);
+            let own = own.into_iter().flatten();
+            for link in own.filter_map(|key| self.links.get(key)) {
+                if check_link(link, &link.short_id, row, list_id).is_err() {
+                    // The id stands for a message of another contact or list.
+                    let error = ApiError::MessageDiffers(row.message_id.clone());
+                    return Err(RowFailure::from(&error));
+                }
+                keys.insert(link.key);
+            }
+            return Ok(Vec::from_iter(keys));
+        };
+        for (position, named) in named_links.iter().enumerate() {
+            let link = self.find_link(named).and_then(|link| {
+                check_link(link, &named.text, row, list_id)?;
+                Ok(link)
+            });
+            let link = link.map_err(|error| RowFailure {
+                field: Some(format!("messages[{index}].links[{position}]")),
+                ..RowFailure::from(&error)
+            })?;
+            keys.insert(link.key);
+        }
+        Ok(Vec::from_iter(keys))
     }
 
     fn find_list(&self, name: &ListName) -> Option<ListId> {
