@@ -18,6 +18,7 @@ mod links;
 mod managed;
 mod messages;
 mod openapi;
+mod report_rows;
 mod reports;
 mod shorten;
 mod tracking;

@@ -27,7 +27,7 @@ const SECRETS: [&str; 6] = [
 
 /// A text about the last day on which New York put its clocks back (`DAY`) and the
 /// day after it (`NEXT`): 25 hours, and none too long ago for a click.
-fn dated(text: &str) -> String {
+pub(super) fn dated(text: &str) -> String {
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     let of = |year: i16| {
         let november = date(year, 11, 1).nth_weekday_of_month(1, Weekday::Sunday);
@@ -52,9 +52,9 @@ fn undated(json: &Value) -> Value {
 }
 
 /// A tenant with two messages of two links each, and a worker.
-struct ReportFixture {
-    api: Api,
-    worker: Service,
+pub(super) struct ReportFixture {
+    pub api: Api,
+    pub worker: Service,
     producer: Producer,
     /// Of the first message.
     links: Vec<Value>,
@@ -62,7 +62,7 @@ struct ReportFixture {
 }
 
 impl ReportFixture {
-    async fn start(name: &str) -> Self {
+    pub async fn start(name: &str) -> Self {
         let api = Api::start(name).await;
         let producer = Producer::open(&api.test_env).await;
         let settings = [("MAINTENANCE_INTERVAL_MS", "50"), ("BURST_SETTLE_MS", "0")];
@@ -113,7 +113,7 @@ impl ReportFixture {
     }
 
     /// A click on a link, at a time.
-    fn click(&self, link: usize, at: &str, more: Value) -> (ClickId, String) {
+    pub fn click(&self, link: usize, at: &str, more: Value) -> (ClickId, String) {
         let at: Timestamp = dated(at).parse().unwrap();
         let unix_ms = u64::try_from(at.as_millisecond()).unwrap();
         let id = ClickId::generate(unix_ms, &mut rand::rng());
@@ -147,7 +147,7 @@ impl ReportFixture {
         line.to_string()
     }
 
-    async fn deliver(&self, lines: &[String]) {
+    pub async fn deliver(&self, lines: &[String]) {
         let stored = "SELECT (SELECT count(*) FROM clicks) + (SELECT count(*) FROM conversions)";
         let before = self.api.test_env.count(stored).await;
         self.producer.publish(lines).await;
@@ -171,7 +171,7 @@ impl ReportFixture {
     }
 
     /// As text, where the answer is CSV: status, text and the next cursor.
-    async fn csv(&self, path: &str) -> (u16, String, Option<String>) {
+    pub async fn csv(&self, path: &str) -> (u16, String, Option<String>) {
         let request = self.api.client.api_request(Method::GET, path);
         let response = request
             .header("X-Api-Key", &self.api.tenant.key)
