@@ -61,7 +61,7 @@ impl JsonSchema for AmountField {
         "Amount".into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["string", "number"] })
+        json_schema!({ "anyOf": [{ "type": "string" }, { "type": "number" }] })
     }
 }
 

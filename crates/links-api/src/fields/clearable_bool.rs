@@ -31,6 +31,8 @@ impl JsonSchema for ClearableBool {
         "ClearableBool".into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "enum": [true, false, ""] })
+        json_schema!({
+            "anyOf": [{ "type": "boolean" }, { "type": "string", "enum": [""] }],
+        })
     }
 }

@@ -52,7 +52,7 @@ impl JsonSchema for DecimalField {
         "DecimalField".into()
     }
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": ["string", "number"] })
+        schemars::json_schema!({ "anyOf": [{ "type": "string" }, { "type": "number" }] })
     }
 }
 
@@ -65,11 +65,10 @@ impl JsonSchema for DecimalText {
     }
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
-            "type": ["string", "number"],
-            "pattern": r"^([0-9]{1,9}(\.[0-9]{1,4})?)?$",
-            "minimum": 0,
-            "maximum": 999_999_999,
-            "multipleOf": 0.0001,
+            "anyOf": [
+                { "type": "string", "pattern": r"^([0-9]{1,9}(\.[0-9]{1,4})?)?$" },
+                { "type": "number", "minimum": 0, "maximum": 999_999_999, "multipleOf": 0.0001 },
+            ],
         })
     }
 }

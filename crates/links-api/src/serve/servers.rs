@@ -36,7 +36,7 @@ pub fn bind_api(
     let state = state.clone();
     let cors_origins = settings.cors_origins.clone();
     let document =
-        web::Bytes::from(http::document(&routes::API_INFO, &routes::operations()).to_string());
+        web::Bytes::from(routes::document().to_string());
     let server = HttpServer::new(move || {
         App::new()
             .app_data(web::Data::from(state.clone()))

@@ -37,16 +37,25 @@ fn found(value: &Value) -> String {
 }
 
 fn wanted_by(schema: &Value, value: &Value) -> Option<String> {
+    let forms = wanted_forms(schema, value)?;
+    Some(format!("{} is wanted", forms.join(" or ")))
+}
+
+/// What a schema takes, each with an example. `None` if it takes the value, or does not say.
+fn wanted_forms(schema: &Value, value: &Value) -> Option<Vec<String>> {
+    let variants = ["anyOf", "oneOf"].iter().find_map(|name| schema.get(*name));
+    if let Some(Value::Array(variants)) = variants {
+        let forms = variants.iter().map(|variant| wanted_forms(variant, value));
+        let forms: Vec<_> = forms.collect::<Option<Vec<_>>>()?.concat();
+        return Some(forms).filter(|forms| !forms.is_empty());
+    }
     let types: Vec<&str> = match schema.get("type")? {
         Value::String(name) => vec![name],
         Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
         _ => return None,
     };
     if let Some(Value::Array(values)) = schema.get("enum") {
-        let names: Vec<_> = values.iter().filter_map(Value::as_str).collect();
-        let names: Vec<_> = names.into_iter().filter(|name| !name.is_empty()).collect();
-        let is_one = values.contains(value);
-        return (!is_one).then(|| format!("one of {} is wanted", names.join(", ")));
+        return (!values.contains(value)).then(|| vec![wanted_name(values)]);
     }
     let is_of_type = |name: &&str| match *name {
         "null" => value.is_null(),
@@ -75,8 +84,18 @@ fn wanted_by(schema: &Value, value: &Value) -> Option<String> {
             ("array", _) => "an array",
             _ => "an object",
         });
-    let wanted: Vec<_> = wanted.collect();
-    Some(format!("{} is wanted", wanted.join(" or ")))
+    Some(wanted.map(str::to_owned).collect())
+}
+
+/// The names of an enumeration. An empty one clears the value, and no name is null.
+fn wanted_name(values: &[Value]) -> String {
+    let names = values.iter().filter_map(Value::as_str);
+    let names: Vec<_> = names.filter(|name| !name.is_empty()).collect();
+    match &names[..] {
+        [] => "an empty text".to_owned(),
+        [name] => format!("{name:?}"),
+        names => format!("one of {}", names.join(", ")),
+    }
 }
 
 #[cfg(test)]
@@ -99,6 +118,9 @@ mod tests {
         Some("it is the text \"on\", and one of active, paused is wanted"))]
     #[case(json!({ "type": ["string", "number"] }), json!([]),
         Some("it is an array, and a text such as \"abc\" or a number such as 12.5 is wanted"))]
+    #[case(json!({ "anyOf": [{ "type": "boolean" }, { "type": "string", "enum": [""] }, { "type": "null" }] }),
+        json!("no"), Some("it is the text \"no\", and true or false or an empty text is wanted"))]
+    #[case(json!({ "anyOf": [{ "type": "boolean" }, { "type": "null" }] }), Value::Null, None)]
     #[case(json!({ "type": "string" }), json!("any"), None)]
     #[case(json!(true), json!("any"), None)]
     fn the_sentence_says_what_is_there_and_what_is_wanted(

@@ -17,6 +17,7 @@ mod period;
 mod request;
 mod revenue;
 mod row;
+mod row_key;
 mod source;
 mod sums;
 mod time_slices;
