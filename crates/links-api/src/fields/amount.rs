@@ -54,9 +54,6 @@ impl<'de> Deserialize<'de> for AmountField {
 }
 
 impl JsonSchema for AmountField {
-    fn inline_schema() -> bool {
-        true
-    }
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Amount".into()
     }

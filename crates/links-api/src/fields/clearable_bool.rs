@@ -24,9 +24,6 @@ impl<'de> Deserialize<'de> for ClearableBool {
 }
 
 impl JsonSchema for ClearableBool {
-    fn inline_schema() -> bool {
-        true
-    }
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "ClearableBool".into()
     }

@@ -45,11 +45,8 @@ impl<'de> Deserialize<'de> for DecimalField {
 }
 
 impl JsonSchema for DecimalField {
-    fn inline_schema() -> bool {
-        true
-    }
     fn schema_name() -> std::borrow::Cow<'static, str> {
-        "DecimalField".into()
+        "DecimalNumber".into()
     }
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({ "anyOf": [{ "type": "string" }, { "type": "number" }] })
@@ -57,11 +54,8 @@ impl JsonSchema for DecimalField {
 }
 
 impl JsonSchema for DecimalText {
-    fn inline_schema() -> bool {
-        true
-    }
     fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Decimal".into()
+        "DecimalAmount".into()
     }
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({

@@ -20,11 +20,11 @@ mod url;
 
 pub use amount::AmountField;
 pub use clearable_bool::ClearableBool;
-pub use country::update_countries;
+pub use country::{parse_filter_country, update_countries};
 pub use decimal::{DecimalField, DecimalText};
 pub use json_object::JsonObject;
 pub use list_selector::ListSelector;
-pub use phone::PhoneNumber;
+pub use phone::{PhoneNumber, parse_filter_phone};
 pub use slug::parse_slug;
 pub use status::{parse_status, update_status};
 pub use text::{Text, name, non_empty, required, update_text};

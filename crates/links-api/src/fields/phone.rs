@@ -1,5 +1,7 @@
 //! Phone numbers, by the numbering plans and not by a pattern.
 
+use crate::error::ApiError;
+
 /// An E.164 number, as `+` and digits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PhoneNumber(String);
@@ -23,6 +25,17 @@ impl PhoneNumber {
 
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// The number that a filter names: one that is no number finds nothing.
+pub fn parse_filter_phone(
+    field: &'static str,
+    text: Option<String>,
+) -> Result<Option<String>, ApiError> {
+    match text {
+        Some(text) if PhoneNumber::parse(&text).is_none() => Err(ApiError::InvalidPhone(field)),
+        text => Ok(text),
     }
 }
 

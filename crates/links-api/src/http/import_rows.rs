@@ -63,8 +63,7 @@ impl RowFormat {
         &self,
         body: &[u8],
     ) -> Result<ImportedRows<T>, ApiError> {
-        let body =
-            str::from_utf8(body).map_err(|error| ApiError::InvalidJson(error.to_string()))?;
+        let body = text_of(body).map_err(ApiError::InvalidJson)?;
         let lines = || body.lines().filter(|line| !line.trim().is_empty());
         if lines().count() > self.max_rows {
             return Err(ApiError::TooManyRows(self.max_rows));
@@ -85,7 +84,7 @@ impl RowFormat {
         &self,
         body: &[u8],
     ) -> Result<ImportedRows<T>, ApiError> {
-        let body = str::from_utf8(body).map_err(|error| ApiError::InvalidCsv(error.to_string()))?;
+        let body = text_of(body).map_err(ApiError::InvalidCsv)?;
         let body = body.trim_start_matches('\u{feff}');
         let first_line = body.lines().next().unwrap_or_default();
         let delimiters = [b',', b';', b'\t'];
@@ -135,6 +134,13 @@ impl RowFormat {
             }
         }
     }
+}
+
+fn text_of(body: &[u8]) -> Result<&str, String> {
+    str::from_utf8(body).map_err(|error| {
+        let at = error.valid_up_to();
+        format!("it is not UTF-8 text after {at} bytes")
+    })
 }
 
 fn read_record<T: DeserializeOwned + JsonSchema>(

@@ -21,6 +21,7 @@ mod etag;
 #[cfg(test)]
 mod example;
 mod export;
+mod found;
 mod handler;
 mod idempotency;
 mod import_rows;

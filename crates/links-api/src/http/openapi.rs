@@ -167,6 +167,9 @@ fn require_value(schema: &mut Value) {
     if let Some(Value::Array(variants)) = schema.get_mut("anyOf") {
         without_null(variants, &json!({ "type": "null" }));
     }
+    if let Some(Value::Array(names)) = schema.get_mut("enum") {
+        names.retain(|name| !name.is_null() && name != "");
+    }
     match schema["type"].as_str() {
         Some("string") => schema["minLength"] = json!(1),
         Some("array") => schema["minItems"] = json!(1),
@@ -238,7 +241,7 @@ fn responses(operation: &Operation, response_schemas: &mut SchemaGenerator) -> M
                 }});
             }
             Content::Bytes(content_type) => {
-                let schema = match content_type.starts_with("image/png") {
+                let schema = match content_type.starts_with("image/") {
                     true => json!({ "type": "string", "format": "binary" }),
                     false => json!({ "type": "string" }),
                 };

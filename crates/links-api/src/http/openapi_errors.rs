@@ -30,6 +30,8 @@ pub fn schemas() -> Map<String, Value> {
     Map::from_iter([
         (schema_name(ApiFamily::V2).to_owned(), v2_error()),
         (schema_name(ApiFamily::Affiliate).to_owned(), affiliate_error()),
+        ("InvalidRow".to_owned(), invalid_row()),
+        ("InvalidField".to_owned(), invalid_field()),
     ])
 }
 
@@ -134,17 +136,21 @@ fn v2_error() -> Value {
             "rows": {
                 "type": "array",
                 "description": "The first 100 rows of an import that cannot be stored.",
-                "items": {
-                    "type": "object",
-                    "required": ["row", "code", "error"],
-                    "properties": {
-                        "row": { "type": "integer", "description": "From 1." },
-                        "code": { "type": "string" },
-                        "field": { "type": ["string", "null"] },
-                        "error": { "type": "string" },
-                    },
-                },
+                "items": { "$ref": "#/components/schemas/InvalidRow" },
             },
+        },
+    })
+}
+
+fn invalid_row() -> Value {
+    json!({
+        "type": "object",
+        "required": ["row", "code", "error"],
+        "properties": {
+            "row": { "type": "integer", "description": "From 1." },
+            "code": { "type": "string" },
+            "field": { "type": ["string", "null"] },
+            "error": { "type": "string" },
         },
     })
 }
@@ -160,15 +166,19 @@ fn affiliate_error() -> Value {
             "reason": { "type": "string", "description": "What is wrong with the key." },
             "fields": {
                 "type": "array",
-                "items": {
-                    "type": "object",
-                    "required": ["field", "message"],
-                    "properties": {
-                        "field": { "type": "string" },
-                        "message": { "type": "string" },
-                    },
-                },
+                "items": { "$ref": "#/components/schemas/InvalidField" },
             },
+        },
+    })
+}
+
+fn invalid_field() -> Value {
+    json!({
+        "type": "object",
+        "required": ["field", "message"],
+        "properties": {
+            "field": { "type": "string" },
+            "message": { "type": "string" },
         },
     })
 }

@@ -8,7 +8,9 @@ use serde_json::{Map, Value, json};
 /// Gives a schema, and all schemas in it, the simpler forms of the same meaning:
 ///
 /// - constants that are alternatives are one `enum`, whose description tells of each,
-/// - several types are `anyOf`, each with the keywords of its own; a type or null stays one.
+/// - several types are `anyOf`, each with the keywords of its own, as are the names of an enum
+///   or null; any other type or null stays one,
+/// - names of one pattern are `propertyNames`, and their values `additionalProperties`.
 pub fn simplify(schema: &mut Value) {
     let Value::Object(map) = schema else {
         return;
@@ -30,6 +32,23 @@ pub fn simplify(schema: &mut Value) {
     }
     merge_constants(map);
     split_types(map);
+    name_by_one_pattern(map);
+}
+
+/// `{"patternProperties": {"^a": S}, "additionalProperties": false}` becomes
+/// `{"additionalProperties": S, "propertyNames": {"pattern": "^a"}}`.
+fn name_by_one_pattern(map: &mut Map<String, Value>) {
+    let Some(Value::Object(patterns)) = map.get_mut("patternProperties") else {
+        return;
+    };
+    let pattern = patterns.keys().next().filter(|_| patterns.len() == 1);
+    if let Some(pattern) = pattern.cloned() {
+        let mut schema = patterns.remove(&pattern).expect("it is there");
+        simplify(&mut schema);
+        map.remove("patternProperties");
+        map.insert("additionalProperties".to_owned(), schema);
+        map.insert("propertyNames".to_owned(), json!({ "pattern": pattern }));
+    }
 }
 
 /// `{"oneOf": [{"const": "a", "description": "A."}, {"enum": ["b"]}]}` becomes
@@ -85,7 +104,8 @@ fn split_types(map: &mut Map<String, Value>) {
     let Some(Value::Array(types)) = map.get("type") else {
         return;
     };
-    if types.iter().filter(|name| *name != "null").count() < 2 {
+    let has_names = map.contains_key("enum");
+    if types.len() < 2 || types.iter().filter(|name| *name != "null").count() < 2 && !has_names {
         return;
     }
     let types = types.clone();
@@ -105,6 +125,9 @@ fn split_types(map: &mut Map<String, Value>) {
                 Some("number" | "integer") => keywords(&NUMBER_KEYWORDS),
                 _ => Map::new(),
             };
+            if let Some(Value::Array(values)) = &mut variant.get_mut("enum") {
+                values.retain(|value| !value.is_null());
+            }
             variant.insert("type".to_owned(), name);
             Value::Object(variant)
         })
@@ -115,7 +138,7 @@ fn split_types(map: &mut Map<String, Value>) {
     map.insert("anyOf".to_owned(), Value::Array(variants));
 }
 
-const TEXT_KEYWORDS: [&str; 3] = ["pattern", "minLength", "maxLength"];
+const TEXT_KEYWORDS: [&str; 5] = ["enum", "format", "pattern", "minLength", "maxLength"];
 const NUMBER_KEYWORDS: [&str; 3] = ["minimum", "maximum", "multipleOf"];
 
 #[cfg(test)]
@@ -152,9 +175,20 @@ mod tests {
         json!({ "anyOf": [{ "anyOf": [{ "type": "boolean" }, { "type": "string" }] }, { "type": "null" }] }),
         json!({ "anyOf": [{ "type": "boolean" }, { "type": "string" }, { "type": "null" }] }),
     )]
+    #[case::names_or_null(
+        json!({ "type": ["string", "null"], "enum": ["a", "", null], "description": "d" }),
+        json!({ "description": "d", "anyOf": [
+            { "type": "string", "enum": ["a", ""] },
+            { "type": "null" },
+        ]}),
+    )]
     #[case::one_type_or_null(
         json!({ "type": ["string", "null"], "pattern": "^a" }),
         json!({ "type": ["string", "null"], "pattern": "^a" }),
+    )]
+    #[case::names_of_a_pattern(
+        json!({ "patternProperties": { "^a": { "type": "string" } }, "additionalProperties": false }),
+        json!({ "additionalProperties": { "type": "string" }, "propertyNames": { "pattern": "^a" } }),
     )]
     #[case::nested(
         json!({ "properties": { "a": { "items": { "type": ["string", "integer"] } } } }),

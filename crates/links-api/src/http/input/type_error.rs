@@ -18,10 +18,11 @@ pub fn type_error(value: &Value, shape: &BodyShape) -> Option<String> {
         (BodyShape::Array(_), _) => "an array is wanted, such as [1, 2]".to_owned(),
         (BodyShape::Leaf(schema), value) => wanted_by(schema, value)?,
     };
-    Some(format!("it is {}, and {wanted}", found(value)))
+    Some(format!("it is {}, and {wanted}", describe_value(value)))
 }
 
-fn found(value: &Value) -> String {
+/// What a value is, in the words of a sentence: `the text "abc"`.
+pub fn describe_value(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
         Value::Bool(value) => value.to_string(),

@@ -6,9 +6,13 @@ use serde::Deserialize;
 
 use super::{exchange::Exchange, group::Group, period::Period};
 use crate::{
-    db::{accounts, links::find_keys},
+    db::{
+        accounts,
+        filters::{self, FilterTarget},
+    },
     enumeration::enumeration,
     error::ApiError,
+    fields::parse_filter_country,
     http::{BoundedInteger, IdNumber, QueryParameters, RequestContext},
 };
 
@@ -93,7 +97,7 @@ pub struct Filters {
     pub campaign_id: Option<String>,
     pub country: Option<String>,
     pub device: Option<String>,
-    /// The links with the id of the query: none if there is no such link.
+    /// The links with the id of the query.
     pub link_keys: Option<Vec<i64>>,
     pub message_id: Option<String>,
 }
@@ -101,6 +105,35 @@ pub struct Filters {
 async fn find_default_currency(context: RequestContext<'_>) -> Result<String, ApiError> {
     let currency = accounts::find_default_currency(context.db, context.caller.account_id).await?;
     Ok(currency.unwrap_or_else(|| DEFAULT_CURRENCY.to_owned()))
+}
+
+impl Filters {
+    /// Fails if the query names what the account does not have.
+    async fn from_query(
+        context: RequestContext<'_>,
+        query: &PerformanceQuery,
+    ) -> Result<Self, ApiError> {
+        let (db, account_id) = (context.db, context.caller.account_id);
+        let link_id = query.link_id.as_deref();
+        let link_keys = filters::require_links(db, account_id, "link_id", link_id).await?;
+        let filters = Self {
+            offer_id: query.offer_id.clone(),
+            list_id: query.list_id.map(BoundedInteger::get),
+            creative_id: query.creative_id.map(BoundedInteger::get),
+            campaign_id: query.campaign_id.clone(),
+            country: parse_filter_country("country", query.country.clone())?,
+            device: query.device.clone(),
+            link_keys,
+            message_id: query.message_id.clone(),
+        };
+        let (offer, list) = (&filters.offer_id, &filters.list_id);
+        filters::require(db, account_id, FilterTarget::Offer, "offer_id", offer).await?;
+        filters::require(db, account_id, FilterTarget::List, "list_id", list).await?;
+        let (creative, campaign) = (&filters.creative_id, &filters.campaign_id);
+        filters::require(db, account_id, FilterTarget::Creative, "creative_id", creative).await?;
+        filters::require(db, account_id, FilterTarget::Campaign, "campaign_id", campaign).await?;
+        Ok(filters)
+    }
 }
 
 impl ReportRequest {
@@ -122,10 +155,7 @@ impl ReportRequest {
                 return Err(ApiError::invalid_field("convert_to", problem));
             }
         };
-        let link_keys = match &query.link_id {
-            None => None,
-            Some(id) => Some(find_keys(context.db, context.caller.account_id, id).await?),
-        };
+        let filters = Filters::from_query(context, &query).await?;
         let (from, to) = (query.from.as_deref(), query.to.as_deref());
         let period = Period::parse(from, to, query.tz.as_deref(), now)?;
         let exchange = match query.convert_to {
@@ -135,16 +165,7 @@ impl ReportRequest {
         Ok(Self {
             group: query.group_by.unwrap_or(Group::Date),
             period,
-            filters: Filters {
-                offer_id: query.offer_id,
-                list_id: query.list_id.map(BoundedInteger::get),
-                creative_id: query.creative_id.map(BoundedInteger::get),
-                campaign_id: query.campaign_id,
-                country: query.country,
-                device: query.device,
-                link_keys,
-                message_id: query.message_id,
-            },
+            filters,
             currency,
             exchange,
             with_events: query.events.unwrap_or_default(),
