@@ -47,7 +47,7 @@ pub fn document() -> Value {
 }
 
 /// The head of the OpenAPI document.
-const API_INFO: ApiInfo = ApiInfo {
+pub const API_INFO: ApiInfo = ApiInfo {
     title: "Waypost links API",
     description: "\
 Creates and manages tracked links for SMS and affiliate offers.

@@ -237,6 +237,12 @@ pub enum ApiError {
     TooManyCorrections(usize),
     #[error("There is no such {0}.")]
     NotFound(&'static str),
+    #[error("There is no such {resource}: {found:?} has not the form of an id, as in {example}.")]
+    MalformedId {
+        resource: &'static str,
+        found: String,
+        example: String,
+    },
 
     #[error("There is nothing at this path. The paths are at /docs/ and in /openapi.json.")]
     NoRoute,

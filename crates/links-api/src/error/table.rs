@@ -95,7 +95,7 @@ impl ApiError {
             Self::ConversionExists => (CONFLICT, "conversion_exists"),
             Self::ConversionDeleted => (StatusCode::GONE, "conversion_deleted"),
             Self::TooManyCorrections(_) => (CONFLICT, "too_many_corrections"),
-            Self::NotFound(_) | Self::NoRoute => (StatusCode::NOT_FOUND, "not_found"),
+            Self::NotFound(_) | Self::MalformedId { .. } | Self::NoRoute => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::WithFound { error, .. } => error.status_and_code(),
@@ -112,7 +112,7 @@ impl ApiError {
         let (status, code) = self.status_and_code();
         let affiliate_code = match self {
             Self::Unauthorized(_) => "TOKEN_INVALID",
-            Self::NotFound(_) | Self::NoRoute => "RESOURCE_NOT_FOUND",
+            Self::NotFound(_) | Self::MalformedId { .. } | Self::NoRoute => "RESOURCE_NOT_FOUND",
             Self::SlugTaken => "DUPLICATE_RESOURCE",
             _ if !self.invalid_fields().is_empty() => {
                 return (StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_ERROR".into());

@@ -48,18 +48,18 @@ fn insert_found(message: &str, found: &str) -> Option<String> {
     Some(format!("it is {found}, {word} {rest}"))
 }
 
-/// The value of a field of the body, or of a parameter of the query.
+/// The value of a field of the body, or of a parameter of the path or the query.
 fn found(field: &str, context: RequestContext<'_>) -> Option<String> {
     let in_body = value_at(&context.json.body.value, &parse_path(field));
-    let found = match in_body {
-        Some(value) => value.clone(),
-        None => {
-            let query = form_urlencoded::parse(context.request.query_string().as_bytes());
-            let mut values = query.filter(|(name, _)| fold(name) == fold(field));
-            Value::String(values.next()?.1.into_owned())
-        }
+    let in_path = || context.request.match_info().get(field).map(Value::from);
+    let in_query = || {
+        let query = form_urlencoded::parse(context.request.query_string().as_bytes());
+        let mut values = query.filter(|(name, _)| fold(name) == fold(field));
+        values.next().map(|(_, value)| Value::from(value.as_ref()))
     };
-    Some(describe_value(&found)).filter(|_| !found.is_null())
+    let found = in_body.cloned().or_else(in_path).or_else(in_query);
+    let found = found.filter(|value| !value.is_null())?;
+    Some(describe_value(&found))
 }
 
 #[cfg(test)]

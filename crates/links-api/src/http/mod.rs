@@ -16,7 +16,6 @@ mod body;
 mod context;
 mod csv;
 mod current;
-pub mod docs_ui;
 mod etag;
 #[cfg(test)]
 mod example;

@@ -15,7 +15,13 @@ pub fn type_error(value: &Value, shape: &BodyShape) -> Option<String> {
         (BodyShape::Object(_) | BodyShape::Map(_), _) => {
             "an object is wanted, such as {\"name\": \"value\"}".to_owned()
         }
-        (BodyShape::Array(_), _) => "an array is wanted, such as [1, 2]".to_owned(),
+        (BodyShape::Array(inner), _) => {
+            let entry = match **inner {
+                BodyShape::Leaf(_) | BodyShape::Array(_) => "\"abc\"",
+                BodyShape::Object(_) | BodyShape::Map(_) => "{\"name\": \"value\"}",
+            };
+            format!("an array is wanted, such as [{entry}]")
+        }
         (BodyShape::Leaf(schema), value) => wanted_by(schema, value)?,
     };
     Some(format!("it is {}, and {wanted}", describe_value(value)))
@@ -72,6 +78,8 @@ fn wanted_forms(schema: &Value, value: &Value) -> Option<Vec<String>> {
         return None;
     }
     let format = schema.get("format").and_then(Value::as_str);
+    let pattern = schema.get("pattern").and_then(Value::as_str);
+    let is_phone = pattern.is_some_and(|pattern| pattern.contains(r"\+[1-9]"));
     let wanted = types
         .into_iter()
         .filter(|name| *name != "null")
@@ -81,6 +89,7 @@ fn wanted_forms(schema: &Value, value: &Value) -> Option<Vec<String>> {
             ("number", _) => "a number such as 12.5",
             ("string", Some("date-time")) => "a time such as \"2030-01-31T00:00:00Z\"",
             ("string", Some("uri")) => "a URL such as \"https://example.com/page\"",
+            ("string", _) if is_phone => "a phone number such as \"+18005551234\"",
             ("string", _) => "a text such as \"abc\"",
             ("array", _) => "an array",
             _ => "an object",

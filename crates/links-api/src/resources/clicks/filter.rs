@@ -196,7 +196,7 @@ async fn require_targets(
 fn parse_network(text: &str, field: &str) -> Result<IpNet, ApiError> {
     let address = text.parse::<IpAddr>().map(IpNet::from);
     let network = text.parse::<IpNet>().or(address);
-    let problem = "it is neither an address nor a network";
+    let problem = "it is neither an address as in 203.0.113.7 nor a network as in 203.0.113.0/24";
     network
         .map(|network| network.trunc())
         .map_err(|_| ApiError::invalid_field(field, problem))

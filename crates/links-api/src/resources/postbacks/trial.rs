@@ -106,7 +106,7 @@ pub async fn test_postback(
     body: TestRequest,
 ) -> Result<Response, ApiError> {
     let url =
-        non_empty(&body.url).ok_or_else(|| ApiError::invalid_field("url", "it is required"))?;
+        non_empty(&body.url).ok_or_else(|| ApiError::invalid_field("url", "it is required, such as \"/conv?link_id=Ab3kX9q\""))?;
     let (path, query) = url.split_once('?').unwrap_or(("", url));
     let mut parameters = PostbackParameters::default();
     let (_, last_segment) = path.rsplit_once('/').unwrap_or(("", path));
