@@ -45,9 +45,7 @@ pub fn run(cli: Cli) -> ExitCode {
         }
         Command::Migrate(settings) => print_json(block_on(migrate::run(settings))),
         Command::Admin(settings) => print_json(block_on(admin::run(settings))),
-        Command::Openapi => {
-            print_json(Ok(routes::document()))
-        }
+        Command::Openapi => print_json(Ok(routes::document())),
     }
 }
 

@@ -62,7 +62,13 @@ impl Docs {
         let mut files = BTreeMap::new();
         let mut insert = |path: String, content_type, text: String| {
             let bytes = web::Bytes::from(text);
-            files.insert(path, File { content_type, bytes });
+            files.insert(
+                path,
+                File {
+                    content_type,
+                    bytes,
+                },
+            );
         };
         for (path, html) in pages::render(info, document, &guides) {
             insert(path, "text/html; charset=utf-8", html);

@@ -27,7 +27,7 @@ struct Entry {
 
 /// A section of the reference.
 struct Tag {
-    title: String,
+    title: &'static str,
     operations: Vec<Entry>,
 }
 
@@ -42,8 +42,8 @@ pub fn render(
     let tags: Vec<_> = info
         .tags
         .iter()
-        .map(|(tag, description)| Tag {
-            title: (*description).to_owned(),
+        .map(|(tag, _)| Tag {
+            title: tag,
             operations: operations(document, tag),
         })
         .collect();

@@ -152,7 +152,9 @@ pub enum ApiError {
     MissingOfferLinks,
     #[error("The creative_type is not one of automated, one_time, welcome.")]
     InvalidCreativeType,
-    #[error("The message must contain at least one {{{{linkN}}}} placeholder, such as {{{{link1}}}}.")]
+    #[error(
+        "The message must contain at least one {{{{linkN}}}} placeholder, such as {{{{link1}}}}."
+    )]
     MissingLinkPlaceholder,
     #[error("The placeholder {{{{{0}}}}} in the message has no entry in offer_links.")]
     MissingOfferLinksForPlaceholders(String),
@@ -179,7 +181,9 @@ pub enum ApiError {
     MessageMismatch(String),
     #[error("The variable {{{{{name}}}}} has no value in messages[{index}].")]
     UnknownVariable { name: String, index: usize },
-    #[error("The payout is not a decimal number of 0 or more with at most 4 decimals, as in 12.50.")]
+    #[error(
+        "The payout is not a decimal number of 0 or more with at most 4 decimals, as in 12.50."
+    )]
     InvalidPayout,
     #[error("The payout_type is not cpa or cpc.")]
     InvalidPayoutType,

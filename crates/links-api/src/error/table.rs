@@ -95,7 +95,9 @@ impl ApiError {
             Self::ConversionExists => (CONFLICT, "conversion_exists"),
             Self::ConversionDeleted => (StatusCode::GONE, "conversion_deleted"),
             Self::TooManyCorrections(_) => (CONFLICT, "too_many_corrections"),
-            Self::NotFound(_) | Self::MalformedId { .. } | Self::NoRoute => (StatusCode::NOT_FOUND, "not_found"),
+            Self::NotFound(_) | Self::MalformedId { .. } | Self::NoRoute => {
+                (StatusCode::NOT_FOUND, "not_found")
+            }
             Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::WithFound { error, .. } => error.status_and_code(),

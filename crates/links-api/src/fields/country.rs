@@ -4,10 +4,7 @@ use super::text::Text;
 use crate::error::ApiError;
 
 /// The country that a filter names, in upper or lower case.
-pub fn parse_filter_country(
-    field: &str,
-    text: Option<String>,
-) -> Result<Option<String>, ApiError> {
+pub fn parse_filter_country(field: &str, text: Option<String>) -> Result<Option<String>, ApiError> {
     let code = text.map(|text| text.to_ascii_uppercase());
     match code {
         Some(code) if !is_code(&code) => {

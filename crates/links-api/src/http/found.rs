@@ -83,9 +83,6 @@ mod tests {
         #[case] message: &str,
         #[case] expected: Option<&str>,
     ) {
-        assert_eq!(
-            insert_found(message, "the text \"x\"").as_deref(),
-            expected
-        );
+        assert_eq!(insert_found(message, "the text \"x\"").as_deref(), expected);
     }
 }

@@ -33,6 +33,10 @@ impl RowFormat {
     ) -> Result<ImportedRows<T>, ApiError> {
         match content_type {
             "" | "application/json" => self.parse_array(body),
+            // What curl says of any body.
+            "application/x-www-form-urlencoded" if body.trim_ascii_start().starts_with(b"[") => {
+                self.parse_array(body)
+            }
             "text/csv" => self.parse_csv(body),
             "application/x-ndjson" | "application/ndjson" | "application/jsonl" => {
                 self.parse_lines(body)

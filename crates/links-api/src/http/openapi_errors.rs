@@ -29,7 +29,10 @@ pub fn responses(operation: &Operation) -> Vec<(u16, Value)> {
 pub fn schemas() -> Map<String, Value> {
     Map::from_iter([
         (schema_name(ApiFamily::V2).to_owned(), v2_error()),
-        (schema_name(ApiFamily::Affiliate).to_owned(), affiliate_error()),
+        (
+            schema_name(ApiFamily::Affiliate).to_owned(),
+            affiliate_error(),
+        ),
         ("InvalidRow".to_owned(), invalid_row()),
         ("InvalidField".to_owned(), invalid_field()),
     ])

@@ -34,7 +34,9 @@ pub trait PathParameter: Sized {
         ApiError::MalformedId {
             resource: Self::RESOURCE,
             found: text.chars().take(MAX_SHOWN_CHARS).collect(),
-            example: example.as_str().map_or_else(|| example.to_string(), str::to_owned),
+            example: example
+                .as_str()
+                .map_or_else(|| example.to_string(), str::to_owned),
         }
     }
 

@@ -25,9 +25,13 @@ async fn is_sound(browser: &Browser, name: &str) {
     let width = "document.documentElement.scrollWidth <= innerWidth";
     assert_eq!(browser.eval(width).await, json!(true), "{name} is too wide");
     assert_eq!(browser.eval("violations").await, json!([]), "{name}");
-    let hosts = "[...new Set(performance.getEntriesByType('resource').map(e => new URL(e.name).host))]";
+    let hosts =
+        "[...new Set(performance.getEntriesByType('resource').map(e => new URL(e.name).host))]";
     let hosts = browser.eval(hosts).await;
-    assert!([json!([]), json!(["docs.example"])].contains(&hosts), "{hosts}");
+    assert!(
+        [json!([]), json!(["docs.example"])].contains(&hosts),
+        "{hosts}"
+    );
     browser.screenshot(name).await;
 }
 
@@ -50,25 +54,40 @@ async fn guides_and_reference_are_read_and_searched() {
         let n_found = "document.querySelectorAll('#results a').length > 3";
         wait_for("results", json!(true), async || browser.eval(n_found).await).await;
         is_sound(&browser, &format!("docs-search-{screen}")).await;
-        search.send_keys("s of conversions").await.unwrap();
+        search.send_keys(" zzz").await.unwrap();
         let nothing = "document.querySelector('#results p')?.textContent ?? null";
         let expected = json!("Nothing has all of these words.");
         wait_for("no result", expected, async || browser.eval(nothing).await).await;
         search.clear().await.unwrap();
-        search.send_keys("report a conversion of a coupon").await.unwrap();
-        wait_for("results", json!(true), async || browser.eval("document.querySelectorAll('#results a').length > 0").await).await;
+        search
+            .send_keys("report a conversion of a coupon")
+            .await
+            .unwrap();
+        wait_for("results", json!(true), async || {
+            browser
+                .eval("document.querySelectorAll('#results a').length > 0")
+                .await
+        })
+        .await;
         search.send_keys(&Key::Enter).await.unwrap();
-        let opened = "document.querySelector('.opblock.is-open .opblock-summary-path')?.textContent.replaceAll('\u200b', '') ?? null";
-        wait_for("the operation", json!("/conv/coupon"), async || browser.eval(opened).await).await;
+        let opened = "document.querySelector('.opblock.is-open .opblock-summary-path')?.textContent.replaceAll('\\u200b', '') ?? null";
+        wait_for("the operation", json!("/conv/coupon"), async || {
+            browser.eval(opened).await
+        })
+        .await;
         is_sound(&browser, &format!("docs-operation-{screen}")).await;
 
         open(&browser, "/docs/guides/conversions#what-networks-send").await;
         is_sound(&browser, &format!("docs-guide-{screen}")).await;
-        let titles = "[...document.querySelectorAll('#contents details a')].map(a => a.textContent)";
+        let titles =
+            "[...document.querySelectorAll('#contents details a')].map(a => a.textContent)";
         let Value::Array(titles) = browser.eval(titles).await else {
             panic!("titles");
         };
         let different: std::collections::HashSet<_> = titles.iter().map(Value::as_str).collect();
-        assert_eq!((titles.len(), different.len()), (n_operations, n_operations));
+        assert_eq!(
+            (titles.len(), different.len()),
+            (n_operations, n_operations)
+        );
     }
 }

@@ -49,8 +49,13 @@ async fn document_and_reference_need_no_key_and_no_other_host() {
         let response = api.client.get(&format!("{base}{page}")).await;
         assert_eq!(response.status(), 200, "{page}");
         let html = response.text().await.unwrap();
-        for element in html.split('<').filter(|e| e.starts_with("script") || e.starts_with("link")) {
-            let file = element.split('"').find(|text| text.starts_with('/') || text.contains(':'));
+        for element in html
+            .split('<')
+            .filter(|e| e.starts_with("script") || e.starts_with("link"))
+        {
+            let file = element
+                .split('"')
+                .find(|text| text.starts_with('/') || text.contains(':'));
             let file = file.unwrap_or_else(|| panic!("{element} of {page}"));
             if file == "data:," {
                 continue;
@@ -121,7 +126,11 @@ fn every_schema_has_a_type() {
         find_untyped(schema, name, &mut untyped);
     }
     for operation in document.operations() {
-        for parameter in operation.json["parameters"].as_array().into_iter().flatten() {
+        for parameter in operation.json["parameters"]
+            .as_array()
+            .into_iter()
+            .flatten()
+        {
             let path = format!("{} {}", operation.path, parameter["name"]);
             find_untyped(&parameter["schema"], &path, &mut untyped);
         }
@@ -145,8 +154,7 @@ fn find_untyped(schema: &Value, path: &str, untyped: &mut Vec<String>) {
         _ => usize::from(schema["$ref"].is_string() || !variants.is_empty()),
     };
     let is_object = schema["type"] == "object" || schema["type"] == json!(["object", "null"]);
-    let is_explicit =
-        schema["properties"].is_object() || !schema["additionalProperties"].is_null();
+    let is_explicit = schema["properties"].is_object() || !schema["additionalProperties"].is_null();
     if types != 1 || (is_object && !is_explicit) {
         untyped.push(format!("{path}: {schema}"));
     }

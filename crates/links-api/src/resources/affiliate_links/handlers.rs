@@ -46,8 +46,14 @@ pub async fn list_affiliate_links(
     };
     let account_id = context.caller.account_id;
     let campaign = &filter.campaign_id;
-    filters::require(context.db, account_id, FilterTarget::Campaign, "campaign_id", campaign)
-        .await?;
+    filters::require(
+        context.db,
+        account_id,
+        FilterTarget::Campaign,
+        "campaign_id",
+        campaign,
+    )
+    .await?;
     let (rows, total) = select_campaign_links(context.db, account_id, &filter, page).await?;
     Response::ok(&AffiliateLinks {
         data: with_counts(context, rows).await?,

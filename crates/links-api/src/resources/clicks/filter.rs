@@ -15,9 +15,7 @@ use crate::{
     },
     enumeration::enumeration,
     error::ApiError,
-    fields::{
-        QueryTime, Text, non_empty, parse_filter_country, parse_filter_phone, timestamp,
-    },
+    fields::{QueryTime, Text, non_empty, parse_filter_country, parse_filter_phone, timestamp},
     http::{BoundedInteger, QueryParameters, RequestContext},
 };
 
@@ -187,9 +185,23 @@ async fn require_targets(
     let list_field = field("list_id");
     filters::require(db, account_id, FilterTarget::List, &list_field, list).await?;
     let creative_field = field("creative_id");
-    filters::require(db, account_id, FilterTarget::Creative, &creative_field, creative).await?;
+    filters::require(
+        db,
+        account_id,
+        FilterTarget::Creative,
+        &creative_field,
+        creative,
+    )
+    .await?;
     let campaign_field = field("campaign_id");
-    filters::require(db, account_id, FilterTarget::Campaign, &campaign_field, campaign).await
+    filters::require(
+        db,
+        account_id,
+        FilterTarget::Campaign,
+        &campaign_field,
+        campaign,
+    )
+    .await
 }
 
 /// A network, or an address as the network of this address alone.

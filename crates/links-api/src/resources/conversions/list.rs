@@ -92,7 +92,14 @@ async fn filter(
     let link_keys = filters::require_links(db, account_id, "link_id", link_id).await?;
     let (offer, campaign) = (&query.offer_id, &query.campaign_id);
     filters::require(db, account_id, FilterTarget::Offer, "offer_id", offer).await?;
-    filters::require(db, account_id, FilterTarget::Campaign, "campaign_id", campaign).await?;
+    filters::require(
+        db,
+        account_id,
+        FilterTarget::Campaign,
+        "campaign_id",
+        campaign,
+    )
+    .await?;
     Ok(ConversionFilter {
         from: query.from.map(|time| time.0),
         to: query.to.map(|time| time.0),

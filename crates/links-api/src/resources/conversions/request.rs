@@ -43,10 +43,17 @@ impl ConversionInput {
         let mut errors = Vec::new();
         let mut require = |name: &str, example: &str, value: &Option<String>| {
             if value.is_none() {
-                errors.push(FieldError::new(name, format!("it is required, such as {example}")));
+                errors.push(FieldError::new(
+                    name,
+                    format!("it is required, such as {example}"),
+                ));
             }
         };
-        require("click_id", "01a11d5c-1e7b-7123-8123-456789abcdef", &self.click_id);
+        require(
+            "click_id",
+            "01a11d5c-1e7b-7123-8123-456789abcdef",
+            &self.click_id,
+        );
         require("order_id", "order-1", &self.order_id);
         require("amount", "12.50", &self.amount);
         let click_id = self.click_id.map(|id| ClickId::parse(&id));

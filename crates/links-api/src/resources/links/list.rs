@@ -79,7 +79,14 @@ pub async fn list_links(
     };
     let account_id = context.caller.account_id;
     let (offer, list) = (&filter.offer_id, &filter.list_id);
-    filters::require(context.db, account_id, FilterTarget::Offer, "offerId", offer).await?;
+    filters::require(
+        context.db,
+        account_id,
+        FilterTarget::Offer,
+        "offerId",
+        offer,
+    )
+    .await?;
     filters::require(context.db, account_id, FilterTarget::List, "listId", list).await?;
     let (rows, total) = select_v2_links(context.db, account_id, &filter, page).await?;
     let filters_bots = context.caller.filters_bots;

@@ -69,7 +69,13 @@ fn describe(
             "Archive a partnership offer",
         ],
     };
-    let [list_title, create_title, get_title, update_title, archive_title] = titles;
+    let [
+        list_title,
+        create_title,
+        get_title,
+        update_title,
+        archive_title,
+    ] = titles;
     [
         list.summary(list_title)
             .description("The newest first; without `status`, all but archived ones.")

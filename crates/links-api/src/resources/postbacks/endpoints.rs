@@ -204,7 +204,11 @@ impl Endpoint {
         let optional = self.optional.iter().chain(common);
         let optional = optional.map(|field| (*field, false));
         let parameters = required.chain(optional).map(|(field, is_required)| {
-            let place = if self.is_in_path(field) { "path" } else { "query" };
+            let place = if self.is_in_path(field) {
+                "path"
+            } else {
+                "query"
+            };
             let mut parameter = json!({
                 "name": field.as_str(), "in": place, "required": is_required,
                 "description": meaning(field), "schema": { "type": "string" },

@@ -130,8 +130,22 @@ impl Filters {
         filters::require(db, account_id, FilterTarget::Offer, "offer_id", offer).await?;
         filters::require(db, account_id, FilterTarget::List, "list_id", list).await?;
         let (creative, campaign) = (&filters.creative_id, &filters.campaign_id);
-        filters::require(db, account_id, FilterTarget::Creative, "creative_id", creative).await?;
-        filters::require(db, account_id, FilterTarget::Campaign, "campaign_id", campaign).await?;
+        filters::require(
+            db,
+            account_id,
+            FilterTarget::Creative,
+            "creative_id",
+            creative,
+        )
+        .await?;
+        filters::require(
+            db,
+            account_id,
+            FilterTarget::Campaign,
+            "campaign_id",
+            campaign,
+        )
+        .await?;
         Ok(filters)
     }
 }
