@@ -27,17 +27,13 @@ pub fn is_local(host: &str) -> bool {
     let Some((name, port)) = host.split_once(':') else {
         return false;
     };
-    let name = name.to_ascii_lowercase();
-    let label = match name.strip_suffix("localhost") {
-        Some("") => None,
-        Some(before) => before.strip_suffix('.').or(Some("")),
-        None => Some(""),
-    };
     let is_label = |label: &str| {
         let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         (1..=63).contains(&label.len()) && label.bytes().all(is_allowed)
     };
-    label.is_none_or(is_label) && port.parse::<u16>().is_ok_and(|port| port > 0)
+    let name = name.to_ascii_lowercase();
+    let is_name = name == "localhost" || name.strip_suffix(".localhost").is_some_and(is_label);
+    is_name && port.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
 /// The URL of a normalised host, without a path. Only the development machine has no TLS.

@@ -16,6 +16,7 @@ mod injection;
 mod input;
 mod isolation;
 mod links;
+mod local_hosts;
 mod managed;
 mod mistakes;
 mod openapi;
