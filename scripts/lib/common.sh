@@ -112,3 +112,17 @@ python_env() {
     "$dir/bin/pip" install --quiet --disable-pip-version-check --requirement "$dir/requirements.txt"
     echo "$requirement" >"$dir/requirement"
 }
+
+# node_packages DIR PACKAGE_JSON: installs what a package.json names, and installs it again when
+# the file has changed.
+node_packages() {
+    local dir=$1 file=$2
+    ! cmp -s "$file" "$dir/installed.json" || return 0
+    command -v npm >/dev/null || apt_install nodejs npm
+    say "installing $(jq -r '.dependencies | keys | join(", ")' "$file")"
+    rm -rf "$dir"
+    mkdir -p "$dir"
+    cp "$file" "$dir/package.json"
+    (cd "$dir" && npm install --silent --no-audit --no-fund --no-package-lock)
+    cp "$file" "$dir/installed.json"
+}

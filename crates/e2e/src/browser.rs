@@ -100,6 +100,13 @@ impl Browser {
         std::fs::write(folder.join(format!("{name}.png")), png).expect("it is saved");
     }
 
+    /// Runs a script in each page before the page's own.
+    pub async fn run_before_pages(&self, script: &str) {
+        let params = json!({ "source": script });
+        self.cdp("Page.addScriptToEvaluateOnNewDocument", params)
+            .await;
+    }
+
     async fn cdp(&self, method: &str, params: Value) -> Value {
         let command = Cdp(json!({ "cmd": method, "params": params }).to_string());
         self.client.issue_cmd(command).await.expect(method)

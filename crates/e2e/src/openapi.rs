@@ -29,7 +29,19 @@ impl Document {
         })
     }
 
+    /// The operations of links-api.
     pub fn operations(&self) -> impl Iterator<Item = Operation<'_>> {
+        let all = self.all_operations();
+        all.filter(|operation| operation.json["servers"].is_null())
+    }
+
+    /// The operations of the redirectors, which have a server of their own.
+    pub fn redirector_operations(&self) -> impl Iterator<Item = Operation<'_>> {
+        let all = self.all_operations();
+        all.filter(|operation| !operation.json["servers"].is_null())
+    }
+
+    fn all_operations(&self) -> impl Iterator<Item = Operation<'_>> {
         let paths = object(&self.0["paths"]).iter();
         paths.flat_map(|(path, methods)| {
             object(methods)
@@ -66,9 +78,17 @@ impl Document {
             response.is_object(),
             "{method} {path} answers {status} {body}, which is not documented"
         );
-        let schema = &response["content"]["application/json"]["schema"];
+        let content = &response["content"]["application/json"];
+        let schema = &content["schema"];
         if schema.is_null() {
             return;
+        }
+        let code = body.get("code").or_else(|| body.get("error_code"));
+        if let Some(code) = code.and_then(Value::as_str).filter(|_| status >= 400) {
+            assert!(
+                content["examples"].get(code).is_some(),
+                "{method} {path} answers {status} {code}, which is not documented"
+            );
         }
         let whole = json!({ "allOf": [schema], "components": self.0["components"] });
         let validator = jsonschema::validator_for(&whole).expect("a schema");

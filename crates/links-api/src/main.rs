@@ -3,6 +3,7 @@
 mod auth;
 mod cli;
 mod db;
+mod docs;
 mod domain_ownership;
 mod edge_cache;
 mod edge_records;

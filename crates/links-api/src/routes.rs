@@ -1,8 +1,10 @@
 //! The list of all operations. One that is missing here does not exist: neither in the
 //! server nor in the OpenAPI document.
 
+use serde_json::Value;
+
 use crate::{
-    http::{ApiInfo, Operation},
+    http::{self, ApiInfo, Operation},
     resources::{
         accounts, affiliate_links, api_keys, campaigns, clicks, contacts, conversions, costs,
         coupons, creatives, domains, links, lists, macros, me, messages, offers, postbacks, rates,
@@ -37,6 +39,11 @@ pub fn operations() -> Vec<Operation> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// The OpenAPI document, also of what redirectors serve.
+pub fn document() -> Value {
+    http::document(&API_INFO, &operations(), postbacks::endpoints::operations())
 }
 
 /// The head of the OpenAPI document.
@@ -78,6 +85,10 @@ changed nothing, but for imports, and its key can be used again.
         ("lists", "Sending lists and domains"),
         ("macros", "Destination templates"),
         ("postbacks", "How networks' postbacks are read"),
+        (
+            postbacks::endpoints::TAG,
+            "What redirectors serve to networks, shops and pages, at any short domain",
+        ),
         (
             "coupons",
             "Codes that customers type instead of clicking a link",

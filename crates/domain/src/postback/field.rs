@@ -11,6 +11,7 @@ use super::no_value::{is_no_amount, is_no_name};
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "PostbackField")]
 pub enum Field {
     ClickId,
     LinkId,

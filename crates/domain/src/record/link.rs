@@ -5,8 +5,12 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::key::RecordKey;
-use crate::id::{
-    AccountId, CampaignId, CreativeId, LinkCode, LinkKey, ListId, OfferId, ShortId, TrackerToken,
+use crate::{
+    host,
+    id::{
+        AccountId, CampaignId, CreativeId, LinkCode, LinkKey, ListId, OfferId, ShortId,
+        TrackerToken,
+    },
 };
 
 /// A link, and the values that belong to it.
@@ -62,7 +66,7 @@ impl LinkRecord {
 
     /// The short link: `https://<short domain>/<short id>`.
     pub fn short_url(&self) -> String {
-        format!("https://{}/{}", self.short_host, self.link_id)
+        format!("{}/{}", host::origin(&self.short_host), self.link_id)
     }
 
     pub fn short_key(&self) -> RecordKey {
@@ -93,7 +97,7 @@ pub struct TrackerUrl {
 
 impl fmt::Display for TrackerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "https://{}/c/{}", self.host, self.token)
+        write!(f, "{}/c/{}", host::origin(&self.host), self.token)
     }
 }
 
@@ -107,7 +111,7 @@ pub struct CodeUrl {
 
 impl fmt::Display for CodeUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "https://{}/c/{}", self.host, self.code)
+        write!(f, "{}/c/{}", host::origin(&self.host), self.code)
     }
 }
 

@@ -37,6 +37,7 @@ const LAYERS: [(&str, Layers); 3] = [
                 &["domain_ownership"],
                 &["resources"],
                 &["routes"],
+                &["docs"],
                 &["serve"],
                 &["cli"],
                 &["main"],

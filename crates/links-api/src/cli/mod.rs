@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use serde_json::Value;
 
-use crate::{http, routes, serve, settings::ServeSettings};
+use crate::{routes, serve, settings::ServeSettings};
 use admin::AdminSettings;
 use migrate::MigrateSettings;
 
@@ -45,9 +45,7 @@ pub fn run(cli: Cli) -> ExitCode {
         }
         Command::Migrate(settings) => print_json(block_on(migrate::run(settings))),
         Command::Admin(settings) => print_json(block_on(admin::run(settings))),
-        Command::Openapi => {
-            print_json(Ok(http::document(&routes::API_INFO, &routes::operations())))
-        }
+        Command::Openapi => print_json(Ok(routes::document())),
     }
 }
 

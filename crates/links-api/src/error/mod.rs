@@ -83,21 +83,32 @@ pub enum ApiError {
     #[error("This Idempotency-Key was used for another request.")]
     IdempotencyMismatch,
 
-    #[error("Neither offerId nor externalOfferId was provided.")]
+    #[error(
+        "Neither offerId nor externalOfferId was provided. Send the id of a partnership offer, such \
+         as \"offerId\": \"6789abcd1234ef5678901234\"."
+    )]
     MissingOfferId,
-    #[error("Neither url nor offerId was provided.")]
+    #[error(
+        "Neither url nor offerId was provided. Send one of them, such as \"url\": \
+         \"https://example.com/page\"."
+    )]
     MissingUrlOrOffer,
-    #[error("Neither listId nor phoneNumber was provided.")]
+    #[error(
+        "Neither listId nor phoneNumber was provided. Send one of them, such as \"listId\": 42."
+    )]
     MissingListIdentifier,
     #[error("The url field cannot be used: {0}.")]
     InvalidUrl(InvalidTemplate),
-    #[error("The {0} field is not a valid E.164 phone number.")]
+    #[error("The {0} field is not a valid E.164 phone number. One is written as +18005551234.")]
     InvalidPhone(&'static str),
-    #[error("The field {0} is not a valid E.164 phone number.")]
+    #[error("The field {0} is not a valid E.164 phone number. One is written as +18005551234.")]
     InvalidPhoneAt(String),
     #[error("The phone_number field cannot be used: {}.", NOT_A_SENDER)]
     InvalidSender,
-    #[error("The slug is not 3 to 64 characters of A-Z, a-z, 0-9, _ and -, or it is reserved.")]
+    #[error(
+        "The slug is not 3 to 64 characters of A-Z, a-z, 0-9, _ and -, as in spring-sale, or it is \
+         reserved."
+    )]
     InvalidSlug,
     #[error("No active {0} found matching the provided ID.")]
     OfferNotFound(&'static str),
@@ -118,12 +129,15 @@ pub enum ApiError {
     AmbiguousOfferId,
     #[error("Several domains have a link with this ID. Name one by the domain parameter.")]
     AmbiguousLinkId,
-    #[error("The links array is required and must not be empty.")]
+    #[error(
+        "The links array is required and must not be empty. Send an object for each link, such as \
+         {{\"url\": \"https://example.com/page\", \"listId\": 42}}."
+    )]
     MissingLinks,
     #[error("The links array has more than {0} entries.")]
     TooManyLinks(usize),
 
-    #[error("The {0} field is required.")]
+    #[error("The {0} field is required. Send a text, such as \"{0}\": \"{example}\".", example = .0.example())]
     MissingField(CodedField),
     #[error("The name exceeds 255 characters.")]
     NameTooLong,
@@ -133,11 +147,16 @@ pub enum ApiError {
     InvalidExternalPlatform,
     #[error("The message exceeds 1600 characters.")]
     MessageTooLong,
-    #[error("The offer_links array is required and must not be empty.")]
+    #[error(
+        "The offer_links array is required and must not be empty. Send an object for each \
+         placeholder, such as {{\"key\": \"link1\", \"offer_id\": \"6789abcd1234ef5678901234\"}}."
+    )]
     MissingOfferLinks,
     #[error("The creative_type is not one of automated, one_time, welcome.")]
     InvalidCreativeType,
-    #[error("The message must contain at least one {{{{linkN}}}} placeholder.")]
+    #[error(
+        "The message must contain at least one {{{{linkN}}}} placeholder, such as {{{{link1}}}}."
+    )]
     MissingLinkPlaceholder,
     #[error("The placeholder {{{{{0}}}}} in the message has no entry in offer_links.")]
     MissingOfferLinksForPlaceholders(String),
@@ -151,7 +170,10 @@ pub enum ApiError {
     OfferLinkOfferNotFound(String),
     #[error("The creative is not active.")]
     CreativeNotActive,
-    #[error("The messages array is required and must not be empty.")]
+    #[error(
+        "The messages array is required and must not be empty. Send an object for each message, \
+         such as {{\"messageId\": \"m-1\", \"contactPhone\": \"+18005550100\"}}."
+    )]
     MissingMessages,
     #[error("The messages array has more than {0} entries.")]
     TooManyMessages(usize),
@@ -176,7 +198,9 @@ pub enum ApiError {
     LinkOfAnotherList(String),
     #[error("The variable {{{{{name}}}}} has no value in messages[{index}].")]
     UnknownVariable { name: String, index: usize },
-    #[error("The payout is not a decimal number of 0 or more with at most 4 decimals.")]
+    #[error(
+        "The payout is not a decimal number of 0 or more with at most 4 decimals, as in 12.50."
+    )]
     InvalidPayout,
     #[error("The payout_type is not cpa or cpc.")]
     InvalidPayoutType,
@@ -184,7 +208,7 @@ pub enum ApiError {
     InvalidStatus(&'static str),
     #[error("The kind is not short or click.")]
     InvalidKind,
-    #[error("The host is not the name of a public host.")]
+    #[error("The host is not the name of a public host, as in go.example.com.")]
     InvalidHost,
     #[error("The {0} domain was not found or does not belong to your account.")]
     DomainNotFound(&'static str),
@@ -208,7 +232,10 @@ pub enum ApiError {
     CouponTaken,
     #[error("The coupon has none of offer_id, link_id and contact_phone.")]
     MissingCouponTarget,
-    #[error("The body is neither JSON nor CSV nor newline-delimited JSON.")]
+    #[error(
+        "The body is neither JSON nor CSV nor newline-delimited JSON. Say which it is in the header \
+         Content-Type: application/json, text/csv or application/x-ndjson."
+    )]
     UnsupportedMediaType,
     #[error("The body is not CSV: {0}.")]
     InvalidCsv(String),
@@ -231,13 +258,22 @@ pub enum ApiError {
     TooManyCorrections(usize),
     #[error("There is no such {0}.")]
     NotFound(&'static str),
+    #[error("There is no such {resource}: {found:?} has not the form of an id, as in {example}.")]
+    MalformedId {
+        resource: &'static str,
+        found: String,
+        example: String,
+    },
 
-    #[error("There is nothing at this path.")]
+    #[error("There is nothing at this path. The paths are at /docs/ and in /openapi.json.")]
     NoRoute,
-    #[error("This path does not support this method.")]
+    #[error("This path does not support this method. It supports {0}.")]
     MethodNotAllowed(String),
     #[error("The service is busy or its database is unavailable. Retry the request.")]
     Unavailable(#[source] anyhow::Error),
+    /// An error with the value that the client sent.
+    #[error("{error} It is {found}.")]
+    WithFound { error: Box<ApiError>, found: String },
     #[error("Something failed on our side. Retry the request.")]
     Internal(#[source] anyhow::Error),
 }
@@ -291,6 +327,21 @@ impl CodedField {
     }
 }
 
+impl CodedField {
+    /// A value for the sentence that wants one.
+    fn example(self) -> &'static str {
+        match self {
+            Self::Name => "Summer sale",
+            Self::Message => "Hi {{contact.first_name}}: {{link1}}",
+            Self::TrackingUrl | Self::FallbackUrl => "https://example.com/page",
+            Self::DestinationUrlTemplate | Self::Template => "https://example.com/?c={click_id}",
+            Self::Host => "go.example.com",
+            Self::PhoneNumber => "+18005551234",
+            Self::ListName => "Subscribers",
+        }
+    }
+}
+
 impl fmt::Display for CodedField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -322,6 +373,27 @@ impl ApiError {
     /// "The field ... is not valid: ".
     pub fn invalid_field(field: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::InvalidField(FieldError::new(field, problem))
+    }
+
+    /// The field whose value is wrong, of an error whose sentence does not show the value. Those
+    /// with a [`FieldError`] are not among them.
+    pub fn field(&self) -> Option<String> {
+        let name = match self {
+            Self::InvalidPhone(field) => field,
+            Self::InvalidPhoneAt(field) => return Some(field.clone()),
+            Self::InvalidUrl(_) => "url",
+            Self::InvalidTemplate(field, _) => field.name(),
+            Self::InvalidSlug => "slug",
+            Self::InvalidExternalPlatform => "external_platform",
+            Self::InvalidCreativeType => "creative_type",
+            Self::InvalidPayout => "payout",
+            Self::InvalidPayoutType => "payout_type",
+            Self::InvalidStatus(_) => "status",
+            Self::InvalidKind => "kind",
+            Self::InvalidHost => "host",
+            _ => return None,
+        };
+        Some(name.to_owned())
     }
 
     pub fn unavailable(error: impl Into<anyhow::Error>) -> Self {

@@ -101,9 +101,12 @@ impl ApiError {
             Self::ConversionExists => (CONFLICT, "conversion_exists"),
             Self::ConversionDeleted => (StatusCode::GONE, "conversion_deleted"),
             Self::TooManyCorrections(_) => (CONFLICT, "too_many_corrections"),
-            Self::NotFound(_) | Self::NoRoute => (StatusCode::NOT_FOUND, "not_found"),
+            Self::NotFound(_) | Self::MalformedId { .. } | Self::NoRoute => {
+                (StatusCode::NOT_FOUND, "not_found")
+            }
             Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Self::WithFound { error, .. } => error.status_and_code(),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
         }
     }
@@ -111,10 +114,13 @@ impl ApiError {
     /// Status and code of the affiliate API: the four codes that proto-docs/api.md
     /// documents for it, and the code of the v2 API in capitals for the rest.
     pub(super) fn affiliate_status_and_code(&self) -> (StatusCode, String) {
+        if let Self::WithFound { error, .. } = self {
+            return error.affiliate_status_and_code();
+        }
         let (status, code) = self.status_and_code();
         let affiliate_code = match self {
             Self::Unauthorized(_) => "TOKEN_INVALID",
-            Self::NotFound(_) | Self::NoRoute => "RESOURCE_NOT_FOUND",
+            Self::NotFound(_) | Self::MalformedId { .. } | Self::NoRoute => "RESOURCE_NOT_FOUND",
             Self::SlugTaken => "DUPLICATE_RESOURCE",
             _ if !self.invalid_fields().is_empty() => {
                 return (StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_ERROR".into());
@@ -133,6 +139,11 @@ impl ApiError {
             Self::Validation(errors) => errors.clone(),
             Self::UnknownField { field: name, .. } | Self::ReadOnlyField(name) => field(name),
             Self::InvalidSlug => field("slug"),
+            Self::WithFound { error, .. } => {
+                let fields = error.invalid_fields().into_iter();
+                let fields = fields.map(|error| FieldError::new(error.field, self.to_string()));
+                fields.collect()
+            }
             Self::MissingLinks | Self::TooManyLinks(_) => field("links"),
             _ => Vec::new(),
         }

@@ -54,14 +54,11 @@ impl<'de> Deserialize<'de> for AmountField {
 }
 
 impl JsonSchema for AmountField {
-    fn inline_schema() -> bool {
-        true
-    }
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Amount".into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["string", "number"] })
+        json_schema!({ "anyOf": [{ "type": "string" }, { "type": "number" }] })
     }
 }
 

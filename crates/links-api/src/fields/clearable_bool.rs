@@ -24,13 +24,12 @@ impl<'de> Deserialize<'de> for ClearableBool {
 }
 
 impl JsonSchema for ClearableBool {
-    fn inline_schema() -> bool {
-        true
-    }
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "ClearableBool".into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "enum": [true, false, ""] })
+        json_schema!({
+            "anyOf": [{ "type": "boolean" }, { "type": "string", "enum": [""] }],
+        })
     }
 }

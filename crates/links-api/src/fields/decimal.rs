@@ -45,31 +45,24 @@ impl<'de> Deserialize<'de> for DecimalField {
 }
 
 impl JsonSchema for DecimalField {
-    fn inline_schema() -> bool {
-        true
-    }
     fn schema_name() -> std::borrow::Cow<'static, str> {
-        "DecimalField".into()
+        "DecimalNumber".into()
     }
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": ["string", "number"] })
+        schemars::json_schema!({ "anyOf": [{ "type": "string" }, { "type": "number" }] })
     }
 }
 
 impl JsonSchema for DecimalText {
-    fn inline_schema() -> bool {
-        true
-    }
     fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Decimal".into()
+        "DecimalAmount".into()
     }
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
-            "type": ["string", "number"],
-            "pattern": r"^([0-9]{1,9}(\.[0-9]{1,4})?)?$",
-            "minimum": 0,
-            "maximum": 999_999_999,
-            "multipleOf": 0.0001,
+            "anyOf": [
+                { "type": "string", "pattern": r"^([0-9]{1,9}(\.[0-9]{1,4})?)?$" },
+                { "type": "number", "minimum": 0, "maximum": 999_999_999, "multipleOf": 0.0001 },
+            ],
         })
     }
 }

@@ -193,7 +193,7 @@ impl PathParameter for PhoneNumber {
     }
 
     /// Any contact may exist, so that a text that is no number is a mistake of the client.
-    fn error() -> ApiError {
+    fn error(_: &str) -> ApiError {
         ApiError::InvalidPhone("phone")
     }
 }

@@ -6,8 +6,8 @@ use crate::{
     auth::Scope,
     error::ApiError,
     http::{
-        ApiInfo, Operation, PathParameter, QueryParameters, RequestBody, RequestContext, Response,
-        document,
+        ApiInfo, Operation, OtherOperations, PathParameter, QueryParameters, RequestBody,
+        RequestContext, Response, document,
     },
 };
 
@@ -93,7 +93,7 @@ fn an_operation_is_documented_by_the_arguments_of_its_handler() {
         description: "",
         tags: &[("boxes", "Boxes and their labels")],
     };
-    let document = document(&info, &[operation()]);
+    let document = document(&info, &[operation()], OtherOperations::default());
     let operation = &document["paths"]["/api/v2/boxes/{box_id}/labels"]["post"];
     assert_eq!(operation["operationId"], "create_label");
     let parameters = operation["parameters"].as_array().unwrap();

@@ -21,6 +21,7 @@ use futures_util::future::LocalBoxFuture;
 use super::{
     body::{RawRequestBody, RequestBody},
     context::RequestContext,
+    found::with_found,
     input,
     operation_parts::OperationInputs,
     path_parameter::PathParameter,
@@ -139,8 +140,11 @@ macro_rules! impl_handler {
 
             fn handle(self, context: RequestContext<'_>) -> HandlerFuture<'_> {
                 Box::pin(async move {
-                    $(let $argument = $Type::from_request(context)?;)*
-                    self(context, $($argument),*).await
+                    let handled = async {
+                        $(let $argument = $Type::from_request(context)?;)*
+                        self(context, $($argument),*).await
+                    };
+                    handled.await.map_err(|error| with_found(error, context))
                 })
             }
         }

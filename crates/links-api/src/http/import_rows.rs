@@ -33,6 +33,10 @@ impl RowFormat {
     ) -> Result<ImportedRows<T>, ApiError> {
         match content_type {
             "" | "application/json" => self.parse_array(body),
+            // What curl says of any body.
+            "application/x-www-form-urlencoded" if body.trim_ascii_start().starts_with(b"[") => {
+                self.parse_array(body)
+            }
             "text/csv" => self.parse_csv(body),
             "application/x-ndjson" | "application/ndjson" | "application/jsonl" => {
                 self.parse_lines(body)
@@ -63,8 +67,7 @@ impl RowFormat {
         &self,
         body: &[u8],
     ) -> Result<ImportedRows<T>, ApiError> {
-        let body =
-            str::from_utf8(body).map_err(|error| ApiError::InvalidJson(error.to_string()))?;
+        let body = text_of(body).map_err(ApiError::InvalidJson)?;
         let lines = || body.lines().filter(|line| !line.trim().is_empty());
         if lines().count() > self.max_rows {
             return Err(ApiError::TooManyRows(self.max_rows));
@@ -85,7 +88,7 @@ impl RowFormat {
         &self,
         body: &[u8],
     ) -> Result<ImportedRows<T>, ApiError> {
-        let body = str::from_utf8(body).map_err(|error| ApiError::InvalidCsv(error.to_string()))?;
+        let body = text_of(body).map_err(ApiError::InvalidCsv)?;
         let body = body.trim_start_matches('\u{feff}');
         let first_line = body.lines().next().unwrap_or_default();
         let delimiters = [b',', b';', b'\t'];
@@ -135,6 +138,13 @@ impl RowFormat {
             }
         }
     }
+}
+
+fn text_of(body: &[u8]) -> Result<&str, String> {
+    str::from_utf8(body).map_err(|error| {
+        let at = error.valid_up_to();
+        format!("it is not UTF-8 text after {at} bytes")
+    })
 }
 
 fn read_record<T: DeserializeOwned + JsonSchema>(

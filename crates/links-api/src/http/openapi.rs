@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     openapi_errors,
+    openapi_schemas::simplify,
     operation::Operation,
     operation_parts::{BodySpec, Content, ResponseSpec},
 };
@@ -22,8 +23,16 @@ pub struct ApiInfo {
     pub tags: &'static [(&'static str, &'static str)],
 }
 
+/// Operations of other servers, which stand in the document only.
+#[derive(Default)]
+pub struct OtherOperations {
+    /// Paths, each with its methods, as they stand in the document.
+    pub paths: Map<String, Value>,
+    pub schemas: Map<String, Value>,
+}
+
 /// Makes the document.
-pub fn document(info: &ApiInfo, operations: &[Operation]) -> Value {
+pub fn document(info: &ApiInfo, operations: &[Operation], others: OtherOperations) -> Value {
     let settings = |settings: SchemaSettings| {
         settings.with(|settings| {
             settings.definitions_path = "/components/schemas".into();
@@ -41,6 +50,10 @@ pub fn document(info: &ApiInfo, operations: &[Operation]) -> Value {
         let described = describe(operation, &mut request_schemas, &mut response_schemas);
         paths.entry(path).or_default().insert(method, described);
     }
+    for (path, methods) in others.paths {
+        let methods = methods.as_object().cloned().unwrap_or_default();
+        paths.entry(path).or_default().extend(methods);
+    }
     let mut schemas = request_schemas.take_definitions(true);
     for (name, schema) in response_schemas.take_definitions(true) {
         // A type that is both read and answered has one form.
@@ -49,6 +62,8 @@ pub fn document(info: &ApiInfo, operations: &[Operation]) -> Value {
         }
         schemas.insert(name, schema);
     }
+    schemas.extend(others.schemas);
+    schemas.values_mut().for_each(simplify);
     schemas.extend(openapi_errors::schemas());
     let tags = info.tags.iter();
     let tags = tags.map(|(name, description)| json!({ "name": name, "description": description }));
@@ -59,7 +74,7 @@ pub fn document(info: &ApiInfo, operations: &[Operation]) -> Value {
             "version": "2",
             "description": info.description,
         },
-        "servers": [{ "url": "/" }],
+        "servers": [{ "url": "/", "description": "links-api" }],
         "tags": tags.collect::<Vec<_>>(),
         "security": [{ "ApiKey": [] }, { "Bearer": [] }],
         "paths": paths,
@@ -152,6 +167,9 @@ fn require_value(schema: &mut Value) {
     if let Some(Value::Array(variants)) = schema.get_mut("anyOf") {
         without_null(variants, &json!({ "type": "null" }));
     }
+    if let Some(Value::Array(names)) = schema.get_mut("enum") {
+        names.retain(|name| !name.is_null() && name != "");
+    }
     match schema["type"].as_str() {
         Some("string") => schema["minLength"] = json!(1),
         Some("array") => schema["minItems"] = json!(1),
@@ -166,6 +184,12 @@ fn pascal_case(snake_case: &str) -> String {
         first.into_iter().chain(chars).collect::<String>()
     };
     snake_case.split('_').map(capitalize).collect()
+}
+
+fn simplified(schema: &Value) -> Value {
+    let mut schema = schema.clone();
+    simplify(&mut schema);
+    schema
 }
 
 fn named(examples: &[Value]) -> Map<String, Value> {
@@ -188,7 +212,7 @@ fn parameters(operation: &Operation) -> Vec<Value> {
     for parameter in &operation.inputs.query_parameters {
         parameters.push(json!({
             "name": parameter.name, "in": "query",
-            "description": parameter.description, "schema": parameter.schema,
+            "description": parameter.description, "schema": simplified(&parameter.schema),
         }));
     }
     if operation.is_post() {
@@ -217,7 +241,7 @@ fn responses(operation: &Operation, response_schemas: &mut SchemaGenerator) -> M
                 }});
             }
             Content::Bytes(content_type) => {
-                let schema = match content_type.starts_with("image/png") {
+                let schema = match content_type.starts_with("image/") {
                     true => json!({ "type": "string", "format": "binary" }),
                     false => json!({ "type": "string" }),
                 };

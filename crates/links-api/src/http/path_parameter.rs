@@ -9,6 +9,9 @@ use serde_json::Value;
 
 use crate::error::ApiError;
 
+/// Characters of an id that an error shows.
+const MAX_SHOWN_CHARS: usize = 40;
+
 /// The type of an id in a path.
 pub trait PathParameter: Sized {
     /// Name in the braces of a path.
@@ -26,13 +29,20 @@ pub trait PathParameter: Sized {
     fn parse(text: &str) -> Option<Self>;
 
     /// The error for a text that is not such an id: the resource does not exist.
-    fn error() -> ApiError {
-        ApiError::NotFound(Self::RESOURCE)
+    fn error(text: &str) -> ApiError {
+        let example = Self::example();
+        ApiError::MalformedId {
+            resource: Self::RESOURCE,
+            found: text.chars().take(MAX_SHOWN_CHARS).collect(),
+            example: example
+                .as_str()
+                .map_or_else(|| example.to_string(), str::to_owned),
+        }
     }
 
     fn from_path(path: &Path<Url>) -> Result<Self, ApiError> {
-        let text = path.get(Self::NAME).unwrap_or_default();
-        Self::parse(&decode(text)).ok_or_else(Self::error)
+        let text = decode(path.get(Self::NAME).unwrap_or_default());
+        Self::parse(&text).ok_or_else(|| Self::error(&text))
     }
 }
 

@@ -38,10 +38,14 @@ enum ErrorCorrection {
     H,
 }
 
-/// Describes the operation for the document.
-pub fn describe(operation: Operation, content_type: &'static str) -> Operation {
+/// Describes the operation for the document. `summary` is its title.
+pub fn describe(
+    operation: Operation,
+    summary: &'static str,
+    content_type: &'static str,
+) -> Operation {
     operation
-        .summary("Get a link's QR code")
+        .summary(summary)
         .description("Black on white, with the quiet zone that scanners need.")
         .response_with_content(200, "The image.", Content::Bytes(content_type))
 }

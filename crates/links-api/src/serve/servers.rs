@@ -14,7 +14,7 @@ use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    domain_ownership, edge_records, http, routes, settings::ServeSettings, state::AppState,
+    docs, domain_ownership, edge_records, http, routes, settings::ServeSettings, state::AppState,
 };
 
 /// Longer than load balancers keep idle connections, so that they close them first and never
@@ -35,8 +35,7 @@ pub fn bind_api(
 ) -> anyhow::Result<BoundServer> {
     let state = state.clone();
     let cors_origins = settings.cors_origins.clone();
-    let document =
-        web::Bytes::from(http::document(&routes::API_INFO, &routes::operations()).to_string());
+    let docs = Arc::new(docs::Docs::new(&routes::API_INFO, &routes::document()));
     let server = HttpServer::new(move || {
         App::new()
             .app_data(web::Data::from(state.clone()))
@@ -49,7 +48,7 @@ pub fn bind_api(
             ))
             .wrap(browser_headers())
             .configure(|config| http::configure(routes::operations(), config))
-            .configure(|config| http::docs_ui::configure(document.clone(), config))
+            .configure(|config| docs::configure(&docs, config))
             .default_service(web::to(http::default_service))
     })
     .workers(settings.api_workers.into())
@@ -117,11 +116,12 @@ fn cors(origins: &[String]) -> Cors {
         .fold(cors, |cors, origin| cors.allowed_origin(origin))
 }
 
-/// Response headers for browsers: they guess no content type, and the API reference may load
-/// only its own files.
+/// Response headers for browsers: they guess no content type, and the documentation may load and
+/// run only its own files. Images of Swagger UI are in its style sheet.
 fn browser_headers() -> DefaultHeaders {
-    const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; \
-        img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
+    const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+        connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; \
+        frame-ancestors 'none'";
     DefaultHeaders::new()
         .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .add((header::CONTENT_SECURITY_POLICY, POLICY))

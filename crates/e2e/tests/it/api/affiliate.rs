@@ -133,7 +133,11 @@ async fn the_documented_requests_get_the_documented_responses() {
         (data, listed["meta"]["total"].as_i64().unwrap())
     };
     assert_eq!(list("campaign_id=camp_def456").await, (1, 1));
-    assert_eq!(list("campaign_id=camp_none").await, (0, 0));
+    let (status, refused) = api.get("/api/links?campaign_id=camp_none").await;
+    assert_eq!(
+        (status, &refused["error_code"]),
+        (422, &json!("VALIDATION_ERROR"))
+    );
     assert_eq!(list("page=2&per_page=3").await, (1, 4));
     assert_eq!(list("status=deactivated").await, (0, 0));
 
@@ -180,12 +184,12 @@ async fn errors_have_the_affiliate_format() {
     assert_eq!(status, 422);
     assert_json_snapshot!(body, @r#"
     {
-      "detail": "The request is not valid: links[1].campaign_id: it is required; links[1].sub_id_3: it exceeds 255 characters; links[1].landing_page_url: the URL does not start with http:// or https://; links[1].slug: it is not 3 to 64 of A-Z, a-z, 0-9, _ and -, or reserved.",
+      "detail": "The request is not valid: links[1].campaign_id: it is required, such as \"camp_abc123\"; links[1].sub_id_3: it exceeds 255 characters; links[1].landing_page_url: the URL does not start with http:// or https://; links[1].slug: it is the text \"?\", not 3 to 64 of A-Z, a-z, 0-9, _ and -, or reserved.",
       "error_code": "VALIDATION_ERROR",
       "fields": [
         {
           "field": "links[1].campaign_id",
-          "message": "it is required"
+          "message": "it is required, such as \"camp_abc123\""
         },
         {
           "field": "links[1].sub_id_3",
@@ -197,7 +201,7 @@ async fn errors_have_the_affiliate_format() {
         },
         {
           "field": "links[1].slug",
-          "message": "it is not 3 to 64 of A-Z, a-z, 0-9, _ and -, or reserved"
+          "message": "it is the text \"?\", not 3 to 64 of A-Z, a-z, 0-9, _ and -, or reserved"
         }
       ],
       "status": 422

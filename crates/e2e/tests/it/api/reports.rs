@@ -529,8 +529,6 @@ async fn raw_clicks_and_conversions_are_exported_in_pages() {
             &ids[..1],
         ),
         ("message_id=m-2", &[]),
-        ("link_id=unknown", &[]),
-        ("offer_id=0123456789abcdef01234567", &[]),
     ] {
         let (_, page) = api.get(&dated(&format!("/api/v2/clicks?{filter}"))).await;
         let found: Vec<_> = page["clicks"]
@@ -540,6 +538,18 @@ async fn raw_clicks_and_conversions_are_exported_in_pages() {
             .map(|c| c["click_id"].as_str().unwrap())
             .collect();
         assert_eq!(found, *expected, "{filter}");
+    }
+    // What the account does not have is no filter.
+    for filter in [
+        "link_id=unknown",
+        "offer_id=0123456789abcdef01234567",
+        "list_id=0",
+        "creative_id=0",
+        "campaign_id=camp_none",
+        "country=usa",
+    ] {
+        let answer = api.get(&format!("/api/v2/clicks?{filter}")).await;
+        assert_eq!(status_and_code(answer), "400 invalid_field", "{filter}");
     }
     let (_, page) = api.get("/api/v2/clicks?limit=1").await;
     assert_json_snapshot!(undated(&page["clicks"][0]), {

@@ -161,20 +161,20 @@ async fn every_invalid_field_of_a_conversion_is_named() {
     assert_eq!(status, 422);
     assert_json_snapshot!(answer, @r#"
     {
-      "detail": "The request is not valid: click_id: it is required; order_id: it is required; amount: it is required.",
+      "detail": "The request is not valid: click_id: it is required, such as 01a11d5c-1e7b-7123-8123-456789abcdef; order_id: it is required, such as order-1; amount: it is required, such as 12.50.",
       "error_code": "VALIDATION_ERROR",
       "fields": [
         {
           "field": "click_id",
-          "message": "it is required"
+          "message": "it is required, such as 01a11d5c-1e7b-7123-8123-456789abcdef"
         },
         {
           "field": "order_id",
-          "message": "it is required"
+          "message": "it is required, such as order-1"
         },
         {
           "field": "amount",
-          "message": "it is required"
+          "message": "it is required, such as 12.50"
         }
       ],
       "status": 422

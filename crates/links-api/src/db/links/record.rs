@@ -23,7 +23,10 @@ pub const RECORD_COLUMNS: &str = "
 ";
 /// The URL of a short link, of links `l` and their domains `d`, as
 /// `LinkRecord::short_url` writes it.
-pub const SHORT_URL: &str = "'https://' || d.host || '/' || l.short_id";
+///
+/// Only the development machine's hosts have a port, and no TLS, see [`domain::host::origin`].
+pub const SHORT_URL: &str = "CASE WHEN d.host LIKE '%:%' THEN 'http://' ELSE 'https://' END
+                             || d.host || '/' || l.short_id";
 
 /// The tables of [`RECORD_COLUMNS`].
 pub const RECORD_FROM: &str = "FROM links l JOIN domains d ON d.id = l.domain_id";

@@ -59,6 +59,17 @@ impl fmt::Display for FieldPath {
     }
 }
 
+/// The steps of a path as errors have it: `messages[0].variables.first_name`.
+pub fn parse_path(text: &str) -> Vec<PathStep> {
+    let parts = text.split(['.', '[']).filter(|part| !part.is_empty());
+    parts
+        .map(|part| match part.strip_suffix(']').map(str::parse) {
+            Some(Ok(index)) => PathStep::Index(index),
+            _ => PathStep::Field(part.to_owned()),
+        })
+        .collect()
+}
+
 /// The value at a path, whose names may have any spelling.
 pub fn value_at<'v>(value: &'v Value, steps: &[PathStep]) -> Option<&'v Value> {
     steps.iter().try_fold(value, |value, step| match step {
@@ -74,4 +85,20 @@ pub fn field<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
     fields
         .get(name)
         .or_else(|| in_any_spelling().map(|(_, value)| value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_read_as_it_is_written() {
+        for text in ["url", "messages[0].variables.first_name", "a[1][2]"] {
+            assert_eq!(FieldPath(parse_path(text)).to_string(), text);
+        }
+        // No path of ours, but no reason to panic.
+        for text in ["", ".", "a[", "a[x]", "]"] {
+            parse_path(text);
+        }
+    }
 }

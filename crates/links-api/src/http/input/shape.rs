@@ -7,6 +7,7 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::Value;
 
 use super::{
+    super::openapi_schemas::simplify,
     names::fold,
     path::{FieldPath, PathStep},
     unknown_fields::{UnknownField, UnknownFields},
@@ -38,7 +39,9 @@ impl BodyShape {
         let settings = SchemaSettings::draft2020_12().for_deserialize();
         let settings = settings.with(|settings| settings.inline_subschemas = true);
         let schema = T::json_schema(&mut settings.into_generator());
-        let mut shape = Self::from_schema(schema.as_value());
+        let mut schema = schema.to_value();
+        simplify(&mut schema);
+        let mut shape = Self::from_schema(&schema);
         if let Self::Object(fields) = &mut shape {
             for (alias, name) in aliases {
                 let field = fields.get(&fold(name)).expect("an alias is of a field");

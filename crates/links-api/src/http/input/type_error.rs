@@ -15,13 +15,20 @@ pub fn type_error(value: &Value, shape: &BodyShape) -> Option<String> {
         (BodyShape::Object(_) | BodyShape::Map(_), _) => {
             "an object is wanted, such as {\"name\": \"value\"}".to_owned()
         }
-        (BodyShape::Array(_), _) => "an array is wanted, such as [1, 2]".to_owned(),
+        (BodyShape::Array(inner), _) => {
+            let entry = match **inner {
+                BodyShape::Leaf(_) | BodyShape::Array(_) => "\"abc\"",
+                BodyShape::Object(_) | BodyShape::Map(_) => "{\"name\": \"value\"}",
+            };
+            format!("an array is wanted, such as [{entry}]")
+        }
         (BodyShape::Leaf(schema), value) => wanted_by(schema, value)?,
     };
-    Some(format!("it is {}, and {wanted}", found(value)))
+    Some(format!("it is {}, and {wanted}", describe_value(value)))
 }
 
-fn found(value: &Value) -> String {
+/// What a value is, in the words of a sentence: `the text "abc"`.
+pub fn describe_value(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
         Value::Bool(value) => value.to_string(),
@@ -37,16 +44,25 @@ fn found(value: &Value) -> String {
 }
 
 fn wanted_by(schema: &Value, value: &Value) -> Option<String> {
+    let forms = wanted_forms(schema, value)?;
+    Some(format!("{} is wanted", forms.join(" or ")))
+}
+
+/// What a schema takes, each with an example. `None` if it takes the value, or does not say.
+fn wanted_forms(schema: &Value, value: &Value) -> Option<Vec<String>> {
+    let variants = ["anyOf", "oneOf"].iter().find_map(|name| schema.get(*name));
+    if let Some(Value::Array(variants)) = variants {
+        let forms = variants.iter().map(|variant| wanted_forms(variant, value));
+        let forms: Vec<_> = forms.collect::<Option<Vec<_>>>()?.concat();
+        return Some(forms).filter(|forms| !forms.is_empty());
+    }
     let types: Vec<&str> = match schema.get("type")? {
         Value::String(name) => vec![name],
         Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
         _ => return None,
     };
     if let Some(Value::Array(values)) = schema.get("enum") {
-        let names: Vec<_> = values.iter().filter_map(Value::as_str).collect();
-        let names: Vec<_> = names.into_iter().filter(|name| !name.is_empty()).collect();
-        let is_one = values.contains(value);
-        return (!is_one).then(|| format!("one of {} is wanted", names.join(", ")));
+        return (!values.contains(value)).then(|| vec![wanted_name(values)]);
     }
     let is_of_type = |name: &&str| match *name {
         "null" => value.is_null(),
@@ -62,6 +78,8 @@ fn wanted_by(schema: &Value, value: &Value) -> Option<String> {
         return None;
     }
     let format = schema.get("format").and_then(Value::as_str);
+    let pattern = schema.get("pattern").and_then(Value::as_str);
+    let is_phone = pattern.is_some_and(|pattern| pattern.contains(r"\+[1-9]"));
     let wanted = types
         .into_iter()
         .filter(|name| *name != "null")
@@ -71,12 +89,23 @@ fn wanted_by(schema: &Value, value: &Value) -> Option<String> {
             ("number", _) => "a number such as 12.5",
             ("string", Some("date-time")) => "a time such as \"2030-01-31T00:00:00Z\"",
             ("string", Some("uri")) => "a URL such as \"https://example.com/page\"",
+            ("string", _) if is_phone => "a phone number such as \"+18005551234\"",
             ("string", _) => "a text such as \"abc\"",
             ("array", _) => "an array",
             _ => "an object",
         });
-    let wanted: Vec<_> = wanted.collect();
-    Some(format!("{} is wanted", wanted.join(" or ")))
+    Some(wanted.map(str::to_owned).collect())
+}
+
+/// The names of an enumeration. An empty one clears the value, and no name is null.
+fn wanted_name(values: &[Value]) -> String {
+    let names = values.iter().filter_map(Value::as_str);
+    let names: Vec<_> = names.filter(|name| !name.is_empty()).collect();
+    match &names[..] {
+        [] => "an empty text".to_owned(),
+        [name] => format!("{name:?}"),
+        names => format!("one of {}", names.join(", ")),
+    }
 }
 
 #[cfg(test)]
@@ -99,6 +128,9 @@ mod tests {
         Some("it is the text \"on\", and one of active, paused is wanted"))]
     #[case(json!({ "type": ["string", "number"] }), json!([]),
         Some("it is an array, and a text such as \"abc\" or a number such as 12.5 is wanted"))]
+    #[case(json!({ "anyOf": [{ "type": "boolean" }, { "type": "string", "enum": [""] }, { "type": "null" }] }),
+        json!("no"), Some("it is the text \"no\", and true or false or an empty text is wanted"))]
+    #[case(json!({ "anyOf": [{ "type": "boolean" }, { "type": "null" }] }), Value::Null, None)]
     #[case(json!({ "type": "string" }), json!("any"), None)]
     #[case(json!(true), json!("any"), None)]
     fn the_sentence_says_what_is_there_and_what_is_wanted(

@@ -89,7 +89,10 @@ impl<'de, const MIN: i64, const MAX: i64> Deserialize<'de> for BoundedInteger<MI
         let text = String::deserialize(deserializer)?;
         let number = text.parse().ok();
         let number = number.filter(|number| (MIN..=MAX).contains(number));
-        let problem = || format!("it is not an integer from {MIN} to {MAX}");
+        let problem = || match MAX {
+            i64::MAX => "it is not an id, which is an integer such as 42".to_owned(),
+            _ => format!("it is not an integer from {MIN} to {MAX}"),
+        };
         number.map(Self).ok_or_else(|| de::Error::custom(problem()))
     }
 }

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     db::{
+        filters::{self, FilterTarget},
         link_totals,
         links::{
             CampaignLinkFilter, CampaignLinkRow, LinkState, find_campaign_link,
@@ -44,6 +45,15 @@ pub async fn list_affiliate_links(
         campaign_id,
     };
     let account_id = context.caller.account_id;
+    let campaign = &filter.campaign_id;
+    filters::require(
+        context.db,
+        account_id,
+        FilterTarget::Campaign,
+        "campaign_id",
+        campaign,
+    )
+    .await?;
     let (rows, total) = select_campaign_links(context.db, account_id, &filter, page).await?;
     Response::ok(&AffiliateLinks {
         data: with_counts(context, rows).await?,

@@ -50,8 +50,18 @@ fn reading_operations() -> [Operation; 4] {
             .summary("Get a campaign link")
             .response::<AffiliateLink>(200, AffiliateLink::example())
             .errors([not_found()]),
-        objects::qr::describe(svg, objects::qr::SVG).errors([not_found()]),
-        objects::qr::describe(png, objects::qr::PNG).errors([not_found()]),
+        objects::qr::describe(
+            svg,
+            "Get a campaign link's QR code as SVG",
+            objects::qr::SVG,
+        )
+        .errors([not_found()]),
+        objects::qr::describe(
+            png,
+            "Get a campaign link's QR code as PNG",
+            objects::qr::PNG,
+        )
+        .errors([not_found()]),
     ]
 }
 

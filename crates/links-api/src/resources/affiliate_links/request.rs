@@ -62,7 +62,10 @@ pub fn validate_all(
         let owned = |text: &Option<Text>| non_empty(text).map(str::to_owned);
         let campaign_id = owned(&request.campaign_id);
         if campaign_id.is_none() {
-            add_error("campaign_id", "it is required".into());
+            add_error(
+                "campaign_id",
+                "it is required, such as \"camp_abc123\"".into(),
+            );
         }
         let subs = [&request.sub_id_1, &request.sub_id_2, &request.sub_id_3].map(owned);
         for (sub, name) in subs.iter().zip(["sub_id_1", "sub_id_2", "sub_id_3"]) {

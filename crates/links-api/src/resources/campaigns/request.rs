@@ -43,7 +43,7 @@ impl CampaignRequest {
             fields.name = name.as_str().to_owned();
         }
         if fields.name.trim().is_empty() {
-            add_error("name", "it is required");
+            add_error("name", "it is required, such as \"Spring\"");
         } else if fields.name.chars().count() > 255 {
             add_error("name", "it exceeds 255 characters");
         }
@@ -58,7 +58,10 @@ impl CampaignRequest {
             fields.landing_page_url = url.as_str().trim().to_owned();
         }
         if fields.landing_page_url.is_empty() {
-            add_error("landing_page_url", "it is required");
+            add_error(
+                "landing_page_url",
+                "it is required, such as \"https://example.com/spring\"",
+            );
         } else if let Err(reason) = Template::parse(&fields.landing_page_url) {
             add_error("landing_page_url", &reason.to_string());
         }

@@ -9,10 +9,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    db::{clicks::ClickFilter, links::find_keys},
+    db::{
+        clicks::ClickFilter,
+        filters::{self, FilterTarget},
+    },
     enumeration::enumeration,
     error::ApiError,
-    fields::{QueryTime, Text, non_empty, timestamp},
+    fields::{QueryTime, Text, non_empty, parse_filter_country, parse_filter_phone, timestamp},
     http::{BoundedInteger, QueryParameters, RequestContext},
 };
 
@@ -99,23 +102,26 @@ impl ClicksQuery {
         let network = self.ip.as_deref().map(|text| parse_network(text, "ip"));
         let reason = self.reason.as_deref();
         let reason = reason.map(|name| parse_reason(name, "reason"));
-        Ok(ClickFilter {
+        let link_id = self.link_id.as_deref();
+        let filter = ClickFilter {
             from: self.from.map(|time| time.0),
             to: self.to.map(|time| time.0),
-            link_keys: find_links(context, self.link_id.as_deref()).await?,
+            link_keys: find_links(context, "link_id", link_id).await?,
             list_id: number(self.list_id),
             offer_id: self.offer_id,
             creative_id: number(self.creative_id),
             campaign_id: self.campaign_id,
             message_id: self.message_id,
-            contact_phone: self.contact_phone,
+            contact_phone: parse_filter_phone("contact_phone", self.contact_phone)?,
             network: network.transpose()?,
             user_agent: self.user_agent,
-            country: self.country,
+            country: parse_filter_country("country", self.country)?,
             asn: number(self.asn),
             is_bot: self.verdict.map(|verdict| verdict == Verdict::Bot),
             reason: reason.transpose()?,
-        })
+        };
+        require_targets(context, "", &filter).await?;
+        Ok(filter)
     }
 }
 
@@ -133,44 +139,76 @@ impl ClickFilterRequest {
             )),
         });
         let reason = non_empty(&self.reason).map(|name| parse_reason(name, "filter.reason"));
-        Ok(ClickFilter {
+        let link_id = non_empty(&self.link_id);
+        let filter = ClickFilter {
             from: parse_time(&self.from, "filter.from")?,
             to: parse_time(&self.to, "filter.to")?,
-            link_keys: find_links(context, non_empty(&self.link_id)).await?,
+            link_keys: find_links(context, "filter.link_id", link_id).await?,
             list_id: self.list_id,
             offer_id: owned(&self.offer_id),
             creative_id: self.creative_id,
             campaign_id: owned(&self.campaign_id),
             message_id: owned(&self.message_id),
-            contact_phone: owned(&self.contact_phone),
+            contact_phone: parse_filter_phone("filter.contact_phone", owned(&self.contact_phone))?,
             network: network.transpose()?,
             user_agent: owned(&self.user_agent),
-            country: owned(&self.country),
+            country: parse_filter_country("filter.country", owned(&self.country))?,
             asn: self.asn,
             is_bot: is_bot.transpose()?,
             reason: reason.transpose()?,
-        })
+        };
+        require_targets(context, "filter.", &filter).await?;
+        Ok(filter)
     }
 }
 
 async fn find_links(
     context: RequestContext<'_>,
+    field: &str,
     link_id: Option<&str>,
 ) -> Result<Option<Vec<i64>>, ApiError> {
-    match link_id {
-        None => Ok(None),
-        Some(id) => {
-            let keys = find_keys(context.db, context.caller.account_id, id).await?;
-            Ok(Some(keys))
-        }
-    }
+    filters::require_links(context.db, context.caller.account_id, field, link_id).await
+}
+
+/// Fails if a filter names what the account does not have. `path` stands before the fields.
+async fn require_targets(
+    context: RequestContext<'_>,
+    path: &str,
+    filter: &ClickFilter,
+) -> Result<(), ApiError> {
+    let (db, account_id) = (context.db, context.caller.account_id);
+    let field = |name: &str| format!("{path}{name}");
+    let (offer, list) = (&filter.offer_id, &filter.list_id);
+    let (creative, campaign) = (&filter.creative_id, &filter.campaign_id);
+    let offer_field = field("offer_id");
+    filters::require(db, account_id, FilterTarget::Offer, &offer_field, offer).await?;
+    let list_field = field("list_id");
+    filters::require(db, account_id, FilterTarget::List, &list_field, list).await?;
+    let creative_field = field("creative_id");
+    filters::require(
+        db,
+        account_id,
+        FilterTarget::Creative,
+        &creative_field,
+        creative,
+    )
+    .await?;
+    let campaign_field = field("campaign_id");
+    filters::require(
+        db,
+        account_id,
+        FilterTarget::Campaign,
+        &campaign_field,
+        campaign,
+    )
+    .await
 }
 
 /// A network, or an address as the network of this address alone.
 fn parse_network(text: &str, field: &str) -> Result<IpNet, ApiError> {
     let address = text.parse::<IpAddr>().map(IpNet::from);
     let network = text.parse::<IpNet>().or(address);
-    let problem = "it is neither an address nor a network";
+    let problem = "it is neither an address as in 203.0.113.7 nor a network as in 203.0.113.0/24";
     network
         .map(|network| network.trunc())
         .map_err(|_| ApiError::invalid_field(field, problem))

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     db::{
         conversions::{Attribution, ConversionFilter, select_after},
-        links::find_keys,
+        filters::{self, FilterTarget},
     },
     error::ApiError,
     fields::QueryTime,
@@ -87,10 +87,19 @@ async fn filter(
     context: RequestContext<'_>,
     query: ConversionsQuery,
 ) -> Result<ConversionFilter, ApiError> {
-    let link_keys = match &query.link_id {
-        None => None,
-        Some(id) => Some(find_keys(context.db, context.caller.account_id, id).await?),
-    };
+    let (db, account_id) = (context.db, context.caller.account_id);
+    let link_id = query.link_id.as_deref();
+    let link_keys = filters::require_links(db, account_id, "link_id", link_id).await?;
+    let (offer, campaign) = (&query.offer_id, &query.campaign_id);
+    filters::require(db, account_id, FilterTarget::Offer, "offer_id", offer).await?;
+    filters::require(
+        db,
+        account_id,
+        FilterTarget::Campaign,
+        "campaign_id",
+        campaign,
+    )
+    .await?;
     Ok(ConversionFilter {
         from: query.from.map(|time| time.0),
         to: query.to.map(|time| time.0),

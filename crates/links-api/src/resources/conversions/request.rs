@@ -41,14 +41,21 @@ impl ConversionInput {
     /// The error has all invalid fields.
     pub fn validate(self) -> Result<ValidatedConversion, ApiError> {
         let mut errors = Vec::new();
-        let mut require = |name: &str, value: &Option<String>| {
+        let mut require = |name: &str, example: &str, value: &Option<String>| {
             if value.is_none() {
-                errors.push(FieldError::new(name, "it is required"));
+                errors.push(FieldError::new(
+                    name,
+                    format!("it is required, such as {example}"),
+                ));
             }
         };
-        require("click_id", &self.click_id);
-        require("order_id", &self.order_id);
-        require("amount", &self.amount);
+        require(
+            "click_id",
+            "01a11d5c-1e7b-7123-8123-456789abcdef",
+            &self.click_id,
+        );
+        require("order_id", "order-1", &self.order_id);
+        require("amount", "12.50", &self.amount);
         let click_id = self.click_id.map(|id| ClickId::parse(&id));
         if let Some(Err(error)) = &click_id {
             errors.push(FieldError::new("click_id", error.to_string()));

@@ -129,7 +129,7 @@ impl CostImportRow {
         let invalid = |problem: &str| ApiError::invalid_field("amount", problem);
         let amount = self.amount.as_ref().map(|amount| amount.read(currency));
         let amount = amount.transpose().map_err(invalid)?.flatten();
-        let amount = amount.ok_or_else(|| invalid("it is required"))?;
+        let amount = amount.ok_or_else(|| invalid("it is required, such as \"0.05\""))?;
         if amount.is_negative {
             return Err(invalid("it is less than 0"));
         }

@@ -77,7 +77,7 @@ pub async fn preview_creative(
         let framed = list.message_frame().wrap(template);
         all_findings = findings(&framed);
         let pieces = message::parse_pieces(&framed);
-        let url = format!("https://{}/xxxxxxx", domain.host);
+        let url = format!("{}/xxxxxxx", domain::host::origin(&domain.host));
         let placeholders = message::link_placeholders(&framed);
         for (index, request) in requests.into_iter().enumerate() {
             let message = request.validate(index)?;

@@ -45,7 +45,7 @@ pub async fn create_domain(
     context: RequestContext<'_>,
     body: CreateDomainRequest,
 ) -> Result<Response, ApiError> {
-    let (host, kind) = body.validate()?;
+    let (host, kind) = body.validate(context.state.domain_ownership)?;
     if host == context.state.platform_click_host {
         return Err(ApiError::HostTaken);
     }

@@ -10,6 +10,7 @@ use crate::{
     error::{ApiError, CodedField},
     fields::{Text, non_empty, parse_status},
     http::RequestBody,
+    settings::DomainOwnership,
 };
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -25,9 +26,14 @@ pub struct CreateDomainRequest {
 impl RequestBody for CreateDomainRequest {}
 
 impl CreateDomainRequest {
-    pub fn validate(&self) -> Result<(String, DomainKind), ApiError> {
+    /// Where ownership is assumed, the development machine is a host too.
+    pub fn validate(&self, ownership: DomainOwnership) -> Result<(String, DomainKind), ApiError> {
         let host = non_empty(&self.host).ok_or(ApiError::MissingField(CodedField::Host))?;
-        let host = parse_public_host(host).ok_or(ApiError::InvalidHost)?;
+        let host = match ownership {
+            DomainOwnership::Assumed if host::is_local(host) => host::normalise(host),
+            DomainOwnership::Assumed | DomainOwnership::Proved => parse_public_host(host),
+        };
+        let host = host.ok_or(ApiError::InvalidHost)?;
         let kind = non_empty(&self.kind).and_then(DomainKind::parse);
         Ok((host, kind.ok_or(ApiError::InvalidKind)?))
     }

@@ -1,7 +1,10 @@
 //! `POST /api/v2/links`: a link for a partnership offer, which redirects through the click
 //! tracker.
 
-use domain::id::{OfferId, ShortId};
+use domain::{
+    host,
+    id::{OfferId, ShortId},
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -59,7 +62,7 @@ pub async fn create_link(
         link_id: record.link_id.clone(),
         click_tracker_url: tracker.unwrap_or_default(),
         destination_url: destination_url(&record, Some(&offer.summary)),
-        domain: format!("https://{}", record.short_host),
+        domain: host::origin(&record.short_host),
         offer_id: offer.id,
     };
     Ok(Response::created(&body)?.with_new_links(vec![record]))

@@ -7,8 +7,12 @@ use serde_json::{Value, json};
 
 use super::object::LinkObject;
 use crate::{
-    db::links::{LinkFilter, LinkRow, LinkState, find_v2_link, select_v2_links},
+    db::{
+        filters::{self, FilterTarget},
+        links::{LinkFilter, LinkRow, LinkState, find_v2_link, select_v2_links},
+    },
     error::ApiError,
+    fields::parse_filter_phone,
     http::{BoundedInteger, PageQuery, Pagination, QueryParameters, RequestContext, Response},
 };
 
@@ -70,10 +74,20 @@ pub async fn list_links(
         offer_id,
         list_id: query.list_id.map(BoundedInteger::get),
         message_id: query.message_id,
-        contact_phone: query.contact_phone,
+        contact_phone: parse_filter_phone("contactPhone", query.contact_phone)?,
         host: query.domain,
     };
     let account_id = context.caller.account_id;
+    let (offer, list) = (&filter.offer_id, &filter.list_id);
+    filters::require(
+        context.db,
+        account_id,
+        FilterTarget::Offer,
+        "offerId",
+        offer,
+    )
+    .await?;
+    filters::require(context.db, account_id, FilterTarget::List, "listId", list).await?;
     let (rows, total) = select_v2_links(context.db, account_id, &filter, page).await?;
     let filters_bots = context.caller.filters_bots;
     let links = rows.into_iter();

@@ -130,8 +130,10 @@ fn reading_operations() -> [Operation; 4] {
             )
             .response::<LinkObject>(200, LinkObject::example())
             .errors(find_errors()),
-        objects::qr::describe(svg, objects::qr::SVG).errors(find_errors()),
-        objects::qr::describe(png, objects::qr::PNG).errors(find_errors()),
+        objects::qr::describe(svg, "Get a link's QR code as SVG", objects::qr::SVG)
+            .errors(find_errors()),
+        objects::qr::describe(png, "Get a link's QR code as PNG", objects::qr::PNG)
+            .errors(find_errors()),
     ]
 }
 

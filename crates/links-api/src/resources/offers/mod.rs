@@ -53,12 +53,35 @@ fn describe(
     [list, create, get, update, archive]: [Operation; 5],
 ) -> [Operation; 5] {
     let not_found = || ApiError::NotFound(kind.resource());
+    let titles = match kind {
+        OfferKind::Sms => [
+            "List SMS offers",
+            "Create an SMS offer",
+            "Get an SMS offer",
+            "Update an SMS offer",
+            "Archive an SMS offer",
+        ],
+        OfferKind::Partnership => [
+            "List partnership offers",
+            "Create a partnership offer",
+            "Get a partnership offer",
+            "Update a partnership offer",
+            "Archive a partnership offer",
+        ],
+    };
+    let [
+        list_title,
+        create_title,
+        get_title,
+        update_title,
+        archive_title,
+    ] = titles;
     [
-        list.summary("List offers")
+        list.summary(list_title)
             .description("The newest first; without `status`, all but archived ones.")
             .response::<Offers>(200, Offers::example(kind)),
         create
-            .summary("Create an offer")
+            .summary(create_title)
             .description(
                 "The template is checked as by `/macros/preview`: one with an error is not \
                  accepted, and other findings are in `findings`. Without a `postback_secret` one \
@@ -68,11 +91,11 @@ fn describe(
             .required_fields(["name", template_field(kind).name()])
             .response::<SavedOffer>(201, SavedOffer::example(kind))
             .errors(field_errors(kind)),
-        get.summary("Get an offer")
+        get.summary(get_title)
             .response::<OfferObject>(200, OfferObject::example(kind))
             .errors([not_found()]),
         update
-            .summary("Update an offer")
+            .summary(update_title)
             .description(
                 "Updates the given fields and merges `metadata`, where an empty text removes an \
                  entry. An archived offer can be restored by its `status`. Redirectors apply the \
@@ -83,7 +106,7 @@ fn describe(
             .errors(field_errors(kind))
             .errors([not_found()]),
         archive
-            .summary("Archive an offer")
+            .summary(archive_title)
             .description("Its links lead to its fallback, the list's, or the 404 page.")
             .response::<ArchivedOffer>(200, ArchivedOffer::example())
             .errors([not_found()]),

@@ -1,6 +1,7 @@
 //! Setting up postbacks: the networks that are known, the URL to paste into one, and what a
 //! postback would be read as. And the log of those that arrived.
 
+pub mod endpoints;
 mod log;
 mod presets;
 mod template;

@@ -76,7 +76,7 @@ pub async fn get_template(
     let parameters = [("account_id", account.as_str())];
     Response::ok(&PostbackTemplate {
         preset: &preset.name,
-        url: preset.url(&format!("https://{host}"), &parameters),
+        url: preset.url(&domain::host::origin(&host), &parameters),
         note: &preset.note,
     })
 }

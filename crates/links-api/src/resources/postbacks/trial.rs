@@ -105,8 +105,9 @@ pub async fn test_postback(
     context: RequestContext<'_>,
     body: TestRequest,
 ) -> Result<Response, ApiError> {
-    let url =
-        non_empty(&body.url).ok_or_else(|| ApiError::invalid_field("url", "it is required"))?;
+    let url = non_empty(&body.url).ok_or_else(|| {
+        ApiError::invalid_field("url", "it is required, such as \"/conv?link_id=Ab3kX9q\"")
+    })?;
     let (path, query) = url.split_once('?').unwrap_or(("", url));
     let mut parameters = PostbackParameters::default();
     let (_, last_segment) = path.rsplit_once('/').unwrap_or(("", path));

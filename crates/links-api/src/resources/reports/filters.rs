@@ -3,7 +3,11 @@
 use domain::bot::BotReason;
 
 use super::{group::Group, source::Source};
-use crate::error::ApiError;
+use crate::{
+    db::filters::{FilterTarget, require},
+    error::ApiError,
+    http::RequestContext,
+};
 
 /// The most values of one filter.
 const MAX_VALUES: usize = 100;
@@ -110,6 +114,49 @@ impl Filters {
             });
         }
         Ok(())
+    }
+
+    /// Fails if a filter names what the account does not have.
+    pub async fn require_known(&self, context: RequestContext<'_>) -> Result<(), ApiError> {
+        for (group, target) in [
+            (Group::Offer, FilterTarget::Offer),
+            (Group::List, FilterTarget::List),
+            (Group::Creative, FilterTarget::Creative),
+            (Group::Campaign, FilterTarget::Campaign),
+        ] {
+            for (field, value) in self.values_of(group) {
+                let (db, account_id) = (context.db, context.caller.account_id);
+                match value.parse::<i64>() {
+                    Ok(id) if group.has_number() => {
+                        require(db, account_id, target, field, &Some(id)).await?;
+                    }
+                    _ => require(db, account_id, target, field, &Some(value)).await?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The values of all filters on a dimension, each with its parameter.
+    fn values_of(&self, group: Group) -> Vec<(&'static str, String)> {
+        let one = match group {
+            Group::Offer => self.offer_id.clone(),
+            Group::List => self.list_id.map(|id| id.to_string()),
+            Group::Creative => self.creative_id.map(|id| id.to_string()),
+            Group::Campaign => self.campaign_id.clone(),
+            _ => None,
+        };
+        let conditions = self.conditions.iter().filter(|c| c.group == group);
+        let several = conditions.flat_map(|condition| {
+            let field = match condition.is_excluded {
+                true => group.excluding_parameter(),
+                false => group.parameter(),
+            };
+            let values = condition.values.iter().filter(|value| !value.is_empty());
+            values.map(move |value| (field, value.clone()))
+        });
+        let one = one.map(|value| (group.parameter(), value));
+        one.into_iter().chain(several).collect()
     }
 
     fn set_value(&mut self, group: Group, value: &str) {

@@ -19,6 +19,7 @@ mod previous;
 mod request;
 mod revenue;
 mod row;
+mod row_key;
 mod rows;
 mod source;
 mod sums;

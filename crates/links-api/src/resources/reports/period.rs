@@ -48,7 +48,10 @@ impl Period {
             Some(text) => parse_moment("from", text, &zone, RangeEnd::Start)?,
         };
         if from >= to {
-            return Err(ApiError::invalid_field("from", "it is not before to"));
+            return Err(ApiError::invalid_field(
+                "from",
+                "it is not before the time that `to` names",
+            ));
         }
         let almost_a_bucket =
             SignedDuration::from_secs(BUCKET_SECONDS) - SignedDuration::from_millis(1);

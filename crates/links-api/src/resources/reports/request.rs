@@ -12,7 +12,7 @@ use super::{
     period::Period,
 };
 use crate::{
-    db::{accounts, links::find_keys},
+    db::{accounts, filters::require_links},
     enumeration::enumeration,
     error::ApiError,
     http::{BoundedInteger, QueryParameters, RequestContext},
@@ -227,9 +227,15 @@ fn check_second_group(first: Group, second: Option<Group>) -> Result<(), ApiErro
 }
 
 impl PerformanceQuery {
-    /// The filters on dimensions.
-    fn filters(&self) -> Result<Filters, ApiError> {
-        let mut filters = Filters::default();
+    /// The filters. Fails if one names what the account does not have.
+    async fn filters(&self, context: RequestContext<'_>) -> Result<Filters, ApiError> {
+        let (db, account_id) = (context.db, context.caller.account_id);
+        let link_id = self.link_id.as_deref();
+        let mut filters = Filters {
+            link_keys: require_links(db, account_id, "link_id", link_id).await?,
+            message_id: self.message_id.clone(),
+            ..Filters::default()
+        };
         for (group, included, excluded) in [
             (Group::Offer, &self.offer_id, &self.offer_id_not),
             (Group::List, &self.list_id, &self.list_id_not),
@@ -254,6 +260,7 @@ impl PerformanceQuery {
         ] {
             filters.add(group, included.as_deref(), excluded.as_deref())?;
         }
+        filters.require_known(context).await?;
         Ok(filters)
     }
 }
@@ -285,10 +292,7 @@ impl ReportRequest {
                 return Err(ApiError::invalid_field("convert_to", problem));
             }
         };
-        let link_keys = match &query.link_id {
-            None => None,
-            Some(id) => Some(find_keys(context.db, context.caller.account_id, id).await?),
-        };
+        let filters = query.filters(context).await?;
         let (from, to) = (query.from.as_deref(), query.to.as_deref());
         let period = Period::parse(from, to, query.tz.as_deref(), now)?;
         let exchange = match query.convert_to {
@@ -301,11 +305,6 @@ impl ReportRequest {
             let problem = "it is the direction of `order_by`, which is not given";
             return Err(ApiError::invalid_field("order", problem));
         }
-        let filters = Filters {
-            link_keys,
-            message_id: query.message_id.clone(),
-            ..query.filters()?
-        };
         Ok(Self {
             group,
             then_by: query.then_by,

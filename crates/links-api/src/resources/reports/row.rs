@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::group::Group;
+use super::{group::Group, row_key::RowKey};
 use crate::{error::ApiError, http::Csv};
 
 /// The sums of a row with its key, which is `None` for what has no value.
@@ -133,7 +133,7 @@ pub struct EventMetrics {
 pub struct ReportRow {
     /// What the row is about: `date`, `hour`, or an id with its name.
     #[serde(flatten)]
-    #[schemars(with = "std::collections::BTreeMap<String, Value>")]
+    #[schemars(with = "RowKey")]
     pub key: Map<String, Value>,
     #[serde(flatten)]
     pub metrics: ReportMetrics,
