@@ -12,6 +12,7 @@
 #![doc = include_str!("example.rs")]
 //! ```
 
+mod audited;
 mod body;
 mod context;
 mod csv;

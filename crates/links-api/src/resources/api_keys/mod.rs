@@ -7,6 +7,7 @@ mod request;
 use serde_json::json;
 
 use crate::{
+    audit::ObjectKind,
     auth::Scope,
     error::{ApiError, CodedField},
     http::Operation,
@@ -30,6 +31,7 @@ pub fn operations() -> Vec<Operation> {
             .response::<Keys>(200, Keys::example())
             .errors([no_account()]),
         Operation::post("/accounts/{account_id}/keys", create_key)
+            .audits_creation(ObjectKind::ApiKey, "/id")
             .summary("Create an API key")
             .description("`key` is shown only once: it is null in a replay by Idempotency-Key.")
             .request_examples([json!({
@@ -46,6 +48,7 @@ pub fn operations() -> Vec<Operation> {
             .response::<KeyObject>(200, KeyObject::example())
             .errors([no_account(), no_key()]),
         Operation::put("/accounts/{account_id}/keys/{key_id}", update_key)
+            .audits_change(ObjectKind::ApiKey, "/id")
             .summary("Update an API key")
             .description(
                 "Updates the given fields. A limit of 0 and an empty `expires_at` clear the \
@@ -56,6 +59,7 @@ pub fn operations() -> Vec<Operation> {
             .errors(name_errors())
             .errors([no_account(), no_key()]),
         Operation::delete("/accounts/{account_id}/keys/{key_id}", revoke_key)
+            .audits_change(ObjectKind::ApiKey, "/id")
             .summary("Revoke an API key")
             .description("The key is refused from the next request on. This cannot be undone.")
             .response::<RevokedKey>(200, RevokedKey::example())

@@ -13,6 +13,7 @@ use domain::macros::InvalidTemplate;
 use serde_json::json;
 
 use crate::{
+    audit::ObjectKind,
     auth::Scope,
     db::offers::{OfferKind, OfferStatus},
     enumeration::Enumeration as _,
@@ -53,11 +54,16 @@ fn describe(
     [list, create, get, update, archive]: [Operation; 5],
 ) -> [Operation; 5] {
     let not_found = || ApiError::NotFound(kind.resource());
+    let object_kind = match kind {
+        OfferKind::Sms => ObjectKind::Offer,
+        OfferKind::Partnership => ObjectKind::PartnershipOffer,
+    };
     [
         list.summary("List offers")
             .description("The newest first; without `status`, all but archived ones.")
             .response::<Offers>(200, Offers::example(kind)),
         create
+            .audits_creation(object_kind, "/id")
             .summary("Create an offer")
             .description(
                 "The template is checked as by `/macros/preview`: one with an error is not \
@@ -72,6 +78,7 @@ fn describe(
             .response::<OfferObject>(200, OfferObject::example(kind))
             .errors([not_found()]),
         update
+            .audits_change(object_kind, "/id")
             .summary("Update an offer")
             .description(
                 "Updates the given fields and merges `metadata`, where an empty text removes an \
@@ -83,6 +90,7 @@ fn describe(
             .errors(field_errors(kind))
             .errors([not_found()]),
         archive
+            .audits_change(object_kind, "/id")
             .summary("Archive an offer")
             .description("Its links lead to its fallback, the list's, or the 404 page.")
             .response::<ArchivedOffer>(200, ArchivedOffer::example())
