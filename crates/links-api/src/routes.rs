@@ -4,9 +4,9 @@
 use crate::{
     http::{ApiInfo, Operation},
     resources::{
-        accounts, affiliate_links, api_keys, campaigns, clicks, contacts, conversions, costs,
-        coupons, creatives, domains, links, lists, macros, me, messages, offers, postbacks, rates,
-        reports,
+        accounts, affiliate_links, api_keys, audit_trail, campaigns, clicks, contacts, conversions,
+        costs, coupons, creatives, domains, links, lists, macros, me, messages, offers, postbacks,
+        rates, reports,
     },
 };
 
@@ -30,6 +30,8 @@ pub fn operations() -> Vec<Operation> {
         messages::operations(),
         contacts::operations(),
         me::operations(),
+        api_keys::own_operations(),
+        audit_trail::operations(),
         accounts::operations(),
         api_keys::operations(),
         rates::operations(),
@@ -95,7 +97,11 @@ changed nothing, but for imports, and its key can be used again.
         ("contacts", "What happened to a message and to a contact"),
         ("affiliate links", "Campaign links (affiliate API)"),
         ("campaigns", "Affiliate programs (affiliate API)"),
-        ("me", "The key of the request, and its account"),
+        (
+            "me",
+            "The key of the request, its account, and the account's API keys",
+        ),
+        ("audit", "Who changed what"),
         ("accounts", "Accounts and API keys (operators)"),
         ("rates", "Exchange rates (operators)"),
     ],

@@ -14,10 +14,7 @@ pub enum Audited {
     Change { kind: ObjectKind, id: &'static str },
     /// It changes many objects. `ids` is the field with the id of each, in the arrays of the
     /// response.
-    Many {
-        kind: ObjectKind,
-        ids: &'static str,
-    },
+    Many { kind: ObjectKind, ids: &'static str },
 }
 
 impl Audited {

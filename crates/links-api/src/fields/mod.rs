@@ -28,5 +28,5 @@ pub use phone::PhoneNumber;
 pub use slug::parse_slug;
 pub use status::{parse_status, update_status};
 pub use text::{Text, name, non_empty, required, update_text};
-pub use timestamp::{QueryTime, Timestamp};
+pub use timestamp::{QueryTime, Timestamp, WholeSeconds};
 pub use url::update_url;

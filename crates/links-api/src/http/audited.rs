@@ -6,8 +6,11 @@ use postgres::advisory_lock::lock_object;
 use serde_json::Value;
 
 use super::{
-    context::RequestContext, current::CurrentObject, operation::Operation,
-    path_parameter::{PathParameter as _, decode}, response::Response,
+    context::RequestContext,
+    current::CurrentObject,
+    operation::Operation,
+    path_parameter::{PathParameter as _, decode},
+    response::Response,
 };
 use crate::{
     audit::{Audited, Change, ObjectKind, mask_phone, summarise},

@@ -278,7 +278,10 @@ impl Operation {
         match self.audited {
             Some(audited) => audited,
             None if self.is_read_only() => Audited::Nothing,
-            None => panic!("{} does not declare what the audit trail says of it", self.id),
+            None => panic!(
+                "{} does not declare what the audit trail says of it",
+                self.id
+            ),
         }
     }
 

@@ -57,7 +57,9 @@ pub fn configure(operations: Vec<Operation>, config: &mut web::ServiceConfig) {
         }
     }
     for ((_, path), operations) in resources {
-        let reader = object_path(&path).and_then(|path| readers.get(path)).cloned();
+        let reader = object_path(&path)
+            .and_then(|path| readers.get(path))
+            .cloned();
         let mut resource = web::resource(path);
         let mut allowed = Vec::new();
         for operation in operations {

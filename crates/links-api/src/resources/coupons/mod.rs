@@ -7,9 +7,8 @@ mod request;
 use serde_json::json;
 
 use crate::{
-    audit::ObjectKind,
-    auth::Scope, db::coupons::CouponStatus, enumeration::Enumeration as _, error::ApiError,
-    http::Operation,
+    audit::ObjectKind, auth::Scope, db::coupons::CouponStatus, enumeration::Enumeration as _,
+    error::ApiError, http::Operation,
 };
 use handlers::{
     DeletedCoupon, create_coupon, delete_coupon, get_coupon, list_coupons, update_coupon,

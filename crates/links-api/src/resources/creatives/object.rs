@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use crate::{
     db::creatives::{CreativeFields, CreativeRow, CreativeStatus, CreativeType, OfferLink},
-    fields::Timestamp,
-    http::Pagination,
+    fields::WholeSeconds,
+    http::ListPage,
     objects::finding::FindingObject,
 };
 
@@ -30,14 +30,15 @@ pub struct CreativeObject {
     character_count: usize,
     segment_count: usize,
     encoding: Encoding,
-    created_at: Timestamp,
-    updated_at: Timestamp,
+    created_at: WholeSeconds,
+    updated_at: WholeSeconds,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Creatives {
     pub creatives: Vec<CreativeObject>,
-    pub pagination: Pagination,
+    #[serde(flatten)]
+    pub page: ListPage,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -77,8 +78,8 @@ impl From<CreativeRow> for CreativeObject {
             character_count,
             segment_count,
             encoding,
-            created_at: Timestamp(row.created_at),
-            updated_at: Timestamp(row.updated_at),
+            created_at: WholeSeconds(row.created_at),
+            updated_at: WholeSeconds(row.updated_at),
         }
     }
 }
@@ -153,6 +154,8 @@ impl Creatives {
         json!({
             "creatives": [CreativeObject::example()],
             "pagination": { "page": 1, "per_page": 50, "total": 1, "total_pages": 1 },
+            "next_cursor": null,
+            "has_more": false,
         })
     }
 }

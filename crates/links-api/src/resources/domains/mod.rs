@@ -98,7 +98,7 @@ fn client_operations() -> [Operation; 6] {
 fn ownership_operation() -> Operation {
     let problem = format!("it is not one of {}", Ownership::NAME_LIST);
     Operation::put("/domains/{domain_id}/ownership", set_domain_ownership)
-            .audits_change(ObjectKind::Domain, "/id")
+        .audits_change(ObjectKind::Domain, "/id")
         .scope(Scope::Admin)
         .tag("accounts")
         .summary("Decide who owns a host")

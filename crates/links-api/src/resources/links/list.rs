@@ -9,7 +9,7 @@ use super::object::LinkObject;
 use crate::{
     db::links::{LinkFilter, LinkRow, LinkState, find_v2_link, select_v2_links},
     error::ApiError,
-    http::{BoundedInteger, PageQuery, Pagination, QueryParameters, RequestContext, Response},
+    http::{BoundedInteger, ListPage, PageQuery, QueryParameters, RequestContext, Response},
 };
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -43,7 +43,8 @@ impl QueryParameters for LinkDomainQuery {}
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Links {
     links: Vec<LinkObject>,
-    pagination: Pagination,
+    #[serde(flatten)]
+    page: ListPage,
 }
 
 impl Links {
@@ -51,6 +52,8 @@ impl Links {
         json!({
             "links": [LinkObject::example()],
             "pagination": { "page": 1, "per_page": 50, "total": 1, "total_pages": 1 },
+            "next_cursor": null,
+            "has_more": false,
         })
     }
 }
@@ -81,7 +84,7 @@ pub async fn list_links(
         links: links
             .map(|row| LinkObject::new(row, filters_bots))
             .collect(),
-        pagination: Pagination::new(page, total),
+        page: ListPage::new(page, total),
     })
 }
 

@@ -112,7 +112,7 @@ impl MessageObject {
             "creative_id": 101,
             "list_id": 42,
             "contact_phone": "+18005550100",
-            "sent_at": "2026-03-10T08:00:00Z",
+            "sent_at": "2026-03-10T08:00:00.000Z",
             "is_clicked": true,
             "is_converted": true,
             "clicks": 3,

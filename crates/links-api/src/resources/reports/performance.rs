@@ -14,7 +14,7 @@ use super::{
 use crate::{
     error::ApiError,
     fields::Timestamp,
-    http::{FormatQuery, RequestContext, Response},
+    http::{FormatQuery, NextPage, RequestContext, Response},
 };
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -32,7 +32,8 @@ pub struct Report {
     rows: Vec<ReportRow>,
     /// The sums of all rows, on all pages.
     totals: ReportMetrics,
-    next_cursor: Option<String>,
+    #[serde(flatten)]
+    next: NextPage,
 }
 
 pub async fn get_performance_report(
@@ -58,7 +59,7 @@ pub async fn get_performance_report(
         currencies,
         rows: page.rows,
         totals,
-        next_cursor: page.next_cursor,
+        next: NextPage::new(page.next_cursor),
     })
 }
 
@@ -93,14 +94,15 @@ impl Report {
         row["offer_name"] = json!("Summer Sale");
         json!({
             "group_by": "offer",
-            "from": "2026-03-01T05:00:00Z",
-            "to": "2026-04-01T04:00:00Z",
+            "from": "2026-03-01T05:00:00.000Z",
+            "to": "2026-04-01T04:00:00.000Z",
             "tz": "America/New_York",
             "currency": "USD",
             "currencies": ["USD"],
             "rows": [row],
             "totals": metrics,
             "next_cursor": null,
+            "has_more": false,
         })
     }
 }
