@@ -106,3 +106,16 @@ changed nothing, but for imports, and its key can be used again.
         ("rates", "Exchange rates (operators)"),
     ],
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_that_changes_something_declares_what_the_audit_trail_says() {
+        for operation in operations() {
+            // It panics, with the name of the operation, if that is missing.
+            operation.audited();
+        }
+    }
+}

@@ -88,7 +88,7 @@ mod tests {
     #[case::secret(json!({ "postback_secret": "abc" }),
                    json!({ "postback_secret": "sha256:ba7816bf8f01" }))]
     #[case::secrets(json!({ "previousPostbackSecrets": ["abc", "abc"] }),
-                    json!({ "previousPostbackSecrets": ["sha256:ba7816bf8f01"; 2] }))]
+                    json!({ "previousPostbackSecrets": ["sha256:ba7816bf8f01", "sha256:ba7816bf8f01"] }))]
     #[case::no_secret(json!({ "postback_secret": null }), json!({ "postback_secret": null }))]
     #[case::contact(json!({ "contactPhone": "+18005550100" }), json!({ "contactPhone": "***00" }))]
     #[case::credited(json!([{ "credited_contact_phone": "+18005550123" }]),

@@ -274,7 +274,7 @@ impl Operation {
 
     /// What the audit trail says of it. The server does not start with an operation that changes
     /// something and does not declare that.
-    pub(super) fn audited(&self) -> Audited {
+    pub fn audited(&self) -> Audited {
         match self.audited {
             Some(audited) => audited,
             None if self.is_read_only() => Audited::Nothing,

@@ -1,6 +1,7 @@
 //! links-api compared with its documentation in `proto-docs`.
 
 mod affiliate;
+mod audit;
 mod bad_input;
 mod browsers;
 mod bulk;
@@ -17,6 +18,7 @@ mod isolation;
 mod links;
 mod managed;
 mod openapi;
+mod own_keys;
 mod reports;
 mod shorten;
 mod tracking;
