@@ -99,6 +99,11 @@ pub struct Settings {
     #[arg(long, env = "MAINTENANCE_INTERVAL_MS", default_value = "1000",
           value_parser = clap::value_parser!(u64).range(10..=3_600_000))]
     pub maintenance_interval_ms: u64,
+    /// How many days the audit trail is kept. Too low: nobody can tell any more who made a
+    /// change. Too high: the table grows, by a row for each request that changes something.
+    #[arg(long, env = "AUDIT_RETENTION_DAYS", default_value = "400",
+          value_parser = clap::value_parser!(u16).range(1..=3_660))]
+    pub audit_retention_days: u16,
     /// The heartbeat between RabbitMQ and a worker, in seconds. After two or three of them
     /// without an answer, each counts the other as gone, and RabbitMQ delivers the messages of
     /// the worker to another one. Too low: a slow network ends connections that work. Too high:

@@ -29,7 +29,7 @@ pub const TEMPLATE: &str =
     "https://example.com/lp?clickid={click_id}&aff={affiliate_id}&s1={sub1}&s2={sub2}";
 
 /// Every scope but `admin`.
-pub const SCOPES: [&str; 10] = [
+pub const SCOPES: [&str; 12] = [
     "links:read",
     "links:write",
     "creatives:*",
@@ -37,6 +37,8 @@ pub const SCOPES: [&str; 10] = [
     "lists:*",
     "campaigns:*",
     "reports:read",
+    "audit:read",
+    "keys:*",
     "webhooks:manage",
     "conversions:write",
     "costs:write",

@@ -6,9 +6,9 @@ use serde_json::Value;
 use crate::{
     http::{self, ApiInfo, Operation},
     resources::{
-        accounts, affiliate_links, api_keys, campaigns, clicks, contacts, conversions, costs,
-        coupons, creatives, domains, links, lists, macros, me, messages, offers, postbacks, rates,
-        reports,
+        accounts, affiliate_links, api_keys, audit_trail, campaigns, clicks, contacts, conversions,
+        costs, coupons, creatives, domains, links, lists, macros, me, messages, offers, postbacks,
+        rates, reports,
     },
 };
 
@@ -32,6 +32,8 @@ pub fn operations() -> Vec<Operation> {
         messages::operations(),
         contacts::operations(),
         me::operations(),
+        api_keys::own_operations(),
+        audit_trail::operations(),
         accounts::operations(),
         api_keys::operations(),
         rates::operations(),
@@ -110,8 +112,25 @@ changed nothing, but for imports, and its key can be used again.
         ("contacts", "What happened to a contact"),
         ("affiliate links", "Campaign links (affiliate API)"),
         ("campaigns", "Affiliate programs (affiliate API)"),
-        ("me", "The key of the request, and its account"),
+        (
+            "me",
+            "The key of the request, its account, and the account's API keys",
+        ),
+        ("audit", "Who changed what"),
         ("accounts", "Accounts and API keys (operators)"),
         ("rates", "Exchange rates (operators)"),
     ],
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_that_changes_something_declares_what_the_audit_trail_says() {
+        for operation in operations() {
+            // It panics, with the name of the operation, if that is missing.
+            operation.audited();
+        }
+    }
+}

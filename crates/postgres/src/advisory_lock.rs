@@ -3,7 +3,8 @@
 //! Postgres has two kinds of advisory locks: those with one 64-bit key, and those with
 //! two 32-bit keys. A key of one kind never equals a key of the other. [`AdvisoryLock`]
 //! lists every lock of the first kind; a test checks that no two have the same id. The
-//! second kind is for accounts only.
+//! second kind is for accounts ([`ACCOUNT_CLASS`]) and for objects that a request changes
+//! ([`lock_object`]).
 
 use tokio_postgres::Client;
 
@@ -78,6 +79,24 @@ pub const ACCOUNT_CLASS: i32 = 0x7761_7970;
 pub fn account_key(account_id: i64) -> i32 {
     let [a, b, c, d, ..] = account_id.to_le_bytes();
     i32::from_le_bytes([a, b, c, d])
+}
+
+/// The first of the two keys of the locks of objects.
+const OBJECT_CLASS: i32 = 0x7761_7971;
+
+/// Waits for the lock of an object and holds it until the transaction ends, so that the object
+/// stays as it is read until this transaction changes it. `hash` is that of its name: objects
+/// with the same hash share a lock, which costs time but is not wrong.
+pub async fn lock_object(
+    transaction: &Transaction<'_>,
+    hash: i32,
+) -> Result<(), tokio_postgres::Error> {
+    let sql = "SELECT pg_advisory_xact_lock($1, $2)";
+    let statement = transaction.prepare_cached(sql).await?;
+    transaction
+        .execute(&statement, &[&OBJECT_CLASS, &hash])
+        .await?;
+    Ok(())
 }
 
 #[cfg(test)]

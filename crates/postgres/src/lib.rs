@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod advisory_lock;
+pub mod audit;
 mod backfills;
 pub mod copy;
 pub mod indexes;

@@ -34,7 +34,10 @@ pub(super) enum Work {
     AssignPostbacks,
     RetryParkedEvents(Box<BatchWriter>),
     CreatePartitions,
-    DeleteExpired(RetentionProgress),
+    DeleteExpired {
+        progress: RetentionProgress,
+        audit_retention: SignedDuration,
+    },
 }
 
 /// All jobs of a worker. `writer` is for the parked events.
@@ -52,6 +55,7 @@ pub fn jobs(settings: &Settings, writer: BatchWriter) -> [MaintenanceJob; 7] {
         grace: SignedDuration::from_millis(settings.unknown_click_grace_ms.into()),
         max_per_minute: settings.max_unknown_clicks_per_minute.into(),
     };
+    let audit_retention = SignedDuration::from_hours(24 * i64::from(settings.audit_retention_days));
     let job = |name, interval, work| MaintenanceJob {
         name,
         interval,
@@ -75,7 +79,10 @@ pub fn jobs(settings: &Settings, writer: BatchWriter) -> [MaintenanceJob; 7] {
         job(
             "retention",
             RETENTION_INTERVAL,
-            Work::DeleteExpired(RetentionProgress::default()),
+            Work::DeleteExpired {
+                progress: RetentionProgress::default(),
+                audit_retention,
+            },
         ),
     ]
 }

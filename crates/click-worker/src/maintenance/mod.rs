@@ -120,9 +120,10 @@ impl Maintenance {
                 self.metrics.parked_events.set(n_parked);
             }
             Work::CreatePartitions => partitions::create_ahead(&self.pool).await?,
-            Work::DeleteExpired(progress) => {
-                retention::delete_expired(&self.pool, progress).await?;
-            }
+            Work::DeleteExpired {
+                progress,
+                audit_retention,
+            } => retention::delete_expired(&self.pool, progress, *audit_retention).await?,
         }
         Ok(Turn::Done)
     }

@@ -1,17 +1,22 @@
 //! `click-worker parked list|retry|drop`: shows operators the parked events, has them retried
 //! or deletes them. Prints JSON.
 
-use std::process::ExitCode;
+use std::{collections::BTreeMap, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use postgres::{
+    audit::{self, AuditRow, Command},
     migrations,
-    pool::{self, GenericClient as _, Object, PoolSettings},
+    pool::{self, GenericClient as _, Object, PoolSettings, Transaction},
 };
 use serde_json::{Value, json};
+use tokio_postgres::Row;
 
 use crate::command;
+
+/// How many ids of events a row of the audit trail has at most.
+const MAX_AUDIT_IDS: usize = 100;
 
 #[derive(Debug, Args)]
 pub struct ParkedSettings {
@@ -62,21 +67,30 @@ pub fn main(settings: ParkedSettings) -> ExitCode {
 
 async fn run(settings: ParkedSettings) -> anyhow::Result<Value> {
     let pool = pool::build(&settings.pool, "click-worker parked")?;
-    let client = pool.get().await.context("Postgres cannot be reached")?;
+    let mut client = pool.get().await.context("Postgres cannot be reached")?;
     migrations::check(&client).await?;
     match settings.command {
         ParkedCommand::List { limit } => list(&client, limit).await,
         ParkedCommand::Retry(selection) => {
             let sql = "UPDATE parked_events SET retry_at = now()
-                       WHERE $1::bigint[] IS NULL OR id = ANY ($1)";
-            let n_due = client.execute(sql, &[&selection.ids()]).await?;
-            Ok(json!({ "retried": n_due }))
+                       WHERE $1::bigint[] IS NULL OR id = ANY ($1)
+                       RETURNING id, account_id";
+            let transaction = client.transaction().await?;
+            let rows = transaction.query(sql, &[&selection.ids()]).await?;
+            let command = Command::new("click-worker parked retry");
+            write_audit_rows(&transaction, &command, &rows).await?;
+            transaction.commit().await?;
+            Ok(json!({ "retried": rows.len() }))
         }
         ParkedCommand::Drop(selection) => {
             let sql = "DELETE FROM parked_events
                        WHERE $1::bigint[] IS NULL OR id = ANY ($1)
-                       RETURNING id, convert_from(line, 'UTF8') AS line";
-            let rows = client.query(sql, &[&selection.ids()]).await?;
+                       RETURNING id, account_id, convert_from(line, 'UTF8') AS line";
+            let transaction = client.transaction().await?;
+            let rows = transaction.query(sql, &[&selection.ids()]).await?;
+            let command = Command::new("click-worker parked drop");
+            write_audit_rows(&transaction, &command, &rows).await?;
+            transaction.commit().await?;
             let dropped: Vec<_> = rows
                 .iter()
                 .map(|row| json!({ "id": row.get::<_, i64>("id"), "event": event(row) }))
@@ -84,6 +98,30 @@ async fn run(settings: ParkedSettings) -> anyhow::Result<Value> {
             Ok(json!({ "dropped": dropped }))
         }
     }
+}
+
+/// Writes a row of the audit trail for each account that has some of the events: their number
+/// and the first ids. Events that are no JSON have no account.
+async fn write_audit_rows(
+    transaction: &Transaction<'_>,
+    command: &Command,
+    events: &[Row],
+) -> anyhow::Result<()> {
+    let mut by_account: BTreeMap<Option<i64>, Vec<i64>> = BTreeMap::new();
+    for event in events {
+        let ids = by_account.entry(event.get("account_id")).or_default();
+        ids.push(event.get("id"));
+    }
+    for (account_id, mut ids) in by_account {
+        let n_events = ids.len();
+        ids.truncate(MAX_AUDIT_IDS);
+        let row = AuditRow {
+            after: Some(json!({ "parked": { "count": n_events, "ids": ids } })),
+            ..command.row(account_id, "parked_event")
+        };
+        audit::write(transaction, row).await?;
+    }
+    Ok(())
 }
 
 async fn list(client: &Object, limit: u32) -> anyhow::Result<Value> {

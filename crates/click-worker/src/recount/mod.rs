@@ -8,6 +8,7 @@
 //! alike, what a total lacks in one snapshot of the database it still lacks when it is repaired,
 //! whatever was stored meanwhile.
 
+mod audit;
 mod comparison;
 mod repair;
 mod report;

@@ -23,6 +23,7 @@ use postgres::{
 use tokio_postgres::Row;
 
 use super::{
+    audit::RepairAudit,
     comparison::{Comparison, snapshot},
     report::{Differences, Report},
     totals_tables::{EVENT_TOTALS, LINK_TOTALS, TOTALS, TotalsTable},
@@ -39,7 +40,11 @@ pub async fn run(client: &mut Object, account: Option<i64>) -> anyhow::Result<Re
         repair_lock.try_acquire_for_session(client).await?,
         "another recount is repairing this database"
     );
-    let mut repair = Repair { client, account };
+    let mut repair = Repair {
+        client,
+        account,
+        audit: RepairAudit::default(),
+    };
     let message_clicks = repair.message_clicks().await?;
     repair.credit_backlog().await?;
     let credits = repair.credits().await?;
@@ -68,6 +73,7 @@ pub async fn run(client: &mut Object, account: Option<i64>) -> anyhow::Result<Re
 struct Repair<'c> {
     client: &'c mut Object,
     account: Option<i64>,
+    audit: RepairAudit,
 }
 
 impl Repair<'_> {
@@ -92,6 +98,8 @@ impl Repair<'_> {
             let affected = conversion_find_affected(&transaction, &changes).await?;
             conversion_credit_all(&transaction, &affected, &mut delta).await?;
             delta.apply(&transaction).await?;
+            let repaired = ("message_clicks", keys.len());
+            self.audit.write(&transaction, account_id, repaired).await?;
             transaction.commit().await?;
         }
         Ok(Differences::from_rows(&rows))
@@ -129,6 +137,8 @@ impl Repair<'_> {
             let mut delta = TotalsDelta::default();
             conversion_credit_all(&transaction, &ids, &mut delta).await?;
             delta.apply(&transaction).await?;
+            let repaired = ("credits", ids.len());
+            self.audit.write(&transaction, account_id, repaired).await?;
             transaction.commit().await?;
         }
         Ok(Differences::from_rows(&rows))
@@ -142,7 +152,11 @@ impl Repair<'_> {
             let account_id: i64 = row.get("id");
             let transaction = self.client.transaction().await?;
             account_lock(&transaction, account_id).await?;
-            custom_event_register_stored(&transaction, account_id).await?;
+            let n_added = custom_event_register_stored(&transaction, account_id).await?;
+            if n_added > 0 {
+                let added = ("custom_events", n_added.try_into().unwrap_or(usize::MAX));
+                self.audit.write(&transaction, account_id, added).await?;
+            }
             transaction.commit().await?;
         }
         Ok(())
@@ -195,6 +209,8 @@ impl Repair<'_> {
             let transaction = self.client.transaction().await?;
             account_lock(&transaction, account_id).await?;
             transaction.execute(&sql, &[&positions]).await?;
+            let repaired = (*name, positions.len());
+            self.audit.write(&transaction, account_id, repaired).await?;
             transaction.commit().await?;
         }
         let sql = format!("DROP TABLE lacking_{name}");

@@ -49,7 +49,7 @@ pub use self::{
     base62::{CampaignId, LinkCode, ShortId, random_base62},
     number::{AccountId, CouponId, CreativeId, LinkKey, ListId},
     offer::OfferId,
-    uuid::{ClickId, ConversionId, PostbackId, TrackerToken},
+    uuid::{AuditId, ClickId, ConversionId, PostbackId, TrackerToken},
 };
 
 /// Why a text is not an id. Each sentence gives the form that the id must have.
@@ -65,6 +65,8 @@ pub enum InvalidId {
     ConversionId,
     #[error("a postback id is a UUID of version 7")]
     PostbackId,
+    #[error("an id of the audit trail is a UUID of version 7")]
+    AuditId,
     #[error("a tracker token is a UUID of version 4")]
     TrackerToken,
     #[error("a campaign id is `camp_` and up to 32 of A-Z, a-z and 0-9")]

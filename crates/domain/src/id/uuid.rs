@@ -98,6 +98,11 @@ time_id!(
     PostbackId
 );
 
+time_id!(
+    /// A row of the audit trail, and its time.
+    AuditId
+);
+
 uuid_id!(
     /// The secret in a click tracker URL: a UUID of version 4.
     TrackerToken,

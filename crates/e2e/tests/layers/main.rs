@@ -22,6 +22,7 @@ const LAYERS: [(&str, Layers); 3] = [
                 &["enumeration"],
                 &["error"],
                 &["auth"],
+                &["audit"],
                 &["metrics"],
                 &["settings"],
                 &["edge_cache"],

@@ -77,12 +77,12 @@ pub(super) async fn custom_event_register_all(
 }
 
 /// Adds the custom events of an account's stored conversions, from the one that came first, as
-/// `custom_event_register_all` does: versions before this table counted none. Needs the lock
-/// of the account.
+/// `custom_event_register_all` does: versions before this table counted none. Returns how many
+/// it has added. Needs the lock of the account.
 pub async fn custom_event_register_stored(
     transaction: &Transaction<'_>,
     account_id: i64,
-) -> Result<(), tokio_postgres::Error> {
+) -> Result<u64, tokio_postgres::Error> {
     let known: Vec<_> = EventType::KNOWN
         .iter()
         .map(EventType::as_str)
@@ -106,6 +106,5 @@ pub async fn custom_event_register_stored(
     let statement = transaction.prepare_cached(sql).await?;
     transaction
         .execute(&statement, &[&account_id, &known, &MAX_CUSTOM_EVENTS])
-        .await?;
-    Ok(())
+        .await
 }

@@ -19,6 +19,7 @@ pub use scope::{Product, Scope};
 #[derive(Debug)]
 pub struct Caller {
     pub key_id: i64,
+    pub key_name: String,
     pub account_id: AccountId,
     /// `None` if the key has no limit of its own.
     pub rate_limit_per_minute: Option<u32>,
@@ -35,6 +36,7 @@ impl Caller {
         let products: Vec<&str> = row.get("products");
         Self {
             key_id: row.get("id"),
+            key_name: row.get("name"),
             rate_limit_per_minute: rate_limit.and_then(|limit| limit.try_into().ok()),
             account_id: AccountId(row.get("account_id")),
             filters_bots: row.get("filters_bots"),
@@ -54,6 +56,13 @@ impl Caller {
         } else {
             Err(ApiError::InsufficientScope(scope.name()))
         }
+    }
+
+    /// Whether the key has all that the scope `other` grants.
+    pub fn covers(&self, other: Scope) -> bool {
+        self.scopes
+            .iter()
+            .any(|granted| granted.grants(other, other.only_reads()))
     }
 
     pub fn require_product(&self, product: Product) -> Result<(), ApiError> {
@@ -80,7 +89,7 @@ pub async fn authenticate(
     let key = key.ok_or(ApiError::Unauthorized(UnauthorizedReason::Malformed))?;
     let statement = client
         .prepare_cached(
-            "SELECT k.id, k.account_id, k.scopes, k.rate_limit_per_minute, a.products, a.status,
+            "SELECT k.id, k.name, k.account_id, k.scopes, k.rate_limit_per_minute, a.products, a.status,
                     a.bot_filter_mode = 'filter' AS filters_bots,
                     coalesce(k.last_used_at < now() - interval '1 minute', true)
                         AS needs_last_used_update,

@@ -22,6 +22,11 @@ enumeration! {
         /// Everything that an account can do.
         All = "*",
         ReportsRead = "reports:read",
+        /// The audit trail.
+        AuditRead = "audit:read",
+        KeysRead = "keys:read",
+        /// The account's own API keys: each has at most the scopes of the one that creates it.
+        Keys = "keys:*",
         /// No operation requires it yet. Keys can have it already, so that they need not be
         /// replaced when webhooks come.
         WebhooksManage = "webhooks:manage",
@@ -56,6 +61,11 @@ impl Scope {
                     }
             }
         }
+    }
+
+    /// Whether it grants nothing but reading.
+    pub fn only_reads(self) -> bool {
+        self.access() == "read"
     }
 
     /// `links` of `links:read`.
@@ -118,5 +128,27 @@ mod tests {
     ) {
         let [scope, required] = [scope, required].map(|name| Scope::parse(name).unwrap());
         assert_eq!(scope.grants(required, reads), expected);
+    }
+
+    #[rstest]
+    #[case("links:read", "links:read", true)]
+    #[case("links:*", "links:read", true)]
+    #[case("links:*", "links:write", true)]
+    #[case("links:read", "links:*", false)]
+    #[case("links:read", "*:read", false)]
+    #[case("*:read", "links:read", true)]
+    #[case("*:read", "links:*", false)]
+    #[case("*:read", "*", false)]
+    #[case("*", "*:read", true)]
+    #[case("*", "keys:*", true)]
+    #[case("*", "admin", false)]
+    #[case("admin", "*", false)]
+    fn a_scope_covers_what_it_grants(
+        #[case] scope: &str,
+        #[case] other: &str,
+        #[case] expected: bool,
+    ) {
+        let [scope, other] = [scope, other].map(|name| Scope::parse(name).unwrap());
+        assert_eq!(scope.grants(other, other.only_reads()), expected);
     }
 }

@@ -9,12 +9,14 @@ use domain::{
     sender::{NOT_A_SENDER, Sender},
 };
 use postgres::{
+    audit::{self, AuditRow, Command},
     migrations,
-    pool::{self, Object, PoolSettings},
+    pool::{self, GenericClient as _, Object, PoolSettings, Transaction},
 };
 use serde_json::{Value, json};
 
 use crate::{
+    audit::{ObjectKind, redact},
     auth::{Product, Scope},
     db::{
         accounts::{self, AccountFields},
@@ -103,6 +105,7 @@ impl Quickstart {
         let sender = Sender::parse(&self.phone_number);
         let sender = sender.with_context(|| format!("--phone-number: {NOT_A_SENDER}"))?;
         let transaction = client.transaction().await?;
+        let command = Command::new("links-api admin quickstart");
         let account = AccountFields {
             name: self.name,
             products: Product::NAMES
@@ -127,6 +130,7 @@ impl Quickstart {
         };
         let list_id = lists::insert(&transaction, account_id, &list, list_domains).await?;
         let mut keys = Vec::new();
+        let mut key_objects = Vec::new();
         for (name, scopes) in [("tenant", ["*"]), ("operator", ["admin"])] {
             let fields = ApiKeyFields {
                 name: name.to_owned(),
@@ -134,9 +138,24 @@ impl Quickstart {
                 rate_limit_per_minute: None,
                 expires_at: None,
             };
-            let (key, _) = api_keys::insert(&transaction, account_id, fields).await?;
+            let (key, row) = api_keys::insert(&transaction, account_id, fields).await?;
+            key_objects.push(json!({
+                "id": row.id.0,
+                "name": row.fields.name,
+                "scopes": row.fields.scopes,
+                "key": key.reveal(),
+            }));
             keys.push(key.reveal().to_owned());
         }
+        let created = json!({
+            "name": account.name,
+            "products": account.products,
+            "domain": { "id": domain.id.0, "host": host },
+            "list": { "id": list_id.0, "phone_number": list.phone_number },
+            "keys": key_objects,
+        });
+        let row = command.row(Some(account_id.0), ObjectKind::Account.name());
+        write_creation(&transaction, row, account_id.0, created).await?;
         transaction.commit().await?;
         Ok(json!({
             "account_id": account_id.0,
@@ -149,7 +168,7 @@ impl Quickstart {
 }
 
 impl CreateAccount {
-    async fn run(self, client: &Object) -> anyhow::Result<Value> {
+    async fn run(self, client: &mut Object) -> anyhow::Result<Value> {
         let mut products = self.products;
         products.sort();
         products.dedup();
@@ -158,15 +177,22 @@ impl CreateAccount {
             products,
             ..AccountFields::default()
         };
-        let account = accounts::insert(client, &fields).await?;
+        let transaction = client.transaction().await?;
+        let id = accounts::insert(&transaction, &fields).await?.id.0;
         let AccountFields { name, products, .. } = fields;
-        Ok(json!({ "id": account.id.0, "name": name, "products": products }))
+        let created = json!({ "id": id, "name": name, "products": products });
+        let command = Command::new("links-api admin create-account");
+        let row = command.row(Some(id), ObjectKind::Account.name());
+        write_creation(&transaction, row, id, created.clone()).await?;
+        transaction.commit().await?;
+        Ok(created)
     }
 }
 
 impl CreateKey {
-    async fn run(self, client: &Object) -> anyhow::Result<Value> {
-        let account = client
+    async fn run(self, client: &mut Object) -> anyhow::Result<Value> {
+        let transaction = client.transaction().await?;
+        let account = transaction
             .query_opt("SELECT 1 FROM accounts WHERE id = $1", &[&self.account])
             .await?;
         account.context("there is no account with this id")?;
@@ -179,16 +205,22 @@ impl CreateKey {
             rate_limit_per_minute: None,
             expires_at: self.expires_at,
         };
-        let (key, row) = api_keys::insert(client, AccountId(self.account), fields).await?;
+        let account_id = AccountId(self.account);
+        let (key, row) = api_keys::insert(&transaction, account_id, fields).await?;
         let fields = row.fields;
-        Ok(json!({
+        let created = json!({
             "id": row.id.0,
             "account_id": self.account,
             "name": fields.name,
             "key": key.reveal(),
             "scopes": fields.scopes,
             "expires_at": fields.expires_at,
-        }))
+        });
+        let command = Command::new("links-api admin create-key");
+        let audit_row = command.row(Some(self.account), ObjectKind::ApiKey.name());
+        write_creation(&transaction, audit_row, row.id.0, created.clone()).await?;
+        transaction.commit().await?;
+        Ok(created)
     }
 }
 
@@ -200,17 +232,40 @@ impl RatesCommand {
         let rates = rates::parse_csv(&bytes)?;
         let transaction = client.transaction().await?;
         let changed = exchange_rates::upsert_all(&transaction, &rates).await?;
+        let loaded = json!({ "rows": rates.len(), "changed": changed });
+        let command = Command::new("links-api admin rates load");
+        let row = AuditRow {
+            after: Some(loaded.clone()),
+            ..command.row(None, ObjectKind::ExchangeRate.name())
+        };
+        audit::write(&transaction, row).await?;
         transaction.commit().await?;
-        Ok(json!({ "rows": rates.len(), "changed": changed }))
+        Ok(loaded)
     }
+}
+
+/// Writes the row of the audit trail about an object that a command has created.
+async fn write_creation(
+    transaction: &Transaction<'_>,
+    row: AuditRow<'_>,
+    id: i64,
+    mut object: Value,
+) -> anyhow::Result<()> {
+    redact(&mut object);
+    let row = AuditRow {
+        object_id: Some(&id.to_string()),
+        after: Some(object),
+        ..row
+    };
+    Ok(audit::write(transaction, row).await?)
 }
 
 pub async fn run(settings: AdminSettings) -> anyhow::Result<Value> {
     let mut client = connect(&settings.pool).await?;
     migrations::check(&client).await?;
     match settings.command {
-        AdminCommand::CreateAccount(account) => account.run(&client).await,
-        AdminCommand::CreateKey(key) => key.run(&client).await,
+        AdminCommand::CreateAccount(account) => account.run(&mut client).await,
+        AdminCommand::CreateKey(key) => key.run(&mut client).await,
         AdminCommand::Quickstart(quickstart) => quickstart.run(&mut client).await,
         AdminCommand::Rates(command) => command.run(&mut client).await,
     }

@@ -153,23 +153,47 @@ pub async fn select_page(
     kind: Option<CostTargetKind>,
     page: PageRequest,
 ) -> Result<(Vec<CostRow>, i64), ApiError> {
+    let from =
+        format!("{FROM} WHERE c.account_id = $1 AND ($2::text IS NULL OR c.target_kind = $2)");
     let list = ListQuery {
-        columns: "c.*, l.short_id, l.code",
-        from: "FROM costs c
-               LEFT JOIN links l
-                   ON l.id = CASE WHEN c.target_kind = 'link' THEN c.target::bigint END
-               WHERE c.account_id = $1 AND ($2::text IS NULL OR c.target_kind = $2)",
+        columns: COLUMNS,
+        from: &from,
         order_by: "c.starts_at DESC, c.cost_id DESC",
     };
     let (rows, total) = super::select_page(client, list, &[&account_id.0, &kind], page).await?;
-    let row = |row: &Row| CostRow {
-        id: CostId(row.get("cost_id")),
-        fields: CostFields::from(row),
-        short_id: row.get("short_id"),
-        code: row.get("code"),
-        updated_at: row.get("updated_at"),
-    };
-    Ok((rows.iter().map(row).collect(), total))
+    Ok((rows.iter().map(CostRow::from).collect(), total))
+}
+
+const COLUMNS: &str = "c.*, l.short_id, l.code";
+
+const FROM: &str = "
+    FROM costs c
+    LEFT JOIN links l ON l.id = CASE WHEN c.target_kind = 'link' THEN c.target::bigint END
+";
+
+impl From<&Row> for CostRow {
+    fn from(row: &Row) -> Self {
+        Self {
+            id: CostId(row.get("cost_id")),
+            fields: CostFields::from(row),
+            short_id: row.get("short_id"),
+            code: row.get("code"),
+            updated_at: row.get("updated_at"),
+        }
+    }
+}
+
+pub async fn find(
+    client: &impl GenericClient,
+    account_id: AccountId,
+    id: CostId,
+) -> Result<Option<CostRow>, ApiError> {
+    let sql = format!("SELECT {COLUMNS} {FROM} WHERE c.account_id = $1 AND c.cost_id = $2");
+    let statement = client.prepare_cached(&sql).await?;
+    let row = client
+        .query_opt(&statement, &[&account_id.0, &id.0])
+        .await?;
+    Ok(row.as_ref().map(CostRow::from))
 }
 
 /// Whether the account had such a cost.

@@ -6,6 +6,11 @@ use super::{ApiError, CodedField, FieldError};
 
 impl ApiError {
     /// The code in the v2 API.
+    /// Whether the request is wrong, and not the service.
+    pub fn is_of_client(&self) -> bool {
+        self.status_and_code().0.is_client_error()
+    }
+
     pub fn code(&self) -> &'static str {
         self.status_and_code().1
     }

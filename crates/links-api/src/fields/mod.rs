@@ -30,5 +30,5 @@ pub use phone::parse_filter_phone;
 pub use slug::parse_slug;
 pub use status::{parse_status, update_status};
 pub use text::{Text, name, non_empty, required, update_text};
-pub use timestamp::{QueryTime, Timestamp};
+pub use timestamp::{QueryTime, Timestamp, WholeSeconds};
 pub use url::update_url;

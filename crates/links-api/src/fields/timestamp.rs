@@ -1,7 +1,9 @@
 //! Times in bodies and queries: RFC 3339.
 
+use std::fmt;
+
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::text::Text;
 use crate::error::ApiError;
@@ -14,14 +16,54 @@ pub const LATEST: jiff::Timestamp = jiff::Timestamp::constant(253_401_955_200, 0
 /// Problem of a field whose text is not a time, to complete "... is not valid: ".
 pub const NOT_A_TIME: &str = "it is not a time as in 2026-03-01T00:00:00Z, of the years 1 to 9999";
 
-/// A time as JSON.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(transparent)]
+/// A time as JSON, with milliseconds: `2026-03-01T05:00:00.000Z`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, JsonSchema)]
+#[schemars(transparent)]
 pub struct Timestamp(
     #[schemars(with = "String", extend("format" = "date-time"))] pub jiff::Timestamp,
 );
 
+/// A time as JSON without a fraction, as the documented products show it:
+/// `2026-03-01T05:00:00Z`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema)]
+#[schemars(transparent)]
+pub struct WholeSeconds(
+    #[schemars(with = "String", extend("format" = "date-time"))] pub jiff::Timestamp,
+);
+
+/// What is smaller is cut off.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3}", self.to_milliseconds().0)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Serialize for WholeSeconds {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let seconds = Timestamp(self.0)
+            .to_milliseconds()
+            .0
+            .as_millisecond()
+            .div_euclid(1_000);
+        let time = jiff::Timestamp::from_second(seconds).unwrap_or(self.0);
+        serializer.collect_str(&format_args!("{time:.0}"))
+    }
+}
+
 impl Timestamp {
+    /// The time to the millisecond before it, as JSON shows it.
+    pub fn to_milliseconds(self) -> Self {
+        let unix_ms = self.0.as_nanosecond().div_euclid(1_000_000);
+        let unix_ms = i64::try_from(unix_ms).unwrap_or_default();
+        Self(jiff::Timestamp::from_millisecond(unix_ms).unwrap_or(self.0))
+    }
+
     /// Parses a time that must lie in the future. An empty text, which clears the value, is
     /// `None`.
     pub fn parse_future(
@@ -80,6 +122,42 @@ mod tests {
     fn the_limits_are_days_inside_of_the_years_1_to_9999() {
         assert_eq!(EARLIEST.to_string(), "0001-01-02T00:00:00Z");
         assert_eq!(LATEST.to_string(), "9999-12-28T00:00:00Z");
+    }
+
+    #[rstest]
+    #[case(
+        "2026-03-01T05:00:00Z",
+        "2026-03-01T05:00:00.000Z",
+        "2026-03-01T05:00:00Z"
+    )]
+    #[case(
+        "2026-03-01T05:00:00.1Z",
+        "2026-03-01T05:00:00.100Z",
+        "2026-03-01T05:00:00Z"
+    )]
+    #[case(
+        "2026-03-01T05:00:00.999999Z",
+        "2026-03-01T05:00:00.999Z",
+        "2026-03-01T05:00:00Z"
+    )]
+    #[case(
+        "1969-12-31T23:59:59.9999Z",
+        "1969-12-31T23:59:59.999Z",
+        "1969-12-31T23:59:59Z"
+    )]
+    #[case(
+        "0001-01-02T00:00:00Z",
+        "0001-01-02T00:00:00.000Z",
+        "0001-01-02T00:00:00Z"
+    )]
+    fn what_is_smaller_than_shown_is_cut_off(
+        #[case] time: &str,
+        #[case] milliseconds: &str,
+        #[case] seconds: &str,
+    ) {
+        let time: jiff::Timestamp = time.parse().unwrap();
+        assert_eq!(serde_json::json!(Timestamp(time)), milliseconds);
+        assert_eq!(serde_json::json!(WholeSeconds(time)), seconds);
     }
 
     #[rstest]

@@ -13,6 +13,7 @@ use super::{
     operation_parts::JsonBodySpec,
 };
 use crate::{
+    audit::AuditEntry,
     auth::Caller,
     error::{ApiError, FieldError},
     outbox::Outbox,
@@ -28,6 +29,8 @@ pub struct RequestContext<'a> {
     pub state: &'a AppState,
     /// Record changes of this transaction.
     pub outbox: &'a Outbox<'a>,
+    /// The row of the audit trail.
+    pub audit: &'a AuditEntry<'a>,
     pub(super) request: &'a HttpRequest,
     pub(super) body: &'a [u8],
     pub(super) json: &'a JsonInput<'a>,

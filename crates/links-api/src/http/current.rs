@@ -1,5 +1,5 @@
-//! The object that a request changes, as its GET answers it: for `If-Match`, and for fields that
-//! are sent back as they were read.
+//! The object that a request changes, as its GET answers it: for `If-Match`, for fields that are
+//! sent back as they were read, and for the audit trail.
 
 use actix_web::{HttpRequest, http::header::HeaderName};
 use serde_json::Value;
@@ -38,6 +38,27 @@ impl<'a> CurrentObject<'a> {
             self.response = Some((reader.handler)(self.context).await?);
         }
         Ok(self.response.as_ref())
+    }
+
+    /// Reads the object, if the caller can read it. Whether it must be there, the handler
+    /// decides.
+    pub async fn read_if_found(&mut self) -> Result<(), ApiError> {
+        match self.read().await {
+            Err(error) if error.is_of_client() => Ok(()),
+            result => result.map(drop),
+        }
+    }
+
+    /// The object, if it was read and is JSON.
+    pub fn known_json(&self) -> Option<Value> {
+        self.response.as_ref()?.json()
+    }
+
+    /// The object as it is now, or `None` if it is not there any more.
+    pub async fn read_again(mut self) -> Result<Option<Value>, ApiError> {
+        self.response = None;
+        self.read_if_found().await?;
+        Ok(self.known_json())
     }
 
     /// Fails if the object is not the one that the header names.

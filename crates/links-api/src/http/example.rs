@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
+    audit::ObjectKind,
     auth::Scope,
     error::ApiError,
     http::{
@@ -78,6 +79,7 @@ async fn create_label(
 
 fn operation() -> Operation {
     Operation::post("/boxes/{box_id}/labels", create_label)
+        .audits_creation(ObjectKind::List, "/box_id")
         .scope(Scope::Lists)
         .tag("boxes")
         .summary("Put a label on a box")

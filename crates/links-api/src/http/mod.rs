@@ -12,6 +12,7 @@
 #![doc = include_str!("example.rs")]
 //! ```
 
+mod audited;
 mod body;
 mod context;
 mod csv;
@@ -47,7 +48,9 @@ pub use import_rows::{ImportedRows, RowFormat};
 pub use openapi::{ApiInfo, OtherOperations, document};
 pub use operation::Operation;
 pub use operation_parts::Content;
-pub use paging::{AffiliatePageMeta, PageQuery, PageRequest, Pagination};
+pub use paging::{
+    AffiliatePageMeta, AffiliatePageQuery, ListPage, NextPage, PageQuery, PageRequest,
+};
 pub use path_parameter::PathParameter;
 pub use pipeline::{configure, default_service};
 pub use query::{BoundedInteger, IdNumber, QueryParameters};

@@ -13,6 +13,7 @@ use super::{
     operation_parts::{BodySpec, Content, OperationInputs, ResponseSpec, schema_for},
 };
 use crate::{
+    audit::{Audited, ObjectKind},
     auth::Scope,
     error::{ApiError, ApiFamily},
     state::PoolKind,
@@ -45,6 +46,8 @@ pub struct Operation {
     pub(super) has_own_transactions: bool,
     /// Whether parameters and fields that it does not have are no errors.
     pub(super) ignores_unknown_input: bool,
+    /// What the audit trail says of it, which every operation declares that is no GET.
+    audited: Option<Audited>,
 }
 
 /// A handler behind its arguments. It runs in a transaction, which is committed if it succeeds.
@@ -91,6 +94,7 @@ impl Operation {
             max_body_mb: MAX_BODY_MB,
             has_own_transactions: false,
             ignores_unknown_input: false,
+            audited: None,
             pool: PoolKind::Requests,
             handler: Rc::new(move |context| handler.handle(context)),
         }
@@ -162,6 +166,32 @@ impl Operation {
     /// documented form accepts them. The header `Waypost-Ignored` of the response names them.
     pub fn ignores_unknown_input(mut self) -> Self {
         self.ignores_unknown_input = true;
+        self
+    }
+
+    /// The operation creates an object; `id` is the JSON pointer to its id in the response.
+    pub fn audits_creation(mut self, kind: ObjectKind, id: &'static str) -> Self {
+        self.audited = Some(Audited::Creation { kind, id });
+        self
+    }
+
+    /// The operation changes the object of its path; `id` is the JSON pointer to its id in the
+    /// response of the GET of the object.
+    pub fn audits_change(mut self, kind: ObjectKind, id: &'static str) -> Self {
+        self.audited = Some(Audited::Change { kind, id });
+        self
+    }
+
+    /// The operation changes many objects; `ids` is the field with the id of each in the arrays
+    /// of the response.
+    pub fn audits_many(mut self, kind: ObjectKind, ids: &'static str) -> Self {
+        self.audited = Some(Audited::Many { kind, ids });
+        self
+    }
+
+    /// The operation is no GET and changes nothing.
+    pub fn changes_nothing(mut self) -> Self {
+        self.audited = Some(Audited::Nothing);
         self
     }
 
@@ -240,6 +270,23 @@ impl Operation {
     pub(super) fn changes_object(&self) -> bool {
         let changes = [Method::PUT, Method::PATCH, Method::DELETE].contains(&self.method);
         changes && self.path.ends_with('}')
+    }
+
+    /// What the audit trail says of it. The server does not start with an operation that changes
+    /// something and does not declare that.
+    pub fn audited(&self) -> Audited {
+        match self.audited {
+            Some(audited) => audited,
+            None if self.is_read_only() => Audited::Nothing,
+            None => panic!(
+                "{} does not declare what the audit trail says of it",
+                self.id
+            ),
+        }
+    }
+
+    pub(super) fn deletes(&self) -> bool {
+        self.method == Method::DELETE
     }
 
     /// The names of its query parameters.

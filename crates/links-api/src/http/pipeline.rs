@@ -1,6 +1,6 @@
 //! From a declared operation to a running one. For each request, in this order:
 //! authentication, rate limit, scope, names in the query, body, transaction, idempotency,
-//! comparison with the current object, handler, commit, response.
+//! comparison with the current object, handler, audit trail, commit, response.
 
 use std::{collections::BTreeMap, rc::Rc, time::Duration};
 
@@ -17,6 +17,7 @@ use postgres::pool::{GenericClient as _, Object};
 use tokio_postgres::IsolationLevel;
 
 use super::{
+    audited::{lock_changed_object, object_path, write_audit_row},
     body,
     context::{JsonInput, RequestContext},
     current::{self, CurrentObject},
@@ -28,6 +29,7 @@ use super::{
     span,
 };
 use crate::{
+    audit::{AuditEntry, Audited},
     auth::{Caller, authenticate},
     error::{ApiError, ApiFamily, ErrorResponse},
     outbox::Outbox,
@@ -41,16 +43,24 @@ const OWN_TRANSACTIONS_LIMIT: Duration = Duration::from_secs(15 * 60);
 /// Registers operations at all of their paths; other methods of these paths are 405.
 pub fn configure(operations: Vec<Operation>, config: &mut web::ServiceConfig) {
     let mut resources: BTreeMap<(bool, String), Vec<Rc<Operation>>> = BTreeMap::new();
+    let mut readers = BTreeMap::new();
     for operation in operations.into_iter().map(Rc::new) {
+        // Fails at the start for an operation that does not declare it.
+        operation.audited();
         for path in operation.paths() {
+            if operation.reads_object() {
+                readers.insert(path.clone(), operation.clone());
+            }
             // Fixed paths before those with parameters: the first match wins.
             let key = (path.contains('{'), path);
             resources.entry(key).or_default().push(operation.clone());
         }
     }
     for ((_, path), operations) in resources {
+        let reader = object_path(&path)
+            .and_then(|path| readers.get(path))
+            .cloned();
         let mut resource = web::resource(path);
-        let reader = operations.iter().find(|o| o.reads_object()).cloned();
         let mut allowed = Vec::new();
         for operation in operations {
             let mut methods = vec![operation.method.clone()];
@@ -87,7 +97,7 @@ pub fn configure(operations: Vec<Operation>, config: &mut web::ServiceConfig) {
 #[derive(Clone)]
 struct Endpoint {
     operation: Rc<Operation>,
-    /// The GET of the same path, if it reads one object.
+    /// The GET of the object that the path is about, or about whose part it is.
     reader: Option<Rc<Operation>>,
 }
 
@@ -302,21 +312,30 @@ async fn run_transaction(input: TransactionInput<'_>) -> Result<TransactionOutco
         });
     }
     let outbox = Outbox::new(&txn);
+    let request_id = span::request_id(input.request);
+    let audit = AuditEntry::new(input.caller, operation.id, operation.audited(), request_id);
     let no_json = JsonInput::default();
     let context = RequestContext {
         db: &txn,
         caller: input.caller,
         state: input.state,
         outbox: &outbox,
+        audit: &audit,
         request: input.request,
         body: input.body,
         json: &no_json,
     };
+    let mut current = CurrentObject::new(endpoint.reader.as_deref(), context);
+    let is_audited_change = matches!(operation.audited(), Audited::Change { .. });
+    if is_audited_change {
+        lock_changed_object(context).await?;
+    }
     if operation.changes_object() {
-        let reader = endpoint.reader.as_deref();
-        let mut current = CurrentObject::new(reader, context);
         current.check_if_match(if_match).await?;
         current.remove_unchanged(&mut json).await?;
+    }
+    if is_audited_change {
+        current.read_if_found().await?;
     }
     if !operation.ignores_unknown_input {
         json.check_unknown_fields();
@@ -326,9 +345,15 @@ async fn run_transaction(input: TransactionInput<'_>) -> Result<TransactionOutco
         ..context
     };
     let response = (operation.handler)(context).await?;
-    if let Some(idempotent) = idempotent {
-        idempotent.store_response(&txn, &response).await?;
-    }
+    let store_response = async {
+        match idempotent {
+            Some(idempotent) => idempotent.store_response(&txn, &response).await,
+            None => Ok(()),
+        }
+    };
+    let write_audit_row = write_audit_row(operation, context, current, &response);
+    // Both are sent at once.
+    tokio::try_join!(store_response, write_audit_row)?;
     let has_record_changes = outbox.has_changes();
     // From here on the request has taken effect, whether or not the client gets the response.
     txn.commit().await?;

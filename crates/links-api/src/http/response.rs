@@ -6,6 +6,7 @@ use actix_web::{
 };
 use domain::record::LinkRecord;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::etag;
 use crate::error::ApiError;
@@ -31,12 +32,12 @@ pub struct Response {
 impl Response {
     /// 200 with a JSON body.
     pub fn ok(body: &impl Serialize) -> Result<Self, ApiError> {
-        Self::json(StatusCode::OK, body)
+        Self::with_json(StatusCode::OK, body)
     }
 
     /// 201 with a JSON body.
     pub fn created(body: &impl Serialize) -> Result<Self, ApiError> {
-        Self::json(StatusCode::CREATED, body)
+        Self::with_json(StatusCode::CREATED, body)
     }
 
     /// 204 without a body.
@@ -65,7 +66,7 @@ impl Response {
         }
     }
 
-    fn json(status: StatusCode, body: &impl Serialize) -> Result<Self, ApiError> {
+    fn with_json(status: StatusCode, body: &impl Serialize) -> Result<Self, ApiError> {
         let body = serde_json::to_vec(body).map_err(ApiError::internal)?;
         Ok(Self::new(status, "application/json", body))
     }
@@ -117,6 +118,11 @@ impl Response {
 
     pub(super) fn body(&self) -> &[u8] {
         &self.body
+    }
+
+    /// The body, if it is JSON.
+    pub(super) fn json(&self) -> Option<Value> {
+        serde_json::from_slice(&self.body).ok()
     }
 
     pub(super) fn status(&self) -> StatusCode {

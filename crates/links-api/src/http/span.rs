@@ -35,6 +35,13 @@ pub fn set_operation(request: &HttpRequest, operation: &'static str) {
     }
 }
 
+/// The id of a request, which its response has in `X-Request-Id`.
+pub fn request_id(request: &HttpRequest) -> String {
+    let extensions = request.extensions();
+    let fields = extensions.get::<Rc<RequestLogFields>>();
+    fields.map(|fields| fields.id.clone()).unwrap_or_default()
+}
+
 /// The middleware around all routes.
 pub async fn trace_request(
     request: ServiceRequest,

@@ -138,7 +138,7 @@ impl ConversionObject {
     pub fn example() -> Value {
         json!({
             "conversion_id": "01a11d5d-1e7b-7123-8123-456789abcdef",
-            "converted_at": "2026-03-10T09:00:00Z",
+            "converted_at": "2026-03-10T09:00:00.000Z",
             "source": "conv",
             "event": "sale",
             "status": "approved",

@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod affiliate_links;
 pub mod api_keys;
+pub mod audit_trail;
 pub mod campaigns;
 pub mod clicks;
 pub mod contacts;

@@ -1,6 +1,8 @@
 //! Deleting what is older than an account wants to keep: whole days, by UTC. Which rows of a
 //! day may be deleted is `ledger::retention`'s. Totals stay: they name no person.
 //!
+//! The audit trail is kept for as long as the worker's setting says, for all accounts.
+//!
 //! A day of clicks is dropped with its partition if no account wants to keep it. Otherwise the
 //! clicks of the accounts that do not want it are deleted.
 //!
@@ -10,6 +12,7 @@
 //! fail; a later run does it then. Each run first finishes what an earlier one has left: a
 //! detachment that was interrupted, or a detached partition that was not dropped.
 
+mod audit_log;
 mod partitions;
 mod postback_log;
 mod rows;
@@ -35,6 +38,7 @@ pub type RetentionProgress = BTreeMap<i64, Date>;
 pub async fn delete_expired(
     pool: &Pool,
     progress: &mut RetentionProgress,
+    audit_retention: SignedDuration,
 ) -> Result<(), StoreError> {
     let mut client = pool.get().await?;
     let now = Timestamp::now();
@@ -65,7 +69,8 @@ pub async fn delete_expired(
     }
     let unmatched = ExpiredRows::unmatched_conversions();
     delete_rows(&mut client, &unmatched, 0, now - MAX_UNMATCHED_AGE).await?;
-    postback_log::delete_old(&client, now).await
+    postback_log::delete_old(&client, now).await?;
+    audit_log::delete_old(&client, now - audit_retention).await
 }
 
 /// The start of a day.

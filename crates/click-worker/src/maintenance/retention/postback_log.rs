@@ -3,8 +3,10 @@
 use domain::postback::log::LOG_RETENTION;
 use jiff::Timestamp;
 use ledger::retention::ExpiredRows;
-use postgres::pool::{GenericClient as _, Object};
-use uuid::Uuid;
+use postgres::{
+    audit::first_id_of,
+    pool::{GenericClient as _, Object},
+};
 
 use crate::ingest::StoreError;
 
@@ -40,24 +42,5 @@ pub(super) async fn delete_old(client: &Object, now: Timestamp) -> Result<(), St
         if n_deleted < BATCH.unsigned_abs() {
             return Ok(());
         }
-    }
-}
-
-/// The smallest id that an entry of this time can have.
-fn first_id_of(time: Timestamp) -> Uuid {
-    let unix_ms = u64::try_from(time.as_millisecond()).unwrap_or(0);
-    Uuid::from_u64_pair(unix_ms << 16, 0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_are_before_the_first_one_of_a_later_time() {
-        let id = |unix_ms| uuid::Builder::from_unix_timestamp_millis(unix_ms, &[0; 10]).into_uuid();
-        let first = first_id_of(Timestamp::from_millisecond(1_795_000_000_123).unwrap());
-        assert!(id(1_795_000_000_122) < first);
-        assert!(first < id(1_795_000_000_123));
     }
 }

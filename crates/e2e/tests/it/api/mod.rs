@@ -1,6 +1,7 @@
 //! links-api compared with its documentation in `proto-docs`.
 
 mod affiliate;
+mod audit;
 mod bad_input;
 mod browsers;
 mod bulk;
@@ -21,6 +22,7 @@ mod managed;
 mod messages;
 mod mistakes;
 mod openapi;
+mod own_keys;
 mod report_rows;
 mod reports;
 mod shorten;

@@ -117,6 +117,17 @@ pub async fn find(
     Ok(row.as_ref().map(DomainRow::from))
 }
 
+/// A domain of any account, with its account.
+pub async fn find_with_account(
+    client: &impl GenericClient,
+    id: DomainId,
+) -> Result<Option<(AccountId, DomainRow)>, ApiError> {
+    let sql = format!("SELECT {COLUMNS}, account_id FROM domains WHERE id = $1");
+    let statement = client.prepare_cached(&sql).await?;
+    let row = client.query_opt(&statement, &[&id.0]).await?;
+    Ok(row.map(|row| (AccountId(row.get("account_id")), DomainRow::from(&row))))
+}
+
 /// The number of the account's domains that wait for their proof.
 pub async fn count_pending(
     client: &impl GenericClient,

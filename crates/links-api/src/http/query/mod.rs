@@ -35,10 +35,15 @@ pub trait QueryParameters: DeserializeOwned + JsonSchema {
     }
 
     fn from_query(query: &str) -> Result<Self, ApiError> {
-        let pairs = Query::<Vec<(String, String)>>::from_query(query)
-            .map_err(|error| ApiError::invalid_field("query", error.to_string()))?;
-        deserializer::deserialize(&pairs)
+        from_query(query)
     }
+}
+
+/// Reads the parameters of a query one by one.
+pub fn from_query<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
+    let pairs = Query::<Vec<(String, String)>>::from_query(query)
+        .map_err(|error| ApiError::invalid_field("query", error.to_string()))?;
+    deserializer::deserialize(&pairs)
 }
 
 /// A parameter with the description and the schema of a field. `null` is taken out of the

@@ -14,7 +14,7 @@ use crate::{
         accounts::{self, AccountFields, AccountRow, AccountStatus},
     },
     error::ApiError,
-    http::{PageQuery, Pagination, QueryParameters, RequestContext, Response},
+    http::{ListPage, PageQuery, QueryParameters, RequestContext, Response},
 };
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -34,7 +34,7 @@ pub async fn list_accounts(
     let (rows, total) = accounts::select_page(context.db, query.status, page).await?;
     Response::ok(&Accounts {
         accounts: rows.into_iter().map(AccountObject::from).collect(),
-        pagination: Pagination::new(page, total),
+        page: ListPage::new(page, total),
     })
 }
 
@@ -45,6 +45,7 @@ pub async fn create_account(
     let mut fields = AccountFields::default();
     body.apply(&mut fields)?;
     let account = accounts::insert(context.db, &fields).await?;
+    context.audit.set_account(account.id);
     Response::created(&AccountObject::from(account))
 }
 

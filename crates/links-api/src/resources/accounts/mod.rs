@@ -8,6 +8,7 @@ mod request;
 use serde_json::json;
 
 use crate::{
+    audit::ObjectKind,
     auth::Scope,
     db::accounts::AccountStatus,
     enumeration::Enumeration as _,
@@ -25,6 +26,7 @@ pub fn operations() -> Vec<Operation> {
             .description("In the order of their ids.")
             .response::<Accounts>(200, Accounts::example()),
         Operation::post("/accounts", create_account)
+            .audits_creation(ObjectKind::Account, "/id")
             .summary("Create an account")
             .request_examples([
                 json!({ "name": "Example", "products": ["sms", "offer_management"] }),
@@ -37,6 +39,7 @@ pub fn operations() -> Vec<Operation> {
             .response::<AccountObject>(200, AccountObject::example())
             .errors([not_found()]),
         Operation::put("/accounts/{account_id}", update_account)
+            .audits_change(ObjectKind::Account, "/id")
             .summary("Update an account")
             .description(
                 "Updates the given fields. A suspended account's keys get 403 from the next \

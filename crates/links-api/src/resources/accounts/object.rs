@@ -8,13 +8,14 @@ use serde_json::{Value, json};
 use crate::{
     db::accounts::{AccountRow, AccountStatus},
     fields::Timestamp,
-    http::Pagination,
+    http::ListPage,
 };
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Accounts {
     pub accounts: Vec<AccountObject>,
-    pub pagination: Pagination,
+    #[serde(flatten)]
+    pub page: ListPage,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -87,8 +88,8 @@ impl AccountObject {
             "postback_max_amount": null,
             "postback_mapping": { "preset": "tune" },
             "default_currency": "USD",
-            "created_at": "2026-03-10T08:15:00Z",
-            "updated_at": "2026-03-10T08:15:00Z",
+            "created_at": "2026-03-10T08:15:00.000Z",
+            "updated_at": "2026-03-10T08:15:00.000Z",
         })
     }
 }
@@ -98,6 +99,8 @@ impl Accounts {
         json!({
             "accounts": [AccountObject::example()],
             "pagination": { "page": 1, "per_page": 50, "total": 1, "total_pages": 1 },
+            "next_cursor": null,
+            "has_more": false,
         })
     }
 }

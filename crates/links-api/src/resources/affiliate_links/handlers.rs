@@ -18,7 +18,7 @@ use crate::{
         },
     },
     error::ApiError,
-    http::{AffiliatePageMeta, PageQuery, QueryParameters, RequestContext, Response},
+    http::{AffiliatePageMeta, AffiliatePageQuery, QueryParameters, RequestContext, Response},
     objects::qr::{QrQuery, png_response, svg_response},
 };
 
@@ -34,7 +34,7 @@ impl QueryParameters for AffiliateLinksQuery {}
 
 pub async fn list_affiliate_links(
     context: RequestContext<'_>,
-    page: PageQuery<20>,
+    page: AffiliatePageQuery<20>,
     query: AffiliateLinksQuery,
 ) -> Result<Response, ApiError> {
     let page = page.page();

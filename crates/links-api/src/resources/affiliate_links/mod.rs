@@ -8,6 +8,7 @@ mod request;
 use serde_json::json;
 
 use crate::{
+    audit::ObjectKind,
     auth::Scope,
     error::{ApiError, FieldError},
     http::Operation,
@@ -79,6 +80,7 @@ fn writing_operations() -> [Operation; 3] {
     ]});
     [
         Operation::post("/links", create_affiliate_link)
+            .audits_creation(ObjectKind::AffiliateLink, "/id")
             .ignores_unknown_input()
             .summary("Create a campaign link")
             .description(
@@ -90,6 +92,7 @@ fn writing_operations() -> [Operation; 3] {
             .response::<AffiliateLink>(201, AffiliateLink::example())
             .errors(create_errors()),
         Operation::post("/links/bulk", create_affiliate_links)
+            .audits_many(ObjectKind::AffiliateLink, "id")
             .ignores_unknown_input()
             .summary("Create up to 500 campaign links")
             .description("All or none are created. They are in the order of the request.")
@@ -98,6 +101,7 @@ fn writing_operations() -> [Operation; 3] {
             .response::<CreateLinksResponse>(201, CreateLinksResponse::example())
             .errors(create_errors()),
         Operation::patch("/links/{affiliate_link_id}", update_affiliate_link)
+            .audits_change(ObjectKind::AffiliateLink, "/id")
             .summary("Update a campaign link")
             .description(
                 "Within a second, a deactivated link leads to the 404 page on every redirector. \

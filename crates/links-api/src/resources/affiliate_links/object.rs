@@ -9,7 +9,7 @@ use crate::{
         link_totals::LinkCounts,
         links::{CampaignLinkRow, LinkState},
     },
-    fields::Timestamp,
+    fields::WholeSeconds,
     http::AffiliatePageMeta,
 };
 
@@ -37,7 +37,7 @@ pub struct AffiliateLink {
     /// Attributed conversions.
     conversions: i64,
     status: LinkState,
-    created_at: Timestamp,
+    created_at: WholeSeconds,
 }
 
 impl AffiliateLink {
@@ -64,7 +64,7 @@ impl AffiliateLink {
             unique_clicks: counts.unique_clicks,
             conversions: counts.conversions,
             status: record.status.into(),
-            created_at: Timestamp(created_at),
+            created_at: WholeSeconds(created_at),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::{
     },
     error::ApiError,
     fields::ids::ApiKeyId,
-    http::{PageQuery, Pagination, RequestContext, Response, success_body},
+    http::{ListPage, PageQuery, RequestContext, Response, success_body},
 };
 
 success_body! {
@@ -31,7 +31,7 @@ pub async fn list_keys(
     let (rows, total) = api_keys::select_page(context.db, account_id, page).await?;
     Response::ok(&Keys {
         keys: rows.into_iter().map(KeyObject::from).collect(),
-        pagination: Pagination::new(page, total),
+        page: ListPage::new(page, total),
     })
 }
 
@@ -45,13 +45,7 @@ pub async fn create_key(
     let account_id = account_id?;
     require_account(context, account_id).await?;
     let (key, row) = api_keys::insert(context.db, account_id, fields).await?;
-    let mut body = CreatedKey {
-        object: KeyObject::from(row),
-        key: Some(key.reveal().to_owned()),
-    };
-    let response = Response::created(&body)?;
-    body.key = None;
-    response.with_replay_body(&body)
+    CreatedKey::response(key, row)
 }
 
 pub async fn get_key(

@@ -4,12 +4,19 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{db::api_keys::ApiKeyRow, fields::Timestamp, http::Pagination};
+use crate::{
+    auth::ApiKey,
+    db::api_keys::ApiKeyRow,
+    error::ApiError,
+    fields::Timestamp,
+    http::{ListPage, Response},
+};
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Keys {
     pub keys: Vec<KeyObject>,
-    pub pagination: Pagination,
+    #[serde(flatten)]
+    pub page: ListPage,
 }
 
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -29,9 +36,9 @@ pub struct KeyObject {
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct CreatedKey {
     #[serde(flatten)]
-    pub object: KeyObject,
+    object: KeyObject,
     /// Null in a replay.
-    pub key: Option<String>,
+    key: Option<String>,
 }
 
 impl From<ApiKeyRow> for KeyObject {
@@ -60,14 +67,25 @@ impl KeyObject {
             "scopes": ["links:read", "links:write"],
             "rate_limit_per_minute": 600,
             "expires_at": null,
-            "last_used_at": "2026-03-11T09:00:00Z",
+            "last_used_at": "2026-03-11T09:00:00.000Z",
             "revoked_at": null,
-            "created_at": "2026-03-10T08:15:00Z",
+            "created_at": "2026-03-10T08:15:00.000Z",
         })
     }
 }
 
 impl CreatedKey {
+    /// The response that shows the key. A replay does not.
+    pub fn response(key: ApiKey, row: ApiKeyRow) -> Result<Response, ApiError> {
+        let mut body = Self {
+            object: KeyObject::from(row),
+            key: Some(key.reveal().to_owned()),
+        };
+        let response = Response::created(&body)?;
+        body.key = None;
+        response.with_replay_body(&body)
+    }
+
     pub fn example() -> Value {
         let mut example = KeyObject::example();
         example["key"] = json!("trk_x7kQ2mNpx7kQ2mNpx7kQ2mNpx7kQ2mNp");
@@ -80,6 +98,8 @@ impl Keys {
         json!({
             "keys": [KeyObject::example()],
             "pagination": { "page": 1, "per_page": 50, "total": 1, "total_pages": 1 },
+            "next_cursor": null,
+            "has_more": false,
         })
     }
 }

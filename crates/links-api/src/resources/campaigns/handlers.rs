@@ -14,7 +14,7 @@ use crate::{
         campaigns::{self, CampaignFields, CampaignRow, CampaignStatus},
     },
     error::ApiError,
-    http::{AffiliatePageMeta, PageQuery, QueryParameters, RequestContext, Response},
+    http::{AffiliatePageMeta, AffiliatePageQuery, QueryParameters, RequestContext, Response},
 };
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -27,7 +27,7 @@ impl QueryParameters for CampaignsQuery {}
 
 pub async fn list_campaigns(
     context: RequestContext<'_>,
-    page: PageQuery<20>,
+    page: AffiliatePageQuery<20>,
     query: CampaignsQuery,
 ) -> Result<Response, ApiError> {
     let page = page.page();

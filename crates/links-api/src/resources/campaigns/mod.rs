@@ -7,6 +7,7 @@ mod request;
 use serde_json::json;
 
 use crate::{
+    audit::ObjectKind,
     auth::Scope,
     error::{ApiError, FieldError},
     http::{Content, Operation},
@@ -24,6 +25,7 @@ pub fn operations() -> Vec<Operation> {
             .description("The newest first.")
             .response::<Campaigns>(200, Campaigns::example()),
         Operation::post("/campaigns", create_campaign)
+            .audits_creation(ObjectKind::Campaign, "/id")
             .summary("Create a campaign")
             .request_examples([json!({
                 "name": "Spring",
@@ -37,6 +39,7 @@ pub fn operations() -> Vec<Operation> {
             .response::<CampaignObject>(200, CampaignObject::example())
             .errors([not_found()]),
         Operation::patch("/campaigns/{campaign_id}", update_campaign)
+            .audits_change(ObjectKind::Campaign, "/id")
             .summary("Update a campaign")
             .description(
                 "Updates the given fields; redirectors apply the change to its links within a \
@@ -46,6 +49,7 @@ pub fn operations() -> Vec<Operation> {
             .response::<CampaignObject>(200, CampaignObject::example())
             .errors([invalid(), not_found()]),
         Operation::delete("/campaigns/{campaign_id}", delete_campaign)
+            .audits_change(ObjectKind::Campaign, "/id")
             .summary("Delete a campaign")
             .description("Only a campaign without links can be deleted.")
             .response_with_content(204, "Deleted.", Content::Empty)

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     db::campaigns::{CampaignRow, CampaignStatus},
-    fields::Timestamp,
+    fields::WholeSeconds,
     http::AffiliatePageMeta,
 };
 
@@ -27,7 +27,7 @@ pub struct CampaignObject {
     status: CampaignStatus,
     click_id_param: String,
     cookie_window_days: i32,
-    created_at: Timestamp,
+    created_at: WholeSeconds,
 }
 
 impl From<CampaignRow> for CampaignObject {
@@ -41,7 +41,7 @@ impl From<CampaignRow> for CampaignObject {
             status: fields.status,
             click_id_param: fields.click_id_param,
             cookie_window_days: fields.cookie_window_days,
-            created_at: Timestamp(row.created_at),
+            created_at: WholeSeconds(row.created_at),
         }
     }
 }

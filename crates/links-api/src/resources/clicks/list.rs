@@ -9,19 +9,20 @@ use super::filter::ClicksQuery;
 use crate::{
     db::clicks::{ClickOrder, ClickPage, select_page},
     error::ApiError,
-    http::{ExportQuery, FormatQuery, RequestContext, Response},
+    http::{ExportQuery, FormatQuery, NextPage, RequestContext, Response},
     objects::click::{CSV_COLUMNS, ClickObject, columns},
 };
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Clicks {
     clicks: Vec<ClickObject>,
-    next_cursor: Option<String>,
+    #[serde(flatten)]
+    next: NextPage,
 }
 
 impl Clicks {
     pub fn example() -> Value {
-        json!({ "clicks": [ClickObject::example()], "next_cursor": null })
+        json!({ "clicks": [ClickObject::example()], "next_cursor": null, "has_more": false })
     }
 }
 
@@ -48,6 +49,6 @@ pub async fn list_clicks(
     }
     Response::ok(&Clicks {
         clicks,
-        next_cursor,
+        next: NextPage::new(next_cursor),
     })
 }

@@ -6,6 +6,7 @@ mod list;
 mod reclassify;
 
 use crate::{
+    audit::ObjectKind,
     auth::Scope,
     http::{Content, Operation},
     state::PoolKind,
@@ -25,6 +26,7 @@ pub fn operations() -> Vec<Operation> {
             .response::<Clicks>(200, Clicks::example())
             .response_with_content(200, "Success", Content::Bytes("text/csv")),
         Operation::post("/clicks/reclassify", reclassify_clicks)
+            .audits_many(ObjectKind::Click, "click_id")
             .scope(Scope::LinksWrite)
             .summary("Reclassify clicks")
             .description(

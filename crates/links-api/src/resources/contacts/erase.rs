@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     db::{
-        coupons,
+        audit_log, coupons,
         links::{self, record_links_changed},
         messages, postback_log,
     },
@@ -81,6 +81,9 @@ pub async fn erase_contact(
     let messages =
         messages::replace_contact(context.db, account_id, phone, erasure.pseudonym).await?;
     let postbacks = postback_log::erase_contact(context.db, account_id, phone, &link_keys).await?;
+    audit_log::erase_links(context.db, account_id, &link_keys).await?;
+    audit_log::erase_conversions(context.db, account_id, phone, &link_keys).await?;
+    audit_log::erase_number(context.db, account_id, phone).await?;
     let coupons = coupons::erase_contact(context.db, account_id, phone).await?;
     let n_coupons = coupons.len() as u64;
     context.outbox.record_changed(coupons).await?;

@@ -14,7 +14,7 @@ use tokio_postgres::{
 use crate::{
     error::ApiError,
     fields::{PhoneNumber, QueryTime, Timestamp},
-    http::{BoundedInteger, QueryParameters, RequestContext, Response},
+    http::{BoundedInteger, NextPage, QueryParameters, RequestContext, Response},
 };
 
 const MAX_EVENTS: i64 = 1_000;
@@ -26,6 +26,8 @@ pub struct JourneyQuery {
     limit: Option<BoundedInteger<1, MAX_EVENTS>>,
     /// Only events before this time: `next_before` of the page before.
     before: Option<QueryTime>,
+    /// `next_cursor` of the page before, instead of `before`.
+    cursor: Option<QueryTime>,
 }
 
 impl QueryParameters for JourneyQuery {}
@@ -34,7 +36,10 @@ impl QueryParameters for JourneyQuery {}
 pub struct Journey {
     contact_phone: String,
     events: Vec<JourneyEvent>,
+    /// The same as `next_cursor`.
     next_before: Option<Timestamp>,
+    #[serde(flatten)]
+    next: NextPage,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -51,8 +56,12 @@ pub async fn get_contact_journey(
     phone: PhoneNumber,
     query: JourneyQuery,
 ) -> Result<Response, ApiError> {
-    let limit = query.limit.map_or(DEFAULT_EVENTS, BoundedInteger::get);
-    let before = query.before.map(|time| time.0);
+    let limit: i64 = query.limit.map_or(DEFAULT_EVENTS, BoundedInteger::get);
+    if query.before.is_some() && query.cursor.is_some() {
+        let problem = "it stands for a time, as before does: leave out one of them";
+        return Err(ApiError::invalid_field("cursor", problem));
+    }
+    let before = query.before.or(query.cursor).map(|time| time.0);
     let sql = include_str!("journey.sql")
         .replace("{click_message_key}", CLICK_MESSAGE_KEY)
         .replace("{link_message_key}", LINK_MESSAGE_KEY);
@@ -63,12 +72,13 @@ pub async fn get_contact_journey(
         [&account_id, &phone.as_str(), &before, &limit, &contact_key];
     let rows = context.db.query(&statement, &parameters).await?;
     let events: Vec<_> = rows.iter().map(JourneyEvent::from).collect();
-    let is_full = events.len() as i64 == limit;
-    let next_before = events.last().filter(|_| is_full).map(|event| event.at);
+    let last = rows.last().filter(|row| row.get("has_more"));
+    let next_before = last.map(|row| Timestamp(row.get("at")).to_milliseconds());
     Response::ok(&Journey {
         contact_phone: phone.as_str().to_owned(),
         events,
         next_before,
+        next: NextPage::new(next_before.map(|time| time.to_string())),
     })
 }
 
@@ -88,17 +98,19 @@ impl Journey {
         json!({
             "contact_phone": "+18005550100",
             "events": [
-                { "type": "conversion", "at": "2026-03-10T09:00:00Z", "details": {
+                { "type": "conversion", "at": "2026-03-10T09:00:00.000Z", "details": {
                     "conversion_id": "01a11d5d-1e7b-7123-8123-456789abcdef", "event": "sale",
                     "amount": "12.50", "currency": "USD", "message_id": "m-1" } },
                 { "type": "click", "at": "2026-03-10T08:15:00.123Z", "details": {
                     "click_id": "01a11d5c-1e7b-7123-8123-456789abcdef", "link_id": "Ab3kX9q",
                     "message_id": "m-1", "is_bot": false, "is_message_click": true } },
-                { "type": "send", "at": "2026-03-10T08:00:00Z", "details": {
+                { "type": "send", "at": "2026-03-10T08:00:00.000Z", "details": {
                     "message_id": "m-1", "creative_id": 101, "list_id": 42,
                     "status": "delivered" } },
             ],
             "next_before": null,
+            "next_cursor": null,
+            "has_more": false,
         })
     }
 }

@@ -1,5 +1,5 @@
--- The events of a contact ($2, its key is $5) of an account ($1), newest first. Events of
--- one moment are always on one page. The keys in braces are expressions of ledger::keys.
+-- The first $4 events of a contact ($2, its key is $5) of an account ($1), newest first, and all
+-- that are in the millisecond of the last one. The keys in braces are expressions of ledger::keys.
 WITH contact_links AS (
     SELECT id FROM links WHERE account_id = $1 AND contact_phone = $2
 ),
@@ -52,9 +52,17 @@ events AS (
           WHERE account_id = $1 AND coupon IS NOT NULL AND contact_phone = $2
       )
       AND coalesce(c.credited_contact_phone, c.contact_phone) = $2
+),
+page AS (
+    SELECT *, date_trunc('milliseconds', at) AS millisecond
+    FROM events
+    WHERE $3::timestamptz IS NULL OR at < $3
+    ORDER BY millisecond DESC
+    FETCH FIRST $4 ROWS WITH TIES
 )
-SELECT type, at, details
-FROM events
-WHERE $3::timestamptz IS NULL OR at < $3
+SELECT type, at, details,
+       EXISTS (
+           SELECT FROM events WHERE at < (SELECT min(millisecond) FROM page)
+       ) AS has_more
+FROM page
 ORDER BY at DESC, type, id
-FETCH FIRST $4 ROWS WITH TIES

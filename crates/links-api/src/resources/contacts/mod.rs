@@ -3,7 +3,7 @@
 mod erase;
 mod journey;
 
-use crate::{auth::Scope, error::ApiError, http::Operation};
+use crate::{audit::ObjectKind, auth::Scope, error::ApiError, http::Operation};
 use erase::{EraseResponse, erase_contact};
 use journey::{Journey, get_contact_journey};
 
@@ -18,6 +18,7 @@ pub fn operations() -> Vec<Operation> {
             )
             .response::<Journey>(200, Journey::example()),
         Operation::delete("/contacts/{phone}", erase_contact)
+            .audits_many(ObjectKind::Contact, "id")
             .scope(Scope::LinksWrite)
             .summary("Erase a contact")
             .description(

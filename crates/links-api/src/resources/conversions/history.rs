@@ -82,7 +82,7 @@ impl ConversionWithHistory {
             "history": [
                 {
                     "update_id": "01a11d5d-1e7b-7123-8123-456789abcdef",
-                    "received_at": "2026-03-10T09:00:00Z",
+                    "received_at": "2026-03-10T09:00:00.000Z",
                     "status": "pending",
                     "amount": "10.00",
                     "currency": "USD",

@@ -12,7 +12,7 @@ use crate::{
     },
     error::ApiError,
     fields::QueryTime,
-    http::{ExportQuery, FormatQuery, QueryParameters, RequestContext, Response},
+    http::{ExportQuery, FormatQuery, NextPage, QueryParameters, RequestContext, Response},
     objects::conversion::{COLUMNS, CSV_COLUMNS, ConversionObject},
 };
 
@@ -45,12 +45,13 @@ impl QueryParameters for ConversionsQuery {}
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Conversions {
     conversions: Vec<ConversionObject>,
-    next_cursor: Option<String>,
+    #[serde(flatten)]
+    next: NextPage,
 }
 
 impl Conversions {
     pub fn example() -> Value {
-        json!({ "conversions": [ConversionObject::example()], "next_cursor": null })
+        json!({ "conversions": [ConversionObject::example()], "next_cursor": null, "has_more": false })
     }
 }
 
@@ -79,7 +80,7 @@ pub async fn list_conversions(
     }
     Response::ok(&Conversions {
         conversions,
-        next_cursor,
+        next: NextPage::new(next_cursor),
     })
 }
 

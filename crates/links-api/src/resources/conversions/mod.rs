@@ -17,6 +17,7 @@ mod update;
 use serde_json::json;
 
 use crate::{
+    audit::ObjectKind,
     auth::Scope,
     error::{ApiError, FieldError},
     http::{Content, Operation},
@@ -67,6 +68,7 @@ fn reading_operations() -> [Operation; 2] {
 fn writing_operations() -> [Operation; 3] {
     [
         Operation::patch("/conversions/{conversion_id}", update_conversion)
+            .audits_change(ObjectKind::Conversion, "/conversion/conversion_id")
             .summary("Correct a conversion")
             .description(
                 "Corrects the given fields. A correction prevails over all postbacks, earlier \
@@ -82,6 +84,7 @@ fn writing_operations() -> [Operation; 3] {
                 ApiError::TooManyCorrections(MAX_CORRECTIONS),
             ]),
         Operation::delete("/conversions/{conversion_id}", delete_conversion)
+            .audits_change(ObjectKind::Conversion, "/conversion/conversion_id")
             .summary("Delete a conversion")
             .description(
                 "Deletes it with its history. The refunds of the order and totals follow at \
@@ -91,6 +94,7 @@ fn writing_operations() -> [Operation; 3] {
             .response::<DeletedConversion>(200, DeletedConversion::example())
             .errors(not_there()),
         Operation::post("/conversions/import", import_conversions)
+            .audits_many(ObjectKind::Conversion, "conversion_id")
             .pool(PoolKind::Exports)
             .own_transactions()
             .max_body_mb(MAX_BODY_MB)
@@ -127,6 +131,7 @@ fn tracking_operations() -> [Operation; 2] {
     let example = TrackConversionResponse::example;
     [
         Operation::post("/conversions/track", track_conversion)
+            .audits_creation(ObjectKind::Conversion, "/data/conversion_id")
             .ignores_unknown_input()
             .summary("Record a conversion")
             .description(
@@ -150,6 +155,7 @@ fn tracking_operations() -> [Operation; 2] {
             .response::<TrackConversionResponse>(200, example())
             .errors([invalid(), ApiError::ConversionDeleted]),
         Operation::get("/conversions/postback", postback_conversion)
+            .audits_creation(ObjectKind::Conversion, "/data/conversion_id")
             .ignores_unknown_input()
             .get_with_side_effects()
             .summary("Record a conversion by a query")

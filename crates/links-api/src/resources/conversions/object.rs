@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     db::conversions::{Attribution, TrackedRow},
-    fields::Timestamp,
+    fields::WholeSeconds,
 };
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -23,7 +23,7 @@ struct TrackedConversion {
     campaign_id: Option<String>,
     /// attributed; pending while the click has not arrived; or unattributed.
     status: &'static str,
-    created_at: Timestamp,
+    created_at: WholeSeconds,
 }
 
 impl From<TrackedRow> for TrackConversionResponse {
@@ -39,7 +39,7 @@ impl From<TrackedRow> for TrackConversionResponse {
                 click_id: row.click_id,
                 campaign_id: row.campaign_id,
                 status,
-                created_at: Timestamp(row.converted_at),
+                created_at: WholeSeconds(row.converted_at),
             },
         }
     }

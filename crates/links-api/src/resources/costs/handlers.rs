@@ -7,7 +7,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{body::CostImportBody, object::Costs, row::ValidRow, targets::Targets};
+use super::{
+    body::CostImportBody,
+    object::{CostObject, Costs},
+    row::ValidRow,
+    targets::Targets,
+};
 use crate::{
     db::{
         accounts,
@@ -16,7 +21,7 @@ use crate::{
     enumeration::Enumeration as _,
     error::{ApiError, RowFailure, all_valid},
     fields::{ids::CostId, moment::parse_zone},
-    http::{PageQuery, Pagination, QueryParameters, RequestContext, Response, success_body},
+    http::{ListPage, PageQuery, QueryParameters, RequestContext, Response, success_body},
 };
 
 /// Limit of an account's costs, since each report looks for those of its period.
@@ -68,7 +73,7 @@ pub async fn list_costs(
     let (rows, total) = costs::select_page(context.db, account_id, query.target, page).await?;
     Response::ok(&Costs {
         costs: rows.into_iter().map(Into::into).collect(),
-        pagination: Pagination::new(page, total),
+        page: ListPage::new(page, total),
     })
 }
 
@@ -141,7 +146,11 @@ fn without_repetitions(
 }
 
 pub async fn delete_cost(context: RequestContext<'_>, id: CostId) -> Result<Response, ApiError> {
-    match costs::delete(context.db, context.caller.account_id, id).await? {
+    let account_id = context.caller.account_id;
+    if let Some(cost) = costs::find(context.db, account_id, id).await? {
+        context.audit.set_before(&CostObject::from(cost))?;
+    }
+    match costs::delete(context.db, account_id, id).await? {
         true => Response::ok(&DeletedCost::new()),
         false => Err(ApiError::NotFound("cost")),
     }

@@ -8,6 +8,7 @@ mod targets;
 mod time;
 
 use crate::{
+    audit::ObjectKind,
     auth::Scope,
     error::{ApiError, InvalidRow, RowFailure},
     http::Operation,
@@ -28,6 +29,7 @@ pub fn operations() -> Vec<Operation> {
             .description("Those that begin last come first.")
             .response::<Costs>(200, Costs::example()),
         Operation::post("/costs/import", import_costs)
+            .audits_many(ObjectKind::Cost, "id")
             .scope(Scope::CostsWrite)
             .summary("Import costs")
             .description(
@@ -50,6 +52,7 @@ pub fn operations() -> Vec<Operation> {
                 ApiError::TooManyCosts(MAX_COSTS),
             ]),
         Operation::delete("/costs/{cost_id}", delete_cost)
+            .audits_change(ObjectKind::Cost, "/id")
             .scope(Scope::CostsWrite)
             .summary("Delete a cost")
             .description("Reports of all times are without it at once.")

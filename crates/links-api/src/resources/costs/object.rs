@@ -8,14 +8,15 @@ use serde_json::{Value, json};
 use crate::{
     db::costs::{CostRow, CostTargetKind},
     fields::Timestamp,
-    http::Pagination,
+    http::ListPage,
 };
 
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Costs")]
 pub struct Costs {
     pub costs: Vec<CostObject>,
-    pub pagination: Pagination,
+    #[serde(flatten)]
+    pub page: ListPage,
 }
 
 /// What the traffic of one link, offer, list or campaign costs for a time.
@@ -72,13 +73,15 @@ impl Costs {
                 "list_id": null,
                 "campaign_id": null,
                 "model": "cpc",
-                "from": "2026-03-01T00:00:00Z",
-                "until": "2026-04-01T00:00:00Z",
+                "from": "2026-03-01T00:00:00.000Z",
+                "until": "2026-04-01T00:00:00.000Z",
                 "amount": "0.05",
                 "currency": "USD",
-                "updated_at": "2026-04-02T09:00:00Z",
+                "updated_at": "2026-04-02T09:00:00.000Z",
             }],
             "pagination": { "page": 1, "per_page": 50, "total": 1, "total_pages": 1 },
+            "next_cursor": null,
+            "has_more": false,
         })
     }
 }

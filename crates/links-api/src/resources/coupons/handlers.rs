@@ -14,7 +14,7 @@ use crate::{
         coupons::{self, CouponFields, CouponRow, CouponStatus, record_key},
     },
     error::ApiError,
-    http::{PageQuery, Pagination, QueryParameters, RequestContext, Response, success_body},
+    http::{ListPage, PageQuery, QueryParameters, RequestContext, Response, success_body},
 };
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -40,7 +40,7 @@ pub async fn list_coupons(
     let (rows, total) = coupons::select_page(context.db, account_id, query.status, page).await?;
     Response::ok(&Coupons {
         coupons: rows.into_iter().map(CouponObject::from).collect(),
-        pagination: Pagination::new(page, total),
+        page: ListPage::new(page, total),
     })
 }
 

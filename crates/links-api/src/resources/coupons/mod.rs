@@ -7,8 +7,8 @@ mod request;
 use serde_json::json;
 
 use crate::{
-    auth::Scope, db::coupons::CouponStatus, enumeration::Enumeration as _, error::ApiError,
-    http::Operation,
+    audit::ObjectKind, auth::Scope, db::coupons::CouponStatus, enumeration::Enumeration as _,
+    error::ApiError, http::Operation,
 };
 use handlers::{
     DeletedCoupon, create_coupon, delete_coupon, get_coupon, list_coupons, update_coupon,
@@ -23,6 +23,7 @@ pub fn operations() -> Vec<Operation> {
             .description("The newest first.")
             .response::<Coupons>(200, Coupons::example()),
         Operation::post("/coupons", create_coupon)
+            .audits_creation(ObjectKind::Coupon, "/id")
             .summary("Create a coupon")
             .description(
                 "A sale that a shop reports at `/conv/coupon?code=...` counts for the coupon's \
@@ -40,6 +41,7 @@ pub fn operations() -> Vec<Operation> {
             .response::<CouponObject>(200, CouponObject::example())
             .errors([not_found()]),
         Operation::patch("/coupons/{coupon_id}", update_coupon)
+            .audits_change(ObjectKind::Coupon, "/id")
             .summary("Update a coupon")
             .description(
                 "Updates the given fields; an empty text clears a value. Conversions that are \
@@ -50,6 +52,7 @@ pub fn operations() -> Vec<Operation> {
             .errors(field_errors())
             .errors([not_found()]),
         Operation::delete("/coupons/{coupon_id}", delete_coupon)
+            .audits_change(ObjectKind::Coupon, "/id")
             .summary("Delete a coupon")
             .description(
                 "Its conversions stay. Refunds of them are refused from then on: pause a coupon \

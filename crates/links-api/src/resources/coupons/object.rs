@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 use crate::{
     db::coupons::{CouponRow, CouponStatus},
     fields::Timestamp,
-    http::Pagination,
+    http::ListPage,
 };
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Coupons {
     pub coupons: Vec<CouponObject>,
-    pub pagination: Pagination,
+    #[serde(flatten)]
+    pub page: ListPage,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -73,9 +74,9 @@ impl CouponObject {
             "contact_phone": null,
             "status": "active",
             "valid_from": null,
-            "valid_until": "2026-09-01T00:00:00Z",
-            "created_at": "2026-03-10T08:15:00Z",
-            "updated_at": "2026-03-10T08:15:00Z",
+            "valid_until": "2026-09-01T00:00:00.000Z",
+            "created_at": "2026-03-10T08:15:00.000Z",
+            "updated_at": "2026-03-10T08:15:00.000Z",
         })
     }
 }
@@ -85,6 +86,8 @@ impl Coupons {
         json!({
             "coupons": [CouponObject::example()],
             "pagination": { "page": 1, "per_page": 50, "total": 1, "total_pages": 1 },
+            "next_cursor": null,
+            "has_more": false,
         })
     }
 }

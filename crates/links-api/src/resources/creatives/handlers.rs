@@ -15,7 +15,7 @@ use crate::{
         offers,
     },
     error::ApiError,
-    http::{PageQuery, Pagination, QueryParameters, RequestContext, Response, success_body},
+    http::{ListPage, PageQuery, QueryParameters, RequestContext, Response, success_body},
 };
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -56,7 +56,7 @@ pub async fn list_creatives(
         creatives::select_page(context.db, account_id, status, query.creative_type, page).await?;
     Response::ok(&Creatives {
         creatives: rows.into_iter().map(CreativeObject::from).collect(),
-        pagination: Pagination::new(page, total),
+        page: ListPage::new(page, total),
     })
 }
 

@@ -13,6 +13,7 @@ use domain::macros::InvalidTemplate;
 use serde_json::json;
 
 use crate::{
+    audit::ObjectKind,
     auth::Scope,
     error::{ApiError, CodedField},
     http::Operation,
@@ -38,6 +39,7 @@ fn crud_operations() -> [Operation; 5] {
     let not_found = || ApiError::NotFound("creative");
     [
         Operation::post("/creatives", create_creative)
+            .audits_creation(ObjectKind::Creative, "/creative/id")
             .ignores_unknown_input()
             .summary("Create a creative")
             .description(
@@ -63,6 +65,7 @@ fn crud_operations() -> [Operation; 5] {
             .response::<CreativeObject>(200, CreativeObject::example())
             .errors([not_found()]),
         Operation::put("/creatives/{creative_id}", update_creative)
+            .audits_change(ObjectKind::Creative, "/id")
             .summary("Update a creative")
             .description(
                 "Updates the given fields. Links of messages that were rendered before stay as \
@@ -73,6 +76,7 @@ fn crud_operations() -> [Operation; 5] {
             .errors(field_errors())
             .errors([not_found()]),
         Operation::delete("/creatives/{creative_id}", archive_creative)
+            .audits_change(ObjectKind::Creative, "/id")
             .summary("Archive a creative")
             .description("It renders no more messages. PUT can restore it by its `status`.")
             .response::<ArchivedCreative>(200, ArchivedCreative::example())
@@ -83,6 +87,7 @@ fn crud_operations() -> [Operation; 5] {
 fn message_operations() -> [Operation; 2] {
     [
         Operation::post("/creatives/{creative_id}/render", render_creative)
+            .audits_many(ObjectKind::Creative, "messageId")
             .summary("Render messages")
             .description(
                 "Creates one tracked link per placeholder and message, which belongs to the \
@@ -113,6 +118,7 @@ fn message_operations() -> [Operation; 2] {
                 ApiError::IdCollision,
             ]),
         Operation::post("/creatives/preview", preview_creative)
+            .changes_nothing()
             .summary("Preview a message")
             .description(
                 "The estimated size of a creative's messages, and the texts of up to 100 \

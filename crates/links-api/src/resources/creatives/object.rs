@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use crate::{
     db::creatives::{CreativeFields, CreativeRow, CreativeStatus, CreativeType, OfferLink},
-    fields::Timestamp,
-    http::Pagination,
+    fields::WholeSeconds,
+    http::ListPage,
     objects::finding::FindingObject,
 };
 
@@ -33,8 +33,8 @@ pub struct CreativeObject {
     segment_count: usize,
     encoding: Encoding,
     exact: ExactSize,
-    created_at: Timestamp,
-    updated_at: Timestamp,
+    created_at: WholeSeconds,
+    updated_at: WholeSeconds,
 }
 
 /// The size of the estimated text as an SMS, by its encoding.
@@ -59,7 +59,8 @@ impl From<SmsSize> for ExactSize {
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Creatives {
     pub creatives: Vec<CreativeObject>,
-    pub pagination: Pagination,
+    #[serde(flatten)]
+    pub page: ListPage,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -100,8 +101,8 @@ impl From<CreativeRow> for CreativeObject {
             segment_count,
             encoding: exact.encoding,
             exact: exact.into(),
-            created_at: Timestamp(row.created_at),
-            updated_at: Timestamp(row.updated_at),
+            created_at: WholeSeconds(row.created_at),
+            updated_at: WholeSeconds(row.updated_at),
         }
     }
 }
@@ -177,6 +178,8 @@ impl Creatives {
         json!({
             "creatives": [CreativeObject::example()],
             "pagination": { "page": 1, "per_page": 50, "total": 1, "total_pages": 1 },
+            "next_cursor": null,
+            "has_more": false,
         })
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     db::domains::{self, DomainKind, DomainRow, DomainStatus, Ownership},
     error::ApiError,
     fields::ids::DomainId,
-    http::{PageQuery, Pagination, QueryParameters, RequestContext, Response},
+    http::{ListPage, PageQuery, QueryParameters, RequestContext, Response},
     outbox::host_changed,
     settings::DomainOwnership,
 };
@@ -37,7 +37,7 @@ pub async fn list_domains(
     let (rows, total) = domains::select_page(context.db, account_id, query.kind, page).await?;
     Response::ok(&Domains {
         domains: rows.into_iter().map(DomainObject::from).collect(),
-        pagination: Pagination::new(page, total),
+        page: ListPage::new(page, total),
     })
 }
 
@@ -102,7 +102,12 @@ pub async fn set_domain_ownership(
     id: Result<DomainId, ApiError>,
 ) -> Result<Response, ApiError> {
     let ownership = body.validate()?;
-    let domain = domains::set_ownership(context.db, id?, ownership).await?;
+    let id = id?;
+    let domain = domains::find_with_account(context.db, id).await?;
+    let (account_id, domain) = domain.ok_or(ApiError::NotFound("domain"))?;
+    context.audit.set_account(account_id);
+    context.audit.set_before(&DomainObject::from(domain))?;
+    let domain = domains::set_ownership(context.db, id, ownership).await?;
     let domain = domain.ok_or(ApiError::NotFound("domain"))?;
     host_changed(context.db, &domain.host).await?;
     Response::ok(&DomainObject::from(domain))

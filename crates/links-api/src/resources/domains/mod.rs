@@ -11,6 +11,7 @@ mod request;
 use serde_json::json;
 
 use crate::{
+    audit::ObjectKind,
     auth::Scope,
     db::domains::{Ownership, SettableDomainStatus},
     enumeration::Enumeration as _,
@@ -39,6 +40,7 @@ fn client_operations() -> [Operation; 6] {
             .description("By host.")
             .response::<Domains>(200, Domains::example()),
         Operation::post("/domains", create_domain)
+            .audits_creation(ObjectKind::Domain, "/id")
             .summary("Register a domain")
             .description(
                 "The domain is `pending` until the host shows the token of `proof`: in the TXT \
@@ -65,6 +67,7 @@ fn client_operations() -> [Operation; 6] {
             .response::<DomainObject>(200, DomainObject::example())
             .errors([not_found()]),
         Operation::put("/domains/{domain_id}", update_domain)
+            .audits_change(ObjectKind::Domain, "/id")
             .summary("Update a domain")
             .description("A disabled domain makes no new links. Its existing links keep working.")
             .request_examples([json!({ "status": "disabled" })])
@@ -75,6 +78,7 @@ fn client_operations() -> [Operation; 6] {
                 ApiError::DomainPending,
             ]),
         Operation::post("/domains/{domain_id}/check", check_domain)
+            .audits_change(ObjectKind::Domain, "/id")
             .summary("Check a domain now")
             .description(
                 "The check runs within seconds: `proof.checked_at` and `proof.error` then have \
@@ -83,6 +87,7 @@ fn client_operations() -> [Operation; 6] {
             .response::<DomainObject>(200, DomainObject::example())
             .errors([not_found()]),
         Operation::delete("/domains/{domain_id}", delete_domain)
+            .audits_change(ObjectKind::Domain, "/id")
             .summary("Delete a domain")
             .description("Only a domain that no list and no link uses can be deleted.")
             .response_with_content(204, "Deleted.", Content::Empty)
@@ -93,6 +98,7 @@ fn client_operations() -> [Operation; 6] {
 fn ownership_operation() -> Operation {
     let problem = format!("it is not one of {}", Ownership::NAME_LIST);
     Operation::put("/domains/{domain_id}/ownership", set_domain_ownership)
+        .audits_change(ObjectKind::Domain, "/id")
         .scope(Scope::Admin)
         .tag("accounts")
         .summary("Decide who owns a host")

@@ -8,13 +8,14 @@ use crate::{
     db::domains::{DomainKind, DomainRow, DomainStatus, Ownership},
     domain_ownership::{file_url, txt_record_name},
     fields::Timestamp,
-    http::Pagination,
+    http::ListPage,
 };
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Domains {
     pub domains: Vec<DomainObject>,
-    pub pagination: Pagination,
+    #[serde(flatten)]
+    pub page: ListPage,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -100,7 +101,7 @@ impl DomainObject {
             "host": "yourdomain.com",
             "kind": "short",
             "status": "active",
-            "created_at": "2026-03-10T08:15:00Z",
+            "created_at": "2026-03-10T08:15:00.000Z",
             "proof": {
                 "ownership": "checked",
                 "dns": {
@@ -112,9 +113,9 @@ impl DomainObject {
                     "url": format!("http://yourdomain.com/.well-known/waypost/{token}"),
                     "body": token,
                 },
-                "proved_at": "2026-03-10T08:16:00Z",
+                "proved_at": "2026-03-10T08:16:00.000Z",
                 "proved_by": "dns",
-                "checked_at": "2026-03-10T08:16:00Z",
+                "checked_at": "2026-03-10T08:16:00.000Z",
                 "error": null,
             },
         })
@@ -126,6 +127,8 @@ impl Domains {
         json!({
             "domains": [DomainObject::example()],
             "pagination": { "page": 1, "per_page": 50, "total": 1, "total_pages": 1 },
+            "next_cursor": null,
+            "has_more": false,
         })
     }
 }

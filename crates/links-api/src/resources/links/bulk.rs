@@ -9,6 +9,7 @@ use super::{
     target::TargetResolver,
 };
 use crate::{
+    audit::MAX_SUMMARY_IDS,
     db::offers::{ActiveOffer, OfferSummary},
     error::ApiError,
     http::{RequestBody, RequestContext, Response},
@@ -108,6 +109,7 @@ pub async fn create_links(
         links,
         errors,
     };
+    context.audit.set_summary(body.summary());
     let response = if records.is_empty() {
         Response::ok(&body)?
     } else {
@@ -147,6 +149,20 @@ impl BulkLink {
             offer_id: link.offer_id.map(|id| id.to_string()),
             filter_bots: offer_filters_bots.unwrap_or(account_filters_bots),
         }
+    }
+}
+
+impl BulkResponse {
+    /// What the audit trail says: reading it from the response would take a part of the time in
+    /// which the links are created.
+    fn summary(&self) -> Value {
+        let ids = self.links.iter().map(|link| &link.link_id);
+        let ids: Vec<_> = ids.take(MAX_SUMMARY_IDS).collect();
+        json!({
+            "created": self.created,
+            "links": { "count": self.links.len(), "ids": ids },
+            "errors": { "count": self.errors.len() },
+        })
     }
 }
 

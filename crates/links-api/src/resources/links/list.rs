@@ -13,7 +13,7 @@ use crate::{
     },
     error::ApiError,
     fields::parse_filter_phone,
-    http::{BoundedInteger, PageQuery, Pagination, QueryParameters, RequestContext, Response},
+    http::{BoundedInteger, ListPage, PageQuery, QueryParameters, RequestContext, Response},
 };
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -47,7 +47,8 @@ impl QueryParameters for LinkDomainQuery {}
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Links {
     links: Vec<LinkObject>,
-    pagination: Pagination,
+    #[serde(flatten)]
+    page: ListPage,
 }
 
 impl Links {
@@ -55,6 +56,8 @@ impl Links {
         json!({
             "links": [LinkObject::example()],
             "pagination": { "page": 1, "per_page": 50, "total": 1, "total_pages": 1 },
+            "next_cursor": null,
+            "has_more": false,
         })
     }
 }
@@ -95,7 +98,7 @@ pub async fn list_links(
         links: links
             .map(|row| LinkObject::new(row, filters_bots))
             .collect(),
-        pagination: Pagination::new(page, total),
+        page: ListPage::new(page, total),
     })
 }
 

@@ -14,6 +14,7 @@ use domain::macros::InvalidTemplate;
 use serde_json::json;
 
 use crate::{
+    audit::ObjectKind,
     auth::{Product, Scope},
     db::links::LinkState,
     enumeration::Enumeration as _,
@@ -44,6 +45,7 @@ pub fn operations() -> Vec<Operation> {
 fn creating_operations() -> [Operation; 3] {
     [
         Operation::post("/links", create_link)
+            .audits_creation(ObjectKind::Link, "/linkId")
             .ignores_unknown_input()
             .summary("Create a link for a partnership offer")
             .description(
@@ -59,6 +61,7 @@ fn creating_operations() -> [Operation; 3] {
             .errors([ApiError::MissingOfferId])
             .errors(target_errors(Product::OfferManagement, "partnership offer")),
         Operation::post("/links/shorten", shorten_link)
+            .audits_creation(ObjectKind::Link, "/linkId")
             .ignores_unknown_input()
             .summary("Shorten a URL or an SMS offer")
             .description(
@@ -84,6 +87,7 @@ fn creating_operations() -> [Operation; 3] {
             ])
             .errors(target_errors(Product::Sms, "offer")),
         Operation::post("/links/bulk", create_links)
+            .audits_many(ObjectKind::Link, "linkId")
             .summary("Create up to 1,000 links")
             .description(
                 "Each entry is a body of `POST /links` or `POST /links/shorten`, and is handled \
@@ -140,6 +144,7 @@ fn reading_operations() -> [Operation; 4] {
 fn updating_operations() -> [Operation; 2] {
     [
         Operation::patch("/links/{link_id}", update_link)
+            .audits_change(ObjectKind::Link, "/linkId")
             .summary("Update a link")
             .description(
                 "Updates the given fields; redirectors apply the change within a second. `url` \
@@ -156,6 +161,7 @@ fn updating_operations() -> [Operation; 2] {
             ])
             .errors(find_errors()),
         Operation::delete("/links/{link_id}", deactivate_link)
+            .audits_change(ObjectKind::Link, "/linkId")
             .summary("Deactivate a link")
             .description(
                 "Within a second the link leads to the list's fallback or the 404 page. PATCH \

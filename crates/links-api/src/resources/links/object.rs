@@ -77,8 +77,8 @@ impl LinkObject {
             "filterBots": false,
             "status": "active",
             "expiresAt": null,
-            "createdAt": "2026-03-10T08:15:00Z",
-            "updatedAt": "2026-03-10T08:15:00Z",
+            "createdAt": "2026-03-10T08:15:00.000Z",
+            "updatedAt": "2026-03-10T08:15:00.000Z",
         })
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     },
     enumeration::Enumeration as _,
     error::ApiError,
-    http::{PageQuery, Pagination, QueryParameters, RequestContext, Response, success_body},
+    http::{ListPage, PageQuery, QueryParameters, RequestContext, Response, success_body},
 };
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -42,7 +42,7 @@ pub async fn list_lists(
     let (rows, total) = lists::select_page(context.db, account_id, query.status, page).await?;
     Response::ok(&Lists {
         lists: rows.into_iter().map(ListObject::from).collect(),
-        pagination: Pagination::new(page, total),
+        page: ListPage::new(page, total),
     })
 }
 

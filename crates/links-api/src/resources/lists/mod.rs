@@ -8,6 +8,7 @@ use domain::macros::InvalidTemplate;
 use serde_json::json;
 
 use crate::{
+    audit::ObjectKind,
     auth::Scope,
     db::lists::ListStatus,
     enumeration::Enumeration as _,
@@ -25,6 +26,7 @@ pub fn operations() -> Vec<Operation> {
             .description("The newest first; without `status`, all but deleted ones.")
             .response::<Lists>(200, Lists::example()),
         Operation::post("/lists", create_list)
+            .audits_creation(ObjectKind::List, "/id")
             .summary("Create a sending list")
             .description(
                 "Its links are on `short_domain`, its click tracker is on `click_domain` or else \
@@ -44,6 +46,7 @@ pub fn operations() -> Vec<Operation> {
             .response::<ListObject>(200, ListObject::example())
             .errors([not_found()]),
         Operation::put("/lists/{list_id}", update_list)
+            .audits_change(ObjectKind::List, "/id")
             .summary("Update a sending list")
             .description(
                 "Updates the given fields; an empty text clears a value. Only an active list \
@@ -56,6 +59,7 @@ pub fn operations() -> Vec<Operation> {
             .errors(field_errors())
             .errors([not_found()]),
         Operation::delete("/lists/{list_id}", delete_list)
+            .audits_change(ObjectKind::List, "/id")
             .summary("Delete a sending list")
             .description("Its links still work, and its number can be used for another list.")
             .response::<DeletedList>(200, DeletedList::example())

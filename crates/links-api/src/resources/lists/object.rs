@@ -8,13 +8,14 @@ use serde_json::{Value, json};
 use crate::{
     db::lists::{ListRow, ListStatus},
     fields::Timestamp,
-    http::Pagination,
+    http::ListPage,
 };
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Lists {
     pub lists: Vec<ListObject>,
-    pub pagination: Pagination,
+    #[serde(flatten)]
+    pub page: ListPage,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -73,8 +74,8 @@ impl ListObject {
             "fallback_url": null,
             "prepend_text": null,
             "append_text": "Reply STOP to opt out.",
-            "created_at": "2026-03-10T08:15:00Z",
-            "updated_at": "2026-03-10T08:15:00Z",
+            "created_at": "2026-03-10T08:15:00.000Z",
+            "updated_at": "2026-03-10T08:15:00.000Z",
         })
     }
 }
@@ -84,6 +85,8 @@ impl Lists {
         json!({
             "lists": [ListObject::example()],
             "pagination": { "page": 1, "per_page": 50, "total": 1, "total_pages": 1 },
+            "next_cursor": null,
+            "has_more": false,
         })
     }
 }

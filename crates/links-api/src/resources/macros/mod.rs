@@ -14,6 +14,7 @@ use preview::{MacroPreview, preview_macros};
 pub fn operations() -> Vec<Operation> {
     vec![
         Operation::post("/macros/preview", preview_macros)
+            .changes_nothing()
             .scope(Scope::Offers)
             .tag("macros")
             .summary("Preview a destination template")

@@ -105,7 +105,7 @@ impl MeObject {
                 "scopes": ["links:read", "links:write"],
                 "rate_limit_per_minute": null,
                 "expires_at": null,
-                "created_at": "2026-03-10T08:15:00Z",
+                "created_at": "2026-03-10T08:15:00.000Z",
             },
         })
     }

@@ -15,7 +15,7 @@ use crate::{
         offers::{self, OfferFields, OfferKind, OfferRow, OfferStatus},
     },
     error::ApiError,
-    http::{PageRequest, Pagination, QueryParameters, RequestContext, Response, success_body},
+    http::{ListPage, PageRequest, QueryParameters, RequestContext, Response, success_body},
 };
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -42,7 +42,7 @@ pub async fn list(
         offers::select_page(context.db, account_id, kind, query.status, page).await?;
     Response::ok(&Offers {
         offers: rows.into_iter().map(OfferObject::from).collect(),
-        pagination: Pagination::new(page, total),
+        page: ListPage::new(page, total),
     })
 }
 

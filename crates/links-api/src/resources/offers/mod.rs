@@ -13,6 +13,7 @@ use domain::macros::InvalidTemplate;
 use serde_json::json;
 
 use crate::{
+    audit::ObjectKind,
     auth::Scope,
     db::offers::{OfferKind, OfferStatus},
     enumeration::Enumeration as _,
@@ -76,11 +77,16 @@ fn describe(
         update_title,
         archive_title,
     ] = titles;
+    let object_kind = match kind {
+        OfferKind::Sms => ObjectKind::Offer,
+        OfferKind::Partnership => ObjectKind::PartnershipOffer,
+    };
     [
         list.summary(list_title)
             .description("The newest first; without `status`, all but archived ones.")
             .response::<Offers>(200, Offers::example(kind)),
         create
+            .audits_creation(object_kind, "/id")
             .summary(create_title)
             .description(
                 "The template is checked as by `/macros/preview`: one with an error is not \
@@ -95,6 +101,7 @@ fn describe(
             .response::<OfferObject>(200, OfferObject::example(kind))
             .errors([not_found()]),
         update
+            .audits_change(object_kind, "/id")
             .summary(update_title)
             .description(
                 "Updates the given fields and merges `metadata`, where an empty text removes an \
@@ -106,6 +113,7 @@ fn describe(
             .errors(field_errors(kind))
             .errors([not_found()]),
         archive
+            .audits_change(object_kind, "/id")
             .summary(archive_title)
             .description("Its links lead to its fallback, the list's, or the 404 page.")
             .response::<ArchivedOffer>(200, ArchivedOffer::example())

@@ -16,14 +16,15 @@ use super::request::with_field_names;
 use crate::{
     db::offers::{OfferKind, OfferRow, OfferStatus},
     fields::Timestamp,
-    http::Pagination,
+    http::ListPage,
     objects::finding::FindingObject,
 };
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Offers {
     pub offers: Vec<OfferObject>,
-    pub pagination: Pagination,
+    #[serde(flatten)]
+    pub page: ListPage,
 }
 
 /// The offer, and what the linter found in its template.
@@ -144,8 +145,8 @@ impl OfferObject {
             "fallback_url": null,
             "status": "active",
             "metadata": { "team": "a" },
-            "created_at": "2026-03-10T08:15:00Z",
-            "updated_at": "2026-03-10T08:15:00Z",
+            "created_at": "2026-03-10T08:15:00.000Z",
+            "updated_at": "2026-03-10T08:15:00.000Z",
         });
         with_field_names(kind, example)
     }
@@ -164,6 +165,8 @@ impl Offers {
         json!({
             "offers": [OfferObject::example(kind)],
             "pagination": { "page": 1, "per_page": 50, "total": 1, "total_pages": 1 },
+            "next_cursor": null,
+            "has_more": false,
         })
     }
 }

@@ -64,6 +64,7 @@ pub fn operations() -> Vec<Operation> {
             .response::<PostbackTemplate>(200, PostbackTemplate::example())
             .errors([invalid(), ApiError::NotFound("offer")]),
         Operation::post("/postbacks/test", test_postback)
+            .changes_nothing()
             .summary("Explain a postback")
             .description(
                 "What a postback would be read as by the mappings of the account and of the offer \

@@ -7,13 +7,15 @@ use serde_json::{Value, json};
 
 use crate::{
     error::ApiError,
-    http::{RequestContext, Response},
+    http::{NextPage, RequestContext, Response},
 };
 
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "PostbackPresets")]
 pub struct Presets {
     presets: Vec<PresetObject>,
+    #[serde(flatten)]
+    next: NextPage,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -46,7 +48,7 @@ impl Presets {
             "template": "click_id={aff_sub}&txn_id={transaction_id}&revenue={payout}",
             "signature_scheme": null,
             "mapping": { "parameters": { "aff_sub": "click_id" } },
-        }] })
+        }], "next_cursor": null, "has_more": false })
     }
 }
 
@@ -63,5 +65,6 @@ pub async fn list_presets(_context: RequestContext<'_>) -> Result<Response, ApiE
     });
     Response::ok(&Presets {
         presets: presets.collect(),
+        next: NextPage::none(),
     })
 }

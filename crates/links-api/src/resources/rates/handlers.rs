@@ -8,7 +8,7 @@ use super::body::RateImportBody;
 use crate::{
     db::exchange_rates::{self, RateRow},
     error::ApiError,
-    http::{PageQuery, Pagination, QueryParameters, RequestContext, Response},
+    http::{ListPage, PageQuery, QueryParameters, RequestContext, Response},
 };
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -23,7 +23,8 @@ impl QueryParameters for RatesQuery {}
 #[schemars(rename = "ExchangeRates")]
 pub struct Rates {
     rates: Vec<RateObject>,
-    pagination: Pagination,
+    #[serde(flatten)]
+    page: ListPage,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -59,6 +60,8 @@ impl Rates {
         json!({
             "rates": [{ "day": "2026-03-02", "currency": "USD", "per_euro": "1.0842" }],
             "pagination": { "page": 1, "per_page": 50, "total": 1, "total_pages": 1 },
+            "next_cursor": null,
+            "has_more": false,
         })
     }
 }
@@ -79,7 +82,7 @@ pub async fn list_rates(
     let (rows, total) = exchange_rates::select_page(context.db, currency.as_deref(), page).await?;
     Response::ok(&Rates {
         rates: rows.into_iter().map(RateObject::from).collect(),
-        pagination: Pagination::new(page, total),
+        page: ListPage::new(page, total),
     })
 }
 

@@ -6,6 +6,7 @@ mod handlers;
 pub use body::{MAX_ROWS, parse_csv};
 
 use crate::{
+    audit::ObjectKind,
     auth::Scope,
     error::{ApiError, InvalidRow, RowFailure},
     http::Operation,
@@ -24,6 +25,7 @@ pub fn operations() -> Vec<Operation> {
             .description("The latest first.")
             .response::<Rates>(200, Rates::example()),
         Operation::post("/rates", load_rates)
+            .audits_many(ObjectKind::ExchangeRate, "id")
             .summary("Load exchange rates")
             .description(
                 "Up to 50,000 rows: a JSON array, newline-delimited JSON \

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     error::ApiError,
     fields::Timestamp,
-    http::{FormatQuery, RequestContext, Response},
+    http::{FormatQuery, NextPage, RequestContext, Response},
 };
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -45,7 +45,8 @@ pub struct Report {
     /// The period before, if the query has `compare=previous`.
     #[serde(skip_serializing_if = "Option::is_none")]
     previous: Option<PreviousPeriod>,
-    next_cursor: Option<String>,
+    #[serde(flatten)]
+    next: NextPage,
 }
 
 pub async fn get_performance_report(
@@ -83,7 +84,7 @@ pub async fn get_performance_report(
         n_rows: page.n_rows,
         totals: counts.into(),
         previous,
-        next_cursor: page.next_cursor,
+        next: NextPage::new(page.next_cursor),
     })
 }
 
@@ -144,8 +145,8 @@ impl Report {
         row["offer_name"] = json!("Summer Sale");
         json!({
             "group_by": "offer",
-            "from": "2026-03-01T05:00:00Z",
-            "to": "2026-04-01T04:00:00Z",
+            "from": "2026-03-01T05:00:00.000Z",
+            "to": "2026-04-01T04:00:00.000Z",
             "tz": "America/New_York",
             "currency": "USD",
             "currencies": ["USD"],
@@ -153,6 +154,7 @@ impl Report {
             "n_rows": 1,
             "totals": metrics,
             "next_cursor": null,
+            "has_more": false,
         })
     }
 }

@@ -30,14 +30,16 @@ pub async fn import_conversions(
     let importer = Importer {
         state: context.state,
         caller: context.caller,
+        audit: context.audit,
         terms: find_import_terms(context.db, context.caller.account_id).await?,
         restores_deleted: query.restore_deleted.unwrap_or_default(),
     };
     let mut response = ImportResponse::default();
     for piece in body.0.chunks(MAX_PIECE_ROWS) {
-        for outcome in importer.store(piece).await? {
-            response.add(outcome);
-        }
+        let stored = importer.store(piece, &response).await?;
+        response.append(stored);
     }
+    let nothing = ImportResponse::default();
+    context.audit.set_summary(response.summary_with(&nothing));
     Response::ok(&response)
 }

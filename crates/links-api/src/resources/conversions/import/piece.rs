@@ -16,10 +16,12 @@ use ledger::{
 use postgres::pool::{Object, Transaction};
 
 use super::{
+    response::ImportResponse,
     row::{ImportRow, ValidRow},
     targets::{FoundTarget, Targets},
 };
 use crate::{
+    audit::{AuditEntry, Change},
     auth::Caller,
     db::import_targets::ImportTerms,
     error::{ApiError, RowFailure},
@@ -35,22 +37,23 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub struct Importer<'a> {
     pub state: &'a AppState,
     pub caller: &'a Caller,
+    pub audit: &'a AuditEntry<'a>,
     pub terms: ImportTerms,
     pub restores_deleted: bool,
 }
 
-pub type RowOutcome = Result<ImportOutcome, RowFailure>;
-
 impl Importer<'_> {
     /// Stores the rows of a piece, and returns what became of each. If it fails, nothing of the
-    /// piece is stored.
+    /// piece is stored. `so_far` is what became of the pieces before: the row of the audit trail,
+    /// which each piece writes again, is about all that is stored by then.
     pub async fn store(
         &self,
         rows: &[Result<ImportRow, RowFailure>],
-    ) -> Result<Vec<RowOutcome>, ApiError> {
+        so_far: &ImportResponse,
+    ) -> Result<ImportResponse, ApiError> {
         let mut attempt = 1;
         loop {
-            match self.try_store(rows).await {
+            match self.try_store(rows, so_far).await {
                 Err(ApiError::Unavailable(_)) if attempt < ATTEMPTS => attempt += 1,
                 result => return result,
             }
@@ -63,10 +66,11 @@ impl Importer<'_> {
     async fn try_store(
         &self,
         rows: &[Result<ImportRow, RowFailure>],
-    ) -> Result<Vec<RowOutcome>, ApiError> {
+        so_far: &ImportResponse,
+    ) -> Result<ImportResponse, ApiError> {
         let pools = &self.state.pools;
         let mut client = pools.select(PoolKind::Requests).get().await?;
-        let storing = self.store_in_transaction(&mut client, rows);
+        let storing = self.store_in_transaction(&mut client, rows, so_far);
         match tokio::time::timeout(pools.answer_limit, storing).await {
             Ok(result) => result,
             Err(_) => {
@@ -81,7 +85,8 @@ impl Importer<'_> {
         &self,
         client: &mut Object,
         rows: &[Result<ImportRow, RowFailure>],
-    ) -> Result<Vec<RowOutcome>, ApiError> {
+        so_far: &ImportResponse,
+    ) -> Result<ImportResponse, ApiError> {
         let now = Timestamp::now();
         let transaction = client.transaction().await?;
         let account_id = self.caller.account_id;
@@ -109,17 +114,22 @@ impl Importer<'_> {
             }));
         }
         let imported = insert(&transaction, conversions).await?;
-        transaction.commit().await?;
-        let outcome = |id: ConversionId| {
-            let outcome = imported.get(&id).copied();
-            outcome.ok_or_else(|| ApiError::internal(anyhow::anyhow!("a row has no outcome")))
+        let mut piece = ImportResponse::default();
+        for id in ids {
+            let outcome = id.map(|id| imported.get(&id).copied());
+            let no_outcome = || ApiError::internal(anyhow::anyhow!("a row has no outcome"));
+            piece.add(match outcome {
+                Ok(outcome) => Ok(outcome.ok_or_else(no_outcome)?),
+                Err(failure) => Err(failure),
+            });
+        }
+        let change = Change {
+            after: Some(so_far.summary_with(&piece)),
+            ..Change::default()
         };
-        ids.into_iter()
-            .map(|id| match id {
-                Ok(id) => outcome(id).map(Ok),
-                Err(failure) => Ok(Err(failure)),
-            })
-            .collect()
+        self.audit.write(&transaction, change).await?;
+        transaction.commit().await?;
+        Ok(piece)
     }
 
     fn conversion(

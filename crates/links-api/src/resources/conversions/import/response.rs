@@ -5,7 +5,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::error::{ApiError, RowFailure};
+use crate::{
+    audit::MAX_SUMMARY_IDS,
+    error::{ApiError, RowFailure},
+};
 
 #[derive(Debug, Default, Serialize, JsonSchema)]
 #[schemars(rename = "ConversionImportResult")]
@@ -43,6 +46,7 @@ enum RowResultKind {
 }
 
 impl ImportResponse {
+    /// Adds what became of the next row.
     pub fn add(&mut self, outcome: Result<ImportOutcome, RowFailure>) {
         let outcome = outcome.and_then(|outcome| match outcome {
             ImportOutcome::Created(id) => Ok((RowResultKind::Created, id)),
@@ -70,6 +74,34 @@ impl ImportResponse {
             conversion_id,
             failure,
         });
+    }
+
+    /// Adds the rows of the next piece.
+    pub fn append(&mut self, piece: Self) {
+        self.created += piece.created;
+        self.updated += piece.updated;
+        self.unchanged += piece.unchanged;
+        self.failed += piece.failed;
+        let n_before = self.rows.len();
+        self.rows
+            .extend(piece.rows.into_iter().map(|row| RowResult {
+                row: n_before + row.row,
+                ..row
+            }));
+    }
+
+    /// What the audit trail says once the next piece is stored too.
+    pub fn summary_with(&self, piece: &Self) -> Value {
+        let rows = self.rows.iter().chain(&piece.rows);
+        let ids = rows.filter_map(|row| row.conversion_id.as_ref());
+        let ids: Vec<_> = ids.take(MAX_SUMMARY_IDS).collect();
+        json!({
+            "created": self.created + piece.created,
+            "updated": self.updated + piece.updated,
+            "unchanged": self.unchanged + piece.unchanged,
+            "failed": self.failed + piece.failed,
+            "rows": { "count": self.rows.len() + piece.rows.len(), "ids": ids },
+        })
     }
 
     pub fn example() -> Value {

@@ -15,7 +15,7 @@ use crate::{
     },
     error::ApiError,
     fields::QueryTime,
-    http::{ExportQuery, FormatQuery, QueryParameters, RequestContext, Response},
+    http::{ExportQuery, FormatQuery, NextPage, QueryParameters, RequestContext, Response},
 };
 use object::{COLUMNS, CSV_COLUMNS, PostbackObject};
 use verdict::VerdictQuery;
@@ -44,12 +44,13 @@ impl QueryParameters for PostbacksQuery {}
 #[schemars(rename = "PostbackLog")]
 pub struct Postbacks {
     postbacks: Vec<PostbackObject>,
-    next_cursor: Option<String>,
+    #[serde(flatten)]
+    next: NextPage,
 }
 
 impl Postbacks {
     pub fn example() -> Value {
-        json!({ "postbacks": [PostbackObject::example()], "next_cursor": null })
+        json!({ "postbacks": [PostbackObject::example()], "next_cursor": null, "has_more": false })
     }
 }
 
@@ -99,7 +100,7 @@ async fn list(
     }
     Response::ok(&Postbacks {
         postbacks,
-        next_cursor,
+        next: NextPage::new(next_cursor),
     })
 }
 
