@@ -82,7 +82,7 @@ async fn path(api: &Api, fixtures: &Fixtures, operation: Operation<'_>) -> Strin
         _ => {
             let query = match id {
                 "postback_conversion" => {
-                    "?click_id=01a11d5c-1e7b-7123-8123-456789abcdef&order_id=audited"
+                    "?click_id=01a11d5c-1e7b-7123-8123-456789abcdef&order_id=audited&amount=5"
                 }
                 _ => "",
             };
@@ -112,11 +112,18 @@ async fn every_operation_that_changes_something_writes_one_row_without_secrets()
         };
         let path = path(&api, &fixtures, operation).await;
         let takes_body = operation.json["requestBody"].is_object();
-        let body = takes_body.then(|| fixtures.body(operation));
+        let body = takes_body.then(|| match id {
+            // The example suspends the account.
+            "update_account" => json!({ "postback_secrets": ["pbs_0123456789abcdef"] }),
+            _ => fixtures.body(operation),
+        });
         let method = operation.method.to_ascii_uppercase().parse().unwrap();
         let request_id = format!("walk-{id}");
         let (status, answer) = send(&api, key, (method, &path), body.as_ref(), &request_id).await;
-        assert!((200..300).contains(&status), "{id}: {status} {answer}");
+        if !(200..300).contains(&status) {
+            lines.push(format!("{id}: fails with {status} {answer}"));
+            continue;
+        }
         let rows = rows_of_request(&api, &request_id).await;
         assert!(rows.len() <= 1, "{id} writes {} rows", rows.len());
         let Some(row) = rows.first() else {
@@ -146,7 +153,60 @@ async fn every_operation_that_changes_something_writes_one_row_without_secrets()
     }
     lines.sort_unstable();
     assert_no_secrets(&api).await;
-    assert_snapshot!(lines.join("\n"), @"");
+    assert_snapshot!(lines.join("\n"), @r"
+    archive_creative: creative, id of the path, before and after
+    archive_offer: offer, id of the path, before and after
+    archive_partnership_offer: partnership_offer, id of the path, before and after
+    check_domain: domain, id of the path, before and after
+    create_account: account, id of the response, after
+    create_affiliate_link: affiliate_link, id of the response, after
+    create_affiliate_links: affiliate_link, no id, after
+    create_campaign: campaign, id of the response, after
+    create_coupon: coupon, id of the response, after
+    create_creative: creative, id of the response, after
+    create_domain: domain, id of the response, after
+    create_key: api_key, id of the response, after
+    create_link: link, id of the response, after
+    create_links: link, no id, after
+    create_list: list, id of the response, after
+    create_offer: offer, id of the response, after
+    create_own_key: api_key, id of the response, after
+    create_partnership_offer: partnership_offer, id of the response, after
+    deactivate_link: link, id of the path, before and after
+    delete_campaign: campaign, id of the path, before
+    delete_conversion: conversion, id of the path, before
+    delete_cost: cost, id of the path, before
+    delete_coupon: coupon, id of the path, before
+    delete_domain: domain, id of the path, before
+    delete_list: list, id of the path, before and after
+    erase_contact: contact, masked number, after
+    import_conversions: conversion, no id, after
+    import_costs: cost, no id, after
+    load_rates: exchange_rate, no id, after
+    postback_conversion: conversion, id of the response, after
+    preview_creative: nothing
+    preview_macros: nothing
+    reclassify_clicks: click, no id, after
+    render_creative: creative, id of the path, after
+    revoke_key: api_key, id of the path, before and after
+    revoke_own_key: api_key, id of the path, before and after
+    set_domain_ownership: domain, id of the path, before and after
+    shorten_link: link, id of the response, after
+    test_postback: nothing
+    track_conversion: conversion, id of the response, after
+    update_account: account, id of the path, before and after
+    update_affiliate_link: affiliate_link, id of the path, before and after
+    update_campaign: campaign, id of the path, before and after
+    update_conversion: conversion, id of the path, before and after
+    update_coupon: coupon, id of the path, before and after
+    update_creative: creative, id of the path, before and after
+    update_domain: domain, id of the path, before and after
+    update_key: api_key, id of the path, before and after
+    update_link: link, id of the path, before and after
+    update_list: list, id of the path, before and after
+    update_offer: offer, id of the path, before and after
+    update_partnership_offer: partnership_offer, id of the path, before and after
+    ");
 }
 
 /// The key of the request did it, to the account of the tenant or of what an operator changes.
@@ -225,7 +285,72 @@ async fn a_change_of_an_object_says_what_differs() {
             assert!(updated.as_str().unwrap().ends_with('Z'), "{updated}");
         }
     }
-    assert_json_snapshot!(changes, @"");
+    assert_json_snapshot!(changes, @r#"
+    [
+      {
+        "account_id": "...",
+        "actor": "api_key",
+        "after": {
+          "status": "deactivated",
+          "updatedAt": null
+        },
+        "audit_id": "...",
+        "before": {
+          "status": "active",
+          "updatedAt": null
+        },
+        "host": null,
+        "key_id": "...",
+        "key_name": "test",
+        "object_id": null,
+        "object_kind": "link",
+        "occurred_at": "...",
+        "operation": "deactivate_link",
+        "os_user": null,
+        "request_id": "..."
+      },
+      {
+        "account_id": "...",
+        "actor": "api_key",
+        "after": {
+          "metadata": {
+            "team": "b"
+          },
+          "updatedAt": null
+        },
+        "audit_id": "...",
+        "before": {
+          "metadata": null,
+          "updatedAt": null
+        },
+        "host": null,
+        "key_id": "...",
+        "key_name": "test",
+        "object_id": null,
+        "object_kind": "link",
+        "occurred_at": "...",
+        "operation": "update_link",
+        "os_user": null,
+        "request_id": "..."
+      },
+      {
+        "account_id": "...",
+        "actor": "api_key",
+        "after": "the whole link",
+        "audit_id": "...",
+        "before": null,
+        "host": null,
+        "key_id": "...",
+        "key_name": "test",
+        "object_id": null,
+        "object_kind": "link",
+        "occurred_at": "...",
+        "operation": "create_link",
+        "os_user": null,
+        "request_id": "..."
+      }
+    ]
+    "#);
 }
 
 #[tokio::test]
@@ -241,7 +366,8 @@ async fn failed_requests_replays_reads_and_previews_write_no_row() {
     let (status, first) = post(&body).await;
     assert_eq!(status, 201);
     assert_eq!(post(&body).await, (status, first));
-    assert_eq!(post(&json!({ "name": "another" })).await.0, 422);
+    let incomplete = json!({ "name": "another" });
+    assert_eq!(api.post("/api/campaigns", incomplete).await.0, 422);
     let missing = "/api/v2/links/nowhere";
     assert_eq!(api.call(Method::DELETE, missing, Value::Null).await.0, 404);
     api.get("/api/v2/links").await;
@@ -303,7 +429,7 @@ async fn a_long_value_is_cut_and_marked() {
     let path = format!("/api/v2/partnership-offers/{}", api.tenant.offer_id);
     let (status, _) = api.call(Method::DELETE, &path, Value::Null).await;
     assert_eq!(status, 200);
-    api.sql("UPDATE offers SET metadata = NULL").await;
+    api.sql("UPDATE offers SET metadata = '{}'").await;
     let (status, _) = api
         .call(Method::PUT, &path, json!({ "status": "active" }))
         .await;
@@ -376,7 +502,7 @@ async fn changes_are_filtered_paged_and_exported() {
     assert!(response.headers().contains_key("x-next-cursor"));
     let csv = response.text().await.unwrap();
     let (head, row) = csv.split_once('\n').unwrap();
-    assert_snapshot!(head.trim_end(), @"");
+    assert_snapshot!(head.trim_end(), @"audit_id,occurred_at,account_id,actor,key_id,key_name,os_user,host,operation,object_kind,object_id,before,after,request_id");
     assert!(row.contains(",delete_campaign,campaign,"), "{row}");
     for query in [
         "actor=nobody",
@@ -406,16 +532,18 @@ async fn tenants_see_that_an_operator_changed_their_account_and_operators_see_ev
     )
     .await;
     assert_eq!(status, 200);
-    let hidden = |change: &Value| {
+    let seen_of = |change: &Value| {
+        let after = &change["after"];
         json!([
             change["actor"],
-            change["key_id"].is_null(),
             change["key_name"],
-            change["after"]["postback_secrets"]
+            after["postback_secrets"]
         ])
     };
+    let digests = json!(["sha256:22962965370f"]);
     let seen = list(&api, "request_id=by-operator").await;
-    assert_json_snapshot!(hidden(&seen[0]), @"");
+    assert_eq!(seen_of(&seen[0]), json!(["operator", null, digests]));
+    assert_eq!(seen[0]["key_id"], Value::Null);
     let audit = async |key: &str, query: &str| {
         let path = format!("/api/v2/audit?{query}");
         let (status, body) = api.client.call(key, Method::GET, &path, None).await;
@@ -423,7 +551,7 @@ async fn tenants_see_that_an_operator_changed_their_account_and_operators_see_ev
         body["changes"].as_array().unwrap().clone()
     };
     let seen = audit(&operator, "request_id=by-operator").await;
-    assert_json_snapshot!(hidden(&seen[0]), @"");
+    assert_eq!(seen_of(&seen[0]), json!(["api_key", "test", digests]));
     // A key of the operator's account without the scope sees that account alone.
     let auditor = create_key(&api.test_env, account, &["audit:read"]);
     assert_eq!(audit(&auditor, "request_id=by-operator").await.len(), 0);
@@ -518,8 +646,10 @@ async fn erasing_a_contact_removes_it_from_the_trail() {
     let api = Api::start("forgotten").await;
     let mut body = api.tenant.link_body();
     body["contactPhone"] = json!(CONTACT);
-    body["metadata"] = json!({ "name": "Ada Lovelace" });
     let link = api.create("/api/v2/links", body).await;
+    let path = format!("/api/v2/links/{}", link["linkId"].as_str().unwrap());
+    let metadata = json!({ "metadata": { "name": "Ada Lovelace" } });
+    api.call(Method::PATCH, &path, metadata).await;
     // A sender may write the number anywhere.
     let url = format!("https://example.com/?phone=%2B{}", &CONTACT[1..]);
     let other = json!({ "url": url, "domain": api.tenant.short_host });
