@@ -85,16 +85,16 @@ pub fn account_key(account_id: i64) -> i32 {
 const OBJECT_CLASS: i32 = 0x7761_7971;
 
 /// Waits for the lock of an object and holds it until the transaction ends, so that the object
-/// stays as it is read until this transaction changes it. `name` is anything that names the
-/// object. Objects with the same hash share a lock, which costs time but is not wrong.
+/// stays as it is read until this transaction changes it. `hash` is that of its name: objects
+/// with the same hash share a lock, which costs time but is not wrong.
 pub async fn lock_object(
     transaction: &Transaction<'_>,
-    name: &str,
+    hash: i32,
 ) -> Result<(), tokio_postgres::Error> {
-    let sql = "SELECT pg_advisory_xact_lock($1, hashtext($2))";
+    let sql = "SELECT pg_advisory_xact_lock($1, $2)";
     let statement = transaction.prepare_cached(sql).await?;
     transaction
-        .execute(&statement, &[&OBJECT_CLASS, &name])
+        .execute(&statement, &[&OBJECT_CLASS, &hash])
         .await?;
     Ok(())
 }

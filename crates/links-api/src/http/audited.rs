@@ -4,6 +4,7 @@
 use domain::id::AccountId;
 use postgres::advisory_lock::lock_object;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use super::{
     context::RequestContext,
@@ -101,8 +102,10 @@ fn last_path_parameter(context: RequestContext<'_>) -> Option<String> {
 /// the change is what the change is made of.
 pub async fn lock_changed_object(context: RequestContext<'_>) -> Result<(), ApiError> {
     if let Some(id) = last_path_parameter(context) {
-        let account_id = context.caller.account_id;
-        lock_object(context.db, &format!("{account_id}:{id}")).await?;
+        let name = format!("{}:{id}", context.caller.account_id);
+        let digest: [u8; 32] = Sha256::digest(name).into();
+        let [a, b, c, d, ..] = digest;
+        lock_object(context.db, i32::from_le_bytes([a, b, c, d])).await?;
     }
     Ok(())
 }

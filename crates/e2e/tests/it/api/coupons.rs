@@ -34,8 +34,8 @@ async fn coupons_can_be_created_changed_and_deleted() {
       "offer_id": "[id]",
       "status": "active",
       "updated_at": "[time]",
-      "valid_from": "2026-05-31T22:00:00Z",
-      "valid_until": "2026-09-01T00:00:00Z"
+      "valid_from": "2026-05-31T22:00:00.000Z",
+      "valid_until": "2026-09-01T00:00:00.000Z"
     }
     "#);
     let path = format!("/api/v2/coupons/{}", created["id"]);

@@ -223,7 +223,7 @@ async fn the_answer_says_what_was_meant_and_where() {
     assert_eq!(
         answer["error"],
         "The query parameter offer is not known here. Did you mean offerId? Known are page, \
-         per_page, status, offerId, listId, messageId, contactPhone, domain."
+         per_page, cursor, status, offerId, listId, messageId, contactPhone, domain."
     );
     let (_, answer) = api.get("/api/v2/postbacks/presets?x=1").await;
     assert_eq!(

@@ -111,7 +111,7 @@ async fn an_update_changes_only_the_given_fields() {
     assert_eq!(status, 200);
     assert_eq!(changed["destinationUrl"], "https://example.com/other");
     assert_eq!(
-        changed["expiresAt"], "2100-01-01T00:00:00Z",
+        changed["expiresAt"], "2100-01-01T00:00:00.000Z",
         "not sent, not changed"
     );
     let (_, changed) =

@@ -62,39 +62,24 @@ pub async fn get_contact_journey(
         return Err(ApiError::invalid_field("cursor", problem));
     }
     let before = query.before.or(query.cursor).map(|time| time.0);
-    // One more than the page has, so that it is known whether there is another page.
-    let n_selected = limit + 1;
     let sql = include_str!("journey.sql")
         .replace("{click_message_key}", CLICK_MESSAGE_KEY)
         .replace("{link_message_key}", LINK_MESSAGE_KEY);
     let statement = context.db.prepare_cached(&sql).await?;
     let account_id = context.caller.account_id.0;
     let contact_key = phone_contact_key(phone.as_str());
-    let parameters: [&(dyn ToSql + Sync); 5] = [
-        &account_id,
-        &phone.as_str(),
-        &before,
-        &n_selected,
-        &contact_key,
-    ];
+    let parameters: [&(dyn ToSql + Sync); 5] =
+        [&account_id, &phone.as_str(), &before, &limit, &contact_key];
     let rows = context.db.query(&statement, &parameters).await?;
-    let mut events: Vec<_> = rows.iter().map(JourneyEvent::from).collect();
-    let next_before = split_next_page(&mut events, limit.try_into().unwrap_or(usize::MAX));
+    let events: Vec<_> = rows.iter().map(JourneyEvent::from).collect();
+    let last = rows.last().filter(|row| row.get("has_more"));
+    let next_before = last.map(|row| Timestamp(row.get("at")).to_milliseconds());
     Response::ok(&Journey {
         contact_phone: phone.as_str().to_owned(),
         events,
         next_before,
         next: NextPage::new(next_before.map(|time| time.to_string())),
     })
-}
-
-/// Truncates the events to the page, which has at least `limit` and no millisecond in part.
-/// Returns the time of the last, behind which the next page begins, if there were more.
-fn split_next_page(events: &mut Vec<JourneyEvent>, limit: usize) -> Option<Timestamp> {
-    let last = events.get(limit.checked_sub(1)?)?.at.to_milliseconds();
-    let n_events = events.len();
-    events.retain(|event| event.at.to_milliseconds() >= last);
-    (events.len() < n_events).then_some(last)
 }
 
 impl From<&Row> for JourneyEvent {

@@ -52,13 +52,17 @@ events AS (
           WHERE account_id = $1 AND coupon IS NOT NULL AND contact_phone = $2
       )
       AND coalesce(c.credited_contact_phone, c.contact_phone) = $2
-)
-SELECT type, at, details
-FROM (
-    SELECT *
+),
+page AS (
+    SELECT *, date_trunc('milliseconds', at) AS millisecond
     FROM events
     WHERE $3::timestamptz IS NULL OR at < $3
-    ORDER BY date_trunc('milliseconds', at) DESC
+    ORDER BY millisecond DESC
     FETCH FIRST $4 ROWS WITH TIES
-) AS page
+)
+SELECT type, at, details,
+       EXISTS (
+           SELECT FROM events WHERE at < (SELECT min(millisecond) FROM page)
+       ) AS has_more
+FROM page
 ORDER BY at DESC, type, id
