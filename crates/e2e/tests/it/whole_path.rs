@@ -229,11 +229,20 @@ async fn every_frequent_query_uses_an_index() {
         test_env.count("SELECT count(*) FROM message_clicks").await
     })
     .await;
+    for query in ["", "?object_kind=link&object_id=spring"] {
+        let path = format!("/api/v2/audit{query}");
+        let (status, _) = client
+            .call(&tenant.key, reqwest::Method::GET, &path, None)
+            .await;
+        assert_eq!(status, 200);
+    }
     edge.stop();
     api.stop();
     worker.stop();
 
     for index in [
+        "audit_log_account_idx",
+        "audit_log_object_idx",
         "api_keys_digest_key",
         "accounts_pkey",
         "offers_pkey",

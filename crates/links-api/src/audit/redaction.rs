@@ -56,7 +56,7 @@ fn is_secret(folded_name: &str) -> bool {
 
 /// `phone_number` is no contact: messages are sent from it.
 fn is_contact(folded_name: &str) -> bool {
-    folded_name.ends_with("contactphone") || ["contact", "phone", "to"].contains(&folded_name)
+    folded_name.ends_with("contactphone") || ["contact", "phone"].contains(&folded_name)
 }
 
 /// Replaces all texts in the value.
