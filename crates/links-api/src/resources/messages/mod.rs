@@ -35,6 +35,7 @@ pub fn operations() -> Vec<Operation> {
 
 fn record_operation() -> Operation {
     Operation::post("/messages", record_messages)
+        .audits_many(ObjectKind::Message, "message_id")
         .scope(Scope::LinksWrite)
         .summary("Record sent messages")
         .description(
@@ -66,6 +67,7 @@ fn record_operation() -> Operation {
 
 fn status_operation() -> Operation {
     Operation::post("/messages/status", report_message_statuses)
+        .audits_many(ObjectKind::Message, "message_id")
         .scope(Scope::LinksWrite)
         .summary("Report deliveries of messages")
         .description(
