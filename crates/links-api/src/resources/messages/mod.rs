@@ -10,6 +10,7 @@ mod rows;
 mod status;
 
 use crate::{
+    audit::ObjectKind,
     auth::Scope,
     error::ApiError,
     http::{Content, Operation},
