@@ -187,7 +187,9 @@ async fn every_operation_that_changes_something_writes_one_row_without_secrets()
     preview_creative: nothing
     preview_macros: nothing
     reclassify_clicks: click, no id, after
+    record_messages: message, no id, after
     render_creative: creative, id of the path, after
+    report_message_statuses: message, no id, after
     revoke_key: api_key, id of the path, before and after
     revoke_own_key: api_key, id of the path, before and after
     set_domain_ownership: domain, id of the path, before and after

@@ -853,7 +853,7 @@ async fn one_bad_contact_is_skipped_where_asked() {
     [
       {
         "code": "invalid_phone",
-        "error": "The field messages[1].contactPhone is not a valid E.164 phone number.",
+        "error": "The field messages[1].contactPhone is not a valid E.164 phone number. One is written as +18005551234.",
         "field": "messages[1].contactPhone",
         "index": 1
       },
@@ -877,7 +877,7 @@ async fn one_bad_contact_is_skipped_where_asked() {
       },
       {
         "code": "invalid_field",
-        "error": "The field messages[5].contactPhone is not valid: it is the number 7, and a text such as \"abc\" is wanted.",
+        "error": "The field messages[5].contactPhone is not valid: it is the number 7, and a phone number such as \"+18005551234\" is wanted.",
         "field": "messages[5].contactPhone",
         "index": 5
       }

@@ -191,6 +191,7 @@ fn parse_values(group: Group, field: &'static str, text: &str) -> Result<Vec<Str
         let problem = format!("it has {} values, at most 100 are allowed", values.len());
         return Err(ApiError::invalid_field(field, problem));
     }
+    let n_values = values.len();
     for value in &mut values {
         if value.is_empty() {
             let problem = "it has an empty value; (none) stands for what has no value";
@@ -200,27 +201,30 @@ fn parse_values(group: Group, field: &'static str, text: &str) -> Result<Vec<Str
             value.clear();
             continue;
         }
-        check_value(group, value).map_err(|problem| ApiError::invalid_field(field, problem))?;
+        if let Err(wanted) = check_value(group, value) {
+            let problem = match n_values {
+                1 => format!("it is not {wanted}"),
+                _ => format!("its value {value:?} is not {wanted}"),
+            };
+            return Err(ApiError::invalid_field(field, problem));
+        }
     }
     Ok(values)
 }
 
-/// Checks a value, and gives it the form in which it is stored.
+/// Checks a value, and gives it the form in which it is stored. The error is what is wanted.
 fn check_value(group: Group, value: &mut String) -> Result<(), String> {
     match group {
         Group::List | Group::Creative | Group::Network => match value.parse::<i64>() {
             Ok(1..) => Ok(()),
-            _ => Err(format!("{value:?} is not a number, as in 42")),
+            _ => Err("an id, which is an integer such as 42".to_owned()),
         },
         Group::Country => {
-            value.make_ascii_uppercase();
-            let is_code = value.len() == 2 && value.bytes().all(|byte| byte.is_ascii_uppercase());
-            match is_code {
-                true => Ok(()),
-                false => Err(format!(
-                    "{value:?} is not a country, as in US (ISO 3166-1 alpha-2)"
-                )),
+            if value.len() != 2 || !value.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+                return Err("a country by ISO 3166-1 alpha-2, as in US".to_owned());
             }
+            value.make_ascii_uppercase();
+            Ok(())
         }
         Group::Language => {
             value.make_ascii_lowercase();
@@ -230,7 +234,7 @@ fn check_value(group: Group, value: &mut String) -> Result<(), String> {
             let names = BotReason::ALL.map(BotReason::as_str);
             match names.contains(&value.as_str()) {
                 true => Ok(()),
-                false => Err(format!("{value:?} is none of {}", names.join(", "))),
+                false => Err(format!("one of {}", names.join(", "))),
             }
         }
         _ => Ok(()),

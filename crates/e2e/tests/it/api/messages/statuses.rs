@@ -12,7 +12,7 @@ use super::{
 #[tokio::test]
 async fn the_latest_final_status_prevails_in_any_order_of_arrival() {
     let api = Api::start("statuses").await;
-    let (early, late) = ("2026-03-10T08:00:00Z", "2026-03-10T09:00:00Z");
+    let (early, late) = ("2026-03-10T08:00:00.000Z", "2026-03-10T09:00:00.000Z");
     let reports = |id: &str| {
         [
             report(id, "sent", late),

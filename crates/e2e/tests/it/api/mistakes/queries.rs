@@ -10,7 +10,7 @@ async fn unknown_names_and_values_of_pages() {
     let get = async |path| api.answer_to("GET", path, "").await;
     assert_snapshot!(
         get("/api/v2/links?offer=x").await,
-        @r##"400 {"code":"unknown_parameter","error":"The query parameter offer is not known here. Did you mean offerId? Known are page, per_page, status, offerId, listId, messageId, contactPhone, domain."}"##
+        @r##"400 {"code":"unknown_parameter","error":"The query parameter offer is not known here. Did you mean offerId? Known are page, per_page, cursor, status, offerId, listId, messageId, contactPhone, domain."}"##
     );
     assert_snapshot!(
         get("/api/v2/lists?per_page=500").await,
@@ -102,7 +102,7 @@ async fn dates_zones_currencies_and_formats() {
     );
     assert_snapshot!(
         get("/api/v2/reports/performance?group_by=offers").await,
-        @r##"400 {"code":"invalid_field","error":"The field group_by is not valid: it is the text \"offers\", not one of date, hour, message, creative, offer, list, link, campaign, country, device, event."}"##
+        @r##"400 {"code":"invalid_field","error":"The field group_by is not valid: it is the text \"offers\", not one of date, hour, hour_of_day, weekday, message, creative, offer, list, link, campaign, country, device, event, sub1, sub2, sub3, sub4, sub5, source, os, browser, language, region, city, network, bot_reason, bot_rule."}"##
     );
     assert_snapshot!(
         get("/api/v2/conversions?format=xlsx").await,
