@@ -479,6 +479,9 @@ async fn recount(
         "c.sub1, c.sub2, c.sub3, c.source, c.os, c.browser, c.language, c.region, c.city,
                     c.asn, coalesce(c.bot_reasons, '{}') AS bot_reasons,
                     coalesce(c.bot_rules, '{}') AS bot_rules";
+    let aliases = question.key.iter().enumerate();
+    let key: Vec<_> = aliases.map(|(n, key)| format!("{key} AS key{n}")).collect();
+    let columns: Vec<_> = (0..key.len()).map(|n| format!("key{n}")).collect();
     let sql = format!(
         "WITH facts AS (
              SELECT c.clicked_at AS t, {clicks}, {of_click}, 1 AS a, 0 AS b, c.is_bot::integer AS c,
@@ -498,25 +501,13 @@ async fn recount(
              WHERE v.account_id = {account} AND v.attribution <> 'none' AND v.status = 'approved'
          ),
          keyed AS (SELECT {key}, a, b, c, d, e, f FROM facts WHERE {filter})
-         SELECT {columns}, sum(a), sum(b), sum(c), sum(d), sum(e), sum(f)::text
+         SELECT json_build_array({columns})::text, sum(a), sum(b), sum(c), sum(d), sum(e), sum(f)::text
          FROM keyed GROUP BY 1",
         clicks = dimensions("c."),
         conversions = dimensions("v.credited_"),
-        key = question
-            .key
-            .iter()
-            .enumerate()
-            .map(|(n, key)| format!("{key} AS key{n}"))
-            .collect::<Vec<_>>()
-            .join(", "),
+        key = key.join(", "),
         filter = question.filter,
-        columns = format!(
-            "json_build_array({})::text",
-            (0..question.key.len())
-                .map(|n| format!("key{n}"))
-                .collect::<Vec<_>>()
-                .join(", ")
-        ),
+        columns = columns.join(", "),
     );
     let mut rows = BTreeMap::new();
     for row in fixture.test_env.db.query(&sql, &[]).await.expect(&sql) {

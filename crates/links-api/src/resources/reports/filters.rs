@@ -213,7 +213,7 @@ fn parse_values(group: Group, field: &'static str, text: &str) -> Result<Vec<Str
 }
 
 /// Checks a value, and gives it the form in which it is stored. The error is what is wanted.
-fn check_value(group: Group, value: &mut String) -> Result<(), String> {
+fn check_value(group: Group, value: &mut str) -> Result<(), String> {
     match group {
         Group::List | Group::Creative | Group::Network => match value.parse::<i64>() {
             Ok(1..) => Ok(()),
@@ -232,7 +232,7 @@ fn check_value(group: Group, value: &mut String) -> Result<(), String> {
         }
         Group::BotReason => {
             let names = BotReason::ALL.map(BotReason::as_str);
-            match names.contains(&value.as_str()) {
+            match names.contains(&&*value) {
                 true => Ok(()),
                 false => Err(format!("one of {}", names.join(", "))),
             }
