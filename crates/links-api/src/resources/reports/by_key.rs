@@ -124,7 +124,10 @@ async fn select_sorted_keys(
     let FromClause { sql, n_parameters } = from_clause(source, &request.filters);
     let key = source.value(request.group);
     let order = match request.order {
-        Some(order) => format!("{}, ", order.sql(request)?),
+        Some(order) => format!(
+            "{}, ",
+            order.sql(request.statuses, request.exchange.is_some())?
+        ),
         None => String::new(),
     };
     let sql = format!(

@@ -6,10 +6,11 @@ use domain::cost::round;
 
 use super::{
     breakdown::Breakdown,
-    fetch::{CountedColumns, FromClause, fetch, from_clause},
+    fetch::{FromClause, fetch, from_clause},
     request::ReportRequest,
     row::EventCounts,
     source::Source,
+    statuses::CountedColumns,
 };
 use crate::{error::ApiError, http::RequestContext};
 

@@ -9,11 +9,12 @@ use postgres::pool::GenericClient as _;
 use tokio_postgres::{Row, types::ToSql};
 
 use super::{
-    filters::Filters,
+    filters::{Condition, Filters},
     group::Group,
     period::Period,
-    request::{CountedStatuses, ReportRequest},
+    request::ReportRequest,
     source::Source,
+    statuses::CountedColumns,
 };
 use crate::{error::ApiError, http::RequestContext};
 
@@ -127,11 +128,27 @@ pub fn from_clause(source: Source, filters: &Filters) -> FromClause {
     let mut from = FromClause { sql, n_parameters };
     for condition in &filters.conditions {
         n_parameters += 1;
-        let condition = condition.sql(source, n_parameters);
+        let condition = condition_sql(condition, source, n_parameters);
         from.sql.push_str(&format!("\n      {condition}"));
     }
     from.n_parameters = n_parameters;
     from
+}
+
+/// A condition as SQL with the parameter `number`, an array of texts.
+fn condition_sql(condition: &Condition, source: Source, number: usize) -> String {
+    let column = source.value(condition.group);
+    let is_one = match condition.group {
+        Group::BotReason | Group::BotRule => format!(
+            "CASE cardinality({column}) WHEN 0 THEN ARRAY[''] ELSE {column} END
+             && ${number}::text[]"
+        ),
+        _ => format!("coalesce({column}::text, '') = ANY (${number}::text[])"),
+    };
+    match condition.is_excluded {
+        true => format!("AND NOT ({is_one})"),
+        false => format!("AND ({is_one})"),
+    }
 }
 
 /// `$1` to `$12` are those of `FROM_LINKS`.
@@ -139,27 +156,6 @@ fn from_facts() -> String {
     include_str!("facts.sql")
         .replace("{message_key}", CLICK_MESSAGE_KEY)
         .replace("{contact_key}", CLICK_CONTACT_KEY)
-}
-
-/// The expressions of what a report counts of conversions.
-pub struct CountedColumns {
-    pub conversions: &'static str,
-    pub revenue: &'static str,
-}
-
-impl CountedStatuses {
-    pub fn columns(self) -> CountedColumns {
-        match self {
-            Self::Approved => CountedColumns {
-                conversions: "t.conversions",
-                revenue: "t.revenue",
-            },
-            Self::ApprovedAndPending => CountedColumns {
-                conversions: "(t.conversions + t.pending_conversions)",
-                revenue: "(t.revenue + t.pending_revenue)",
-            },
-        }
-    }
 }
 
 /// The columns that `RowCounts` are made of. In rows of offers, a message counts as a send of

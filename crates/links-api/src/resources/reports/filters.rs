@@ -2,7 +2,7 @@
 
 use domain::bot::BotReason;
 
-use super::{group::Group, source::Source};
+use super::group::Group;
 use crate::{
     db::filters::{FilterTarget, require},
     error::ApiError,
@@ -41,22 +41,6 @@ pub struct Condition {
 }
 
 impl Condition {
-    /// The condition as SQL with the parameter `number`, an array of texts.
-    pub fn sql(&self, source: Source, number: usize) -> String {
-        let column = source.value(self.group);
-        let is_one = match self.group {
-            Group::BotReason | Group::BotRule => format!(
-                "CASE cardinality({column}) WHEN 0 THEN ARRAY[''] ELSE {column} END
-                 && ${number}::text[]"
-            ),
-            _ => format!("coalesce({column}::text, '') = ANY (${number}::text[])"),
-        };
-        match self.is_excluded {
-            true => format!("AND NOT ({is_one})"),
-            false => format!("AND ({is_one})"),
-        }
-    }
-
     /// Whether a value meets the condition.
     pub fn is_met_by(&self, value: &str) -> bool {
         self.values.iter().any(|one| one == value) != self.is_excluded

@@ -22,6 +22,7 @@ mod row;
 mod row_key;
 mod rows;
 mod source;
+mod statuses;
 mod sums;
 mod time_slices;
 

@@ -2,7 +2,10 @@
 
 use rust_decimal::Decimal;
 
-use super::{fetch::CountedColumns, request::ReportRequest, row::KeyedCounts, row::RowCounts};
+use super::{
+    row::{KeyedCounts, RowCounts},
+    statuses::{CountedColumns, CountedStatuses},
+};
 use crate::{enumeration::enumeration, error::ApiError};
 
 enumeration! {
@@ -71,12 +74,13 @@ impl RowOrder {
         });
     }
 
-    /// The order as SQL, for rows that the database sorts: only what it counts.
-    pub fn sql(self, request: &ReportRequest) -> Result<String, ApiError> {
+    /// The order as SQL, for rows that the database sorts: only what it counts, and no amounts that
+    /// the report converts.
+    pub fn sql(self, statuses: CountedStatuses, is_converted: bool) -> Result<String, ApiError> {
         let CountedColumns {
             conversions,
             revenue,
-        } = request.statuses.columns();
+        } = statuses.columns();
         let value = match self.metric {
             OrderMetric::Sends => "sum(t.sends)".to_owned(),
             OrderMetric::Clicks => "sum(t.clicks)".to_owned(),
@@ -84,7 +88,7 @@ impl RowOrder {
             OrderMetric::BotClicks => "sum(t.bot_clicks)".to_owned(),
             OrderMetric::ConfirmedClicks => "sum(t.confirmed_clicks)".to_owned(),
             OrderMetric::Conversions => format!("sum({conversions})"),
-            OrderMetric::Revenue if request.exchange.is_none() => {
+            OrderMetric::Revenue if !is_converted => {
                 format!("sum({revenue}) FILTER (WHERE t.currency = $4)")
             }
             _ => {

@@ -10,6 +10,7 @@ use super::{
     group::Group,
     order::{OrderDirection, OrderMetric, RowOrder},
     period::Period,
+    statuses::CountedStatuses,
 };
 use crate::{
     db::{accounts, filters::require_links},
@@ -168,14 +169,6 @@ pub struct PerformanceQuery {
 }
 
 impl QueryParameters for PerformanceQuery {}
-
-enumeration! {
-    /// The statuses of the conversions that a report counts.
-    pub enum CountedStatuses {
-        Approved = "approved",
-        ApprovedAndPending = "approved,pending",
-    }
-}
 
 /// A valid query.
 #[derive(Debug, Clone)]

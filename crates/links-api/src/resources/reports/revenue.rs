@@ -7,8 +7,9 @@ use rust_decimal::Decimal;
 use super::{
     breakdown::Breakdown,
     exchange::Exchange,
-    fetch::{CountedColumns, FromClause, fetch, from_clause},
+    fetch::{FromClause, fetch, from_clause},
     request::ReportRequest,
+    statuses::CountedColumns,
 };
 use crate::{error::ApiError, http::RequestContext};
 

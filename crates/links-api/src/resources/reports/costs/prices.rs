@@ -9,10 +9,11 @@ use crate::{
     error::ApiError,
     resources::reports::{
         breakdown::{Breakdown, BreakdownClauses},
-        fetch::{CountedColumns, FromClause, Granularity, fetch, from_clause},
+        fetch::{FromClause, Granularity, fetch, from_clause},
         filters::Filters,
         request::ReportRequest,
         source::Source,
+        statuses::CountedColumns,
     },
 };
 
