@@ -1,11 +1,11 @@
 //! The credit backlog: links and messages whose conversions are to be credited again.
 //!
 //! All conversions without a contact of a link or message are credited to its first message
-//! click. When that changes, there may be millions of them. A transaction changes at most
-//! [`super::affected::MAX_AFFECTED`] credits at once; if a change of message clicks concerns more
-//! conversions, it adds the link or message to the backlog. Later transactions credit all of its
-//! conversions again, a chunk each. Until then totals agree with credits, as ever, but some credits
-//! are still the old ones.
+//! click. When that changes, there may be millions of them. A transaction credits a bounded number
+//! at once (`conversion_find_affected`); if a change of message clicks concerns more conversions,
+//! it adds the link or message to the backlog. Later transactions credit all of its conversions
+//! again, a chunk each. Until then totals agree with credits, as ever, but some credits are still
+//! the old ones.
 
 use std::collections::BTreeSet;
 
