@@ -1,7 +1,7 @@
 //! What a network says about the delivery of a message.
 //!
 //! Reports come in any order, and more than once. So the state of a message is the greatest of
-//! its reports in the order of [`DeliveryReport::rank`], and a function of the set of reports:
+//! its reports in the order of their rank, and a function of the set of reports:
 //!
 //! | the stored report | the other one | prevails |
 //! |---|---|---|

@@ -19,8 +19,8 @@ pub fn round_to_sum<'a>(amounts: impl IntoIterator<Item = &'a mut Decimal>) {
     }
 }
 
-/// Rounds amounts as [`round_to_sum`] does, so that they add up to `total`, a rounded sum of the
-/// same amounts that was computed in another way: where the exact sum is near the middle between
+/// Rounds amounts to [`COST_DECIMALS`], so that they add up to `total`, a rounded sum of the same
+/// amounts that was computed in another way: where the exact sum is near the middle between
 /// two rounded ones, the two ways may come to different sides. The last amount that is not zero
 /// takes that unit. A total that is further away is not of these amounts, and is ignored.
 pub fn round_to_total(amounts: &mut [&mut Decimal], total: Decimal) {
