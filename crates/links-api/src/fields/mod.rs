@@ -26,6 +26,7 @@ pub use country::{parse_filter_country, update_countries};
 pub use decimal::{DecimalField, DecimalText};
 pub use json_object::JsonObject;
 pub use list_selector::ListSelector;
+pub use moment::{QueryEnd, QueryStart};
 pub use phone::parse_filter_phone;
 pub use slug::parse_slug;
 pub use status::{parse_status, update_status};

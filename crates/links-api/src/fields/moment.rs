@@ -8,6 +8,9 @@ use jiff::{
     tz::{TimeZone, db},
 };
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, de};
+
 use super::timestamp;
 use crate::error::ApiError;
 
@@ -29,22 +32,58 @@ pub enum RangeEnd {
     End,
 }
 
+/// Problem of a field whose text is neither a day nor a time, to complete "... is not valid: ".
+const NOT_A_MOMENT: &str = "it is neither a day as in 2026-03-01 nor a time as in \
+                            2026-03-01T00:00:00Z, of the years 1 to 9999";
+
+/// The start of a period as a text of a query: a day (UTC) or a time.
+pub type QueryStart = QueryMoment<false>;
+
+/// The end of a period as a text of a query: the last day (UTC) or the time after the last.
+pub type QueryEnd = QueryMoment<true>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueryMoment<const IS_END: bool>(pub Timestamp);
+
+impl<'de, const IS_END: bool> Deserialize<'de> for QueryMoment<IS_END> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let end = match IS_END {
+            true => RangeEnd::End,
+            false => RangeEnd::Start,
+        };
+        let time = moment(&text, &TimeZone::UTC, end);
+        time.map(Self)
+            .ok_or_else(|| de::Error::custom(NOT_A_MOMENT))
+    }
+}
+
+impl<const IS_END: bool> JsonSchema for QueryMoment<IS_END> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "QueryMoment".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string" })
+    }
+}
+
 /// Parses a day, which stands for its start or its end, or a time.
 pub fn parse_moment(
-    field: &'static str,
+    field: &str,
     text: &str,
     zone: &TimeZone,
     end: RangeEnd,
 ) -> Result<Timestamp, ApiError> {
-    if let Some(time) = timestamp::parse(text) {
-        return Ok(time);
-    }
-    let problem = "it is neither a day as in 2026-03-01 nor a time as in 2026-03-01T00:00:00Z, \
-                   of the years 1 to 9999";
-    let day = parse_day(text).ok_or_else(|| ApiError::invalid_field(field, problem))?;
-    Ok(match end {
-        RangeEnd::Start => start_of_day(day, zone),
-        RangeEnd::End => start_of_day(day.saturating_add(1.day()), zone),
+    moment(text, zone, end).ok_or_else(|| ApiError::invalid_field(field, NOT_A_MOMENT))
+}
+
+fn moment(text: &str, zone: &TimeZone, end: RangeEnd) -> Option<Timestamp> {
+    timestamp::parse(text).or_else(|| {
+        let day = parse_day(text)?;
+        Some(match end {
+            RangeEnd::Start => start_of_day(day, zone),
+            RangeEnd::End => start_of_day(day.saturating_add(1.day()), zone),
+        })
     })
 }
 

@@ -1,7 +1,6 @@
 //! `GET /api/v2/audit`.
 
 use domain::id::AuditId;
-use jiff::{Timestamp, tz::TimeZone};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -13,7 +12,7 @@ use crate::{
     db::audit_log::{AuditFilter, AuditReader, select_before},
     enumeration::{Enumeration as _, enumeration},
     error::ApiError,
-    fields::moment::{RangeEnd, parse_moment},
+    fields::{QueryEnd, QueryStart},
     http::{
         ExportQuery, FormatQuery, IdNumber, NextPage, QueryParameters, RequestContext, Response,
     },
@@ -34,9 +33,9 @@ enumeration! {
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct AuditQuery {
     /// The first day or time, as in 2026-03-01 or 2026-03-01T00:00:00Z. Days are UTC's.
-    from: Option<String>,
+    from: Option<QueryStart>,
     /// The last day, or the time after the last.
-    to: Option<String>,
+    to: Option<QueryEnd>,
     /// Only changes by a key of the account, by an operator or by a command.
     actor: Option<AuditActor>,
     /// Only changes by this API key of the account.
@@ -76,7 +75,7 @@ pub async fn list_audit(
         account_id: context.caller.account_id,
         is_operator: context.caller.covers(Scope::Admin),
     };
-    let filter = query.filter()?;
+    let filter = query.filter();
     context.plan_by_values().await?;
     let rows = select_before(
         context.db,
@@ -100,21 +99,16 @@ pub async fn list_audit(
 }
 
 impl AuditQuery {
-    fn filter(self) -> Result<AuditFilter, ApiError> {
-        let time = |field, text: Option<String>, end| -> Result<Option<Timestamp>, ApiError> {
-            let text = text.as_deref();
-            text.map(|text| parse_moment(field, text, &TimeZone::UTC, end))
-                .transpose()
-        };
-        Ok(AuditFilter {
-            from: time("from", self.from, RangeEnd::Start)?,
-            to: time("to", self.to, RangeEnd::End)?,
+    fn filter(self) -> AuditFilter {
+        AuditFilter {
+            from: self.from.map(|time| time.0),
+            to: self.to.map(|time| time.0),
             actor: self.actor.map(AuditActor::name),
             key_id: self.key_id.map(IdNumber::get),
             object_kind: self.object_kind.map(ObjectKind::name),
             object_id: self.object_id,
             operation: self.operation,
             request_id: self.request_id,
-        })
+        }
     }
 }

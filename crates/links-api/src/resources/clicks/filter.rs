@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use domain::bot::BotReason;
 use ipnet::IpNet;
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -15,7 +15,11 @@ use crate::{
     },
     enumeration::enumeration,
     error::ApiError,
-    fields::{QueryTime, Text, non_empty, parse_filter_country, parse_filter_phone, timestamp},
+    fields::{
+        QueryEnd, QueryStart, Text,
+        moment::{RangeEnd, parse_moment},
+        non_empty, parse_filter_country, parse_filter_phone,
+    },
     http::{BoundedInteger, QueryParameters, RequestContext},
 };
 
@@ -31,10 +35,10 @@ type Number = BoundedInteger<0, { i64::MAX }>;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct ClicksQuery {
-    /// The first time, as in 2026-03-01T00:00:00Z.
-    from: Option<QueryTime>,
-    /// The time after the last.
-    to: Option<QueryTime>,
+    /// The first day (UTC), as in 2026-03-01, or the first time, as in 2026-03-01T00:00:00Z.
+    from: Option<QueryStart>,
+    /// The last day, or the time after the last.
+    to: Option<QueryEnd>,
     /// A short id, or lnk_...
     link_id: Option<String>,
     /// Only clicks of this list.
@@ -69,9 +73,9 @@ impl QueryParameters for ClicksQuery {}
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[schemars(rename = "ClickFilter")]
 pub struct ClickFilterRequest {
-    /// The first time, as in 2026-03-01T00:00:00Z.
+    /// The first day (UTC), as in 2026-03-01, or the first time, as in 2026-03-01T00:00:00Z.
     from: Option<Text>,
-    /// The time after the last.
+    /// The last day, or the time after the last.
     to: Option<Text>,
     /// A short id, or lnk_...
     link_id: Option<Text>,
@@ -141,8 +145,8 @@ impl ClickFilterRequest {
         let reason = non_empty(&self.reason).map(|name| parse_reason(name, "filter.reason"));
         let link_id = non_empty(&self.link_id);
         let filter = ClickFilter {
-            from: parse_time(&self.from, "filter.from")?,
-            to: parse_time(&self.to, "filter.to")?,
+            from: parse_end(&self.from, "filter.from", RangeEnd::Start)?,
+            to: parse_end(&self.to, "filter.to", RangeEnd::End)?,
             link_keys: find_links(context, "filter.link_id", link_id).await?,
             list_id: self.list_id,
             offer_id: owned(&self.offer_id),
@@ -223,11 +227,12 @@ pub fn parse_reason(name: &str, field: &str) -> Result<BotReason, ApiError> {
     })
 }
 
-fn parse_time(text: &Option<Text>, field: &str) -> Result<Option<Timestamp>, ApiError> {
-    let Some(text) = non_empty(text) else {
-        return Ok(None);
-    };
-    let time = timestamp::parse(text);
-    time.map(Some)
-        .ok_or_else(|| ApiError::invalid_field(field, timestamp::NOT_A_TIME))
+fn parse_end(
+    text: &Option<Text>,
+    field: &str,
+    end: RangeEnd,
+) -> Result<Option<Timestamp>, ApiError> {
+    let text = non_empty(text);
+    text.map(|text| parse_moment(field, text, &TimeZone::UTC, end))
+        .transpose()
 }

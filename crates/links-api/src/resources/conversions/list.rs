@@ -11,17 +11,17 @@ use crate::{
         filters::{self, FilterTarget},
     },
     error::ApiError,
-    fields::QueryTime,
+    fields::{QueryEnd, QueryStart},
     http::{ExportQuery, FormatQuery, NextPage, QueryParameters, RequestContext, Response},
     objects::conversion::{COLUMNS, CSV_COLUMNS, ConversionObject},
 };
 
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct ConversionsQuery {
-    /// The first time, as in 2026-03-01T00:00:00Z.
-    from: Option<QueryTime>,
-    /// The time after the last.
-    to: Option<QueryTime>,
+    /// The first day (UTC), as in 2026-03-01, or the first time, as in 2026-03-01T00:00:00Z.
+    from: Option<QueryStart>,
+    /// The last day, or the time after the last.
+    to: Option<QueryEnd>,
     /// Only conversions of this event, as in sale.
     event: Option<String>,
     /// Only conversions with this attribution.

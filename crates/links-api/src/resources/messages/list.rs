@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     db::messages::{MessageFilter, MessageRow, MessageStatus, select_page},
     error::ApiError,
-    fields::{QueryTime, Timestamp},
+    fields::{QueryEnd, QueryStart, Timestamp},
     http::{
         BoundedInteger, ExportQuery, FormatQuery, IdNumber, QueryParameters, RequestContext,
         Response,
@@ -20,10 +20,10 @@ use crate::{
 
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct MessagesQuery {
-    /// The first time, as in 2026-03-01T00:00:00Z.
-    from: Option<QueryTime>,
-    /// The time after the last.
-    to: Option<QueryTime>,
+    /// The first day (UTC), as in 2026-03-01, or the first time, as in 2026-03-01T00:00:00Z.
+    from: Option<QueryStart>,
+    /// The last day, or the time after the last.
+    to: Option<QueryEnd>,
     /// Only messages with this status.
     status: Option<MessageStatus>,
     /// Only messages of this list.

@@ -90,7 +90,7 @@ async fn dates_zones_currencies_and_formats() {
     );
     assert_snapshot!(
         get("/api/v2/clicks?from=yesterday").await,
-        @r##"400 {"code":"invalid_field","error":"The field from is not valid: it is the text \"yesterday\", not a time as in 2026-03-01T00:00:00Z, of the years 1 to 9999."}"##
+        @r##"400 {"code":"invalid_field","error":"The field from is not valid: it is the text \"yesterday\", neither a day as in 2026-03-01 nor a time as in 2026-03-01T00:00:00Z, of the years 1 to 9999."}"##
     );
     assert_snapshot!(
         get("/api/v2/reports/performance?currency=DOLLAR").await,

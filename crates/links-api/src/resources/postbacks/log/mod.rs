@@ -14,7 +14,7 @@ use crate::{
         postback_log::{LogFilter, LogOwner, select_before},
     },
     error::ApiError,
-    fields::QueryTime,
+    fields::{QueryEnd, QueryStart},
     http::{ExportQuery, FormatQuery, NextPage, QueryParameters, RequestContext, Response},
 };
 use object::{COLUMNS, CSV_COLUMNS, PostbackObject};
@@ -22,10 +22,10 @@ use verdict::VerdictQuery;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct PostbacksQuery {
-    /// The first time, as in 2026-03-01T00:00:00Z.
-    from: Option<QueryTime>,
-    /// The time after the last.
-    to: Option<QueryTime>,
+    /// The first day (UTC), as in 2026-03-01, or the first time, as in 2026-03-01T00:00:00Z.
+    from: Option<QueryStart>,
+    /// The last day, or the time after the last.
+    to: Option<QueryEnd>,
     /// Only postbacks with this verdict. `refused` is any error.
     verdict: Option<VerdictQuery>,
     /// Only postbacks of this transaction.
