@@ -527,6 +527,9 @@ async fn raw_clicks_and_conversions_are_exported_in_pages() {
             &ids[2..],
         ),
         ("to=DAYT05:31:00Z", &ids[..1]),
+        ("from=DAY&to=DAY", &ids[..]),
+        ("from=DAY&to=DAYT05:31:00Z", &ids[..1]),
+        ("from=NEXT", &[]),
         (
             "message_id=m-1&contact_phone=%2B18005550123&to=DAYT05:31:00Z",
             &ids[..1],
