@@ -40,11 +40,5 @@ FROM (
       AND v.attribution <> 'none'
       AND v.status IN ('approved', 'pending')
 ) AS t
-WHERE ($5::text IS NULL OR t.offer_id = $5)
-  AND ($6::bigint IS NULL OR t.list_id = $6)
-  AND ($7::bigint IS NULL OR t.creative_id = $7)
-  AND ($8::text IS NULL OR t.campaign_id = $8)
-  AND ($9::text IS NULL OR t.country = $9)
-  AND ($10::text IS NULL OR t.device = $10)
-  AND ($11::bigint[] IS NULL OR t.link_key = ANY ($11))
+WHERE ($11::bigint[] IS NULL OR t.link_key = ANY ($11))
   AND ($12::text IS NULL OR t.message_id = $12)

@@ -64,12 +64,7 @@ const FROM_TOTALS: &str = "
           AND ($15::text IS NULL OR (key > $15 || '|' AND key < $15 || '}'))
           AND bucket >= $13 AND bucket < $3
     ) AS t
-    WHERE ($5::text IS NULL OR t.offer_id = $5)
-      AND ($6::bigint IS NULL OR t.list_id = $6)
-      AND ($7::bigint IS NULL OR t.creative_id = $7)
-      AND ($8::text IS NULL OR t.campaign_id = $8)
-      AND ($9::text IS NULL OR t.country = $9)
-      AND ($10::text IS NULL OR t.device = $10)
+    WHERE true
 ";
 
 /// `$11` are links, `$12` is a message; `$1` to `$10` are those of `FROM_TOTALS`.
@@ -79,12 +74,6 @@ const FROM_LINKS: &str = "
     WHERE t.account_id = $1
       AND t.bucket >= $2
       AND t.bucket < $3
-      AND ($5::text IS NULL OR l.offer_id = $5)
-      AND ($6::bigint IS NULL OR l.list_id = $6)
-      AND ($7::bigint IS NULL OR l.creative_id = $7)
-      AND ($8::text IS NULL OR l.campaign_id = $8)
-      AND ($9::text IS NULL OR t.country = $9)
-      AND ($10::text IS NULL OR t.device = $10)
       AND ($11::bigint[] IS NULL OR t.link_key = ANY ($11))
       AND ($12::text IS NULL OR t.link_key IN (
           SELECT id FROM links WHERE account_id = $1 AND message_id = $12
@@ -98,12 +87,6 @@ const FROM_EVENTS: &str = "
     WHERE t.account_id = $1
       AND t.bucket >= $2
       AND t.bucket < $3
-      AND ($5::text IS NULL OR t.offer_id = $5)
-      AND ($6::bigint IS NULL OR t.list_id = $6)
-      AND ($7::bigint IS NULL OR t.creative_id = $7)
-      AND ($8::text IS NULL OR t.campaign_id = $8)
-      AND ($9::text IS NULL OR t.country = $9)
-      AND ($10::text IS NULL OR t.device = $10)
       AND ($11::bigint[] IS NULL OR t.link_key = ANY ($11))
       AND ($12::text IS NULL OR t.link_key IN (
           SELECT id FROM links WHERE account_id = $1 AND message_id = $12
@@ -117,6 +100,16 @@ pub struct FromClause {
     pub n_parameters: usize,
 }
 
+/// The dimensions of the filters on one value, with the types of their parameters, from `$5` on.
+const FILTERED: [(Group, &str); 6] = [
+    (Group::Offer, "text"),
+    (Group::List, "bigint"),
+    (Group::Creative, "bigint"),
+    (Group::Campaign, "text"),
+    (Group::Country, "text"),
+    (Group::Device, "text"),
+];
+
 /// The conditions of the filters on several values follow those that the tables have.
 pub fn from_clause(source: Source, filters: &Filters) -> FromClause {
     let (sql, mut n_parameters) = match source {
@@ -126,6 +119,11 @@ pub fn from_clause(source: Source, filters: &Filters) -> FromClause {
         Source::Facts => (from_facts(), 12),
     };
     let mut from = FromClause { sql, n_parameters };
+    for (number, (group, sql_type)) in (5..).zip(FILTERED) {
+        let value = source.value(group);
+        let condition = format!("AND (${number}::{sql_type} IS NULL OR {value} = ${number})");
+        from.sql.push_str(&format!("\n      {condition}"));
+    }
     for condition in &filters.conditions {
         n_parameters += 1;
         let condition = condition_sql(condition, source, n_parameters);
