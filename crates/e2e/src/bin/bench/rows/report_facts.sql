@@ -42,14 +42,20 @@ SELECT min(id) AS first_link FROM links WHERE account_id = :account AND short_id
 
 INSERT INTO clicks
     (click_id, clicked_at, account_id, link_key, link_id, list_id, offer_id, creative_id, message_id,
-     contact_phone, visitor, ip, country, device, is_bot, bot_reasons)
+     contact_phone, visitor, ip, country, device, is_bot, bot_reasons, sub1, sub2, source, os, browser,
+     language, asn)
 SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' || substr(random, 1, 3)
         || '8' || substr(random, 4, 15))::uuid,
        at, :account, :first_link + link, 'b' || lpad((link + 1)::text, 8, '0'), target.list_id, target.offer_id,
        target.creative_id, 'm-' || link + 1, '+1202' || lpad((link + 1)::text, 7, '0'), random, '203.0.113.9',
        CASE WHEN dice < 0.9 THEN 'US' ELSE (ARRAY['CA', 'GB', 'DE', 'FR', 'MX', 'AU', 'IN', 'BR'])[1 + floor(dice * 80)::int % 8] END,
        CASE WHEN second_dice < 0.8 THEN 'mobile' WHEN second_dice < 0.95 THEN 'desktop' ELSE 'tablet' END,
-       is_bot, CASE WHEN is_bot THEN ARRAY['ua_bot'] ELSE '{}' END
+       is_bot, CASE WHEN is_bot THEN ARRAY['ua_bot'] ELSE '{}' END,
+       'ad-' || floor(dice * 500)::int, 'set-' || floor(second_dice * 40)::int,
+       CASE WHEN dice < 0.5 THEN 'sms' ELSE 'push' END,
+       CASE WHEN second_dice < 0.5 THEN 'iOS' ELSE 'Android' END,
+       CASE WHEN second_dice < 0.5 THEN 'Mobile Safari' ELSE 'Chrome Mobile' END,
+       CASE WHEN dice < 0.8 THEN 'en' ELSE 'es' END, 7000 + floor(dice * 300)::int
 FROM (
     SELECT date_trunc('milliseconds', now() - random() * interval '90 days') AS at,
            floor(random() * greatest(:n / 10, 1))::bigint AS link,
