@@ -10,4 +10,5 @@ TRUNCATE
     totals,
     link_totals,
     event_totals,
-    account_events;
+    account_events,
+    credit_backlog;
