@@ -36,7 +36,8 @@ pub async fn insert_row(
 }
 
 /// Writes the values of the columns to the row with this id, gives the row the next version, by
-/// which redirectors tell its record from older ones, and returns it. `columns` are names with commas between them, as many as there are values.
+/// which redirectors tell its record from older ones, and returns it. `columns` are names with
+/// commas between them, as many as there are values.
 pub async fn update_row(
     client: &impl GenericClient,
     table: &str,
