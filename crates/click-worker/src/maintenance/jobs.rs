@@ -30,7 +30,7 @@ pub(super) enum Work {
         settle_time: SignedDuration,
     },
     MatchConversions(UnknownClickLimits),
-    CreditBacklog,
+    WorkOffCreditBacklog,
     AssignPostbacks,
     RetryParkedEvents(Box<BatchWriter>),
     CreatePartitions,
@@ -68,7 +68,11 @@ pub fn jobs(settings: &Settings, writer: BatchWriter) -> [MaintenanceJob; 7] {
             interval.min(DUE_ROWS_INTERVAL),
             Work::MatchConversions(unknown_clicks),
         ),
-        job("credit_backlog", DUE_ROWS_INTERVAL, Work::CreditBacklog),
+        job(
+            "credit_backlog",
+            DUE_ROWS_INTERVAL,
+            Work::WorkOffCreditBacklog,
+        ),
         job("postback_log", DUE_ROWS_INTERVAL, Work::AssignPostbacks),
         job(
             "parked_events",

@@ -54,7 +54,10 @@ pub async fn conversion_find_affected(
 ) -> Result<BTreeSet<ConversionId>, tokio_postgres::Error> {
     let mut affected = Affected::default();
     affected.add_credited_to(transaction, changes).await?;
-    let added: Vec<_> = changes.iter().filter_map(|c| c.added.as_ref()).collect();
+    let added: Vec<_> = changes
+        .iter()
+        .filter_map(MessageClickChange::added)
+        .collect();
     affected.add_of_new_clicks(transaction, &added).await?;
     credit_backlog_add_all(transaction, &affected.backlog).await?;
     Ok(affected.conversions)
@@ -74,9 +77,7 @@ impl Affected {
         transaction: &Transaction<'_>,
         changes: &[MessageClickChange],
     ) -> Result<(), tokio_postgres::Error> {
-        let removed = changes
-            .iter()
-            .filter_map(|change| Some((&change.key, change.removed?)));
+        let removed = changes.iter().filter_map(MessageClickChange::removed);
         let (keys, clicks): (Vec<&MessageClickKey>, Vec<ClickId>) = removed.unzip();
         if clicks.is_empty() {
             return Ok(());

@@ -38,11 +38,10 @@ pub async fn message_click_merge_all(
             None => inserted.push(candidate),
         }
         candidate.count(delta, 1);
-        changes.push(MessageClickChange {
-            key: candidate.key.clone(),
-            removed: incumbent.map(|incumbent| incumbent.click.click_id),
-            added: Some(candidate.clone()),
-        });
+        changes.push(MessageClickChange::new(
+            incumbent.map(|incumbent| incumbent.click.click_id),
+            candidate.clone(),
+        ));
     }
     message_click_insert_rows(transaction, &inserted).await?;
     message_click_update_rows(transaction, &replacements).await?;

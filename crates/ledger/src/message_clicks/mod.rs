@@ -32,12 +32,45 @@ pub struct MessageClick {
 
 /// How the message click of a key has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MessageClickChange {
-    pub key: MessageClickKey,
-    /// The click that is not the message click any more.
-    pub removed: Option<ClickId>,
+pub enum MessageClickChange {
+    /// The key had none before.
+    Added(MessageClick),
+    /// Another click is the message click now.
+    Replaced {
+        removed: ClickId,
+        added: MessageClick,
+    },
+    /// The key has none any more.
+    Removed {
+        key: MessageClickKey,
+        click_id: ClickId,
+    },
+}
+
+impl MessageClickChange {
+    fn new(removed: Option<ClickId>, added: MessageClick) -> Self {
+        match removed {
+            Some(removed) => Self::Replaced { removed, added },
+            None => Self::Added(added),
+        }
+    }
+
     /// The message click that is new.
-    pub added: Option<MessageClick>,
+    pub fn added(&self) -> Option<&MessageClick> {
+        match self {
+            Self::Added(added) | Self::Replaced { added, .. } => Some(added),
+            Self::Removed { .. } => None,
+        }
+    }
+
+    /// The click that is not the message click any more, with its key.
+    pub fn removed(&self) -> Option<(&MessageClickKey, ClickId)> {
+        match self {
+            Self::Added(_) => None,
+            Self::Replaced { removed, added } => Some((&added.key, *removed)),
+            Self::Removed { key, click_id } => Some((key, *click_id)),
+        }
+    }
 }
 
 impl MessageClick {

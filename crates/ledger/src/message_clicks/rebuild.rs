@@ -43,27 +43,29 @@ pub async fn message_click_rebuild_all(
     let (mut inserted, mut updated, mut deleted) = (Vec::new(), Vec::new(), Vec::new());
     let mut changes = Vec::new();
     for key in keys.keys() {
-        let (actual, expected) = (actual.get(key), expected.get(key));
-        match (actual, expected) {
-            (Some(actual), Some(expected)) if actual.click.click_id == expected.click.click_id => {
-                continue;
-            }
+        let actual = actual.get(key);
+        let removed = actual.map(|actual| actual.click.click_id);
+        let change = match (removed, expected.get(key)) {
+            (Some(removed), Some(expected)) if removed == expected.click.click_id => continue,
             (None, None) => continue,
-            (None, Some(expected)) => inserted.push(expected),
-            (Some(_), Some(expected)) => updated.push(expected),
-            (Some(_), None) => deleted.push(key),
-        }
+            (_, Some(expected)) => {
+                match removed {
+                    Some(_) => updated.push(expected),
+                    None => inserted.push(expected),
+                }
+                expected.count(delta, 1);
+                MessageClickChange::new(removed, expected.clone())
+            }
+            (Some(click_id), None) => {
+                deleted.push(key);
+                let key = key.clone();
+                MessageClickChange::Removed { key, click_id }
+            }
+        };
         if let Some(actual) = actual {
             actual.count(delta, -1);
         }
-        if let Some(expected) = expected {
-            expected.count(delta, 1);
-        }
-        changes.push(MessageClickChange {
-            key: key.clone(),
-            removed: actual.map(|actual| actual.click.click_id),
-            added: expected.cloned(),
-        });
+        changes.push(change);
     }
     message_click_insert_rows(transaction, &inserted).await?;
     message_click_update_rows(transaction, &updated).await?;
@@ -84,11 +86,12 @@ pub async fn message_click_delete_all(
         click.count(delta, -1);
     }
     message_click_delete_rows(transaction, &keys).await?;
-    let changes = deleted.into_iter().map(|click| MessageClickChange {
-        key: click.key,
-        removed: Some(click.click.click_id),
-        added: None,
-    });
+    let changes = deleted
+        .into_iter()
+        .map(|click| MessageClickChange::Removed {
+            key: click.key,
+            click_id: click.click.click_id,
+        });
     Ok(changes.collect())
 }
 
