@@ -12,6 +12,20 @@ pub const CLICK_MESSAGE_KEY: &str =
 pub const CLICK_CONTACT_KEY: &str =
     "CASE WHEN c.contact_phone IS NULL THEN 'v:' || c.visitor ELSE 'c:' || c.contact_phone END";
 
+/// Whether a row `c` of `clicks` is the message click of its key, as a condition.
+pub fn is_message_click() -> String {
+    format!(
+        "EXISTS (
+             SELECT
+             FROM message_clicks m
+             WHERE m.account_id = c.account_id
+               AND m.message_key = {CLICK_MESSAGE_KEY}
+               AND m.contact_key = {CLICK_CONTACT_KEY}
+               AND m.click_id = c.click_id
+         )"
+    )
+}
+
 /// The message key of a row `l` of `links`: that of its clicks.
 pub const LINK_MESSAGE_KEY: &str =
     "CASE WHEN l.message_id IS NULL THEN 'l:' || l.id ELSE 'm:' || l.message_id END";

@@ -1,6 +1,6 @@
 //! A click as it is exported.
 
-use ledger::keys::{CLICK_CONTACT_KEY, CLICK_MESSAGE_KEY};
+use ledger::keys::is_message_click;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -61,17 +61,12 @@ pub fn columns() -> String {
     format!(
         "c.click_id::text AS click_id, c.clicked_at, c.link_id, c.list_id, c.offer_id,
          c.creative_id, c.campaign_id, c.message_id, c.contact_phone, c.visitor,
-         host(c.ip) AS ip, c.user_agent, c.referrer, c.country, c.region, c.city, c.language, c.asn, c.device, c.os, c.browser,
+         host(c.ip) AS ip, c.user_agent, c.referrer, c.country, c.region, c.city,
+         c.language, c.asn, c.device, c.os, c.browser,
          c.sub1, c.sub2, c.sub3, c.sub4, c.sub5, c.source, c.creative, c.cost, c.is_bot,
          c.bot_reasons, c.bot_rules, c.confirmed, c.path_corrections,
-         EXISTS (
-             SELECT
-             FROM message_clicks m
-             WHERE m.account_id = c.account_id
-               AND m.message_key = {CLICK_MESSAGE_KEY}
-               AND m.contact_key = {CLICK_CONTACT_KEY}
-               AND m.click_id = c.click_id
-         ) AS is_message_click"
+         {} AS is_message_click",
+        is_message_click()
     )
 }
 

@@ -3,9 +3,9 @@
 
 mod get;
 mod list;
-mod message_id;
 mod object;
 mod record;
+mod row_fields;
 mod rows;
 mod status;
 

@@ -11,12 +11,13 @@ use tokio_postgres::types::ToSql;
 
 use super::{
     breakdown::Breakdown,
-    fetch::{FromClause, Granularity, fetch, from_clause, measures},
+    counts,
+    fetch::{FromClause, Granularity, fetch, from_clause},
     filters::Filters,
     group::Group,
     measures::add_measures,
     request::{DEFAULT_ROWS, ReportRequest},
-    row::{KeyedCounts, RowCounts},
+    row::KeyedCounts,
     source::Source,
 };
 use crate::{error::ApiError, http::RequestContext};
@@ -56,43 +57,19 @@ pub async fn select_of(
     request: &ReportRequest,
     keys: &[String],
 ) -> Result<Vec<KeyedCounts>, ApiError> {
-    let mut counts_by_key = sum_by_key(context, request, keys).await?;
+    let breakdown = Breakdown::Keys(request.group, keys);
+    let counts = counts::select(context, request, breakdown).await?;
+    let mut counts_by_key: HashMap<_, _> = counts.into_iter().collect();
     let mut counts: Vec<KeyedCounts> = keys
         .iter()
         .map(|key| {
-            let counts = counts_by_key.remove(key).unwrap_or_default();
-            (Some(key.clone()), counts)
+            let key = Some(key.clone());
+            let counts = counts_by_key.remove(&key).unwrap_or_default();
+            (key, counts)
         })
         .collect();
-    let breakdown = Breakdown::Keys(request.group, keys);
     add_measures(context, request, breakdown, &mut counts, None).await?;
     Ok(counts)
-}
-
-async fn sum_by_key(
-    context: RequestContext<'_>,
-    request: &ReportRequest,
-    keys: &[String],
-) -> Result<HashMap<String, RowCounts>, ApiError> {
-    let breakdown = Breakdown::Keys(request.group, keys);
-    let source = breakdown.source(&request.filters);
-    let FromClause { sql, n_parameters } = from_clause(source, &request.filters);
-    let clauses = breakdown.clauses(source, n_parameters + 1);
-    let sql = format!(
-        "SELECT {} AS row_key, {}
-         {sql}
-           {}
-         GROUP BY row_key",
-        clauses.row_key,
-        measures(request, source, &breakdown.groups()),
-        clauses.condition
-    );
-    let parameters = clauses.parameters();
-    let rows = fetch(context, request, source, GRANULARITY, &sql, &parameters).await?;
-    let counts = rows
-        .iter()
-        .map(|row| (row.get("row_key"), RowCounts::from(row)));
-    Ok(counts.collect())
 }
 
 /// Whether the order of rows is not that of keys, so that everything has to be summed up before

@@ -3,14 +3,7 @@ FROM (
            c.message_id, c.country, c.device, c.sub1, c.sub2, c.sub3, c.sub4, c.sub5, c.source,
            c.os, c.browser, c.language, c.region, c.city, c.asn AS network, c.bot_reasons,
            c.bot_rules, NULL AS event, '' AS currency, 0 AS sends, 1 AS clicks,
-           (NOT c.is_bot AND EXISTS (
-               SELECT
-               FROM message_clicks m
-               WHERE m.account_id = c.account_id
-                 AND m.message_key = {message_key}
-                 AND m.contact_key = {contact_key}
-                 AND m.click_id = c.click_id
-           ))::integer AS unique_clicks,
+           (NOT c.is_bot AND {is_message_click})::integer AS unique_clicks,
            c.is_bot::integer AS bot_clicks, c.confirmed::integer AS confirmed_clicks,
            0 AS conversions, 0::numeric AS revenue, 0 AS pending_conversions,
            0::numeric AS pending_revenue

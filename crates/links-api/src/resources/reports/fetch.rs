@@ -1,10 +1,7 @@
 //! The SQL that all reports have in common.
 
 use jiff::{SignedDuration, Timestamp};
-use ledger::{
-    keys::{CLICK_CONTACT_KEY, CLICK_MESSAGE_KEY},
-    totals::day_start,
-};
+use ledger::{keys::is_message_click, totals::day_start};
 use postgres::pool::GenericClient as _;
 use tokio_postgres::{Row, types::ToSql};
 
@@ -151,9 +148,7 @@ fn condition_sql(condition: &Condition, source: Source, number: usize) -> String
 
 /// `$1` to `$12` are those of `FROM_LINKS`.
 fn from_facts() -> String {
-    include_str!("facts.sql")
-        .replace("{message_key}", CLICK_MESSAGE_KEY)
-        .replace("{contact_key}", CLICK_CONTACT_KEY)
+    include_str!("facts.sql").replace("{is_message_click}", &is_message_click())
 }
 
 /// The columns that `RowCounts` are made of. In rows of offers, a message counts as a send of

@@ -77,7 +77,7 @@ impl Filters {
         excluded: Option<&str>,
     ) -> Result<(), ApiError> {
         if let Some(text) = included {
-            let values = parse_values(group, group.parameter(), text)?;
+            let values = parse_values(group, group.key_column(), text)?;
             match &values[..] {
                 [value] if !value.is_empty() && !group.is_of_clicks_only() => {
                     self.set_value(group, value);
@@ -90,7 +90,7 @@ impl Filters {
             }
         }
         if let Some(text) = excluded {
-            let values = parse_values(group, group.excluding_parameter(), text)?;
+            let values = parse_values(group, &excluding_parameter(group), text)?;
             self.conditions.push(Condition {
                 group,
                 values,
@@ -112,9 +112,9 @@ impl Filters {
                 let (db, account_id) = (context.db, context.caller.account_id);
                 match value.parse::<i64>() {
                     Ok(id) if group.has_number() => {
-                        require(db, account_id, target, field, &Some(id)).await?;
+                        require(db, account_id, target, &field, &Some(id)).await?;
                     }
-                    _ => require(db, account_id, target, field, &Some(value)).await?,
+                    _ => require(db, account_id, target, &field, &Some(value)).await?,
                 }
             }
         }
@@ -122,7 +122,7 @@ impl Filters {
     }
 
     /// The values of all filters on a dimension, each with its parameter.
-    fn values_of(&self, group: Group) -> Vec<(&'static str, String)> {
+    fn values_of(&self, group: Group) -> Vec<(String, String)> {
         let one = match group {
             Group::Offer => self.offer_id.clone(),
             Group::List => self.list_id.map(|id| id.to_string()),
@@ -133,13 +133,13 @@ impl Filters {
         let conditions = self.conditions.iter().filter(|c| c.group == group);
         let several = conditions.flat_map(|condition| {
             let field = match condition.is_excluded {
-                true => group.excluding_parameter(),
-                false => group.parameter(),
+                true => excluding_parameter(group),
+                false => group.key_column().to_owned(),
             };
             let values = condition.values.iter().filter(|value| !value.is_empty());
-            values.map(move |value| (field, value.clone()))
+            values.map(move |value| (field.clone(), value.clone()))
         });
-        let one = one.map(|value| (group.parameter(), value));
+        let one = one.map(|value| (group.key_column().to_owned(), value));
         one.into_iter().chain(several).collect()
     }
 
@@ -157,9 +157,14 @@ impl Filters {
     }
 }
 
+/// The parameter of a query with the values to leave out.
+fn excluding_parameter(group: Group) -> String {
+    format!("{}.not", group.key_column())
+}
+
 /// Parses the values of a filter, which are separated by commas. A backslash makes a comma, or
 /// another backslash, a part of the value.
-fn parse_values(group: Group, field: &'static str, text: &str) -> Result<Vec<String>, ApiError> {
+fn parse_values(group: Group, field: &str, text: &str) -> Result<Vec<String>, ApiError> {
     let mut values = vec![String::new()];
     let mut characters = text.chars();
     while let Some(character) = characters.next() {
@@ -229,8 +234,8 @@ fn check_value(group: Group, value: &mut str) -> Result<(), String> {
 mod tests {
     use rstest::rstest;
 
-    use super::*;
-    use crate::enumeration::Enumeration as _;
+    use super::{super::request::PerformanceQuery, *};
+    use crate::{enumeration::Enumeration as _, http::QueryParameters as _};
 
     #[rstest]
     #[case(Group::Sub1, "a", &["a"])]
@@ -286,10 +291,22 @@ mod tests {
     }
 
     #[test]
-    fn each_filter_has_two_parameters() {
-        for group in Group::FILTERS {
-            let excluding = format!("{}.not", group.parameter());
-            assert_eq!(group.excluding_parameter(), excluding, "{}", group.name());
+    fn each_filter_has_two_parameters_with_the_name_of_its_column() {
+        let names: Vec<_> = PerformanceQuery::parameters()
+            .iter()
+            .map(|parameter| parameter.name)
+            .collect();
+        let filtered: Vec<_> = names
+            .iter()
+            .filter_map(|name| name.strip_suffix(".not"))
+            .collect();
+        assert_eq!(filtered.len(), 20);
+        for name in filtered {
+            assert!(names.contains(&name), "{name}");
+            let is_column = |group: &Group| group.key_column() == name;
+            let mut groups = Group::NAMES.iter().filter_map(|name| Group::parse(name));
+            let group = groups.find(is_column).expect(name);
+            assert_eq!(excluding_parameter(group), format!("{name}.not"));
         }
     }
 }

@@ -35,56 +35,6 @@ enumeration! {
     }
 }
 
-/// Declares the parameters of the filters on dimensions.
-macro_rules! filters {
-    ($($group:ident = $parameter:literal),* $(,)?) => {
-        impl Group {
-            /// The dimensions that a report can be filtered by.
-            #[cfg(test)]
-            pub const FILTERS: &'static [Self] = &[$(Self::$group),*];
-
-            /// The parameter of a query with the values to count.
-            pub fn parameter(self) -> &'static str {
-                match self {
-                    $(Self::$group => $parameter,)*
-                    _ => "group_by",
-                }
-            }
-
-            /// The parameter of a query with the values to leave out.
-            pub fn excluding_parameter(self) -> &'static str {
-                match self {
-                    $(Self::$group => concat!($parameter, ".not"),)*
-                    _ => "group_by",
-                }
-            }
-        }
-    };
-}
-
-filters! {
-    Offer = "offer_id",
-    List = "list_id",
-    Creative = "creative_id",
-    Campaign = "campaign_id",
-    Country = "country",
-    Device = "device",
-    Sub1 = "sub1",
-    Sub2 = "sub2",
-    Sub3 = "sub3",
-    Sub4 = "sub4",
-    Sub5 = "sub5",
-    Source = "source",
-    Os = "os",
-    Browser = "browser",
-    Language = "language",
-    Region = "region",
-    City = "city",
-    Network = "network",
-    BotReason = "bot_reason",
-    BotRule = "bot_rule",
-}
-
 impl Group {
     /// Whether there can be so many rows that they come in pages.
     pub fn is_paged(self) -> bool {
@@ -158,7 +108,8 @@ impl Group {
         }
     }
 
-    /// The first of them, which tells the rows apart.
+    /// The first of them, which tells the rows apart. It is also the parameter of the filter on
+    /// the dimension.
     pub fn key_column(self) -> &'static str {
         self.key_columns().first().copied().unwrap_or_default()
     }

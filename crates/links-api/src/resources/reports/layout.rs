@@ -13,7 +13,8 @@ use crate::error::ApiError;
 /// The dimensions of a report's rows. Owns what a [`Breakdown`] borrows.
 #[derive(Debug)]
 pub struct Layout {
-    groups: [Option<Group>; 2],
+    group: Group,
+    then_by: Option<Group>,
     /// The days or hours of the period, if a dimension is one of them.
     slices: Vec<TimeSlice>,
     zone_name: String,
@@ -22,10 +23,10 @@ pub struct Layout {
 
 impl Layout {
     pub fn new(request: &ReportRequest) -> Result<Self, ApiError> {
-        let groups = [Some(request.group), request.then_by];
-        let time = groups.into_iter().flatten().find(|group| group.is_time());
+        let time = request.groups().into_iter().find(|group| group.is_time());
         Ok(Self {
-            groups,
+            group: request.group,
+            then_by: request.then_by,
             slices: match time {
                 Some(Group::Hour) => request.period.hours()?,
                 Some(_) => request.period.days()?,
@@ -37,10 +38,10 @@ impl Layout {
     }
 
     pub fn breakdown(&self) -> Breakdown<'_> {
-        match self.groups.map(|group| group.map(|group| self.axis(group))) {
-            [Some(first), Some(second)] => Breakdown::Two(first, second),
-            [Some(axis), None] | [None, Some(axis)] => Breakdown::One(axis),
-            [None, None] => Breakdown::Whole,
+        let first = self.axis(self.group);
+        match self.then_by {
+            Some(second) => Breakdown::Two(first, self.axis(second)),
+            None => Breakdown::One(first),
         }
     }
 

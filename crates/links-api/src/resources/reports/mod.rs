@@ -4,6 +4,7 @@ mod breakdown;
 mod by_event;
 mod by_key;
 mod costs;
+mod counts;
 mod events;
 mod exchange;
 mod fetch;

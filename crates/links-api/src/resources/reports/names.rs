@@ -25,14 +25,12 @@ pub async fn with_names(
     keyed_counts: Vec<KeyedCounts>,
     mut previous: Option<PreviousCounts>,
 ) -> Result<Vec<ReportRow>, ApiError> {
-    let groups = [Some(request.group), request.then_by];
     let keys_of_row = |key: &Option<String>| match request.then_by {
         Some(_) => parse_pair(key.as_deref()),
         None => [key.clone(), None],
     };
     let mut names_of_groups = Vec::new();
-    for (index, group) in groups.into_iter().enumerate() {
-        let Some(group) = group else { continue };
+    for (index, group) in request.groups().into_iter().enumerate() {
         let keys = keyed_counts.iter().filter_map(|(key, _)| {
             let [first, second] = keys_of_row(key);
             if index == 0 { first } else { second }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    by_event, by_key,
+    by_key,
     group::Group,
     layout::Layout,
     names::with_names,
@@ -110,10 +110,7 @@ async fn select_page(
             next_cursor,
         });
     }
-    let mut rows = match request.group {
-        Group::Event => by_event::select(context, request, totals).await?,
-        _ => rows::select(context, request, layout.breakdown(), totals).await?,
-    };
+    let mut rows = rows::select_all(context, request, layout, totals).await?;
     if let Some(min_clicks) = request.min_clicks {
         rows.retain(|(_, counts)| counts.clicks >= min_clicks);
     }

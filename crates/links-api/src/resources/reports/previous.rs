@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    by_event, by_key,
+    by_key,
     layout::Layout,
     request::ReportRequest,
     row::{KeyedCounts, ReportMetrics, RowCounts},
@@ -58,11 +58,9 @@ pub async fn select(
     let rows = if request.group.is_paged() {
         let keys = rows_of_report.iter().filter_map(|(key, _)| key.clone());
         by_key::select_of(context, &request, &keys.collect::<Vec<_>>()).await?
-    } else if request.group == super::group::Group::Event {
-        by_event::select(context, &request, &totals).await?
     } else {
         let layout = Layout::new(&request)?;
-        rows::select(context, &request, layout.breakdown(), &totals).await?
+        rows::select_all(context, &request, &layout, &totals).await?
     };
     let period = PreviousPeriod {
         from: fields::Timestamp(request.period.from),

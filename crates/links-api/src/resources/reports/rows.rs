@@ -5,39 +5,38 @@ use std::{cmp::Reverse, collections::HashMap};
 
 use super::{
     breakdown::{Axis, Breakdown},
-    fetch::{FromClause, fetch, from_clause, measures},
+    by_event, counts,
     group::Group,
+    layout::Layout,
     measures::add_measures,
     request::ReportRequest,
     row::{KeyedCounts, RowCounts},
 };
 use crate::{error::ApiError, http::RequestContext};
 
+/// All rows of a report that is not by link or message.
+pub async fn select_all(
+    context: RequestContext<'_>,
+    request: &ReportRequest,
+    layout: &Layout,
+    totals: &RowCounts,
+) -> Result<Vec<KeyedCounts>, ApiError> {
+    match request.group {
+        Group::Event => by_event::select(context, request, totals).await,
+        _ => select(context, request, layout.breakdown(), totals).await,
+    }
+}
+
 /// Days and hours, and hours of the day and days of the week, come in their order, also those in
 /// which nothing happened. Other rows come by clicks, those with most first.
-pub async fn select(
+async fn select(
     context: RequestContext<'_>,
     request: &ReportRequest,
     breakdown: Breakdown<'_>,
     totals: &RowCounts,
 ) -> Result<Vec<KeyedCounts>, ApiError> {
-    let source = breakdown.source(&request.filters);
-    let FromClause { sql, n_parameters } = from_clause(source, &request.filters);
-    let clauses = breakdown.clauses(source, n_parameters + 1);
-    let sql = format!(
-        "SELECT {} AS row_key, {}
-         {sql}
-         GROUP BY row_key",
-        clauses.row_key,
-        measures(request, source, &breakdown.groups())
-    );
-    let granularity = breakdown.granularity();
-    let parameters = clauses.parameters();
-    let rows = fetch(context, request, source, granularity, &sql, &parameters).await?;
-    let counts = rows
-        .iter()
-        .map(|row| (row.get("row_key"), RowCounts::from(row)));
-    let mut counts = with_all_times(breakdown, counts.collect());
+    let counts = counts::select(context, request, breakdown).await?;
+    let mut counts = with_all_times(breakdown, counts);
     add_measures(context, request, breakdown, &mut counts, Some(totals)).await?;
     if times(breakdown).is_none() {
         // Totals from which everything was subtracted again are rows of zeros.

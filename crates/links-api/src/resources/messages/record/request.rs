@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use super::named_link::{NOT_A_LINK, NamedLink};
 use crate::{
     error::ApiError,
-    fields::{PhoneNumber, Text, non_empty, timestamp},
+    fields::{Text, non_empty},
     http::RequestBody,
-    resources::messages::message_id::parse_message_id,
+    resources::messages::row_fields::{parse_contact_phone, parse_message_id, parse_time},
 };
 
 pub const MAX_MESSAGES: usize = 1_000;
@@ -27,7 +27,7 @@ const MAX_TEXT: usize = 1_600;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "SentMessages")]
 pub struct RecordRequest {
-    /// 1 to 1,000.
+    /// The rows, of which there are 1 to 1,000.
     #[schemars(with = "Option<Vec<SentMessageRequest>>", length(min = 1, max = 1000))]
     pub messages: Option<Vec<Value>>,
 }
@@ -71,7 +71,7 @@ pub enum ListName {
     Sender(Sender),
 }
 
-/// A valid row.
+/// A row that keeps to all rules.
 #[derive(Debug)]
 pub struct ValidRow {
     pub message_id: String,
@@ -99,10 +99,7 @@ impl SentMessageRequest {
         let field = |name: &str| format!("messages[{index}].{name}");
         let invalid = |name: &str, problem: &str| ApiError::invalid_field(field(name), problem);
         let message_id = parse_message_id(&self.message_id, field("message_id"))?;
-        let phone = non_empty(&self.contact_phone)
-            .ok_or_else(|| invalid("contact_phone", "it is required"))?;
-        let phone = PhoneNumber::parse(phone)
-            .ok_or_else(|| ApiError::InvalidPhoneAt(field("contact_phone")))?;
+        let contact_phone = parse_contact_phone(&self.contact_phone, field("contact_phone"))?;
         let sender = non_empty(&self.sender)
             .map(|text| Sender::parse(text).ok_or_else(|| invalid("sender", NOT_A_SENDER)));
         let sender = sender.transpose()?;
@@ -126,7 +123,7 @@ impl SentMessageRequest {
         }
         Ok(ValidRow {
             message_id,
-            contact_phone: phone.as_str().to_owned(),
+            contact_phone,
             list,
             sender,
             creative_id: self.creative_id.map(CreativeId),
@@ -162,17 +159,14 @@ fn parse_sent_at(
     let Some(text) = non_empty(text) else {
         return Ok(None);
     };
-    let time = timestamp::parse(text)
-        .ok_or_else(|| ApiError::invalid_field(&field, timestamp::NOT_A_TIME))?;
+    let time = parse_time(text, &field)?;
     let is_kept = limits.raw_since.is_none_or(|since| since <= time);
     if check_event_time(time, limits.now).is_err() || !is_kept {
         let problem = "it is more than 400 days ago, or longer ago than the account keeps \
                        messages, or more than a day ahead";
         return Err(ApiError::invalid_field(field, problem));
     }
-    // Postgres stores microseconds, and a repetition is compared with what is stored.
-    let time = Timestamp::from_microsecond(time.as_microsecond());
-    time.map(Some).map_err(ApiError::internal)
+    Ok(Some(time))
 }
 
 impl RecordRequest {

@@ -10,9 +10,9 @@ use crate::{
     db::messages::MessageStatus,
     enumeration::Enumeration as _,
     error::ApiError,
-    fields::{PhoneNumber, Text, non_empty, timestamp},
+    fields::{Text, non_empty},
     http::RequestBody,
-    resources::messages::message_id::parse_message_id,
+    resources::messages::row_fields::{parse_contact_phone, parse_message_id, parse_time},
 };
 
 pub const MAX_REPORTS: usize = 1_000;
@@ -22,7 +22,7 @@ const MAX_REASON: usize = 255;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "MessageStatuses")]
 pub struct StatusesRequest {
-    /// 1 to 1,000.
+    /// The rows, of which there are 1 to 1,000.
     #[schemars(with = "Option<Vec<StatusRequest>>", length(min = 1, max = 1000))]
     pub messages: Option<Vec<Value>>,
 }
@@ -51,7 +51,7 @@ pub struct StatusRequest {
     at: Option<Text>,
 }
 
-/// A valid row.
+/// A row that keeps to all rules.
 #[derive(Debug)]
 pub struct ValidReport {
     pub message_id: String,
@@ -65,10 +65,7 @@ impl StatusRequest {
         let field = |name: &str| format!("messages[{index}].{name}");
         let invalid = |name: &str, problem: &str| ApiError::invalid_field(field(name), problem);
         let message_id = parse_message_id(&self.message_id, field("message_id"))?;
-        let phone = non_empty(&self.contact_phone)
-            .ok_or_else(|| invalid("contact_phone", "it is required"))?;
-        let phone = PhoneNumber::parse(phone)
-            .ok_or_else(|| ApiError::InvalidPhoneAt(field("contact_phone")))?;
+        let contact_phone = parse_contact_phone(&self.contact_phone, field("contact_phone"))?;
         let status = non_empty(&self.status).unwrap_or_default();
         let status = MessageStatus::parse(status).ok_or_else(|| {
             let problem = format!("it is not one of {}", MessageStatus::NAME_LIST);
@@ -81,7 +78,7 @@ impl StatusRequest {
         let at = non_empty(&self.at).map(|text| parse_at(text, field("at"), now));
         Ok(ValidReport {
             message_id,
-            contact_phone: phone.as_str().to_owned(),
+            contact_phone,
             report: DeliveryReport {
                 status: status.into(),
                 at: at.transpose()?,
@@ -93,14 +90,12 @@ impl StatusRequest {
 
 /// A time far ahead would prevail over all that comes later.
 fn parse_at(text: &str, field: String, now: Timestamp) -> Result<Timestamp, ApiError> {
-    let time = timestamp::parse(text)
-        .ok_or_else(|| ApiError::invalid_field(&field, timestamp::NOT_A_TIME))?;
+    let time = parse_time(text, &field)?;
     if time.duration_since(now) > MAX_EVENT_AHEAD {
         let problem = "it is more than a day ahead";
         return Err(ApiError::invalid_field(field, problem));
     }
-    // Postgres stores microseconds, and a repetition is compared with what is stored.
-    Timestamp::from_microsecond(time.as_microsecond()).map_err(ApiError::internal)
+    Ok(time)
 }
 
 impl StatusesRequest {
