@@ -1,5 +1,6 @@
 //! The order of a report's rows, how many there are, and their comparison with the period before.
 
+use jiff::{ToSpan as _, civil::Date};
 use serde_json::{Value, json};
 
 use super::{
@@ -98,6 +99,33 @@ async fn rows_are_ordered_limited_and_compared_with_the_period_before() {
     assert_eq!(status, 200);
     assert!(csv.starts_with("sub1,country,sends,"), "{csv}");
     assert_eq!(csv.lines().count(), 2, "{csv}");
+    fixture.worker.stop();
+}
+
+/// The rates of the period before are not among those of the report's own days.
+#[tokio::test]
+async fn the_period_before_is_converted_by_its_own_rates() {
+    let fixture = ReportFixture::start("report_rates").await;
+    let sale = json!({ "revenue": "3", "txn_id": "1" });
+    fixture
+        .deliver(&[
+            fixture.click(0, "DAYT12:00:00Z", json!({})).1,
+            fixture.sale(0, "NEXTT00:01:00Z", sale),
+        ])
+        .await;
+    let rate = dated("INSERT INTO exchange_rates VALUES ('USD', 'NEXT', 2)");
+    fixture.api.test_env.db.batch_execute(&rate).await.unwrap();
+    let next: Date = dated("NEXT").parse().unwrap();
+    let (from, to) = (
+        next.saturating_add(10.days()),
+        next.saturating_add(19.days()),
+    );
+    let path =
+        format!("/api/v2/reports/performance?from={from}&to={to}&compare=previous&convert_to=EUR");
+    let (status, report) = fixture.api.get(&path).await;
+    assert_eq!(status, 200, "{report}");
+    assert_eq!(report["totals"]["revenue"], "0.00");
+    assert_eq!(report["previous"]["totals"]["revenue"], "1.50");
     fixture.worker.stop();
 }
 

@@ -125,7 +125,7 @@ impl ReportFixture {
         (id, line.to_string())
     }
 
-    fn sale(&self, link: usize, at: &str, more: Value) -> String {
+    pub fn sale(&self, link: usize, at: &str, more: Value) -> String {
         let at: Timestamp = dated(at).parse().unwrap();
         let unix_ms = u64::try_from(at.as_millisecond()).unwrap();
         let mut line = json!({

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::{
     by_key,
+    exchange::Exchange,
     layout::Layout,
     request::ReportRequest,
     row::{KeyedCounts, ReportMetrics, RowCounts},
@@ -53,7 +54,12 @@ pub async fn select(
     rows_of_report: &[KeyedCounts],
     now: Timestamp,
 ) -> Result<(PreviousPeriod, PreviousCounts), ApiError> {
-    let request = request.of_previous_period(now);
+    let mut request = request.of_previous_period(now);
+    if request.exchange.is_some() {
+        // The rates of the report are those of its own days.
+        let exchange = Exchange::load(context, &request.period, &request.currency).await?;
+        request.exchange = Some(exchange);
+    }
     let Sums { counts: totals, .. } = sums::select(context, &request).await?;
     let rows = if request.group.is_paged() {
         let keys = rows_of_report.iter().filter_map(|(key, _)| key.clone());
