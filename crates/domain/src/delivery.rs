@@ -24,7 +24,7 @@ pub enum DeliveryStatus {
     Failed,
     /// The network could not deliver it to the phone.
     Undelivered,
-    /// The phone has it.
+    /// The network has delivered it to the phone.
     Delivered,
 }
 

@@ -1,11 +1,11 @@
-//! Working on the credit backlog: crediting the conversions of links and messages again whose
+//! Processing the credit backlog: crediting the conversions of links and messages again whose
 //! message clicks have changed, where these were too many for the transaction of the change.
 
 use std::time::Instant;
 
 use ledger::{
     account_lock,
-    conversions::{CreditBacklogEntry, credit_backlog_load, credit_backlog_work},
+    conversions::{CreditBacklogEntry, credit_backlog_load, credit_backlog_process_chunk},
     totals::TotalsDelta,
 };
 use postgres::pool::{Object, Pool};
@@ -13,12 +13,12 @@ use postgres::pool::{Object, Pool};
 use super::chunk_size::ChunkSize;
 use crate::ingest::StoreError;
 
-/// How many links and messages are worked on in turn.
+/// How many links and messages are processed in turn.
 const MAX_ENTRIES: i64 = 100;
 
-/// Works on the backlog until it is empty: one chunk of each link or message in turn, so that a
+/// Processes the backlog until it is empty: one chunk of each link or message in turn, so that a
 /// large one does not make small ones wait for its end.
-pub async fn work_off(pool: &Pool) -> Result<(), StoreError> {
+pub async fn process_all(pool: &Pool) -> Result<(), StoreError> {
     let mut client = pool.get().await?;
     let mut chunk_size = ChunkSize::default();
     loop {
@@ -27,12 +27,12 @@ pub async fn work_off(pool: &Pool) -> Result<(), StoreError> {
             return Ok(());
         }
         for entry in entries {
-            work_on_chunk(&mut client, &entry, &mut chunk_size).await?;
+            process_chunk(&mut client, &entry, &mut chunk_size).await?;
         }
     }
 }
 
-async fn work_on_chunk(
+async fn process_chunk(
     client: &mut Object,
     entry: &CreditBacklogEntry,
     chunk_size: &mut ChunkSize,
@@ -42,7 +42,7 @@ async fn work_on_chunk(
     let start = Instant::now();
     let limit = i64::try_from(chunk_size.n_rows()).unwrap_or(i64::MAX);
     let mut delta = TotalsDelta::default();
-    credit_backlog_work(&transaction, entry, limit, &mut delta).await?;
+    credit_backlog_process_chunk(&transaction, entry, limit, &mut delta).await?;
     delta.apply(&transaction).await?;
     transaction.commit().await?;
     chunk_size.adapt(start.elapsed());

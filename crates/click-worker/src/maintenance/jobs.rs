@@ -30,7 +30,7 @@ pub(super) enum Work {
         settle_time: SignedDuration,
     },
     MatchConversions(UnknownClickLimits),
-    WorkOffCreditBacklog,
+    ProcessCreditBacklog,
     AssignPostbacks,
     RetryParkedEvents(Box<BatchWriter>),
     CreatePartitions,
@@ -71,7 +71,7 @@ pub fn jobs(settings: &Settings, writer: BatchWriter) -> [MaintenanceJob; 7] {
         job(
             "credit_backlog",
             DUE_ROWS_INTERVAL,
-            Work::WorkOffCreditBacklog,
+            Work::ProcessCreditBacklog,
         ),
         job("postback_log", DUE_ROWS_INTERVAL, Work::AssignPostbacks),
         job(

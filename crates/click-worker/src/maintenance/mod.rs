@@ -112,7 +112,7 @@ impl Maintenance {
                     );
                 }
             }
-            Work::WorkOffCreditBacklog => credit_backlog::work_off(&self.pool).await?,
+            Work::ProcessCreditBacklog => credit_backlog::process_all(&self.pool).await?,
             Work::AssignPostbacks => postback_log::assign_due(&self.pool).await?,
             Work::RetryParkedEvents(writer) => {
                 parked::retry_due(&self.pool, writer).await?;

@@ -11,7 +11,8 @@ use jiff::Timestamp;
 use ledger::{
     account_lock,
     conversions::{
-        conversion_credit_all, conversion_find_affected, credit_backlog_load, credit_backlog_work,
+        conversion_credit_all, conversion_find_affected, credit_backlog_load,
+        credit_backlog_process_chunk,
     },
     message_clicks::{message_click_delete_all, message_click_rebuild_all},
     totals::{TotalsDelta, custom_event_register_stored},
@@ -115,7 +116,7 @@ impl Repair<'_> {
             let transaction = self.client.transaction().await?;
             account_lock(&transaction, entry.account_id).await?;
             let mut delta = TotalsDelta::default();
-            credit_backlog_work(&transaction, entry, MAX_CHUNK as i64, &mut delta).await?;
+            credit_backlog_process_chunk(&transaction, entry, MAX_CHUNK as i64, &mut delta).await?;
             delta.apply(&transaction).await?;
             transaction.commit().await?;
         }

@@ -98,7 +98,7 @@ pub async fn credit_backlog_load(
 
 /// Credits the next conversions of a link or message again, at most `limit`. At the end of the
 /// last pass it leaves the backlog. Returns whether it has. Needs the lock of the account.
-pub async fn credit_backlog_work(
+pub async fn credit_backlog_process_chunk(
     transaction: &Transaction<'_>,
     entry: &CreditBacklogEntry,
     limit: i64,

@@ -39,7 +39,7 @@ pub use attribution::{conversion_credit_all, credited_message_click};
 use context::{ConversionContext, enrich};
 pub use corrections::{Correction, CorrectionOutcome, MAX_CORRECTIONS, conversion_correct};
 pub(crate) use credit_backlog::credit_backlog_restart;
-pub use credit_backlog::{CreditBacklogEntry, credit_backlog_load, credit_backlog_work};
+pub use credit_backlog::{CreditBacklogEntry, credit_backlog_load, credit_backlog_process_chunk};
 use deduplicated::Deduplicated;
 pub use deletions::conversion_delete;
 use duplicates::deduplicate;

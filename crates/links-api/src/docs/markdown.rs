@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html};
 
-/// A guide as HTML.
+/// A guide that was rendered to HTML, with what the search needs of it.
 #[derive(Debug)]
-pub struct Rendered {
+pub struct GuideHtml {
     /// Its first heading.
     pub title: String,
     pub html: String,
@@ -22,7 +22,7 @@ pub struct Section {
 }
 
 /// Renders Markdown with tables. HTML in it is shown as text.
-pub fn render(markdown: &str) -> Rendered {
+pub fn render(markdown: &str) -> GuideHtml {
     let events: Vec<_> = Parser::new_ext(markdown, Options::ENABLE_TABLES).collect();
     let sections = sections(&events);
     let mut ids = sections.iter().map(|section| section.id.as_str());
@@ -62,7 +62,7 @@ pub fn render(markdown: &str) -> Rendered {
     });
     let mut out = String::new();
     html::push_html(&mut out, events);
-    Rendered {
+    GuideHtml {
         title: sections
             .first()
             .map_or_else(String::new, |section| section.title.clone()),

@@ -3,7 +3,7 @@
 use askama::Template;
 use serde_json::Value;
 
-use super::markdown::Rendered;
+use super::markdown::GuideHtml;
 use crate::http::ApiInfo;
 
 /// The frame of every page: search and contents beside the text.
@@ -37,7 +37,7 @@ const REFERENCE: &str = "/docs/reference/";
 pub fn render(
     info: &ApiInfo,
     document: &Value,
-    guides: &[(&str, Rendered)],
+    guides: &[(&str, GuideHtml)],
 ) -> Vec<(String, String)> {
     let tags: Vec<_> = info
         .tags
@@ -68,7 +68,7 @@ pub fn render(
     of_guides.chain(home).chain([reference]).collect()
 }
 
-fn entry((name, guide): &(&str, Rendered)) -> Entry {
+fn entry((name, guide): &(&str, GuideHtml)) -> Entry {
     Entry {
         title: guide.title.clone(),
         path: format!("/docs/guides/{name}"),

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use super::{
-    markdown::Rendered,
+    markdown::GuideHtml,
     pages::{described_operations, reference_path},
 };
 
 /// A list of `{"title", "place", "path", "text"}`, which the browser searches.
-pub fn index(document: &Value, guides: &[(&str, Rendered)]) -> Value {
+pub fn index(document: &Value, guides: &[(&str, GuideHtml)]) -> Value {
     let sections = guides.iter().flat_map(|(name, guide)| {
         guide.sections.iter().map(move |section| {
             json!({

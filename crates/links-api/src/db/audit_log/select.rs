@@ -7,7 +7,7 @@ use tokio_postgres::{Row, types::ToSql};
 
 use crate::error::ApiError;
 
-/// Who reads.
+/// Whose trail is read, and how much of it the caller may see.
 #[derive(Debug, Clone, Copy)]
 pub struct AuditReader {
     pub account_id: AccountId,

@@ -62,7 +62,7 @@ struct ListedMessage {
     status: MessageStatus,
     /// When it got this status, by the network.
     status_at: Option<Timestamp>,
-    /// What the network said.
+    /// The reason of the status in the network's own words; null without one.
     status_reason: Option<String>,
     /// The ids of its links.
     links: Vec<String>,

@@ -35,7 +35,7 @@ pub struct MessageObject {
     status: Option<MessageStatus>,
     /// When it got this status, by the network.
     status_at: Option<Timestamp>,
-    /// What the network said.
+    /// The reason of the status in the network's own words; null without one.
     status_reason: Option<String>,
     /// Whether there is a click that is not a bot's.
     is_clicked: bool,

@@ -73,7 +73,7 @@ pub async fn resolve_placeholders<'c>(
     Ok(placeholders)
 }
 
-/// The links of messages.
+/// The links of the messages of a request, after the missing ones were created.
 pub struct CreatedLinks {
     pub urls: UrlsByMessage,
     /// Those among them that are new.

@@ -39,7 +39,7 @@ impl RequestBody for RecordRequest {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "SentMessage")]
 pub struct SentMessageRequest {
-    /// 1 to 255 characters. Required.
+    /// The id that your platform has for the message, of 1 to 255 characters. Required.
     #[schemars(length(max = 255))]
     message_id: Option<Text>,
     /// In E.164. Required.

@@ -75,7 +75,7 @@ impl UnboundLink {
 }
 
 impl RecordResponse {
-    /// Adds the next row.
+    /// Counts a row and adds its result. Rows come in the order of the request.
     pub fn add(&mut self, outcome: RowOutcome) {
         let (count, result) = match &outcome {
             RowOutcome::Created(_) => (&mut self.created, RowResult::Created),

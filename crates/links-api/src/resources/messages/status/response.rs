@@ -49,7 +49,7 @@ pub enum ReportOutcome {
 }
 
 impl StatusesResponse {
-    /// Adds the next row.
+    /// Counts a row and adds its result. Rows come in the order of the request.
     pub fn add(&mut self, outcome: ReportOutcome) {
         let (count, result, status, failure) = match outcome {
             ReportOutcome::Updated(status) => {
