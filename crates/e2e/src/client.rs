@@ -243,6 +243,7 @@ impl HopResponse {
     }
 
     /// The destination of a 302. Panics for another status.
+    #[track_caller]
     pub fn destination(self) -> String {
         assert_eq!(self.status, 302, "{self:?}");
         self.location.expect("a 302 has a location")

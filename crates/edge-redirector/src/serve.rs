@@ -81,9 +81,9 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
         draining: shutdown.signal_received().clone(),
         metrics: metrics.clone(),
     });
-    let admin_address = admin::serve(settings.admin_bind, health.clone(), registry, BUILD)?;
-
     let (server, edge_address) = start_server(&settings, &shutdown, state)?;
+    // After it, so that `/ready` never answers before the port for visitors listens.
+    let admin_address = admin::serve(settings.admin_bind, health.clone(), registry, BUILD)?;
 
     // Publisher and log have a token of their own, since they must stop after the server:
     // requests in flight still append to the spool and to the log.

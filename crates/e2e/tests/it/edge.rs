@@ -1,6 +1,8 @@
 //! The redirector: both hops, what it refuses, and what it does without its
 //! dependencies.
 
+use std::time::Duration;
+
 use e2e::{
     client::{BOT, BROWSER, Client, HopResponse, Tenant, parameter, split},
     service::Service,
@@ -464,6 +466,7 @@ async fn lookups_use_the_origin_without_redis_and_get_503_without_both() {
     let settings = [
         ("REDIS_URL", "redis://127.0.0.1:1"),
         ("REDIS_TIMEOUT_MS", "100"),
+        ("LOCAL_CACHE_TTL_MS", "600000"),
     ];
     let mut edge = test_env.start_edge_with(&api, &settings);
     edge.expect_in_log("a lookup in Redis failed");
@@ -472,9 +475,18 @@ async fn lookups_use_the_origin_without_redis_and_get_503_without_both() {
     let client = Client::new(&api, Some(&edge));
     let link = client.mint(&tenant).await;
     let tracker = link["clickTrackerUrl"].as_str().unwrap();
-    client.click(tracker, BROWSER).await.destination();
     let unknown = client.mint(&tenant).await;
     let unknown = unknown["clickTrackerUrl"].as_str().unwrap();
+    // Until the redirector has applied the changes of both links, a poll of the origin may
+    // remove what a click has cached.
+    wait_for("the link stays cached", true, async || {
+        client.click(tracker, BROWSER).await.destination();
+        let n_misses = n_cache_misses(&client, &edge).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        client.click(tracker, BROWSER).await.destination();
+        n_misses == n_cache_misses(&client, &edge).await
+    })
+    .await;
     api.stop();
     // Links that are not cached cannot be loaded; cached links still redirect.
     wait_for("503", 503, async || {
@@ -552,7 +564,7 @@ async fn redirects_continue_from_redis_without_the_origin() {
     for _ in 0..10 {
         client.click(&tracker_url, BROWSER).await.destination();
         // Longer than the time to live of cached links.
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     edge.stop();
     drop(test_env);
@@ -571,16 +583,21 @@ async fn concurrent_misses_of_a_link_are_one_lookup() {
     for hop in futures_util::future::join_all(clicks).await {
         assert_eq!(hop.destination(), link["clickTrackerUrl"].as_str().unwrap());
     }
+    let misses = n_cache_misses(&client, &edge).await;
+    assert_eq!(misses, 4, "link, account, list and offer");
+}
+
+/// How many records this redirector has read from Redis or the origin.
+async fn n_cache_misses(client: &Client, edge: &Service) -> u32 {
     let metrics = client
         .get(&format!("{}/metrics", edge.url("admin.address")))
         .await;
     let metrics = metrics.text().await.unwrap();
-    let misses: u32 = metrics
+    metrics
         .lines()
         .filter(|line| line.starts_with("waypost_edge_cache_misses_total"))
         .map(|line| line.rsplit(' ').next().unwrap().parse::<u32>().unwrap())
-        .sum();
-    assert_eq!(misses, 4, "link, account, list and offer: {metrics}");
+        .sum()
 }
 
 #[tokio::test]
@@ -761,7 +778,7 @@ async fn a_redirector_without_cached_links_redis_and_origin_is_not_ready() {
     };
     for _ in 0..5 {
         assert_eq!(ready(&lost).await, 503);
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
     }
     wait_for("the one with an origin to be ready", 200, async || {
         ready(&edge).await
@@ -776,7 +793,7 @@ async fn a_redirector_without_cached_links_redis_and_origin_is_not_ready() {
     for _ in 0..5 {
         assert_eq!(ready(&edge).await, 200);
         client.click(tracker, BROWSER).await.destination();
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
     }
     lost.stop();
     edge.stop();

@@ -79,9 +79,10 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
         log_insert_permits: Semaphore::new(1),
         metrics,
     });
-    let admin_address = admin::serve(settings.admin_bind, health.clone(), registry, BUILD)?;
     let api = servers::bind_api(&settings, &state, shutdown.stopping())?;
     let origin = servers::bind_origin(&settings, &state, shutdown.stopping())?;
+    // Last, so that `/ready` never answers before the other ports listen.
+    let admin_address = admin::serve(settings.admin_bind, health.clone(), registry, BUILD)?;
     tracing::info!(
         api.address = %api.address,
         origin.address = %origin.address,
