@@ -88,6 +88,13 @@ impl<'a> ClickQuery<'a> {
     }
 }
 
+/// The value of any parameter of a raw query, by the rules of [`ClickQuery`].
+pub fn find_parameter<'a>(raw: &'a str, name: &str) -> Option<Cow<'a, str>> {
+    let mut parameters = form_urlencoded::parse(truncate_to_limits(raw).as_bytes());
+    let (_, value) = parameters.find(|(key, _)| key == name)?;
+    (!value.is_empty()).then(|| replace_nul(value))
+}
+
 /// Replaces U+0000, the only character that Postgres cannot store in a text, by U+FFFD.
 pub fn replace_nul(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.contains('\0') {
@@ -128,6 +135,20 @@ mod tests {
         assert_eq!(query.subs[2].as_deref(), Some("\u{fffd}"));
         assert_eq!(query.subs[3].as_deref(), Some("\u{fffd}"));
         assert_eq!(query.cost.as_deref(), Some("1.5"));
+    }
+
+    #[test]
+    fn a_parameter_of_any_name_is_found_by_the_same_rules() {
+        let found = |raw, name| find_parameter(raw, name).map(Cow::into_owned);
+        assert_eq!(
+            found("a=1&my+bid=0%2C5&my%20bid=2", "my bid").unwrap(),
+            "0,5"
+        );
+        assert_eq!(found("bid=&bid=1", "bid"), None, "the first value is empty");
+        assert_eq!(found("bid=%00", "bid").unwrap(), "\u{fffd}");
+        assert_eq!(found("Bid=1", "bid"), None);
+        let late = format!("filler={}&bid=1", "x".repeat(MAX_QUERY_BYTES));
+        assert_eq!(found(&late, "bid"), None);
     }
 
     #[test]

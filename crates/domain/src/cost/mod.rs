@@ -1,9 +1,11 @@
-//! What traffic costs: the models of prices, and how the amount of a time range is divided
-//! among the parts of the range.
+//! What traffic costs: the models of prices, how the amount of a time range is divided among the
+//! parts of the range, and the costs that clicks have in their URLs.
 
+mod click_cost;
 mod range;
 mod rounding;
 
+pub use click_cost::{ClickCost, ClickCostError, ClickCostRule};
 pub use range::{CostPart, CostRange};
 pub use rounding::{COST_DECIMALS, round, round_to_total};
 

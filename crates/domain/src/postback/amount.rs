@@ -110,22 +110,34 @@ impl<'t> AmountText<'t> {
     /// The amount, which is in `currency`. `None` if the number has two meanings or none, or
     /// too many digits.
     pub fn read(&self, currency: &str, unit: AmountUnit) -> Option<ReadAmount> {
-        let exponent = exponent(currency);
-        let (number, is_cut) = match self.number.contains(['e', 'E']) {
-            true => (Decimal::from_scientific(self.number).ok()?, false),
-            false => read_number(self.number, exponent == 0)?,
-        };
-        let max_amount = Decimal::from(10_u64.pow(MAX_WHOLE_DIGITS as u32));
-        if number >= max_amount {
-            return None;
-        }
+        let (number, is_cut) = self.number(currency)?;
         let number = match unit {
             AmountUnit::Major => number,
-            AmountUnit::Minor => number.checked_div(Decimal::from(10_u64.pow(exponent)))?,
+            AmountUnit::Minor => {
+                number.checked_div(Decimal::from(10_u64.pow(exponent(currency))))?
+            }
         };
         let mut read = round(number.normalize(), currency);
         read.is_rounded |= is_cut;
         Some(read)
+    }
+
+    /// The amount, 0 or more, as a price in `currency`: it is rounded to the decimals that are
+    /// stored, and not to those of the currency, since a click may cost a part of a cent. `None`
+    /// as for [`read`](Self::read).
+    pub fn read_price(&self, currency: &str) -> Option<Decimal> {
+        let (number, _) = self.number(currency)?;
+        Some(round_to_stored_decimals(number).normalize())
+    }
+
+    /// The number, and whether it has more decimals than are read.
+    fn number(&self, currency: &str) -> Option<(Decimal, bool)> {
+        let (number, is_cut) = match self.number.contains(['e', 'E']) {
+            true => (Decimal::from_scientific(self.number).ok()?, false),
+            false => read_number(self.number, exponent(currency) == 0)?,
+        };
+        let max_amount = Decimal::from(10_u64.pow(MAX_WHOLE_DIGITS as u32));
+        (number < max_amount).then_some((number, is_cut))
     }
 }
 
@@ -137,15 +149,18 @@ fn round(amount: Decimal, currency: &str) -> ReadAmount {
         return ReadAmount { amount, is_rounded };
     }
     let rounded = match round_to_currency(amount, currency) {
-        rounded if rounded.is_zero() => {
-            amount.round_dp_with_strategy(max_decimals, RoundingStrategy::MidpointAwayFromZero)
-        }
+        rounded if rounded.is_zero() => round_to_stored_decimals(amount),
         rounded => rounded,
     };
     ReadAmount {
         amount: rounded.normalize(),
         is_rounded: true,
     }
+}
+
+fn round_to_stored_decimals(amount: Decimal) -> Decimal {
+    let decimals = REVENUE_DECIMALS as u32;
+    amount.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero)
 }
 
 /// The decimals of a currency.

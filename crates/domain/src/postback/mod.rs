@@ -38,6 +38,7 @@ pub use self::{
         MAX_MAPPING_NAME_BYTES, MAX_RESPONSE_BYTES, PostbackMapping, StatusMeaning,
     },
     mapping_check::InvalidMapping,
+    no_value::is_no_amount,
     parameters::PostbackParameters,
     preset::Preset,
     proof::{PostbackMode, SigningKey, signed_text},
