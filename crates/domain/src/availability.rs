@@ -134,6 +134,7 @@ mod tests {
             creative_id: None,
             default_parameters: DefaultParameters::default(),
             forward_query: false,
+            click_cost: None,
             version: 0,
             status: if has_state("deactivated") {
                 LinkStatus::Deactivated
@@ -163,6 +164,7 @@ mod tests {
             postback_max_amount: None,
             postback_mapping: None,
             default_currency: None,
+            click_cost: None,
             version: 0,
         };
         let list = ListRecord {

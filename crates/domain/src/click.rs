@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     bot::BotReason,
+    cost::{ClickCost, ClickCostError},
     event::{InvalidEvent, check_event_time, check_no_nul, is_false, write_json_line},
     id::{AccountId, CampaignId, ClickId, CreativeId, LinkKey, ListId, OfferId, ShortId},
     link_path::PathCorrection,
@@ -73,8 +74,15 @@ pub struct ClickEvent<'a> {
     pub source: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub creative: Option<Cow<'a, str>>,
+    /// The text of the parameter `cost`. What the click costs is `click_cost`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost: Option<Cow<'a, str>>,
+    /// What the click costs by its URL, if the account or link has costs read there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub click_cost: Option<ClickCost<'a>>,
+    /// Why the click has no cost although its URL has the parameter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub click_cost_error: Option<ClickCostError>,
     /// Why the click is taken for a bot's. Empty for a person's click.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bot_reasons: Vec<BotReason>,
@@ -135,6 +143,7 @@ impl ClickEvent<'static> {
         .into_iter()
         .filter_map(|text| text.as_deref())
         .chain(self.bot_rules.iter().map(|rule| &**rule))
+        .chain(self.click_cost.iter().map(|cost| &*cost.currency))
     }
 }
 
@@ -185,6 +194,11 @@ pub(crate) mod tests {
             source: None,
             creative: None,
             cost: None,
+            click_cost: Some(ClickCost {
+                amount: "0.0123".parse().unwrap(),
+                currency: "EUR".into(),
+            }),
+            click_cost_error: None,
             bot_reasons: vec![BotReason::HeadMethod],
             bot_rules: vec!["head".into()],
             confirmed: true,

@@ -25,7 +25,8 @@ pub struct ContactErasure<'e> {
 }
 
 impl ContactErasure<'_> {
-    /// Removes from the contact's clicks everything that describes a person.
+    /// Removes from the contact's clicks everything that describes a person. What a click costs is
+    /// an amount, and stays.
     pub async fn erase_clicks(&self) -> Result<u64, tokio_postgres::Error> {
         let sql = "
             UPDATE clicks

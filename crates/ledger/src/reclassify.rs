@@ -52,7 +52,8 @@ pub async fn click_reclassify_all(
          RETURNING old.is_bot AS was_bot, c.is_bot, c.account_id,
                    {CLICK_MESSAGE_KEY} AS message_key, {CLICK_CONTACT_KEY} AS contact_key,
                    c.click_id, c.link_key, c.link_id, c.list_id, c.offer_id, c.creative_id,
-                   c.campaign_id, c.message_id, c.contact_phone, c.country, c.device"
+                   c.campaign_id, c.message_id, c.contact_phone, c.country, c.device,
+                   c.click_cost, c.click_cost_currency"
     );
     let statement = transaction.prepare_cached(&sql).await?;
     let rows = transaction
@@ -82,6 +83,12 @@ pub async fn click_reclassify_all(
             ..Measures::default()
         };
         delta.add(click.dimensions(), click.time(), "", measures);
+        if let Some(amount) = row.get("click_cost") {
+            let measures = Measures::of_click_cost(amount);
+            let measures = if is_bot { -measures } else { measures };
+            let currency = row.get("click_cost_currency");
+            delta.add(click.dimensions(), click.time(), currency, measures);
+        }
         let key = MessageClickKey {
             account_id: AccountId(account_id),
             message_key: row.get("message_key"),

@@ -2,6 +2,7 @@
 //! generated, and generated again where they are taken.
 
 use domain::{
+    cost::ClickCostRule,
     id::{CampaignId, CreativeId, LinkCode, LinkKey, ListId, OfferId, ShortId, TrackerToken},
     record::{CodeUrl, DefaultParameters, LinkRecord, LinkStatus, TrackerUrl},
 };
@@ -55,6 +56,7 @@ pub struct LinkAttributes {
     pub contact_phone: Option<String>,
     pub metadata: Option<JsonObject>,
     pub forward_query: bool,
+    pub click_cost: Option<ClickCostRule>,
     pub expires_at: Option<Timestamp>,
 }
 
@@ -183,6 +185,7 @@ fn with_generated_ids(context: RequestContext<'_>, link: &NewLink) -> LinkRecord
         creative_id: link.placeholder.as_ref().map(|p| p.creative_id),
         default_parameters: link.default_parameters.clone(),
         forward_query: link.attributes.forward_query,
+        click_cost: link.attributes.click_cost.clone(),
         status: LinkStatus::Active,
         expires_at: link.attributes.expires_at,
         version: 0,

@@ -40,7 +40,7 @@ impl<'e> ClickRow<'e> {
         }
     }
 
-    /// Adds the click to the totals.
+    /// Adds the click to the totals, and its own cost if it is not a bot's.
     pub fn count(&self, delta: &mut TotalsDelta) {
         let measures = Measures {
             clicks: 1,
@@ -48,7 +48,14 @@ impl<'e> ClickRow<'e> {
             confirmed_clicks: i32::from(self.event.confirmed),
             ..Measures::default()
         };
-        delta.add(self.dimensions(), self.event.click_id.time(), "", measures);
+        let time = self.event.click_id.time();
+        delta.add(self.dimensions(), time, "", measures);
+        if let Some(cost) = &self.event.click_cost
+            && !self.event.is_bot()
+        {
+            let measures = Measures::of_click_cost(cost.amount);
+            delta.add(self.dimensions(), time, &cost.currency, measures);
+        }
     }
 
     /// The message click that this click may become.

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::HashSet};
 
-use domain::click::ClickEvent;
+use domain::{click::ClickEvent, cost::ClickCostError};
 use postgres::{
     copy::RowCopy,
     pool::{GenericClient as _, Transaction},
@@ -85,6 +85,9 @@ async fn click_copy_all<'r>(
             &text(&event.region),
             &text(&event.city),
             &text(&event.language),
+            &event.click_cost.as_ref().map(|cost| cost.amount),
+            &event.click_cost.as_ref().map(|cost| &*cost.currency),
+            &event.click_cost_error.map(ClickCostError::as_str),
         ])
         .await?;
         copied.insert(id);
@@ -93,7 +96,7 @@ async fn click_copy_all<'r>(
     Ok(copied)
 }
 
-const COLUMNS: [(&str, Type); 36] = [
+const COLUMNS: [(&str, Type); 39] = [
     ("click_id", Type::UUID),
     ("clicked_at", Type::TIMESTAMPTZ),
     ("account_id", Type::INT8),
@@ -130,6 +133,9 @@ const COLUMNS: [(&str, Type); 36] = [
     ("region", Type::TEXT),
     ("city", Type::TEXT),
     ("language", Type::TEXT),
+    ("click_cost", Type::NUMERIC),
+    ("click_cost_currency", Type::TEXT),
+    ("click_cost_error", Type::TEXT),
 ];
 
 fn text<'e>(value: &'e Option<Cow<'static, str>>) -> Option<&'e str> {

@@ -73,32 +73,43 @@ facts AS (
            0 AS unique_clicks,
            is_bot::int AS bot_clicks,
            confirmed::int AS confirmed_clicks,
+           0 AS costed_clicks,
+           0::numeric AS click_cost,
            0 AS conversions,
            0::numeric AS revenue,
            0 AS pending_conversions,
            0::numeric AS pending_revenue
     FROM clicks
     UNION ALL
+    -- A cost of its own counts unless the click is a suspected bot's.
+    SELECT account_id, date_bin('15 minutes', clicked_at, 'epoch'::timestamptz),
+           click_cost_currency,
+           link_key, offer_id, list_id, creative_id, campaign_id, country, device,
+           0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, click_cost, 0, 0, 0, 0
+    FROM clicks
+    WHERE click_cost IS NOT NULL AND NOT is_bot
+    UNION ALL
     SELECT account_id, date_bin('15 minutes', clicked_at, 'epoch'::timestamptz), '',
            link_key, offer_id, list_id, creative_id, campaign_id, country, device,
-           0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0
+           0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0
     FROM message_clicks
     UNION ALL
     SELECT account_id, bucket, currency,
            link_key, offer_id, list_id, creative_id, campaign_id, country, device,
-           0, 0, 0, 0, 0, 0, 0, 0, 0, 0, conversions, revenue, pending_conversions, pending_revenue
+           0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, conversions, revenue, pending_conversions,
+           pending_revenue
     FROM conversion_facts
 ),
 finest AS (
     SELECT account_id, bucket, currency, offer_id, list_id, creative_id, campaign_id, country,
            device, sends, messages, delivered_sends, delivered_messages, failed_sends,
-           failed_messages, clicks, unique_clicks, bot_clicks, confirmed_clicks, conversions,
-           revenue, pending_conversions, pending_revenue
+           failed_messages, clicks, unique_clicks, bot_clicks, confirmed_clicks, costed_clicks,
+           click_cost, conversions, revenue, pending_conversions, pending_revenue
     FROM facts
     UNION ALL
     SELECT account_id, bucket, '', offer_id, list_id, creative_id, NULL, NULL, NULL,
            1, is_first, delivered, delivered * is_first, failed, failed * is_first,
-           0, 0, 0, 0, 0, 0, 0, 0
+           0, 0, 0, 0, 0, 0, 0, 0, 0, 0
     FROM sent_links
     WHERE is_first_of_offer
 ),
@@ -115,6 +126,8 @@ expected_totals AS (
            sum(unique_clicks)::int AS unique_clicks,
            sum(bot_clicks)::int AS bot_clicks,
            sum(confirmed_clicks)::int AS confirmed_clicks,
+           sum(costed_clicks)::int AS costed_clicks,
+           sum(click_cost) AS click_cost,
            sum(conversions)::int AS conversions,
            sum(revenue) AS revenue,
            sum(pending_conversions)::int AS pending_conversions,
@@ -172,6 +185,8 @@ expected_link_totals AS (
            sum(unique_clicks)::int AS unique_clicks,
            sum(bot_clicks)::int AS bot_clicks,
            sum(confirmed_clicks)::int AS confirmed_clicks,
+           sum(costed_clicks)::int AS costed_clicks,
+           sum(click_cost) AS click_cost,
            sum(conversions)::int AS conversions,
            sum(revenue) AS revenue,
            sum(pending_conversions)::int AS pending_conversions,
@@ -179,13 +194,13 @@ expected_link_totals AS (
     FROM (
         SELECT account_id, link_key, bucket, country, device, currency, sends, messages,
                delivered_sends, delivered_messages, failed_sends, failed_messages, clicks,
-               unique_clicks, bot_clicks, confirmed_clicks, conversions, revenue, pending_conversions,
-               pending_revenue
+               unique_clicks, bot_clicks, confirmed_clicks, costed_clicks, click_cost, conversions,
+               revenue, pending_conversions, pending_revenue
         FROM facts
         WHERE link_key IS NOT NULL
         UNION ALL
         SELECT account_id, link_key, bucket, NULL, NULL, '', 1, is_first, delivered,
-               delivered * is_first, failed, failed * is_first, 0, 0, 0, 0, 0, 0, 0, 0
+               delivered * is_first, failed, failed * is_first, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
         FROM sent_links
         WHERE link_key IS NOT NULL
     ) AS link_counts

@@ -12,6 +12,8 @@ const MEASURES: &[&str] = &[
     "unique_clicks",
     "bot_clicks",
     "confirmed_clicks",
+    "costed_clicks",
+    "click_cost",
     "conversions",
     "revenue",
     "pending_conversions",

@@ -60,6 +60,8 @@ fn click_event() -> ClickEvent<'static> {
         source: Some("sms".into()),
         creative: None,
         cost: None,
+        click_cost: None,
+        click_cost_error: None,
         bot_reasons: Vec::new(),
         bot_rules: Vec::new(),
         confirmed: false,

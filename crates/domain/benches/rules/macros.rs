@@ -62,6 +62,7 @@ fn link() -> LinkRecord {
         creative_id: None,
         default_parameters: DefaultParameters::default(),
         forward_query: true,
+        click_cost: None,
         status: LinkStatus::Active,
         expires_at: None,
         version: 0,

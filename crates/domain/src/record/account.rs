@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     bot::CountryFilter,
+    cost::ClickCostRule,
     id::AccountId,
     postback::{PostbackMapping, PostbackMode, SigningKey},
 };
@@ -35,6 +36,9 @@ pub struct AccountRecord {
     /// The currency of amounts without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_currency: Option<String>,
+    /// Which parameter of clicks is their cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub click_cost: Option<ClickCostRule>,
     #[serde(default)]
     pub version: i64,
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::key::RecordKey;
 use crate::{
+    cost::ClickCostRule,
     host,
     id::{
         AccountId, CampaignId, CreativeId, LinkCode, LinkKey, ListId, OfferId, ShortId,
@@ -49,6 +50,9 @@ pub struct LinkRecord {
     /// Whether the query of the click is appended to the destination.
     #[serde(default)]
     pub forward_query: bool,
+    /// Which parameter of clicks is their cost, if the account's setting does not hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub click_cost: Option<ClickCostRule>,
     pub status: LinkStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<jiff::Timestamp>,

@@ -76,7 +76,7 @@ impl Site {
     }
 
     /// Makes the account filter bots, as an operator does.
-    async fn change_account(&self, body: Value) {
+    pub async fn change_account(&self, body: Value) {
         let admin = e2e::client::create_key(&self.test_env, self.tenant.account_id, &["admin"]);
         let path = format!("/api/v2/accounts/{}", self.tenant.account_id);
         let (status, answer) = self
@@ -178,7 +178,7 @@ impl Opened {
     }
 
     /// Where the button goes.
-    fn action(&self) -> String {
+    pub fn action(&self) -> String {
         self.attribute("method=\"post\" action=\"")
     }
 

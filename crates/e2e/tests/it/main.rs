@@ -9,6 +9,7 @@
 mod api;
 mod broker;
 mod browser;
+mod click_costs;
 mod conversion_corrections;
 mod conversions;
 mod crash;

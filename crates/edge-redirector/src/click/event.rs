@@ -6,6 +6,7 @@ use actix_http::Request;
 use domain::{
     bot::Verdict,
     click::ClickEvent,
+    cost::{ClickCost, ClickCostError},
     id::ClickId,
     link_path::PathCorrection,
     macros::{ClickContext, Macro, Template, VisitorFacts},
@@ -37,14 +38,20 @@ pub struct ClickOutcome<'r> {
     pub is_confirmed: bool,
 }
 
-/// Writes the line of the event to `line` and returns the destination.
+/// Where a click leads to, and what is to be counted of it.
+pub struct PreparedClick {
+    pub destination: String,
+    pub click_cost_error: Option<ClickCostError>,
+}
+
+/// Writes the line of the event to `line`.
 pub fn prepare_click(
     visit: &Visit<'_>,
     visitor: &Visitor<'_>,
     outcome: ClickOutcome<'_>,
     span: &Span,
     line: &mut Vec<u8>,
-) -> String {
+) -> PreparedClick {
     let Visit {
         request,
         resolved,
@@ -67,13 +74,45 @@ pub fn prepare_click(
             device: needs_device.then(|| visitor.device()),
         },
     };
-    build_event(&context, visitor, outcome, visit.corrections, span).write_line(line);
+    let (click_cost, click_cost_error) = match read_click_cost(resolved, &context, raw_query) {
+        Some(Ok(cost)) => (Some(cost), None),
+        Some(Err(error)) => (None, Some(error)),
+        None => (None, None),
+    };
+    let event = ClickEvent {
+        click_cost,
+        click_cost_error,
+        ..build_event(&context, visitor, outcome, visit.corrections, span)
+    };
+    event.write_line(line);
     let forwarded_query = if resolved.link.forward_query {
         query::truncate_to_limits(raw_query)
     } else {
         ""
     };
-    template.expand_with_query(forwarded_query, |name| context.value(name))
+    PreparedClick {
+        destination: template.expand_with_query(forwarded_query, |name| context.value(name)),
+        click_cost_error,
+    }
+}
+
+/// Reads the cost from the parameter that the link or else the account names. `None` if the URL
+/// does not have it, or none is named. Without `cost` in the query, the link's default value of
+/// that parameter counts.
+fn read_click_cost<'c>(
+    resolved: &'c ResolvedLink,
+    context: &ClickContext<'_>,
+    raw_query: &str,
+) -> Option<Result<ClickCost<'c>, ClickCostError>> {
+    let account = resolved.account();
+    let rule = resolved.link.click_cost.as_ref();
+    let rule = rule.or_else(|| account?.click_cost.as_ref())?;
+    let text = match &*rule.parameter {
+        "cost" => context.value(Macro::Cost).filter(|text| !text.is_empty()),
+        parameter => query::find_parameter(raw_query, parameter),
+    };
+    let default_currency = account.and_then(|account| account.default_currency.as_deref());
+    text.map(|text| rule.read(&text, default_currency))
 }
 
 fn build_event<'a>(
@@ -113,6 +152,8 @@ fn build_event<'a>(
         source: value(Source),
         creative: value(Creative),
         cost: value(Cost),
+        click_cost: None,
+        click_cost_error: None,
         bot_reasons: outcome.verdict.reasons,
         bot_rules: outcome
             .verdict

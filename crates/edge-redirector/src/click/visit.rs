@@ -16,7 +16,7 @@ use platform::{
 use tracing::{Instrument as _, Span};
 
 use super::{
-    event::{ClickOutcome, Visit, prepare_click},
+    event::{ClickOutcome, PreparedClick, Visit, prepare_click},
     response::{redirect, with_query},
 };
 use crate::{
@@ -97,7 +97,13 @@ async fn record_click(
     let started_at = Instant::now();
     let span = click_span(state, visit.request);
     let mut line = Vec::with_capacity(1024);
-    let destination = prepare_click(visit, visitor, outcome, &span, &mut line);
+    let PreparedClick {
+        destination,
+        click_cost_error,
+    } = prepare_click(visit, visitor, outcome, &span, &mut line);
+    if let Some(error) = click_cost_error {
+        state.metrics.count_click_cost_error(error);
+    }
     let recorded = if span.is_none() {
         state.spool.record(&line).await
     } else {

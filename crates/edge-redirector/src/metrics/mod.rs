@@ -6,7 +6,7 @@ mod labels;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use domain::postback::PostbackError;
+use domain::{cost::ClickCostError, postback::PostbackError};
 use prometheus_client::{
     encoding::EncodeMetric,
     metrics::{
@@ -37,6 +37,8 @@ pub struct Metrics {
     cache_misses: Family<ResultLabels, Counter>,
     click_lookups: Family<ResultLabels, Counter>,
     postback_log_entries: Family<ResultLabels, Counter>,
+    /// By [`ClickCostError`].
+    click_cost_errors: [Counter; 5],
     /// Seconds from the arrival of a click to its response.
     pub click_duration: Histogram,
     /// Requests whose forwarding headers had an entry that is no address.
@@ -62,6 +64,7 @@ impl Metrics {
     pub fn register(registry: &mut Registry) -> Self {
         let requests = Family::<OutcomeLabels, Counter>::default();
         let geo_lookups = Family::<GeoLookupLabels, Counter>::default();
+        let click_cost_errors = Family::<ReasonLabels, Counter>::default();
         let metrics = Self {
             requests: RequestOutcome::ALL.map(|outcome| {
                 let outcome = outcome.label();
@@ -72,6 +75,12 @@ impl Metrics {
             cache_misses: Family::default(),
             click_lookups: Family::default(),
             postback_log_entries: Family::default(),
+            click_cost_errors: ClickCostError::ALL.map(|error| {
+                let reason = error.as_str();
+                click_cost_errors
+                    .get_or_create(&ReasonLabels { reason })
+                    .clone()
+            }),
             click_duration: Histogram::new(exponential_buckets(0.000_05, 2.0, 18)),
             unreadable_addresses: Counter::default(),
             spool_bytes: Gauge::default(),
@@ -96,7 +105,7 @@ impl Metrics {
             broker_blocked: Gauge::default(),
         };
         metrics.create_all_labels();
-        metrics.add_to(registry, requests, geo_lookups);
+        metrics.add_to(registry, requests, geo_lookups, click_cost_errors);
         metrics
     }
 
@@ -137,6 +146,7 @@ impl Metrics {
         registry: &mut Registry,
         requests: Family<OutcomeLabels, Counter>,
         geo_lookups: Family<GeoLookupLabels, Counter>,
+        click_cost_errors: Family<ReasonLabels, Counter>,
     ) {
         register(
             registry,
@@ -173,6 +183,12 @@ impl Metrics {
             "postback_log_entries",
             "Entries of the log of postbacks, by what became of them",
             &self.postback_log_entries,
+        );
+        register(
+            registry,
+            "click_cost_errors",
+            "Clicks whose URL has the parameter of their cost and no cost in it, by reason",
+            &click_cost_errors,
         );
         register(
             registry,
@@ -290,6 +306,10 @@ impl Metrics {
             .inc_by(n_entries);
     }
 
+    pub fn count_click_cost_error(&self, error: ClickCostError) {
+        self.click_cost_errors[error as usize].inc();
+    }
+
     pub fn count_geo_lookup(&self, database: GeoDatabase, lookup: GeoLookup) {
         self.geo_lookups[database as usize][lookup as usize].inc();
     }
@@ -354,6 +374,8 @@ mod tests {
             "waypost_edge_conversions_total{source=\"pixel\",code=\"unavailable\"} 0",
             "waypost_edge_click_lookups_total{result=\"skipped\"} 0",
             "waypost_edge_postback_log_entries_total{result=\"rate_limited\"} 0",
+            "waypost_edge_click_cost_errors_total{reason=\"no_value\"} 0",
+            "waypost_edge_click_cost_errors_total{reason=\"above_max\"} 0",
             "waypost_edge_geoip_lookups_total{database=\"asn\",result=\"failed\"} 0",
             "waypost_edge_receipt_consumer_failures_total 0",
             "waypost_edge_spool_unreadable_ranges_total 0",
@@ -392,6 +414,9 @@ mod tests {
         }
         for result in LogEntryResult::ALL {
             metrics.count_log_entries(result, 2);
+        }
+        for error in ClickCostError::ALL {
+            metrics.count_click_cost_error(error);
         }
         for reason in PUBLISHER_FAILURES {
             metrics.count_publisher_failure(reason);

@@ -116,10 +116,12 @@ pub(super) async fn link_total_append_all(
         ("unique_clicks", Type::INT4),
         ("bot_clicks", Type::INT4),
         ("confirmed_clicks", Type::INT4),
+        ("costed_clicks", Type::INT4),
         ("conversions", Type::INT4),
         ("pending_conversions", Type::INT4),
         ("revenue", Type::NUMERIC),
         ("pending_revenue", Type::NUMERIC),
+        ("click_cost", Type::NUMERIC),
     ];
     let mut copy = RowCopy::begin(transaction, "link_totals", &columns).await?;
     for (key, m) in rows {
@@ -140,10 +142,12 @@ pub(super) async fn link_total_append_all(
             &m.unique_clicks,
             &m.bot_clicks,
             &m.confirmed_clicks,
+            &m.costed_clicks,
             &m.conversions,
             &m.pending_conversions,
             &m.revenue,
             &m.pending_revenue,
+            &m.click_cost,
         ])
         .await?;
     }
@@ -166,12 +170,13 @@ pub(super) async fn link_total_add_all(
                 $1::bigint[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
                 $7::integer[], $8::integer[], $9::integer[], $10::integer[], $11::integer[],
                 $12::integer[], $13::integer[], $14::integer[], $15::integer[], $16::integer[],
-                $17::integer[], $18::integer[], $19::numeric[], $20::numeric[]
+                $17::integer[], $18::integer[], $19::integer[], $20::numeric[], $21::numeric[],
+                $22::numeric[]
             ) WITH ORDINALITY AS n
                 (account_id, link_key, bucket, country, device, currency, sends, messages,
                  delivered_sends, delivered_messages, failed_sends, failed_messages, clicks,
-                 unique_clicks, bot_clicks, confirmed_clicks, conversions, pending_conversions,
-                 revenue, pending_revenue, number)
+                 unique_clicks, bot_clicks, confirmed_clicks, costed_clicks, conversions,
+                 pending_conversions, revenue, pending_revenue, click_cost, number)
             JOIN link_totals t USING (account_id, link_key, bucket, country, device, currency)
             ORDER BY n.number, t.ctid
         )
@@ -186,10 +191,12 @@ pub(super) async fn link_total_add_all(
             unique_clicks = t.unique_clicks + n.unique_clicks,
             bot_clicks = t.bot_clicks + n.bot_clicks,
             confirmed_clicks = t.confirmed_clicks + n.confirmed_clicks,
+            costed_clicks = t.costed_clicks + n.costed_clicks,
             conversions = t.conversions + n.conversions,
             pending_conversions = t.pending_conversions + n.pending_conversions,
             revenue = t.revenue + n.revenue,
-            pending_revenue = t.pending_revenue + n.pending_revenue
+            pending_revenue = t.pending_revenue + n.pending_revenue,
+            click_cost = t.click_cost + n.click_cost
         FROM n
         WHERE t.ctid = n.row_position
         RETURNING n.number";

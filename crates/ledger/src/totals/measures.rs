@@ -22,6 +22,9 @@ pub struct Measures {
     pub unique_clicks: i32,
     pub bot_clicks: i32,
     pub confirmed_clicks: i32,
+    /// Clicks that are not a bot's and have a cost of their own.
+    pub costed_clicks: i32,
+    pub click_cost: Decimal,
     /// Approved conversions. Those that are pending are counted apart, others not at all.
     pub conversions: i32,
     pub revenue: Decimal,
@@ -30,6 +33,15 @@ pub struct Measures {
 }
 
 impl Measures {
+    /// What a click that is not a bot's and has a cost of its own adds in the currency of the cost.
+    pub fn of_click_cost(amount: Decimal) -> Self {
+        Self {
+            costed_clicks: 1,
+            click_cost: amount,
+            ..Self::default()
+        }
+    }
+
     /// Whether applying it changes anything.
     pub(super) fn is_change(&self) -> bool {
         *self != Self::default()
@@ -48,6 +60,8 @@ impl AddAssign for Measures {
         self.unique_clicks += other.unique_clicks;
         self.bot_clicks += other.bot_clicks;
         self.confirmed_clicks += other.confirmed_clicks;
+        self.costed_clicks += other.costed_clicks;
+        self.click_cost += other.click_cost;
         self.conversions += other.conversions;
         self.revenue += other.revenue;
         self.pending_conversions += other.pending_conversions;
@@ -70,6 +84,8 @@ impl std::ops::Neg for Measures {
             unique_clicks: -self.unique_clicks,
             bot_clicks: -self.bot_clicks,
             confirmed_clicks: -self.confirmed_clicks,
+            costed_clicks: -self.costed_clicks,
+            click_cost: -self.click_cost,
             conversions: -self.conversions,
             revenue: -self.revenue,
             pending_conversions: -self.pending_conversions,
@@ -80,8 +96,8 @@ impl std::ops::Neg for Measures {
 
 /// The measures of many rows as arrays of columns, in the order of the statements.
 pub(super) struct MeasureColumns {
-    counts: [Vec<i32>; 12],
-    amounts: [Vec<Decimal>; 2],
+    counts: [Vec<i32>; 13],
+    amounts: [Vec<Decimal>; 3],
 }
 
 impl MeasureColumns {
@@ -102,16 +118,18 @@ impl MeasureColumns {
                 row.unique_clicks,
                 row.bot_clicks,
                 row.confirmed_clicks,
+                row.costed_clicks,
                 row.conversions,
                 row.pending_conversions,
             ];
             for (column, count) in columns.counts.iter_mut().zip(counts) {
                 column.push(count);
             }
-            for (column, amount) in columns
-                .amounts
-                .iter_mut()
-                .zip([row.revenue, row.pending_revenue])
+            for (column, amount) in
+                columns
+                    .amounts
+                    .iter_mut()
+                    .zip([row.revenue, row.pending_revenue, row.click_cost])
             {
                 column.push(amount);
             }

@@ -19,15 +19,16 @@ pub(super) async fn total_add_all(
                  (account_id, span, dimension, bucket, key, currency, offer_id, list_id,
                   creative_id, campaign_id, country, device, sends, messages, delivered_sends,
                   delivered_messages, failed_sends, failed_messages, clicks, unique_clicks,
-                  bot_clicks, confirmed_clicks, conversions, pending_conversions, revenue,
-                  pending_revenue)
+                  bot_clicks, confirmed_clicks, costed_clicks, conversions, pending_conversions,
+                  revenue, pending_revenue, click_cost)
              SELECT *
              FROM unnest(
                  $1::bigint[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[],
                  $7::text[], $8::bigint[], $9::bigint[], $10::text[], $11::text[], $12::text[],
                  $13::integer[], $14::integer[], $15::integer[], $16::integer[], $17::integer[],
                  $18::integer[], $19::integer[], $20::integer[], $21::integer[], $22::integer[],
-                 $23::integer[], $24::integer[], $25::numeric[], $26::numeric[]
+                 $23::integer[], $24::integer[], $25::integer[], $26::numeric[], $27::numeric[],
+                 $28::numeric[]
              )
              ON CONFLICT ON CONSTRAINT totals_pkey DO UPDATE
              SET sends = t.sends + excluded.sends,
@@ -40,10 +41,12 @@ pub(super) async fn total_add_all(
                  unique_clicks = t.unique_clicks + excluded.unique_clicks,
                  bot_clicks = t.bot_clicks + excluded.bot_clicks,
                  confirmed_clicks = t.confirmed_clicks + excluded.confirmed_clicks,
+                 costed_clicks = t.costed_clicks + excluded.costed_clicks,
                  conversions = t.conversions + excluded.conversions,
                  pending_conversions = t.pending_conversions + excluded.pending_conversions,
                  revenue = t.revenue + excluded.revenue,
-                 pending_revenue = t.pending_revenue + excluded.pending_revenue";
+                 pending_revenue = t.pending_revenue + excluded.pending_revenue,
+                 click_cost = t.click_cost + excluded.click_cost";
     let statement = transaction.prepare_cached(sql).await?;
     let measures = MeasureColumns::from_measures(rows.iter().map(|(_, measures)| measures));
     let keys: [&(dyn ToSql + Sync); 12] = [

@@ -1,6 +1,6 @@
 //! Accounts, the tenants of the installation.
 
-use domain::{id::AccountId, postback::PostbackMapping};
+use domain::{cost::ClickCostRule, id::AccountId, postback::PostbackMapping};
 use jiff::Timestamp;
 use postgres::pool::GenericClient;
 use rust_decimal::Decimal;
@@ -46,6 +46,7 @@ pub struct AccountFields {
     pub postback_max_amount: Option<Decimal>,
     pub postback_mapping: Option<Json<PostbackMapping>>,
     pub default_currency: Option<String>,
+    pub click_cost: Option<Json<ClickCostRule>>,
 }
 
 impl Default for AccountFields {
@@ -66,6 +67,7 @@ impl Default for AccountFields {
             postback_max_amount: None,
             postback_mapping: None,
             default_currency: None,
+            click_cost: None,
         }
     }
 }
@@ -73,9 +75,9 @@ impl Default for AccountFields {
 /// The columns of [`AccountFields`]; the values are those of [`values`].
 const FIELD_COLUMNS: &str = "name, status, products, bot_filter_mode, allowed_countries,
     blocked_countries, prepend_text, append_text, retention_days, ip_storage, postbacks,
-    postback_secrets, postback_max_amount, postback_mapping, default_currency";
+    postback_secrets, postback_max_amount, postback_mapping, default_currency, click_cost";
 
-fn values(fields: &AccountFields) -> [&(dyn ToSql + Sync); 15] {
+fn values(fields: &AccountFields) -> [&(dyn ToSql + Sync); 16] {
     [
         &fields.name,
         &fields.status,
@@ -92,6 +94,7 @@ fn values(fields: &AccountFields) -> [&(dyn ToSql + Sync); 15] {
         &fields.postback_max_amount,
         &fields.postback_mapping,
         &fields.default_currency,
+        &fields.click_cost,
     ]
 }
 
@@ -115,6 +118,7 @@ impl From<&Row> for AccountRow {
                 postback_max_amount: row.get("postback_max_amount"),
                 postback_mapping: row.get("postback_mapping"),
                 default_currency: row.get("default_currency"),
+                click_cost: row.get("click_cost"),
             },
             created_at: row.get("created_at"),
             updated_at: row.get("updated_at"),

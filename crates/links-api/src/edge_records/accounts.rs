@@ -2,10 +2,12 @@
 
 use domain::{
     bot::CountryFilter,
+    cost::ClickCostRule,
     id::AccountId,
     record::{AccountRecord, AccountStatus},
 };
 use postgres::pool::GenericClient;
+use tokio_postgres::types::Json;
 
 use super::postback_settings::{digests, mapping, mode, signing_keys};
 use crate::error::ApiError;
@@ -18,7 +20,7 @@ pub async fn find(
         .prepare_cached(
             "SELECT status, bot_filter_mode, allowed_countries, blocked_countries, version,
                     postbacks, postback_secrets, postback_max_amount, postback_mapping,
-                    default_currency
+                    default_currency, click_cost
              FROM accounts
              WHERE id = $1",
         )
@@ -37,6 +39,9 @@ pub async fn find(
         postback_max_amount: row.get("postback_max_amount"),
         postback_mapping: mapping(&row),
         default_currency: row.get("default_currency"),
+        click_cost: row
+            .get::<_, Option<Json<ClickCostRule>>>("click_cost")
+            .map(|Json(rule)| rule),
         countries: CountryFilter {
             allowed: row.get("allowed_countries"),
             blocked: row.get("blocked_countries"),

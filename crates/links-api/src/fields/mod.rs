@@ -3,6 +3,7 @@
 
 pub mod amount;
 mod clearable_bool;
+mod click_cost;
 mod country;
 mod decimal;
 pub mod ids;
@@ -22,6 +23,7 @@ pub use domain::phone::PhoneNumber;
 
 pub use amount::AmountField;
 pub use clearable_bool::ClearableBool;
+pub use click_cost::{ClickCostField, ClickCostObject};
 pub use country::{parse_filter_country, update_countries};
 pub use decimal::{DecimalField, DecimalText};
 pub use json_object::JsonObject;

@@ -1,5 +1,6 @@
 //! A click as it is exported.
 
+use domain::money;
 use ledger::keys::is_message_click;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -43,7 +44,15 @@ pub struct ClickObject {
     sub5: Option<String>,
     source: Option<String>,
     creative: Option<String>,
+    /// The text of the URL's parameter `cost`.
     cost: Option<String>,
+    /// What the click costs by its URL, if the account or link has set `click_cost`: a decimal
+    /// number.
+    click_cost: Option<String>,
+    click_cost_currency: Option<String>,
+    /// Why the URL's parameter is no cost: `no_value`, `unreadable`, `negative`, `other_currency`
+    /// or `above_max`.
+    click_cost_error: Option<String>,
     is_bot: bool,
     bot_reasons: Vec<String>,
     bot_rules: Vec<String>,
@@ -63,7 +72,8 @@ pub fn columns() -> String {
          c.creative_id, c.campaign_id, c.message_id, c.contact_phone, c.visitor,
          host(c.ip) AS ip, c.user_agent, c.referrer, c.country, c.region, c.city,
          c.language, c.asn, c.device, c.os, c.browser,
-         c.sub1, c.sub2, c.sub3, c.sub4, c.sub5, c.source, c.creative, c.cost, c.is_bot,
+         c.sub1, c.sub2, c.sub3, c.sub4, c.sub5, c.source, c.creative, c.cost,
+         c.click_cost, c.click_cost_currency, c.click_cost_error, c.is_bot,
          c.bot_reasons, c.bot_rules, c.confirmed, c.path_corrections,
          {} AS is_message_click",
         is_message_click()
@@ -71,7 +81,7 @@ pub fn columns() -> String {
 }
 
 /// The columns of CSV, in the order of the object.
-pub const CSV_COLUMNS: [&str; 35] = [
+pub const CSV_COLUMNS: [&str; 38] = [
     "click_id",
     "clicked_at",
     "link_id",
@@ -101,6 +111,9 @@ pub const CSV_COLUMNS: [&str; 35] = [
     "source",
     "creative",
     "cost",
+    "click_cost",
+    "click_cost_currency",
+    "click_cost_error",
     "is_bot",
     "bot_reasons",
     "bot_rules",
@@ -141,6 +154,9 @@ impl From<&Row> for ClickObject {
             source: row.get("source"),
             creative: row.get("creative"),
             cost: row.get("cost"),
+            click_cost: row.get::<_, Option<_>>("click_cost").map(money::format),
+            click_cost_currency: row.get("click_cost_currency"),
+            click_cost_error: row.get("click_cost_error"),
             is_bot: row.get("is_bot"),
             bot_reasons: row.get("bot_reasons"),
             bot_rules: row.get("bot_rules"),
@@ -182,7 +198,10 @@ impl ClickObject {
             "sub5": null,
             "source": "sms",
             "creative": null,
-            "cost": null,
+            "cost": "0.05",
+            "click_cost": "0.05",
+            "click_cost_currency": "USD",
+            "click_cost_error": null,
             "is_bot": false,
             "bot_reasons": [],
             "bot_rules": [],

@@ -34,6 +34,7 @@ fn link() -> LinkRecord {
         creative_id: Some(CreativeId(101)),
         default_parameters: DefaultParameters::default(),
         forward_query: false,
+        click_cost: None,
         status: LinkStatus::Active,
         expires_at: None,
         version: 0,

@@ -107,6 +107,8 @@ impl Events {
             source: Some("sms".into()),
             creative: None,
             cost: None,
+            click_cost: None,
+            click_cost_error: None,
             bot_reasons: is_bot
                 .then_some(BotReason::DatacenterIp)
                 .into_iter()

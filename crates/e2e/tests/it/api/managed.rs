@@ -557,6 +557,7 @@ async fn operators_manage_accounts_and_keys() {
       "append_text": null,
       "blocked_countries": [],
       "bot_filter_mode": "filter",
+      "click_cost": null,
       "created_at": "[time]",
       "default_currency": null,
       "id": "[id]",
@@ -586,6 +587,15 @@ async fn operators_manage_accounts_and_keys() {
     assert_eq!(changed["allowed_countries"], json!(["CA", "US"]));
     let (_, changed) = call(Method::PUT, &own, json!({ "allowed_countries": [] })).await;
     assert_eq!(changed["allowed_countries"], json!([]));
+    let click_cost = json!({ "parameter": "bid", "max": 2.5 });
+    let body = json!({ "click_cost": click_cost, "default_currency": "EUR" });
+    let (_, changed) = call(Method::PUT, &own, body).await;
+    assert_eq!(
+        changed["click_cost"],
+        json!({ "parameter": "bid", "currency": null, "max": "2.50" })
+    );
+    let (_, changed) = call(Method::PUT, &own, json!({ "click_cost": {} })).await;
+    assert_eq!(changed["click_cost"], Value::Null);
     let (_, listed) = call(Method::GET, "/api/v2/accounts", Value::Null).await;
     assert_eq!(listed["pagination"]["total"], 3);
     for (body, expected) in [
@@ -627,6 +637,14 @@ async fn operators_manage_accounts_and_keys() {
         (
             json!({ "name": "x", "postback_max_amount": "1.23456" }),
             "400 invalid_field",
+        ),
+        (
+            json!({ "name": "x", "click_cost": { "parameter": "cost" } }),
+            "400 invalid_field",
+        ),
+        (
+            json!({ "name": "x", "click_cost": { "max": "1", "name": "cost" } }),
+            "400 unknown_field",
         ),
         (
             json!({ "name": "x", "allowed_countries": ["us"] }),

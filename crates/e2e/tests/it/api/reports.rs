@@ -569,6 +569,9 @@ async fn raw_clicks_and_conversions_are_exported_in_pages() {
       "browser": null,
       "campaign_id": null,
       "city": null,
+      "click_cost": null,
+      "click_cost_currency": null,
+      "click_cost_error": null,
       "click_id": "[id]",
       "clicked_at": "DAYT05:30:00.000Z",
       "confirmed": false,
@@ -772,6 +775,7 @@ async fn an_erased_contact_is_removed_from_all_rows_and_totals_stay() {
         .deliver(&[
             fixture.click(0, "DAYT05:30:00Z", json!({
                 "referrer": "https://telling.example/", "sub1": "telling-sub", "country": "US",
+                "cost": "telling-sub", "click_cost": { "amount": "0.25", "currency": "USD" },
             })).1,
             fixture.sale(0, "DAYT06:00:00Z", json!({ "txn_id": "1" })),
         ])
@@ -830,6 +834,9 @@ async fn an_erased_contact_is_removed_from_all_rows_and_totals_stay() {
     let (_, message) = api.get("/api/v2/messages/m-1").await;
     assert_eq!(message["is_clicked"], true);
     assert_eq!(message["revenue"], json!({ "USD": "4.00" }));
+    let report = dated("/api/v2/reports/performance?from=DAY&to=DAY");
+    let (_, report) = api.get(&report).await;
+    assert_eq!(report["totals"]["cost"], "0.25", "what it cost stays");
     // A late sale of the same link has no contact, and an earlier click is counted by itself.
     let (_, journey) = api.get("/api/v2/contacts/+18005550123/journey").await;
     assert_eq!(journey["events"], json!([]));
@@ -853,7 +860,13 @@ async fn rows_older_than_the_retention_are_deleted_and_totals_stay() {
     others.1 = others.1.replace("203.0.113.77", "203.0.113.99");
     let delivered = [
         // A day that another account still retains, and one that no account retains.
-        fixture.click(0, &at(20, 0), json!({})).1,
+        fixture
+            .click(
+                0,
+                &at(20, 0),
+                json!({ "click_cost": { "amount": "0.25", "currency": "USD" } }),
+            )
+            .1,
         others.1,
         fixture
             .click(

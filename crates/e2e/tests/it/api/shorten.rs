@@ -33,6 +33,7 @@ async fn a_url_is_shortened() {
         ".updatedAt" => "[time]",
     }, @r#"
     {
+      "clickCost": null,
       "clickTrackerUrl": null,
       "contactPhone": "+18005550100",
       "createdAt": "[time]",

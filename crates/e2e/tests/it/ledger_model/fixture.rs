@@ -294,6 +294,7 @@ impl LedgerFixture {
             user_agent: AGENTS[0],
             country: Some("US"),
             confirmed: false,
+            cost: None,
             was_bot: false,
             reclassified: None,
             is_ruled: false,
@@ -351,6 +352,10 @@ impl LedgerFixture {
                 .unwrap();
             click.was_bot = self.rng.random_bool(0.25);
             click.confirmed = !click.was_bot && self.rng.random_bool(0.1);
+            if self.rng.random_bool(0.4) {
+                let amount = Decimal::new(self.rng.random_range(0..2_000_000), 8);
+                click.cost = Some((amount, ["USD", "EUR"][self.rng.random_range(0..2)]));
+            }
             let n_same = if self.rng.random_bool(0.03) { 9 } else { 1 };
             // A scanner of one contact's links, or people behind one proxy.
             let is_one_contact = self.rng.random_bool(0.6);
@@ -557,6 +562,9 @@ impl LedgerFixture {
             if !value.is_null() {
                 line[name] = value;
             }
+        }
+        if let Some((amount, currency)) = click.cost {
+            line["click_cost"] = json!({ "amount": amount, "currency": currency });
         }
         if click.was_bot {
             line["bot_reasons"] = json!(["ua_bot"]);
@@ -817,8 +825,9 @@ impl LedgerFixture {
             SELECT account_id, span || ' ' || dimension AS dimension, bucket, key::text AS key,
                    currency::text AS currency, sends, messages, clicks, unique_clicks, bot_clicks,
                    confirmed_clicks, conversions, pending_conversions, delivered_sends,
-                   delivered_messages, failed_sends, failed_messages,
-                   revenue::text AS revenue, pending_revenue::text AS pending_revenue
+                   delivered_messages, failed_sends, failed_messages, costed_clicks,
+                   revenue::text AS revenue, pending_revenue::text AS pending_revenue,
+                   click_cost::text AS click_cost
             FROM totals
             UNION ALL
             SELECT account_id, 'link', bucket, concat_ws('|', link_key, country, device), currency,
@@ -827,8 +836,8 @@ impl LedgerFixture {
                    sum(confirmed_clicks)::integer, sum(conversions)::integer,
                    sum(pending_conversions)::integer, sum(delivered_sends)::integer,
                    sum(delivered_messages)::integer, sum(failed_sends)::integer,
-                   sum(failed_messages)::integer, sum(revenue)::text,
-                   sum(pending_revenue)::text
+                   sum(failed_messages)::integer, sum(costed_clicks)::integer,
+                   sum(revenue)::text, sum(pending_revenue)::text, sum(click_cost)::text
             FROM link_totals
             GROUP BY account_id, link_key, bucket, country, device, currency";
         let mut totals = BTreeMap::new();
@@ -847,10 +856,11 @@ impl LedgerFixture {
                 count("delivered_messages"),
                 count("failed_sends"),
                 count("failed_messages"),
+                count("costed_clicks"),
             ];
-            let amounts = ["revenue", "pending_revenue"]
+            let amounts = ["revenue", "pending_revenue", "click_cost"]
                 .map(|name| row.get::<_, &str>(name).parse::<Decimal>().unwrap());
-            if counts == [0; 12] && amounts.iter().all(Decimal::is_zero) {
+            if counts == Counts::default() && amounts.iter().all(Decimal::is_zero) {
                 continue;
             }
             let bucket: Timestamp = row.get("bucket");

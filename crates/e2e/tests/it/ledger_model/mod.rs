@@ -76,12 +76,21 @@ async fn ledger_and_reports_match_the_reference_model() {
     let n_of = |status| stored.iter().filter(|c| c.status == status).count();
     let n_none = credits.values().filter(|credit| credit.is_none()).count();
     let n_bursts = fixture.facts.bursts().len();
+    let clicks = fixture.facts.clicks.values();
+    let n_costs_of = |is_bot| {
+        let clicks = clicks.clone();
+        clicks
+            .filter(|click| click.cost.is_some() && bots[&click.id] == is_bot)
+            .count()
+    };
     let (n_limited, n_counted) = fixture.facts.n_limited_reversals(&message_clicks);
     for (what, n) in [
         ("credited", n_credited),
         ("offers", n_offers),
         ("unattributed", n_none),
         ("bursts", n_bursts),
+        ("people's clicks with costs", n_costs_of(false)),
+        ("bots' clicks with costs", n_costs_of(true)),
         ("pending", n_of(ConversionStatus::Pending)),
         ("rejected", n_of(ConversionStatus::Rejected)),
         ("reversals that are limited", n_limited),
@@ -146,6 +155,8 @@ async fn a_recount_finds_differences_and_repairs_them() {
         "UPDATE totals SET clicks = clicks + 1 WHERE dimension = 'all'",
         "UPDATE totals SET delivered_sends = 5, failed_messages = 7 WHERE sends > 0",
         "UPDATE link_totals SET delivered_messages = 1 WHERE sends > 0",
+        "UPDATE totals SET click_cost = click_cost + 0.01 WHERE costed_clicks > 0",
+        "UPDATE link_totals SET costed_clicks = costed_clicks + 1 WHERE click_cost > 0",
         "DELETE FROM link_totals",
         "DELETE FROM event_totals",
         "DELETE FROM message_clicks WHERE ctid IN (SELECT ctid FROM message_clicks LIMIT 20)",

@@ -35,6 +35,8 @@ pub struct Click {
     pub user_agent: &'static str,
     pub country: Option<&'static str>,
     pub confirmed: bool,
+    /// Amount and currency of the cost that its URL has.
+    pub cost: Option<(Decimal, &'static str)>,
     /// The verdict of the redirector.
     pub was_bot: bool,
     /// The verdict of a reclassification through the API.
@@ -95,18 +97,18 @@ pub type Key = (i64, String, String);
 pub type Credit = Option<Option<ClickId>>;
 
 /// Sends, messages, clicks, unique, bot and confirmed clicks, conversions, pending ones;
-/// delivered sends and messages, failed sends and messages.
-pub type Counts = [i64; 12];
+/// delivered sends and messages, failed sends and messages; clicks with costs of their own.
+pub type Counts = [i64; 13];
 
-/// Revenue, and what pending conversions would earn.
-pub type Amounts = [Decimal; 2];
+/// Revenue, what pending conversions would earn, and the costs of clicks.
+pub type Amounts = [Decimal; 3];
 
 /// Account, span and dimension (or `link`), bucket in Unix seconds, key, currency.
 pub type TotalsKey = (i64, String, i64, String, String);
 
 /// The counts of what is no message.
 fn undelivered(counts: [i64; 8]) -> Counts {
-    let mut all = [0; 12];
+    let mut all = [0; 13];
     all[..8].copy_from_slice(&counts);
     all
 }
@@ -456,6 +458,14 @@ impl Facts {
             let is_bot = i64::from(bots[&click.id]);
             let counts = undelivered([0, 0, 1, 0, is_bot, i64::from(click.confirmed), 0, 0]);
             totals.add_click(click, click.id.time(), "", counts, Amounts::default());
+            if let Some((amount, currency)) = click.cost
+                && !bots[&click.id]
+            {
+                let mut counts = Counts::default();
+                counts[12] = 1;
+                let amounts = [Decimal::ZERO, Decimal::ZERO, amount];
+                totals.add_click(click, click.id.time(), currency, counts, amounts);
+            }
         }
         for id in message_clicks.values() {
             let counts = undelivered([0, 0, 0, 1, 0, 0, 0, 0]);
@@ -468,8 +478,14 @@ impl Facts {
             };
             let n = i64::from(!conversion.event.is_reversal());
             let (counts, amounts) = match conversion.status {
-                ConversionStatus::Approved => ([0, 0, 0, 0, 0, 0, n, 0], [*amount, Decimal::ZERO]),
-                ConversionStatus::Pending => ([0, 0, 0, 0, 0, 0, 0, n], [Decimal::ZERO, *amount]),
+                ConversionStatus::Approved => (
+                    [0, 0, 0, 0, 0, 0, n, 0],
+                    [*amount, Decimal::ZERO, Decimal::ZERO],
+                ),
+                ConversionStatus::Pending => (
+                    [0, 0, 0, 0, 0, 0, 0, n],
+                    [Decimal::ZERO, *amount, Decimal::ZERO],
+                ),
                 ConversionStatus::Rejected | ConversionStatus::Reversed => continue,
             };
             let counts = undelivered(counts);
@@ -492,7 +508,7 @@ impl Facts {
         }
         let mut totals = totals.0;
         totals.retain(|_, (counts, amounts)| {
-            *counts != [0; 12] || amounts.iter().any(|amount| !amount.is_zero())
+            *counts != Counts::default() || amounts.iter().any(|amount| !amount.is_zero())
         });
         totals
     }
@@ -602,7 +618,7 @@ impl Totals {
                 match message.outcome() {
                     DeliveryOutcome::Unknown => {}
                     DeliveryOutcome::Delivered => counts[8..10].copy_from_slice(&[sends, messages]),
-                    DeliveryOutcome::Failed => counts[10..].copy_from_slice(&[sends, messages]),
+                    DeliveryOutcome::Failed => counts[10..12].copy_from_slice(&[sends, messages]),
                 }
                 self.put(totals_key, counts, Amounts::default());
             }

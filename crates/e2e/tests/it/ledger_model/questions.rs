@@ -18,8 +18,9 @@ struct Question {
     filter: String,
 }
 
-/// Clicks, unique, bot and confirmed clicks, conversions, revenue.
-type Numbers = ([i64; 5], Decimal);
+/// Clicks, unique, bot and confirmed clicks, conversions; revenue and cost, which here is that of
+/// the clicks themselves.
+type Numbers = ([i64; 5], [Decimal; 2]);
 
 const HOUR_IN_NEW_YORK: &str = "extract(hour FROM t AT TIME ZONE 'America/New_York')::integer";
 const WEEKDAY_IN_KATHMANDU: &str = "extract(isodow FROM t AT TIME ZONE 'Asia/Kathmandu')::integer";
@@ -418,7 +419,7 @@ async fn assert_answer(
                 let metric = &row[metric.split('&').next().unwrap()];
                 metrics.push(metric.as_str().map_or(metric.to_string(), str::to_owned));
             }
-            if numbers.0 != [0; 5] || !numbers.1.is_zero() {
+            if numbers != Numbers::default() {
                 let key: Vec<_> = question.columns.iter().map(|column| &row[column]).collect();
                 let before = found.insert(json!(key).to_string(), numbers);
                 assert!(before.is_none(), "{path}: a row twice: {row}");
@@ -446,10 +447,9 @@ fn numbers(row: &Value) -> Numbers {
         "confirmed_clicks",
         "conversions",
     ];
-    let revenue = row["revenue"].as_str().unwrap();
     (
         names.map(|name| row[name].as_i64().unwrap()),
-        revenue.parse().unwrap(),
+        ["revenue", "cost"].map(|name| row[name].as_str().unwrap().parse().unwrap()),
     )
 }
 
@@ -485,23 +485,27 @@ async fn recount(
     let sql = format!(
         "WITH facts AS (
              SELECT c.clicked_at AS t, {clicks}, {of_click}, 1 AS a, 0 AS b, c.is_bot::integer AS c,
-                    c.confirmed::integer AS d, 0 AS e, 0::numeric AS f
+                    c.confirmed::integer AS d, 0 AS e, 0::numeric AS f,
+                    CASE WHEN c.click_cost_currency = 'USD' AND NOT c.is_bot THEN c.click_cost
+                         ELSE 0 END AS g
              FROM clicks c WHERE c.account_id = {account}
              UNION ALL
-             SELECT c.clicked_at, {clicks}, {of_click}, 0, 1, 0, 0, 0, 0
+             SELECT c.clicked_at, {clicks}, {of_click}, 0, 1, 0, 0, 0, 0, 0
              FROM message_clicks m JOIN clicks c USING (click_id) WHERE c.account_id = {account}
              UNION ALL
              SELECT v.converted_at, {conversions}, {of_click}, 0, 0, 0, 0,
                     (v.event NOT IN ('refund', 'chargeback'))::integer,
                     CASE WHEN v.currency <> 'USD' THEN 0
                          WHEN v.event IN ('refund', 'chargeback') THEN -v.counted_amount
-                         ELSE coalesce(v.revenue, v.payout, 0) END
+                         ELSE coalesce(v.revenue, v.payout, 0) END,
+                    0
              FROM conversions v
              LEFT JOIN clicks c ON c.click_id = v.credited_click_id
              WHERE v.account_id = {account} AND v.attribution <> 'none' AND v.status = 'approved'
          ),
-         keyed AS (SELECT {key}, a, b, c, d, e, f FROM facts WHERE {filter})
-         SELECT json_build_array({columns})::text, sum(a), sum(b), sum(c), sum(d), sum(e), sum(f)::text
+         keyed AS (SELECT {key}, a, b, c, d, e, f, g FROM facts WHERE {filter})
+         SELECT json_build_array({columns})::text, sum(a), sum(b), sum(c), sum(d), sum(e), sum(f)::text,
+                sum(g)::text
          FROM keyed GROUP BY 1",
         clicks = dimensions("c."),
         conversions = dimensions("v.credited_"),
@@ -512,10 +516,10 @@ async fn recount(
     let mut rows = BTreeMap::new();
     for row in fixture.test_env.db.query(&sql, &[]).await.expect(&sql) {
         let counts = [row.get(1), row.get(2), row.get(3), row.get(4), row.get(5)];
-        let revenue: Decimal = row.get::<_, &str>(6).parse().unwrap();
-        if counts != [0; 5] || !revenue.is_zero() {
+        let amounts = [6, 7].map(|column| row.get::<_, &str>(column).parse().unwrap());
+        if (counts, amounts) != Numbers::default() {
             let key: Value = serde_json::from_str(row.get(0)).unwrap();
-            rows.insert(key.to_string(), (counts, revenue));
+            rows.insert(key.to_string(), (counts, amounts));
         }
     }
     rows

@@ -72,6 +72,7 @@ pub async fn insert_all_if_free(
                 &column(links, |l| l.record.creative_id.map(|id| id.0)),
                 &column(links, |l| l.placeholder),
                 &column(links, |l| l.is_slug),
+                &column(links, |l| l.record.click_cost.as_ref().map(Json)),
             ],
         )
         .await?;
@@ -86,12 +87,12 @@ const LINK_INSERT: &str = "
     INSERT INTO links
         (account_id, domain_id, short_id, tracker_host, tracker_token, code, code_host, list_id,
          offer_id, campaign_id, destination, message_id, contact_phone, bound, metadata,
-         forward_query, expires_at, creative_id, placeholder, is_slug)
+         forward_query, expires_at, creative_id, placeholder, is_slug, click_cost)
     SELECT $1, link.*
     FROM unnest($2::bigint[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[],
                 $8::bigint[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[],
                 $14::jsonb[], $15::jsonb[], $16::boolean[], $17::timestamptz[], $18::bigint[],
-                $19::text[], $20::boolean[]) AS link
+                $19::text[], $20::boolean[], $21::jsonb[]) AS link
     ON CONFLICT DO NOTHING
     RETURNING id, domain_id, short_id, created_at
 ";

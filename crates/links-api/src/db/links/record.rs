@@ -1,6 +1,7 @@
 //! Records of whole links, as redirectors read them.
 
 use domain::{
+    cost::ClickCostRule,
     id::{
         AccountId, CampaignId, CreativeId, LinkCode, LinkKey, ListId, OfferId, ShortId,
         TrackerToken,
@@ -19,7 +20,8 @@ use crate::error::ApiError;
 pub const RECORD_COLUMNS: &str = "
     l.id, l.account_id, d.host AS short_host, l.short_id, l.tracker_host, l.tracker_token,
            l.code, l.code_host, l.creative_id, l.list_id, l.offer_id, l.campaign_id, l.destination, l.message_id,
-           l.contact_phone, l.bound, l.forward_query, l.status, l.expires_at, l.version
+           l.contact_phone, l.bound, l.forward_query, l.click_cost, l.status,
+           l.expires_at, l.version
 ";
 /// The URL of a short link, of links `l` and their domains `d`, as
 /// `LinkRecord::short_url` writes it.
@@ -75,6 +77,9 @@ pub fn record_from_row(row: &Row) -> Result<LinkRecord, ApiError> {
             .map(|Json(parameters)| parameters)
             .unwrap_or_default(),
         forward_query: row.get("forward_query"),
+        click_cost: row
+            .get::<_, Option<Json<ClickCostRule>>>("click_cost")
+            .map(|Json(rule)| rule),
         version: row.get("version"),
         status: match row.get("status") {
             "active" => LinkStatus::Active,

@@ -1,6 +1,7 @@
 //! Links of the v2 API: all but those of campaigns.
 
 use domain::{
+    cost::ClickCostRule,
     id::{AccountId, ShortId},
     record::LinkRecord,
 };
@@ -144,6 +145,8 @@ pub struct LinkUpdate<'a> {
     /// `Some(None)` clears the time.
     pub expires_at: Option<Option<Timestamp>>,
     pub forward_query: Option<bool>,
+    /// `Some(None)` clears the rule.
+    pub click_cost: Option<Option<ClickCostRule>>,
     pub metadata: Option<&'a Map<String, Value>>,
 }
 
@@ -160,6 +163,7 @@ pub async fn update_v2_link(
                  expires_at = CASE WHEN $4 THEN $5 ELSE expires_at END,
                  forward_query = coalesce($6, forward_query),
                  metadata = coalesce($7, metadata),
+                 click_cost = CASE WHEN $8 THEN $9 ELSE click_cost END,
                  version = version + 1,
                  updated_at = now()
              WHERE id = $1",
@@ -176,6 +180,11 @@ pub async fn update_v2_link(
                 &update.expires_at.flatten(),
                 &update.forward_query,
                 &update.metadata.map(Json),
+                &update.click_cost.is_some(),
+                &update
+                    .click_cost
+                    .as_ref()
+                    .and_then(|rule| rule.as_ref().map(Json)),
             ],
         )
         .await?;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     db::accounts::{AccountRow, AccountStatus},
-    fields::Timestamp,
+    fields::{ClickCostObject, Timestamp},
     http::ListPage,
 };
 
@@ -39,6 +39,8 @@ pub struct AccountObject {
     postback_max_amount: Option<String>,
     postback_mapping: Option<PostbackMapping>,
     default_currency: Option<String>,
+    /// Null if no costs are read from URLs.
+    click_cost: Option<ClickCostObject>,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -63,6 +65,7 @@ impl From<AccountRow> for AccountObject {
             postback_max_amount: fields.postback_max_amount.map(money::format),
             postback_mapping: fields.postback_mapping.map(|mapping| mapping.0),
             default_currency: fields.default_currency,
+            click_cost: fields.click_cost.map(|rule| rule.0.into()),
             created_at: Timestamp(row.created_at),
             updated_at: Timestamp(row.updated_at),
         }
@@ -88,6 +91,7 @@ impl AccountObject {
             "postback_max_amount": null,
             "postback_mapping": { "preset": "tune" },
             "default_currency": "USD",
+            "click_cost": { "parameter": "cost", "currency": "USD", "max": "2.50" },
             "created_at": "2026-03-10T08:15:00.000Z",
             "updated_at": "2026-03-10T08:15:00.000Z",
         })

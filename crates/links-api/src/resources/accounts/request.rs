@@ -7,6 +7,7 @@ use domain::{
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
+use tokio_postgres::types::Json;
 
 use crate::{
     auth::Product,
@@ -14,7 +15,8 @@ use crate::{
     enumeration::Enumeration as _,
     error::ApiError,
     fields::{
-        DecimalText, Text, name, non_empty, postbacks, update_countries, update_status, update_text,
+        ClickCostField, DecimalText, Text, name, non_empty, postbacks, update_countries,
+        update_status, update_text,
     },
     http::RequestBody,
 };
@@ -67,6 +69,10 @@ pub struct AccountRequest {
     /// The currency of amounts that come without one, by ISO 4217 or a cryptocurrency's code;
     /// empty is USD.
     default_currency: Option<Text>,
+    /// Which parameter of clicks' URLs is what the click costs, where traffic sources write the
+    /// price of each click; an empty object clears it, and then no cost is read. Links can have
+    /// a setting of their own.
+    click_cost: Option<ClickCostField>,
 }
 
 impl RequestBody for AccountRequest {}
@@ -168,6 +174,9 @@ impl AccountRequest {
                     ApiError::invalid_field("default_currency", "it is not a code as in USD")
                 })?),
             };
+        }
+        if let Some(click_cost) = &self.click_cost {
+            fields.click_cost = click_cost.rule("click_cost")?.map(Json);
         }
         if let Some(DecimalText(amount)) = &self.postback_max_amount {
             fields.postback_max_amount = match amount.as_str() {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     db::links::{LinkRow, LinkState},
-    fields::Timestamp,
+    fields::{ClickCostObject, Timestamp},
     objects::destination::destination_url,
 };
 
@@ -28,6 +28,8 @@ pub struct LinkObject {
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     metadata: Option<Value>,
     forward_query: bool,
+    /// Null if the account's setting holds.
+    click_cost: Option<ClickCostObject>,
     /// The offer's `filter_bots`, or else the account's mode.
     filter_bots: bool,
     status: LinkState,
@@ -53,6 +55,7 @@ impl LinkObject {
             contact_phone: record.contact_phone,
             metadata: row.metadata,
             forward_query: record.forward_query,
+            click_cost: record.click_cost.map(ClickCostObject::from),
             filter_bots: offer_filters_bots.unwrap_or(account_filters_bots),
             status: record.status.into(),
             expires_at: record.expires_at.map(Timestamp),
@@ -74,6 +77,7 @@ impl LinkObject {
             "contactPhone": null,
             "metadata": { "source": "ai_agent", "conversation_id": "abc123" },
             "forwardQuery": false,
+            "clickCost": null,
             "filterBots": false,
             "status": "active",
             "expiresAt": null,

@@ -7,7 +7,8 @@ use serde::Deserialize;
 use crate::{
     error::ApiError,
     fields::{
-        JsonObject, ListSelector, PhoneNumber, Text, Timestamp, non_empty, parse_slug, update_text,
+        ClickCostField, JsonObject, ListSelector, PhoneNumber, Text, Timestamp, non_empty,
+        parse_slug, update_text,
     },
     http::RequestBody,
     minting::LinkAttributes,
@@ -51,6 +52,8 @@ pub struct LinkRequest {
     expires_at: Option<Text>,
     /// Whether the query of a click is appended to the destination.
     forward_query: Option<bool>,
+    /// Which parameter of clicks' URLs is what the click costs, in place of the account's setting.
+    click_cost: Option<ClickCostField>,
 }
 
 impl RequestBody for LinkRequest {}
@@ -154,6 +157,10 @@ fn parse_attributes(body: LinkRequest) -> Result<LinkAttributes, ApiError> {
         message_id,
         metadata: body.metadata,
         forward_query: body.forward_query.unwrap_or(false),
+        click_cost: match &body.click_cost {
+            Some(click_cost) => click_cost.rule("clickCost")?,
+            None => None,
+        },
         expires_at: expires_at.transpose()?.flatten(),
     })
 }

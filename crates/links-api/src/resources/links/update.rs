@@ -11,7 +11,7 @@ use super::{
 use crate::{
     db::links::{self, LinkUpdate, record_links_changed},
     error::ApiError,
-    fields::{JsonObject, Text, Timestamp, non_empty, parse_status},
+    fields::{ClickCostField, JsonObject, Text, Timestamp, non_empty, parse_status},
     http::{RequestBody, RequestContext, Response, success_body},
 };
 
@@ -30,6 +30,9 @@ pub struct UpdateLinkRequest {
     expires_at: Option<Text>,
     /// Whether the query of a click is appended to the destination.
     forward_query: Option<bool>,
+    /// Which parameter of clicks' URLs is what the click costs, in place of the account's setting;
+    /// an empty object clears it.
+    click_cost: Option<ClickCostField>,
     /// Replaces the current object.
     metadata: Option<JsonObject>,
 }
@@ -57,11 +60,14 @@ pub async fn update_link(
     let now = jiff::Timestamp::now();
     let expires_at = body.expires_at.as_ref();
     let expires_at = expires_at.map(|text| Timestamp::parse_future("expiresAt", text, now));
+    let click_cost = body.click_cost.as_ref();
+    let click_cost = click_cost.map(|click_cost| click_cost.rule("clickCost"));
     let update = LinkUpdate {
         status,
         destination: url,
         expires_at: expires_at.transpose()?,
         forward_query: body.forward_query,
+        click_cost: click_cost.transpose()?,
         metadata: body.metadata.as_ref().map(|JsonObject(map)| map),
     };
     let link = find(context, &id, &query).await?.record;

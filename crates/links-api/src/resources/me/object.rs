@@ -9,7 +9,7 @@ use crate::{
         accounts::{AccountRow, AccountStatus},
         api_keys::ApiKeyRow,
     },
-    fields::Timestamp,
+    fields::{ClickCostObject, Timestamp},
 };
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -36,6 +36,8 @@ struct OwnAccount {
     ip_storage: String,
     postbacks: String,
     default_currency: Option<String>,
+    /// Which parameter of clicks' URLs is what the click costs; null if none is.
+    click_cost: Option<ClickCostObject>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -68,6 +70,7 @@ impl MeObject {
                 ip_storage: fields.ip_storage,
                 postbacks: fields.postbacks,
                 default_currency: fields.default_currency,
+                click_cost: fields.click_cost.map(|rule| rule.0.into()),
             },
             key: OwnKey {
                 id: key.id.0,
@@ -97,6 +100,7 @@ impl MeObject {
                 "ip_storage": "full",
                 "postbacks": "open",
                 "default_currency": "USD",
+                "click_cost": { "parameter": "cost", "currency": "USD", "max": "2.50" },
             },
             "key": {
                 "id": 3,

@@ -186,6 +186,7 @@ pub fn measures(request: &ReportRequest, source: Source, groups: &[Group]) -> St
          coalesce(sum(t.unique_clicks), 0)::bigint AS unique_clicks,
          coalesce(sum(t.bot_clicks), 0)::bigint AS bot_clicks,
          coalesce(sum(t.confirmed_clicks), 0)::bigint AS confirmed_clicks,
+         coalesce(sum(t.click_cost) FILTER (WHERE t.currency = $4), 0) AS click_cost,
          coalesce(sum({conversions}), 0)::bigint AS conversions,
          coalesce(sum({revenue}) FILTER (WHERE t.currency = $4), 0) AS revenue"
     )

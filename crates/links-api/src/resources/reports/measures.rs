@@ -1,4 +1,4 @@
-//! What rows have beside their counts: costs, converted revenue, and their events.
+//! What rows have beside their counts: costs, converted amounts, and their events.
 
 use domain::{
     cost::{COST_DECIMALS, round, round_to_total},
@@ -8,9 +8,8 @@ use rust_decimal::Decimal;
 
 use super::{
     breakdown::{Axis, Breakdown},
-    costs, events,
+    converted, costs, events,
     request::ReportRequest,
-    revenue,
     row::{KeyedCounts, RowCounts},
 };
 use crate::{error::ApiError, http::RequestContext};
@@ -29,9 +28,11 @@ pub async fn add_measures(
     totals: Option<&RowCounts>,
 ) -> Result<(), ApiError> {
     if let Some(exchange) = &request.exchange {
-        let mut revenue = revenue::select(context, request, exchange, breakdown).await?;
+        let mut amounts = converted::select(context, request, exchange, breakdown).await?;
         for (key, counts) in rows.iter_mut() {
-            counts.revenue = revenue.remove(key).unwrap_or_default();
+            let amounts = amounts.remove(key).unwrap_or_default();
+            counts.revenue = amounts.revenue;
+            counts.click_cost = amounts.click_cost;
         }
         let total = totals.map(|totals| totals.revenue);
         round_all(rows, |counts| &mut counts.revenue, total);
@@ -55,7 +56,7 @@ pub async fn add_costs(
 ) -> Result<(), ApiError> {
     let mut costs = costs::select(context, request, breakdown).await?;
     for (key, counts) in rows.iter_mut() {
-        counts.cost = costs.remove(key).unwrap_or_default();
+        counts.cost = counts.click_cost + costs.remove(key).unwrap_or_default();
     }
     let may_have_more_rows = match breakdown {
         Breakdown::Whole | Breakdown::One(Axis::Slices(..)) | Breakdown::Keys(..) => false,

@@ -3,6 +3,7 @@
 mod breakdown;
 mod by_event;
 mod by_key;
+mod converted;
 mod costs;
 mod counts;
 mod events;
@@ -18,7 +19,6 @@ mod performance;
 mod period;
 mod previous;
 mod request;
-mod revenue;
 mod row;
 mod row_key;
 mod rows;
@@ -59,10 +59,11 @@ pub fn operations() -> Vec<Operation> {
                  messages come in pages by key, and only those with clicks, sends or conversions \
                  in the range. Times that are not full quarters of an hour are extended to them. \
                  `cost` is what the imported costs make of the clicks, conversions and days of \
-                 the row, `profit` is the revenue less the cost, and `roi` the profit per cost, \
-                 null without a cost. With `events=true`, `events` has conversions and revenue of \
-                 each event. With `convert_to`, amounts of all currencies are converted; a \
-                 missing rate is an error.",
+                 the row, with the costs that clicks have of their own (`click_cost` of the \
+                 account or link) in place of prices per click, `profit` is the revenue less the \
+                 cost, and `roi` the profit per cost, null without a cost. With `events=true`, \
+                 `events` has conversions and revenue of each event. With `convert_to`, amounts of \
+                 all currencies are converted; a missing rate is an error.",
             )
             .response::<Report>(200, Report::example())
             .response_with_content(200, "Success", Content::Bytes("text/csv"))

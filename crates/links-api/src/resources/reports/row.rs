@@ -34,6 +34,8 @@ pub struct RowCounts {
     pub confirmed_clicks: i64,
     pub conversions: i64,
     pub revenue: Decimal,
+    /// The costs that clicks have of their own, not rounded: a part of `cost`.
+    pub click_cost: Decimal,
     pub cost: Decimal,
     /// What is counted of each event, if the report asks for it.
     pub events: Option<BTreeMap<String, EventCounts>>,
@@ -158,6 +160,7 @@ impl From<&tokio_postgres::Row> for RowCounts {
             confirmed_clicks: row.get("confirmed_clicks"),
             conversions: row.get("conversions"),
             revenue: row.get("revenue"),
+            click_cost: row.get("click_cost"),
             ..Self::default()
         }
     }

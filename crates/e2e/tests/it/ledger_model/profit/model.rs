@@ -18,6 +18,8 @@ pub struct Fact {
     pub values: BTreeMap<&'static str, Option<String>>,
     /// Event, amount and currency of a conversion.
     conversion: Option<(String, Decimal, String)>,
+    /// Amount and currency of the cost that a click has of its own.
+    click_cost: Option<(Decimal, String)>,
 }
 
 struct Cost {
@@ -90,7 +92,8 @@ impl Model {
             )
         };
         let sql = format!(
-            "SELECT clicked_at AS time, {}, NULL AS event, NULL::text AS amount, NULL AS currency
+            "SELECT clicked_at AS time, {}, NULL AS event, click_cost::text AS amount,
+                    click_cost_currency AS currency
              FROM clicks WHERE account_id = {account} AND NOT is_bot
              UNION ALL
              SELECT converted_at, {}, event,
@@ -108,11 +111,19 @@ impl Model {
             ];
             let event: Option<String> = row.get("event");
             let amount: Option<&str> = row.get("amount");
+            let amount = amount.map(|amount| (amount.parse().unwrap(), row.get("currency")));
+            let (conversion, click_cost) = match event {
+                Some(event) => {
+                    let (amount, currency) = amount.unwrap();
+                    (Some((event, amount, currency)), None)
+                }
+                None => (None, amount),
+            };
             Fact {
                 time: row.get("time"),
                 values: names.map(|name| (name, row.get(name))).into(),
-                conversion: event
-                    .map(|event| (event, amount.unwrap().parse().unwrap(), row.get("currency"))),
+                conversion,
+                click_cost,
             }
         });
         let sql = format!("SELECT *, amount::text AS text FROM costs WHERE account_id = {account}");
@@ -210,6 +221,9 @@ impl Model {
                 counts.0 += i64::from(!is_reversal);
                 counts.1 += amount;
             }
+            if let Some((amount, currency)) = &fact.click_cost {
+                row.cost += self.convert(*amount, currency, fact.time, target);
+            }
         }
         for cost in &self.costs {
             if filter.is_some_and(|(name, value)| *name == cost.kind && *value != cost.target) {
@@ -224,7 +238,8 @@ impl Model {
             if cost.model != "per_day" {
                 for fact in facts.into_iter().filter(passes) {
                     let counts = match &fact.conversion {
-                        None => cost.model == "cpc",
+                        // Its own cost takes the place of the price.
+                        None => cost.model == "cpc" && fact.click_cost.is_none(),
                         Some((event, ..)) => {
                             cost.model == "cpa" && event != "refund" && event != "chargeback"
                         }

@@ -1,4 +1,5 @@
-//! What the traffic of a report costs.
+//! What the traffic of a report costs by imported costs. What clicks cost by themselves is in the
+//! totals, and is read with the other counts.
 //!
 //! Costs are not in the totals: a click writes nothing for them, and a change of a price changes
 //! the reports of all times at once. A report cuts the costs of its period at midnights (UTC),
@@ -105,7 +106,7 @@ impl KindQuery<'_> {
                 CostModel::PerDay => add_direct(self.request, self.breakdown, &part, sums)?,
             }
         }
-        priced.extend(self.price_by_clicks(shared, sums).await?);
+        priced.extend(self.share_among_clicks(shared, sums).await?);
         add_priced(self, &priced, sums).await
     }
 
@@ -122,9 +123,9 @@ impl KindQuery<'_> {
         !is_own_breakdown || self.kind.has_other_filters(&self.request.filters)
     }
 
-    /// Turns amounts into prices of clicks. The amount of a day without clicks belongs to what
+    /// Turns amounts into shares of clicks. The amount of a day without clicks belongs to what
     /// has no key, if the report has such a row and no filter.
-    async fn price_by_clicks<'c>(
+    async fn share_among_clicks<'c>(
         &self,
         mut shared: Vec<DayPart<'c>>,
         sums: &mut CostByKey,
@@ -137,7 +138,7 @@ impl KindQuery<'_> {
             match n_clicks {
                 0 if has_row => *sums.entry(None).or_default() += amount,
                 0 => {}
-                n => part.prices = Prices::of_click(amount, *n),
+                n => part.prices = Prices::share(amount, *n),
             }
         }
         Ok(shared)

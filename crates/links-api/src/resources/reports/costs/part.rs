@@ -9,8 +9,8 @@ use crate::{db::costs::CostFields, error::ApiError};
 
 /// How many parts a report has at most.
 pub const MAX_PARTS: usize = 200_000;
-/// The decimals of the price of a click that is made of the amount of a day.
-const PRICE_DECIMALS: u32 = 18;
+/// The decimals of the share of a click in the amount of a day.
+const SHARE_DECIMALS: u32 = 18;
 
 /// The part of a cost that lies in one day (UTC) of the report.
 #[derive(Debug, Clone)]
@@ -23,16 +23,19 @@ pub struct DayPart<'c> {
 /// Prices in the currency of the report.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Prices {
+    /// Of each click without a cost of its own.
     pub per_click: Decimal,
+    /// The share of each click in the amount of a day.
+    pub share: Decimal,
     pub per_conversion: Decimal,
 }
 
 impl Prices {
-    /// The price of each of some clicks that an amount is divided by.
-    pub fn of_click(amount: Decimal, n_clicks: i64) -> Self {
-        let per_click = amount.checked_div(Decimal::from(n_clicks));
+    /// The share of each of some clicks that an amount is divided by.
+    pub fn share(amount: Decimal, n_clicks: i64) -> Self {
+        let share = amount.checked_div(Decimal::from(n_clicks));
         Self {
-            per_click: per_click.unwrap_or_default().round_dp(PRICE_DECIMALS),
+            share: share.unwrap_or_default().round_dp(SHARE_DECIMALS),
             ..Self::default()
         }
     }

@@ -27,7 +27,8 @@ pub async fn add_priced(
     groups.push(query.kind.group());
     let source = Source::select_all(&query.request.filters, &groups);
     let result = "x.row_key,
-        round(sum(p.per_click * x.clicks + p.per_conversion * x.conversions), 12) AS cost";
+        round(sum(p.per_click * (x.clicks - x.costed_clicks) + p.share * x.clicks
+                  + p.per_conversion * x.conversions), 12) AS cost";
     let rows = select(
         query,
         query.request,
@@ -96,9 +97,11 @@ async fn select(
         row_key, condition, ..
     } = &clauses;
     let target = source.value(query.kind.group());
-    let clicks = match source {
-        Source::Events => "0",
-        Source::Rollup(_) | Source::Links | Source::Facts => "t.clicks - t.bot_clicks",
+    let (clicks, costed_clicks) = match source {
+        Source::Events => ("0", "0"),
+        Source::Rollup(_) | Source::Links | Source::Facts => {
+            ("t.clicks - t.bot_clicks", "t.costed_clicks")
+        }
     };
     let CountedColumns { conversions, .. } = request.statuses.columns();
     let arrays = [
@@ -106,6 +109,7 @@ async fn select(
         "timestamptz",
         "timestamptz",
         "timestamptz",
+        "numeric",
         "numeric",
         "numeric",
     ];
@@ -118,12 +122,13 @@ async fn select(
          FROM (
              SELECT {row_key} AS row_key, {target}::text AS target, t.bucket,
                     date_trunc('day', t.bucket, 'UTC') AS day,
-                    {clicks} AS clicks, {conversions} AS conversions
+                    {clicks} AS clicks, {costed_clicks} AS costed_clicks,
+                    {conversions} AS conversions
              {sql}
                {condition}
          ) AS x
          JOIN unnest({}) WITH ORDINALITY
-             AS p (target, day, starts_at, ends_at, per_click, per_conversion, number)
+             AS p (target, day, starts_at, ends_at, per_click, share, per_conversion, number)
              ON p.target = x.target
              AND p.day = x.day
              AND x.bucket >= p.starts_at
@@ -165,6 +170,7 @@ struct PartColumns<'p> {
     starts: Vec<Timestamp>,
     ends: Vec<Timestamp>,
     per_click: Vec<Decimal>,
+    shares: Vec<Decimal>,
     per_conversion: Vec<Decimal>,
 }
 
@@ -176,17 +182,19 @@ impl<'p> PartColumns<'p> {
             starts: parts.iter().map(|part| part.time.starts_at).collect(),
             ends: parts.iter().map(|part| part.time.ends_at).collect(),
             per_click: parts.iter().map(|part| part.prices.per_click).collect(),
+            shares: parts.iter().map(|part| part.prices.share).collect(),
             per_conversion: parts.iter().map(|p| p.prices.per_conversion).collect(),
         }
     }
 
-    fn parameters(&self) -> [&(dyn ToSql + Sync); 6] {
+    fn parameters(&self) -> [&(dyn ToSql + Sync); 7] {
         [
             &self.targets,
             &self.days,
             &self.starts,
             &self.ends,
             &self.per_click,
+            &self.shares,
             &self.per_conversion,
         ]
     }

@@ -1,4 +1,4 @@
-//! Revenue of all currencies, converted to that of the report by the rates of its days.
+//! Amounts of all currencies, converted to that of the report by the rates of their days.
 
 use std::collections::HashMap;
 
@@ -13,23 +13,32 @@ use super::{
 };
 use crate::{error::ApiError, http::RequestContext};
 
-/// The converted revenue of each row that has any, not rounded.
+/// What a row has in all currencies, not rounded.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ConvertedAmounts {
+    pub revenue: Decimal,
+    /// The costs that clicks have of their own.
+    pub click_cost: Decimal,
+}
+
+/// The converted amounts of each row that has any.
 pub async fn select(
     context: RequestContext<'_>,
     request: &ReportRequest,
     exchange: &Exchange,
     breakdown: Breakdown<'_>,
-) -> Result<HashMap<Option<String>, Decimal>, ApiError> {
+) -> Result<HashMap<Option<String>, ConvertedAmounts>, ApiError> {
     let source = breakdown.source(&request.filters);
     let FromClause { sql, n_parameters } = from_clause(source, &request.filters);
     let clauses = breakdown.clauses(source, n_parameters + 1);
     let CountedColumns { revenue, .. } = request.statuses.columns();
     let sql = format!(
         "SELECT {} AS row_key, t.currency::text AS currency,
-                date_trunc('day', t.bucket, 'UTC') AS day, sum({revenue}) AS revenue
+                date_trunc('day', t.bucket, 'UTC') AS day, sum({revenue}) AS revenue,
+                sum(t.click_cost) AS click_cost
          {sql}
            {}
-           AND {revenue} <> 0
+           AND ({revenue} <> 0 OR t.click_cost <> 0)
            AND $4::text IS NOT NULL
          GROUP BY 1, 2, 3",
         clauses.row_key, clauses.condition
@@ -37,10 +46,13 @@ pub async fn select(
     let parameters = clauses.parameters();
     let granularity = breakdown.granularity();
     let rows = fetch(context, request, source, granularity, &sql, &parameters).await?;
-    let mut revenue_by_key: HashMap<Option<String>, Decimal> = HashMap::new();
+    let mut amounts_by_key: HashMap<Option<String>, ConvertedAmounts> = HashMap::new();
     for row in &rows {
-        let amount = exchange.convert(row.get("revenue"), row.get("currency"), row.get("day"))?;
-        *revenue_by_key.entry(row.get("row_key")).or_default() += amount;
+        let convert =
+            |column: &str| exchange.convert(row.get(column), row.get("currency"), row.get("day"));
+        let amounts = amounts_by_key.entry(row.get("row_key")).or_default();
+        amounts.revenue += convert("revenue")?;
+        amounts.click_cost += convert("click_cost")?;
     }
-    Ok(revenue_by_key)
+    Ok(amounts_by_key)
 }
