@@ -114,7 +114,7 @@ mod tests {
             Ok(None) => "none".to_owned(),
             Ok(Some(rule)) => {
                 let currency = rule.currency.as_deref().unwrap_or("default");
-                format!("{} {currency} {}", rule.parameter, rule.max)
+                format!("{} {currency} {}", rule.parameter, rule.max.normalize())
             }
             Err(ApiError::InvalidField(error)) => error.field,
             Err(other) => format!("{other:?}"),
