@@ -174,6 +174,7 @@ async fn every_operation_that_changes_something_writes_one_row_without_secrets()
         let last = path.split('?').next().unwrap().rsplit('/').next().unwrap();
         let source = match &object_id {
             None => "no id",
+            Some(_) if Access::of(operation) != Access::Account => "an id",
             Some(id) if last == id || path.contains(&format!("/{id}/")) => "id of the path",
             Some(id) if answer.to_string().contains(id.as_str()) => "id of the response",
             Some(id) if id == "***23" => "masked number",
@@ -192,10 +193,13 @@ async fn every_operation_that_changes_something_writes_one_row_without_secrets()
     lines.sort_unstable();
     assert_no_secrets(&api).await;
     assert_snapshot!(lines.join("\n"), @r"
+    accept_invitation: user, an id, after
     archive_creative: creative, id of the path, before and after
     archive_offer: offer, id of the path, before and after
     archive_partnership_offer: partnership_offer, id of the path, before and after
+    change_password: user, an id, after
     check_domain: domain, id of the path, before and after
+    confirm_second_factor: user, an id, after
     create_account: account, id of the response, after
     create_affiliate_link: affiliate_link, id of the response, after
     create_affiliate_links: affiliate_link, no id, after
@@ -203,6 +207,7 @@ async fn every_operation_that_changes_something_writes_one_row_without_secrets()
     create_coupon: coupon, id of the response, after
     create_creative: creative, id of the response, after
     create_domain: domain, id of the response, after
+    create_invitation: invitation, id of the response, after
     create_key: api_key, id of the response, after
     create_link: link, id of the response, after
     create_links: link, no id, after
@@ -210,6 +215,7 @@ async fn every_operation_that_changes_something_writes_one_row_without_secrets()
     create_offer: offer, id of the response, after
     create_own_key: api_key, id of the response, after
     create_partnership_offer: partnership_offer, id of the response, after
+    create_session: session, an id, after
     deactivate_link: link, id of the path, before and after
     delete_campaign: campaign, id of the path, before
     delete_conversion: conversion, id of the path, before
@@ -217,6 +223,9 @@ async fn every_operation_that_changes_something_writes_one_row_without_secrets()
     delete_coupon: coupon, id of the path, before
     delete_domain: domain, id of the path, before
     delete_list: list, id of the path, before and after
+    end_other_sessions: session, an id, after
+    end_own_session: session, an id, after
+    end_session: session, an id, after
     erase_contact: contact, masked number, after
     import_conversions: conversion, no id, after
     import_costs: cost, no id, after
@@ -226,12 +235,17 @@ async fn every_operation_that_changes_something_writes_one_row_without_secrets()
     preview_macros: nothing
     reclassify_clicks: click, no id, after
     record_messages: message, no id, after
+    remove_second_factor: user, an id, after
+    remove_user: user, id of the path, before
     render_creative: creative, id of the path, after
     report_message_statuses: message, no id, after
+    request_password_reset: nothing
+    reset_password: user, an id, after
     revoke_key: api_key, id of the path, before and after
     revoke_own_key: api_key, id of the path, before and after
     set_domain_ownership: domain, id of the path, before and after
     shorten_link: link, id of the response, after
+    start_second_factor: user, an id, after
     test_postback: nothing
     track_conversion: conversion, id of the response, after
     update_account: account, id of the path, before and after
@@ -246,6 +260,8 @@ async fn every_operation_that_changes_something_writes_one_row_without_secrets()
     update_list: list, id of the path, before and after
     update_offer: offer, id of the path, before and after
     update_partnership_offer: partnership_offer, id of the path, before and after
+    update_user: user, id of the path, before and after
+    withdraw_invitation: invitation, id of the path, before
     ");
 }
 
