@@ -12,6 +12,7 @@ mod enumeration;
 mod error;
 mod fields;
 mod http;
+mod mail;
 mod metrics;
 mod minting;
 mod objects;
@@ -19,9 +20,12 @@ mod outbox;
 mod rate_limit;
 mod resources;
 mod routes;
+mod second_factor;
 mod serve;
 mod settings;
+mod sign_in;
 mod state;
+mod user_changes;
 
 use std::process::ExitCode;
 
