@@ -2,7 +2,7 @@
 //! starts on them. Dropping the environment deletes all of it. The next test run deletes what
 //! a killed run left behind.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use lapin::{
     Channel, Connection, ConnectionProperties,
@@ -18,6 +18,7 @@ use tokio_postgres::{Client, NoTls};
 use crate::{
     servers::{PrivateServer, Servers},
     service::{Env, Service, command},
+    wait::{LIMIT, wait_for_within},
 };
 
 /// The token of redirectors for the origin.
@@ -197,6 +198,24 @@ impl TestEnvironment {
     /// The number in the first column of a query's row.
     pub async fn count(&self, sql: &str) -> i64 {
         self.db.query_one(sql, &[]).await.expect(sql).get(0)
+    }
+
+    /// Has a worker sum up all days that are over, also those that it did within the last hour,
+    /// and waits for the end.
+    pub async fn sum_up_days(&self) {
+        self.sum_up_days_within(LIMIT).await;
+    }
+
+    /// The same with another limit.
+    pub async fn sum_up_days_within(&self, limit: Duration) {
+        let outdated = "FROM value_total_days
+                        WHERE state <> 'current' AND day < date_trunc('day', now(), 'UTC')";
+        wait_for_within(limit, "days that are not summed up", 0, async || {
+            let sql = "UPDATE value_total_days SET computed_at = NULL WHERE state = 'outdated'";
+            self.db.execute(sql, &[]).await.expect(sql);
+            self.count(&format!("SELECT count(*) {outdated}")).await
+        })
+        .await;
     }
 
     /// A new connection to RabbitMQ, and a channel of it.

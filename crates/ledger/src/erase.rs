@@ -5,11 +5,17 @@
 //! once: message clicks, credits and totals stay as they are, and so does what `click-worker
 //! recount` computes from the raw rows.
 
+use std::collections::BTreeSet;
+
 use domain::message_click_key::phone_contact_key;
+use jiff::Timestamp;
 use postgres::pool::{GenericClient as _, Transaction};
 use tokio_postgres::types::ToSql;
 
-use crate::{conversions::credit_backlog_restart, keys::LINK_MESSAGE_KEY};
+use crate::{
+    conversions::credit_backlog_restart, keys::LINK_MESSAGE_KEY,
+    value_totals::value_day_outdate_erased,
+};
 
 /// A contact of an account, to be replaced by a pseudonym. Each method returns the number
 /// of rows that it has changed, and needs the lock of the account.
@@ -40,7 +46,7 @@ impl ContactErasure<'_> {
             &self.pseudonym,
             &self.link_keys,
         ];
-        self.execute(sql, &parameters).await
+        self.update_of_days(sql, "clicked_at", &parameters).await
     }
 
     /// Replaces the contact in its message clicks, and in their keys.
@@ -93,7 +99,7 @@ impl ContactErasure<'_> {
             &new_key,
             &self.link_keys,
         ];
-        self.execute(&sql, &parameters).await
+        self.update_of_days(&sql, "converted_at", &parameters).await
     }
 
     /// Replaces the contact in conversions of coupons: they may be on none of its links.
@@ -116,7 +122,26 @@ impl ContactErasure<'_> {
             &old_key,
             &new_key,
         ];
-        self.execute(sql, &parameters).await
+        self.update_of_days(sql, "converted_at", &parameters).await
+    }
+
+    /// Runs an UPDATE, and removes from the sums of the changed days what the rows contained.
+    async fn update_of_days(
+        &self,
+        update: &str,
+        time: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<u64, tokio_postgres::Error> {
+        let sql = format!(
+            "WITH erased AS ({update} RETURNING {time} AS time)
+             SELECT date_trunc('day', time, 'UTC') AS day, count(*) AS n FROM erased GROUP BY day"
+        );
+        let statement = self.transaction.prepare_cached(&sql).await?;
+        let rows = self.transaction.query(&statement, parameters).await?;
+        let days: BTreeSet<Timestamp> = rows.iter().map(|row| row.get("day")).collect();
+        value_day_outdate_erased(self.transaction, self.account_id, &days).await?;
+        let counts = rows.iter().map(|row| row.get::<_, i64>("n").unsigned_abs());
+        Ok(counts.sum())
     }
 
     async fn execute(

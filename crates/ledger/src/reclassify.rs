@@ -71,13 +71,15 @@ pub async fn click_reclassify_all(
     let mut keys = BTreeMap::new();
     let mut n_changed = 0;
     for row in &rows {
+        let account_id = row.get("account_id");
+        let click = ClickFacts::from_row(row, "", account_id).expect("a click has an id");
+        // Its reasons may be others.
+        delta.add_changed_day(account_id, click.time());
         let (was_bot, is_bot): (bool, bool) = (row.get("was_bot"), row.get("is_bot"));
         if was_bot == is_bot {
             continue;
         }
         n_changed += 1;
-        let account_id = row.get("account_id");
-        let click = ClickFacts::from_row(row, "", account_id).expect("a click has an id");
         let measures = Measures {
             bot_clicks: if is_bot { 1 } else { -1 },
             ..Measures::default()

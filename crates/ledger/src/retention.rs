@@ -1,6 +1,7 @@
 //! Which rows of the ledger may be deleted when an account does not want to keep them any
 //! longer. A row stays beyond its time as long as the ledger needs it for later rows.
-//! Deleting them is `click-worker`'s. Totals stay, because they name no person.
+//! Deleting them is `click-worker`'s. Totals stay, because they name no person; value totals do
+//! not, because a sub id may.
 
 use crate::conversions::{REVERSAL, is_of_same_order};
 
@@ -77,6 +78,15 @@ impl ExpiredRows {
 
     pub fn messages() -> Self {
         Self::new("messages", "m.account_id = $1 AND m.sent_at < $2")
+    }
+
+    /// The sums of days whose clicks are deleted.
+    pub fn value_totals() -> Self {
+        Self::new("value_totals", "m.account_id = $1 AND m.day < $2")
+    }
+
+    pub fn value_total_days() -> Self {
+        Self::new("value_total_days", "m.account_id = $1 AND m.day < $2")
     }
 
     /// All clicks of the account in the partition of a day that it does not keep. `$2` is

@@ -10,6 +10,7 @@ use super::retention::RetentionProgress;
 use crate::{ingest::BatchWriter, settings::Settings};
 
 const RETENTION_INTERVAL: Duration = Duration::from_secs(600);
+const VALUE_TOTALS_INTERVAL: Duration = Duration::from_secs(60);
 const PARTITIONS_INTERVAL: Duration = Duration::from_secs(600);
 /// How often jobs look for rows that are due: the credit backlog, unmatched conversions, entries
 /// of the log of postbacks, and parked events.
@@ -33,6 +34,7 @@ pub(super) enum Work {
     ProcessCreditBacklog,
     AssignPostbacks,
     RetryParkedEvents(Box<BatchWriter>),
+    ComputeValueTotals,
     CreatePartitions,
     DeleteExpired {
         progress: RetentionProgress,
@@ -41,7 +43,7 @@ pub(super) enum Work {
 }
 
 /// All jobs of a worker. `writer` is for the parked events.
-pub fn jobs(settings: &Settings, writer: BatchWriter) -> [MaintenanceJob; 7] {
+pub fn jobs(settings: &Settings, writer: BatchWriter) -> [MaintenanceJob; 8] {
     let interval = Duration::from_millis(settings.maintenance_interval_ms);
     let rule = BurstRule {
         min_clicks: settings.burst_clicks as usize,
@@ -78,6 +80,11 @@ pub fn jobs(settings: &Settings, writer: BatchWriter) -> [MaintenanceJob; 7] {
             "parked_events",
             DUE_ROWS_INTERVAL,
             Work::RetryParkedEvents(Box::new(writer)),
+        ),
+        job(
+            "value_totals",
+            interval.min(VALUE_TOTALS_INTERVAL),
+            Work::ComputeValueTotals,
         ),
         job("partitions", PARTITIONS_INTERVAL, Work::CreatePartitions),
         job(

@@ -8,6 +8,7 @@
 //! | `unmatched_conversions` | matching conversions with clicks that came later |
 //! | `postback_log` | giving entries of the log of postbacks to the accounts of clicks that came later |
 //! | `parked_events` | retrying parked events |
+//! | `value_totals` | summing up days by sub id, source and the like |
 //! | `partitions` | creating partitions ahead |
 //! | `retention` | deleting what an account does not want to keep |
 //!
@@ -22,6 +23,7 @@ mod jobs;
 mod postback_log;
 mod retention;
 mod unmatched_conversions;
+mod value_totals;
 
 use std::time::Duration;
 
@@ -119,6 +121,7 @@ impl Maintenance {
                 let n_parked = parked::count(&self.pool).await?;
                 self.metrics.parked_events.set(n_parked);
             }
+            Work::ComputeValueTotals => value_totals::compute_due(&self.pool).await?,
             Work::CreatePartitions => partitions::create_ahead(&self.pool).await?,
             Work::DeleteExpired {
                 progress,

@@ -1,6 +1,9 @@
 //! Comparing the ledger with what the facts say.
 
-use ledger::conversions::credited_message_click;
+use ledger::{
+    conversions::credited_message_click,
+    value_totals::{value_day_difference_all, value_day_list_current},
+};
 use postgres::pool::{GenericClient as _, Object, Transaction};
 use tokio_postgres::{IsolationLevel, Row};
 
@@ -23,6 +26,7 @@ pub(super) async fn run(client: &mut Object, account: Option<i64>) -> anyhow::Re
         totals: Differences::from_rows(&comparison.totals(&TOTALS).await?),
         link_totals: Differences::from_rows(&comparison.totals(&LINK_TOTALS).await?),
         event_totals: Differences::from_rows(&comparison.totals(&EVENT_TOTALS).await?),
+        value_totals: Differences::from_rows(&comparison.value_totals().await?),
         credit_backlog: comparison.count("credit_backlog").await?,
         clicks: comparison.count("clicks").await?,
         conversions: comparison.count("conversions").await?,
@@ -101,6 +105,15 @@ impl Comparison<'_> {
             credited_message_click()
         );
         Ok(self.transaction.query(&sql, &[&self.account]).await?)
+    }
+
+    /// Of the days whose sums are current. Reports read no others.
+    pub async fn value_totals(&self) -> anyhow::Result<Vec<Row>> {
+        let mut differences = Vec::new();
+        for day in value_day_list_current(self.transaction, self.account).await? {
+            differences.extend(value_day_difference_all(self.transaction, day).await?);
+        }
+        Ok(differences)
     }
 
     pub async fn totals(&self, table: &TotalsTable) -> anyhow::Result<Vec<Row>> {

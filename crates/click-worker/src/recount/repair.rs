@@ -16,6 +16,9 @@ use ledger::{
     },
     message_clicks::{message_click_delete_all, message_click_rebuild_all},
     totals::{TotalsDelta, custom_event_register_stored},
+    value_totals::{
+        value_day_compute, value_day_difference_all, value_day_list_current, value_day_outdate_all,
+    },
 };
 use postgres::{
     advisory_lock::AdvisoryLock,
@@ -53,6 +56,7 @@ pub async fn run(client: &mut Object, account: Option<i64>) -> anyhow::Result<Re
     let link_totals = repair.totals(&LINK_TOTALS).await?;
     repair.custom_events().await?;
     let event_totals = repair.totals(&EVENT_TOTALS).await?;
+    let value_totals = repair.value_totals().await?;
     let transaction = snapshot(repair.client).await?;
     let comparison = Comparison {
         transaction: &transaction,
@@ -67,6 +71,7 @@ pub async fn run(client: &mut Object, account: Option<i64>) -> anyhow::Result<Re
         totals,
         link_totals,
         event_totals,
+        value_totals,
         repaired: true,
     })
 }
@@ -161,6 +166,34 @@ impl Repair<'_> {
             transaction.commit().await?;
         }
         Ok(())
+    }
+
+    /// Computes the sums of those days again that have wrong ones.
+    async fn value_totals(&mut self) -> anyhow::Result<Differences> {
+        let transaction = snapshot(self.client).await?;
+        let mut rows = Vec::new();
+        let mut days = Vec::new();
+        for day in value_day_list_current(&transaction, self.account).await? {
+            let differences = value_day_difference_all(&transaction, day).await?;
+            if !differences.is_empty() {
+                days.push((day, differences.len()));
+            }
+            rows.extend(differences);
+        }
+        transaction.commit().await?;
+        for (day, n_different) in days {
+            let transaction = self.client.transaction().await?;
+            account_lock(&transaction, day.account_id).await?;
+            let outdated = BTreeSet::from([(day.account_id, day.day)]);
+            value_day_outdate_all(&transaction, &outdated).await?;
+            let repaired = ("value_totals", n_different);
+            self.audit
+                .write(&transaction, day.account_id, repaired)
+                .await?;
+            transaction.commit().await?;
+            value_day_compute(self.client, day).await?;
+        }
+        Ok(Differences::from_rows(&rows))
     }
 
     /// Adds to the totals what they lack.

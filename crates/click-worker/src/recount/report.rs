@@ -18,6 +18,7 @@ pub(super) struct Report {
     pub totals: Differences,
     pub link_totals: Differences,
     pub event_totals: Differences,
+    pub value_totals: Differences,
     pub repaired: bool,
 }
 
@@ -37,6 +38,7 @@ impl Report {
             &self.totals,
             &self.link_totals,
             &self.event_totals,
+            &self.value_totals,
         ]
         .iter()
         .all(|differences| differences.different == 0)

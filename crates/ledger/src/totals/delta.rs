@@ -1,6 +1,6 @@
 //! What a transaction changes in the totals.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use domain::{conversion::EventType, delivery::DeliveryOutcome};
 use jiff::Timestamp;
@@ -8,13 +8,14 @@ use postgres::pool::Transaction;
 
 use super::{
     Dimensions, Measures,
-    bucket::bucket_start,
+    bucket::{bucket_start, day_start},
     dimensions::TotalsBucket,
     event_totals::{EventTotalsKey, event_total_add_all},
     link_totals::{LinkTotalsKey, RecentLinkTotals, link_total_add_all, link_total_append_all},
     roll_up::roll_up,
     totals_rows::total_add_all,
 };
+use crate::value_totals::value_day_outdate_all;
 
 /// A message that was sent, with its links.
 #[derive(Debug)]
@@ -70,9 +71,17 @@ pub struct TotalsDelta {
     finest: HashMap<(TotalsBucket, Dimensions), Measures>,
     links: BTreeMap<LinkTotalsKey, Measures>,
     events: BTreeMap<EventTotalsKey, Measures>,
+    /// The days by account of which clicks or conversions are added or changed, also where the
+    /// totals stay the same.
+    days: BTreeSet<(i64, Timestamp)>,
 }
 
 impl TotalsDelta {
+    /// Tells of a click or conversion at `time` that is changed without a change of the totals.
+    pub fn add_changed_day(&mut self, account_id: i64, time: Timestamp) {
+        self.days.insert((account_id, day_start(time)));
+    }
+
     /// Counts something that happened at `time`.
     pub fn add(
         &mut self,
@@ -85,6 +94,7 @@ impl TotalsDelta {
             start: bucket_start(time),
             currency: currency.to_owned(),
         };
+        self.add_changed_day(dimensions.account_id, time);
         self.add_link(&dimensions, &bucket, measures);
         dimensions.link_key = None;
         *self.finest.entry((bucket, dimensions)).or_default() += measures;
@@ -225,7 +235,8 @@ impl TotalsDelta {
         total_add_all(transaction, &rows).await?;
         let events = std::mem::take(&mut self.events);
         let events: Vec<_> = events.into_iter().filter(|(_, m)| m.is_change()).collect();
-        event_total_add_all(transaction, events).await
+        event_total_add_all(transaction, events).await?;
+        value_day_outdate_all(transaction, &std::mem::take(&mut self.days)).await
     }
 
     fn take_links(&mut self) -> impl Iterator<Item = (LinkTotalsKey, Measures)> + use<> {

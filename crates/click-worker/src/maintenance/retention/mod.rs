@@ -1,5 +1,6 @@
 //! Deleting what is older than an account wants to keep: whole days, by UTC. Which rows of a
-//! day may be deleted is `ledger::retention`'s. Totals stay: they name no person.
+//! day may be deleted is `ledger::retention`'s. Totals stay: they name no person, except
+//! for those of values such as sub ids.
 //!
 //! The audit trail is kept for as long as the worker's setting says, for all accounts.
 //!
@@ -61,6 +62,8 @@ pub async fn delete_expired(
             ExpiredRows::deleted_conversions(),
             ExpiredRows::message_clicks(),
             ExpiredRows::messages(),
+            ExpiredRows::value_totals(),
+            ExpiredRows::value_total_days(),
             postback_log::expired_entries(),
         ] {
             delete_rows(&mut client, &expired, account_id, midnight(horizon)).await?;

@@ -27,6 +27,7 @@ mod report_rows;
 mod reports;
 mod shorten;
 mod tracking;
+mod value_totals;
 
 use e2e::{
     client::{Client, Tenant},

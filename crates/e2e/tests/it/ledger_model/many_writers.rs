@@ -38,6 +38,7 @@ async fn the_ledger_is_consistent_after_concurrent_writers_kills_and_frozen_sess
         reclassify(&fixture),
         erase(&fixture),
         repair(&fixture),
+        sum_up(&fixture),
     );
     let n_clicks = fixture.facts.clicks.len() as i64;
     let expected = (n_clicks, 0, 0, 0);
@@ -64,6 +65,7 @@ async fn the_ledger_is_consistent_after_concurrent_writers_kills_and_frozen_sess
     let n_published = "SELECT count(*) FROM conversions WHERE source <> 'api'";
     let n_stored = fixture.facts.stored().len() as i64;
     assert_eq!(fixture.count(n_published).await, n_stored);
+    fixture.test_env.sum_up_days().await;
     fixture.assert_recount_is_right();
     for worker in workers {
         worker.stop();
@@ -177,6 +179,15 @@ async fn reclassify(fixture: &LedgerFixture) {
             call(&fixture.client, key, Method::POST, path, Some(body)).await;
         }
         tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}
+
+/// Has days summed up again while their clicks change.
+async fn sum_up(fixture: &LedgerFixture) {
+    for _ in 0..40 {
+        let sql = "UPDATE value_total_days SET computed_at = NULL WHERE state <> 'current'";
+        fixture.test_env.db.execute(sql, &[]).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 

@@ -57,6 +57,27 @@ impl<'r> Breakdown<'r> {
         Source::select_all(filters, &self.groups())
     }
 
+    /// As [`source`](Self::source), for what value totals have as well: counts and revenue by one
+    /// dimension, and by days of it.
+    pub fn source_of_counts(self, filters: &Filters) -> Source {
+        let value_group = match self {
+            Self::One(Axis::Values(group)) => Some(group),
+            Self::Two(Axis::Values(group), Axis::Slices(..))
+            | Self::Two(Axis::Slices(..), Axis::Values(group))
+                if self.granularity() == Granularity::DailyRows =>
+            {
+                Some(group)
+            }
+            _ => None,
+        };
+        match value_group {
+            Some(group) if group.is_of_clicks_only() && filters.are_empty() => {
+                Source::Values(group)
+            }
+            _ => self.source(filters),
+        }
+    }
+
     /// Rows of links and messages are read by key, for which there are no rows of days. Days can
     /// be read as such if all begin at a midnight by UTC. The first one need not, since it begins
     /// with the period.

@@ -14,7 +14,7 @@ pub async fn select(
     request: &ReportRequest,
     breakdown: Breakdown<'_>,
 ) -> Result<Vec<KeyedCounts>, ApiError> {
-    let source = breakdown.source(&request.filters);
+    let source = breakdown.source_of_counts(&request.filters);
     let FromClause { sql, n_parameters } = from_clause(source, &request.filters);
     let clauses = breakdown.clauses(source, n_parameters + 1);
     let sql = format!(

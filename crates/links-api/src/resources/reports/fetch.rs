@@ -1,7 +1,10 @@
 //! The SQL that all reports have in common.
 
 use jiff::{SignedDuration, Timestamp};
-use ledger::{keys::is_message_click, totals::day_start};
+use ledger::{
+    facts::{facts, facts_of_periods},
+    totals::day_start,
+};
 use postgres::pool::GenericClient as _;
 use tokio_postgres::{Row, types::ToSql};
 
@@ -90,6 +93,59 @@ const FROM_EVENTS: &str = "
       ))
 ";
 
+/// `$11` are links, `$12` is a message; `$1` to `$10` are those of `FROM_TOTALS`.
+fn from_facts() -> String {
+    format!(
+        "FROM ({}) AS t
+         WHERE ($11::bigint[] IS NULL OR t.link_key = ANY ($11))
+           AND ($12::text IS NULL OR t.message_id = $12)",
+        facts()
+    )
+}
+
+/// `$1` to `$4` are account, from, to and currency, `$5` is the dimension, and `$6` and `$7` are
+/// the midnights of [`Granularity::whole_days`]. What lies between the days whose sums are
+/// current is read from the facts.
+fn from_values(group: Group) -> String {
+    format!(
+        "FROM (
+            WITH current_day AS MATERIALIZED (
+                SELECT day, version
+                FROM value_total_days
+                WHERE account_id = $1 AND state = 'current' AND day >= $6 AND day < $7
+            ),
+            period AS MATERIALIZED (
+                SELECT starts_at, ends_at
+                FROM (
+                    SELECT sums_end AS starts_at,
+                           lead(sums_start, 1, $3::timestamptz) OVER (ORDER BY sums_start, sums_end) AS ends_at
+                    FROM (
+                        SELECT day AS sums_start, day + interval '24 hours' AS sums_end
+                        FROM current_day
+                        UNION ALL
+                        SELECT $2::timestamptz, $2::timestamptz
+                    ) AS summed
+                ) AS between_days
+                WHERE starts_at < ends_at
+            )
+            SELECT t.bucket, {}::text AS value, t.currency, t.clicks, t.unique_clicks,
+                   t.bot_clicks, t.confirmed_clicks, t.click_cost, t.conversions,
+                   t.pending_conversions, t.revenue, t.pending_revenue
+            FROM ({}) AS t
+            UNION ALL
+            SELECT v.day, v.value, v.currency, v.clicks, v.unique_clicks, v.bot_clicks,
+                   v.confirmed_clicks, v.click_cost, v.conversions, v.pending_conversions,
+                   v.revenue, v.pending_revenue
+            FROM value_totals v
+            JOIN current_day USING (day, version)
+            WHERE v.account_id = $1 AND v.dimension = $5 AND v.day >= $6 AND v.day < $7
+        ) AS t
+        WHERE true",
+        Source::Facts.row_key(group),
+        facts_of_periods()
+    )
+}
+
 /// The tables of a query with their conditions.
 pub struct FromClause {
     pub sql: String,
@@ -114,6 +170,13 @@ pub fn from_clause(source: Source, filters: &Filters) -> FromClause {
         Source::Links => (FROM_LINKS.to_owned(), 12),
         Source::Events => (FROM_EVENTS.to_owned(), 12),
         Source::Facts => (from_facts(), 12),
+        // It is not read with filters.
+        Source::Values(group) => {
+            return FromClause {
+                sql: from_values(group),
+                n_parameters: 7,
+            };
+        }
     };
     let mut from = FromClause { sql, n_parameters };
     for (number, (group, sql_type)) in (5..).zip(FILTERED) {
@@ -146,11 +209,6 @@ fn condition_sql(condition: &Condition, source: Source, number: usize) -> String
     }
 }
 
-/// `$1` to `$12` are those of `FROM_LINKS`.
-fn from_facts() -> String {
-    include_str!("facts.sql").replace("{is_message_click}", &is_message_click())
-}
-
 /// The columns that `RowCounts` are made of. In rows of offers, a message counts as a send of
 /// each of its offers, and elsewhere once.
 pub fn measures(request: &ReportRequest, source: Source, groups: &[Group]) -> String {
@@ -163,7 +221,7 @@ pub fn measures(request: &ReportRequest, source: Source, groups: &[Group]) -> St
         .any(is_about);
     let [sends, delivered, failed] = match source {
         _ if has_no_sends => ["0", "0", "0"].map(str::to_owned),
-        Source::Events | Source::Facts => ["0", "0", "0"].map(str::to_owned),
+        Source::Events | Source::Facts | Source::Values(_) => ["0", "0", "0"].map(str::to_owned),
         Source::Links => sends_of_links(),
         Source::Rollup(_) => {
             let counted = if is_of_offers { "sends" } else { "messages" };
@@ -220,13 +278,15 @@ pub async fn fetch(
     let (first_day, end_of_days) = granularity.whole_days(&request.period);
     let (key, key_start) = match source {
         Source::Rollup(dimension) => (filters.key_of(dimension), filters.key_start_of(dimension)),
-        Source::Links | Source::Events | Source::Facts => (None, None),
+        Source::Links | Source::Events | Source::Facts | Source::Values(_) => (None, None),
     };
     let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![
         &account_id,
         &request.period.from,
         &request.period.to,
         &request.currency,
+    ];
+    let value_filters: [&(dyn ToSql + Sync); 6] = [
         &filters.offer_id,
         &filters.list_id,
         &filters.creative_id,
@@ -235,6 +295,15 @@ pub async fn fetch(
         &filters.device,
     ];
     match &source {
+        Source::Values(group) => {
+            parameters.extend([group as &(dyn ToSql + Sync), &first_day, &end_of_days]);
+        }
+        Source::Rollup(_) | Source::Links | Source::Events | Source::Facts => {
+            parameters.extend(value_filters);
+        }
+    }
+    match &source {
+        Source::Values(_) => {}
         Source::Rollup(dimension) => parameters.extend([
             dimension as &(dyn ToSql + Sync),
             &first_day,

@@ -48,6 +48,11 @@ impl Condition {
 }
 
 impl Filters {
+    /// Whether everything meets them.
+    pub fn are_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// Whether clicks have to be read one by one, since the totals do not have a dimension.
     pub fn need_clicks(&self) -> bool {
         let mut conditions = self.conditions.iter();

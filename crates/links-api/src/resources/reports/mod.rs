@@ -55,7 +55,8 @@ pub fn operations() -> Vec<Operation> {
                  are attributed, at the time when they were received; refunds and chargebacks \
                  are subtracted from the revenue. A message counts as a send of each of its \
                  offers and links, and as one send in `totals`. What has no offer (list, \
-                 creative, campaign, country, device) is in a row whose key is null. Links and \
+                 creative, campaign, country, device) is in a row whose key is null; values of \
+                 sub ids and the like beyond 1,000 of a day are in the row `(other)`. Links and \
                  messages come in pages by key, and only those with clicks, sends or conversions \
                  in the range. Times that are not full quarters of an hour are extended to them. \
                  `cost` is what the imported costs make of the clicks, conversions and days of \

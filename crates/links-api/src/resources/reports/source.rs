@@ -42,6 +42,8 @@ pub enum Source {
     Links,
     /// Clicks and conversions one by one, for dimensions that no totals have.
     Facts,
+    /// `value_totals` of this dimension, and the facts of the days that it does not have.
+    Values(Group),
 }
 
 impl Source {
@@ -88,7 +90,7 @@ impl Source {
     /// The source of the conversions of each event.
     pub fn select_events(filters: &Filters, groups: &[Group]) -> Self {
         match Self::select_all(filters, groups) {
-            Self::Facts => Self::Facts,
+            Self::Facts | Self::Values(_) => Self::Facts,
             Self::Events | Self::Rollup(_) | Self::Links => Self::Events,
         }
     }
@@ -97,6 +99,7 @@ impl Source {
     /// table of totals, `l` are the links.
     pub fn value(self, group: Group) -> String {
         let alias = match (self, group) {
+            (Self::Values(_), _) => return "t.value".to_owned(),
             (_, Group::Link) => return "t.link_key".to_owned(),
             (_, Group::BotReason) => return "t.bot_reasons".to_owned(),
             (_, Group::BotRule) => return "t.bot_rules".to_owned(),
@@ -104,7 +107,7 @@ impl Source {
             (_, Group::Message) => "l",
             (Self::Links, Group::Country | Group::Device) => "t",
             (Self::Links, _) => "l",
-            (Self::Events | Self::Rollup(_), _) => "t",
+            (Self::Events | Self::Rollup(_) | Self::Values(_), _) => "t",
         };
         format!("{alias}.{}", group.key_column())
     }
@@ -112,8 +115,9 @@ impl Source {
     /// The expression of the key of a row. What has several values is in the row of each.
     pub fn row_key(self, group: Group) -> String {
         let value = self.value(group);
-        match group {
-            Group::BotReason | Group::BotRule => format!(
+        match (self, group) {
+            (Self::Values(_), _) => value,
+            (_, Group::BotReason | Group::BotRule) => format!(
                 "unnest(CASE cardinality({value}) WHEN 0 THEN ARRAY[NULL] ELSE {value} END)"
             ),
             _ => value,
@@ -145,5 +149,29 @@ impl Filters {
             RollupDimension::Content | RollupDimension::AllDimensions => self.offer_id.clone(),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use ledger::value_totals::{LIST_DIMENSIONS, VALUE_DIMENSIONS};
+
+    use super::*;
+    use crate::enumeration::Enumeration as _;
+
+    #[test]
+    fn days_are_summed_up_by_all_dimensions_that_only_clicks_have() {
+        let groups = Group::NAMES.iter().filter_map(|name| Group::parse(name));
+        let of_clicks: BTreeSet<_> = groups
+            .filter(|group| group.is_of_clicks_only())
+            .map(|group| group.key_column())
+            .collect();
+        let lists = LIST_DIMENSIONS.iter().map(|(name, _)| *name);
+        assert_eq!(
+            of_clicks,
+            VALUE_DIMENSIONS.into_iter().chain(lists).collect()
+        );
     }
 }

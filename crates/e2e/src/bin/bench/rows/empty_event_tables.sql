@@ -11,4 +11,6 @@ TRUNCATE
     link_totals,
     event_totals,
     account_events,
-    credit_backlog;
+    credit_backlog,
+    value_totals,
+    value_total_days;

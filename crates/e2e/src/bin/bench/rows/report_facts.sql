@@ -145,4 +145,8 @@ GROUP BY s.span, r.dimension, s.bucket, r.key, c.currency, r.offer_id, r.list_id
 -- In the order in which a worker inserts them.
 ORDER BY s.bucket;
 
+INSERT INTO value_total_days (account_id, day, state)
+SELECT DISTINCT :account::bigint, date_trunc('day', bucket, 'UTC'), 'outdated'
+FROM combinations;
+
 ANALYZE;

@@ -99,7 +99,7 @@ async fn select(
     let target = source.value(query.kind.group());
     let (clicks, costed_clicks) = match source {
         Source::Events => ("0", "0"),
-        Source::Rollup(_) | Source::Links | Source::Facts => {
+        Source::Rollup(_) | Source::Links | Source::Facts | Source::Values(_) => {
             ("t.clicks - t.bot_clicks", "t.costed_clicks")
         }
     };
