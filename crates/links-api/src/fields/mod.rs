@@ -5,6 +5,7 @@ pub mod amount;
 mod clearable_bool;
 mod country;
 mod decimal;
+pub mod filter_values;
 pub mod ids;
 pub mod interstitial;
 mod json_object;
@@ -22,7 +23,7 @@ pub use domain::phone::PhoneNumber;
 
 pub use amount::AmountField;
 pub use clearable_bool::ClearableBool;
-pub use country::{parse_filter_country, update_countries};
+pub use country::update_countries;
 pub use decimal::{DecimalField, DecimalText};
 pub use json_object::JsonObject;
 pub use list_selector::ListSelector;
