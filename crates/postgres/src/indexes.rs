@@ -24,7 +24,7 @@ struct Index {
 /// read the whole history of a link. So these indexes are on equivalent expressions that are
 /// written differently (`message_key || ''`, `'' || message_key`, `link_key + 0`): a query
 /// can use only the index whose expression it contains.
-const INDEXES: [Index; 17] = [
+const INDEXES: [Index; 19] = [
     // Finds the earliest message click of a link or of a message.
     Index {
         name: "message_clicks_time_idx",
@@ -150,6 +150,19 @@ const INDEXES: [Index; 17] = [
         is_partitioned: false,
         definition: "(account_id, status, sent_at, message_id)
              WHERE status IN ('failed', 'undelivered')",
+    },
+    // These two find what an account has stored since a row.
+    Index {
+        name: "clicks_storage_order_idx",
+        table: "clicks",
+        is_partitioned: true,
+        definition: "(account_id, storage_order)",
+    },
+    Index {
+        name: "conversions_storage_order_idx",
+        table: "conversions",
+        is_partitioned: false,
+        definition: "(account_id, storage_order) WHERE account_id IS NOT NULL",
     },
 ];
 

@@ -3,126 +3,14 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    bot::BotReason,
     id::{AccountId, ClickId, LinkKey},
     record::StoredClick,
 };
-use ipnet::IpNet;
-use jiff::{SignedDuration, Timestamp};
 use postgres::pool::GenericClient;
 use tokio_postgres::{Row, types::ToSql};
 
+use super::facts::FactFilter;
 use crate::error::ApiError;
-
-/// Conditions that a click must all meet. `None` is no condition.
-#[derive(Debug, Default, PartialEq)]
-pub struct ClickFilter {
-    pub from: Option<Timestamp>,
-    pub to: Option<Timestamp>,
-    pub link_keys: Option<Vec<i64>>,
-    pub list_id: Option<i64>,
-    pub offer_id: Option<String>,
-    pub creative_id: Option<i64>,
-    pub campaign_id: Option<String>,
-    pub message_id: Option<String>,
-    pub contact_phone: Option<String>,
-    pub network: Option<IpNet>,
-    /// A part of it, in either case.
-    pub user_agent: Option<String>,
-    pub country: Option<String>,
-    pub asn: Option<i64>,
-    pub is_bot: Option<bool>,
-    pub reason: Option<BotReason>,
-}
-
-/// The conditions of a filter on clicks `c`, except those on the time, with the parameters
-/// `$5` to `$17`.
-const CONDITIONS: &str = "
-    ($5::bigint[] IS NULL OR c.link_key = ANY ($5))
-    AND ($6::bigint IS NULL OR c.list_id = $6)
-    AND ($7::text IS NULL OR c.offer_id = $7)
-    AND ($8::bigint IS NULL OR c.creative_id = $8)
-    AND ($9::text IS NULL OR c.campaign_id = $9)
-    AND ($10::text IS NULL OR c.message_id = $10)
-    AND ($11::text IS NULL OR c.contact_phone = $11)
-    AND ($12::text IS NULL OR c.ip <<= $12::inet)
-    AND ($13::text IS NULL OR strpos(lower(c.user_agent), lower($13)) > 0)
-    AND ($14::text IS NULL OR c.country = $14)
-    AND ($15::bigint IS NULL OR c.asn = $15)
-    AND ($16::boolean IS NULL OR c.is_bot = $16)
-    AND ($17::text IS NULL OR $17 = ANY (c.bot_reasons))
-";
-
-/// The order in which clicks are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClickOrder {
-    OldestFirst,
-    NewestFirst,
-}
-
-/// A page of clicks: at most `limit`, behind the one with the id `cursor`.
-#[derive(Debug, Clone, Copy)]
-pub struct ClickPage {
-    pub order: ClickOrder,
-    pub cursor: Option<ClickId>,
-    pub limit: i64,
-}
-
-/// A page of the account's clicks `c`.
-pub async fn select_page(
-    client: &impl GenericClient,
-    account_id: AccountId,
-    columns: &str,
-    filter: &ClickFilter,
-    page: ClickPage,
-) -> Result<Vec<Row>, ApiError> {
-    let ClickPage {
-        order,
-        cursor,
-        limit,
-    } = page;
-    // The condition on the time alone lets Postgres use the index of the account's clicks and
-    // choose the partitions; the comparison with the cursor is exact within a millisecond.
-    let (is_behind_cursor, direction) = match order {
-        ClickOrder::OldestFirst => (
-            "c.clicked_at >= $18 AND (c.clicked_at, c.click_id) > ($18, $19)",
-            "ASC",
-        ),
-        ClickOrder::NewestFirst => (
-            "c.clicked_at <= $18 AND (c.clicked_at, c.click_id) < ($18, $19)",
-            "DESC",
-        ),
-    };
-    let cursor_condition = match cursor {
-        Some(_) => is_behind_cursor,
-        None => "$18::timestamptz IS NULL AND $19::uuid IS NULL",
-    };
-    let sql = format!(
-        "SELECT {columns}
-         FROM clicks c
-         WHERE c.account_id = $1
-           AND c.clicked_at >= $2
-           AND c.clicked_at < $3
-           AND {CONDITIONS}
-           AND {cursor_condition}
-         ORDER BY c.clicked_at {direction}, c.click_id {direction}
-         LIMIT $4"
-    );
-    let from = filter.from.unwrap_or(Timestamp::UNIX_EPOCH);
-    let to = filter.to.unwrap_or_else(latest_click_time);
-    let cursor_time = cursor.map(|id| id.time());
-    let cursor_id = cursor.map(|id| id.as_uuid());
-    let parameters: [&(dyn ToSql + Sync); 4] = [&account_id.0, &from, &to, &limit];
-    let cursor_parameters: [&(dyn ToSql + Sync); 2] = [&cursor_time, &cursor_id];
-    let (network, reason) = filter.texts();
-    let parameters: Vec<_> = parameters
-        .into_iter()
-        .chain(filter.conditions(&network, &reason))
-        .chain(cursor_parameters)
-        .collect();
-    let statement = client.prepare_cached(&sql).await?;
-    Ok(client.query(&statement, &parameters).await?)
-}
 
 /// The clicks `c` with these ids that meet the conditions of the filter now, from the oldest.
 ///
@@ -132,7 +20,7 @@ pub async fn select_again(
     client: &impl GenericClient,
     account_id: AccountId,
     columns: &str,
-    filter: &ClickFilter,
+    filter: &FactFilter,
     ids: &[ClickId],
 ) -> Result<Vec<Row>, ApiError> {
     let sql = format!(
@@ -145,21 +33,17 @@ pub async fn select_again(
              OFFSET 0
          ) AS c
          WHERE c.account_id = $1
-           AND {CONDITIONS}
+           {}
          ORDER BY c.clicked_at, c.click_id
-         LIMIT $4"
+         LIMIT $4",
+        filter.sql(5)
     );
     let uuids: Vec<_> = ids.iter().map(ClickId::as_uuid).collect();
     let times: Vec<_> = ids.iter().map(ClickId::time).collect();
     let limit = i64::try_from(ids.len()).unwrap_or(i64::MAX);
     let parameters: [&(dyn ToSql + Sync); 4] = [&account_id.0, &uuids, &times, &limit];
-    let (network, reason) = filter.texts();
-    let parameters: Vec<_> = parameters
-        .into_iter()
-        .chain(filter.conditions(&network, &reason))
-        .collect();
-    let statement = client.prepare_cached(&sql).await?;
-    Ok(client.query(&statement, &parameters).await?)
+    let parameters: Vec<_> = parameters.into_iter().chain(filter.parameters()).collect();
+    Ok(client.query(&sql, &parameters).await?)
 }
 
 /// The click of each contact that counts for a message, from the oldest.
@@ -219,45 +103,4 @@ pub async fn find_stored(
         Some((id, click))
     });
     Ok(stored.collect())
-}
-
-/// A time that no click is later than: clocks of redirectors may be ahead by less.
-fn latest_click_time() -> Timestamp {
-    Timestamp::now() + SignedDuration::from_hours(48)
-}
-
-impl ClickFilter {
-    /// Whether all clicks of the account meet it.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-
-    /// The network and the reason as parameters.
-    fn texts(&self) -> (Option<String>, Option<&'static str>) {
-        let network = self.network.map(|network| network.to_string());
-        (network, self.reason.map(BotReason::as_str))
-    }
-
-    /// The parameters of [`CONDITIONS`].
-    fn conditions<'a>(
-        &'a self,
-        network: &'a Option<String>,
-        reason: &'a Option<&'static str>,
-    ) -> [&'a (dyn ToSql + Sync); 13] {
-        [
-            &self.link_keys,
-            &self.list_id,
-            &self.offer_id,
-            &self.creative_id,
-            &self.campaign_id,
-            &self.message_id,
-            &self.contact_phone,
-            network,
-            &self.user_agent,
-            &self.country,
-            &self.asn,
-            &self.is_bot,
-            reason,
-        ]
-    }
 }

@@ -6,7 +6,7 @@ use postgres::pool::GenericClient;
 use tokio_postgres::types::ToSql;
 
 use super::links::find_keys;
-use crate::error::ApiError;
+use crate::{error::ApiError, fields::filter_values::ValueKind};
 
 /// What a filter can name. None of these is ever deleted while something names it.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +24,14 @@ impl FilterTarget {
             Self::List => "SELECT 1 FROM lists WHERE account_id = $1 AND id = $2",
             Self::Creative => "SELECT 1 FROM creatives WHERE account_id = $1 AND id = $2",
             Self::Campaign => "SELECT 1 FROM campaigns WHERE account_id = $1 AND id = $2",
+        }
+    }
+
+    /// What its ids are.
+    pub fn value_kind(self) -> ValueKind {
+        match self {
+            Self::List | Self::Creative => ValueKind::Number,
+            Self::Offer | Self::Campaign => ValueKind::Text,
         }
     }
 
@@ -74,9 +82,14 @@ pub async fn require_links(
     };
     let keys = find_keys(client, account_id, link_id).await?;
     if keys.is_empty() {
-        let problem = "it is not the id of one of your links, which GET /api/v2/links and \
-                       /api/links list";
-        return Err(ApiError::invalid_field(field, problem));
+        return Err(unknown_link(field));
     }
     Ok(Some(keys))
+}
+
+/// The error of a filter by a link that the account does not have.
+pub fn unknown_link(field: &str) -> ApiError {
+    let problem = "it is not the id of one of your links, which GET /api/v2/links and \
+                   /api/links list";
+    ApiError::invalid_field(field, problem)
 }

@@ -14,6 +14,7 @@ pub mod creatives;
 pub mod domain_checks;
 pub mod domains;
 pub mod exchange_rates;
+pub mod facts;
 pub mod filters;
 pub mod import_targets;
 pub mod invitations;

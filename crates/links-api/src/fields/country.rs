@@ -3,18 +3,6 @@
 use super::text::Text;
 use crate::error::ApiError;
 
-/// The country that a filter names, in upper or lower case.
-pub fn parse_filter_country(field: &str, text: Option<String>) -> Result<Option<String>, ApiError> {
-    let code = text.map(|text| text.to_ascii_uppercase());
-    match code {
-        Some(code) if !is_code(&code) => {
-            let problem = "it is not a country by ISO 3166-1 alpha-2, as in US";
-            Err(ApiError::invalid_field(field, problem))
-        }
-        code => Ok(code),
-    }
-}
-
 /// Two letters are accepted, since countries come and go.
 fn is_code(code: &str) -> bool {
     code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase())

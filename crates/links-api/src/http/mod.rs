@@ -44,7 +44,7 @@ mod span;
 pub use body::{RawRequestBody, RequestBody, read_limited};
 pub use context::RequestContext;
 pub use csv::Csv;
-pub use export::{ExportQuery, FormatQuery};
+pub use export::{ExportQuery, FormatQuery, OrderDirection, OrderQuery, RowOrder, Since};
 pub use idempotency::delete_expired as delete_expired_idempotency_keys;
 pub use import_rows::{ImportedRows, RowFormat};
 pub use openapi::{ApiInfo, OtherOperations, document};

@@ -150,6 +150,19 @@ impl NextPage {
         }
     }
 
+    /// Of rows in the order of storage, to which more are added: there is always a next page.
+    pub fn of_growing_list(next_cursor: String, has_more: bool) -> Self {
+        Self {
+            next_cursor: Some(next_cursor),
+            has_more,
+        }
+    }
+
+    /// The cursor, for content types whose body has no room for it.
+    pub fn into_cursor(self) -> Option<String> {
+        self.next_cursor
+    }
+
     /// Of a list that has all of its entries on one page.
     pub fn none() -> Self {
         Self::new(None)

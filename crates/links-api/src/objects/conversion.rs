@@ -53,18 +53,23 @@ pub struct ConversionObject {
     coupon: Option<String>,
 }
 
+/// The amount of a conversion `c`.
+pub const AMOUNT: &str = "CASE WHEN c.event IN ('refund', 'chargeback') THEN -1 ELSE 1 END
+        * coalesce(c.counted_amount, c.revenue, c.payout, 0)";
+
 /// The columns that a [`ConversionObject`] is made of, of conversions `c`.
-pub const COLUMNS: &str = "
-    c.conversion_id::text AS conversion_id, c.converted_at, c.source, c.event, c.status, c.txn_id,
+pub fn columns() -> String {
+    format!(
+        "c.conversion_id::text AS conversion_id, c.converted_at, c.source, c.event, c.status, c.txn_id,
     c.click_id::text AS click_id, c.link_id, c.offer_id, c.message_id,
-    CASE WHEN c.event IN ('refund', 'chargeback') THEN -1 ELSE 1 END
-        * coalesce(c.counted_amount, c.revenue, c.payout, 0) AS amount,
+    {AMOUNT} AS amount,
     c.currency, c.attribution, c.credited_click_id::text AS credited_click_id,
     c.credited_clicked_at, c.credited_link_id, c.credited_list_id, c.credited_offer_id,
     c.credited_creative_id, c.credited_campaign_id, c.credited_message_id,
     c.credited_contact_phone, c.credited_country, c.credited_device, c.customer_email_hash,
-    c.refund_id, c.flags, c.coupon
-";
+    c.refund_id, c.flags, c.coupon"
+    )
+}
 
 /// The columns of CSV, in the order of the object.
 pub const CSV_COLUMNS: [&str; 28] = [

@@ -13,6 +13,7 @@ mod create_link;
 mod creatives;
 mod docs;
 mod domains;
+mod exports;
 mod injection;
 mod input;
 mod isolation;

@@ -159,6 +159,10 @@ impl ReportFixture {
         .await;
     }
 
+    pub async fn publish(&self, lines: &[String]) {
+        self.producer.publish(lines).await;
+    }
+
     async fn change_account(&self, body: Value) {
         let admin = create_key(&self.api.test_env, self.api.tenant.account_id, &["admin"]);
         let path = format!("/api/v2/accounts/{}", self.api.tenant.account_id);

@@ -8,12 +8,12 @@ use ledger::reclassify::Reclassification;
 use serde_json::Value;
 use tokio_postgres::Row;
 
-use super::filter::{Verdict, parse_reason};
+use super::{filter::parse_reason, query::Verdict};
 use crate::{
-    db::clicks::ClickOrder,
     enumeration::Enumeration as _,
     error::ApiError,
     fields::{Text, non_empty},
+    http::OrderDirection,
 };
 
 /// The name of the rule of verdicts that come from this operation.
@@ -69,10 +69,10 @@ impl ReclassifyAction {
     /// a bot's. If the oldest clicks became clicks of bots first, each request would move the
     /// credit of all of these conversions to the next click. So the oldest click is the last
     /// one then, and the first one if clicks become clicks of people.
-    pub fn order(&self) -> ClickOrder {
+    pub fn order(&self) -> OrderDirection {
         match self {
-            Self::Human => ClickOrder::OldestFirst,
-            Self::Bot(_) | Self::Rule(_) => ClickOrder::NewestFirst,
+            Self::Human => OrderDirection::Ascending,
+            Self::Bot(_) | Self::Rule(_) => OrderDirection::Descending,
         }
     }
 

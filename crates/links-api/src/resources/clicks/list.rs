@@ -1,15 +1,15 @@
-//! `GET /api/v2/clicks`: an export of clicks with a cursor, from the oldest.
+//! `GET /api/v2/clicks`: an export of clicks with a cursor.
 
 use domain::id::ClickId;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::filter::ClicksQuery;
+use super::query::ClicksQuery;
 use crate::{
-    db::clicks::{ClickOrder, ClickPage, select_page},
+    db::facts::{CLICKS, FactPage, select_page, select_since},
     error::ApiError,
-    http::{ExportQuery, FormatQuery, NextPage, RequestContext, Response},
+    http::{ExportQuery, FormatQuery, NextPage, OrderQuery, RequestContext, Response, RowOrder},
     objects::click::{CSV_COLUMNS, ClickObject, columns},
 };
 
@@ -30,25 +30,36 @@ pub async fn list_clicks(
     context: RequestContext<'_>,
     query: ClicksQuery,
     export: ExportQuery<ClickId>,
+    order: OrderQuery,
     format: FormatQuery,
 ) -> Result<Response, ApiError> {
+    let order = order.row_order(&export)?;
     let filter = query.resolve(context).await?;
     context.plan_by_values().await?;
-    let page = ClickPage {
-        order: ClickOrder::OldestFirst,
-        cursor: export.cursor(),
-        limit: export.limit_and_one(),
+    let (db, account_id) = (context.db, context.caller.account_id);
+    let columns = columns();
+    let table = (&CLICKS, columns.as_str());
+    let (clicks, next) = match order {
+        RowOrder::Storage(since) => {
+            let limit = export.limit();
+            let (rows, next) = select_since(db, account_id, table, &filter, since, limit).await?;
+            (rows.iter().map(ClickObject::from).collect(), next)
+        }
+        RowOrder::Time(direction, cursor) => {
+            let page = FactPage {
+                direction,
+                cursor: cursor.map(|id| (id.time(), id.as_uuid())),
+                limit: export.limit_and_one(),
+            };
+            let rows = select_page(db, account_id, table, &filter, page).await?;
+            let mut clicks: Vec<_> = rows.iter().map(ClickObject::from).collect();
+            let cursor = export.split_next_cursor(&mut clicks, |click| click.click_id.clone());
+            (clicks, NextPage::new(cursor))
+        }
     };
-    let account_id = context.caller.account_id;
-    let rows = select_page(context.db, account_id, &columns(), &filter, page).await?;
-    let mut clicks: Vec<_> = rows.iter().map(ClickObject::from).collect();
-    let next_cursor = export.split_next_cursor(&mut clicks, |click| click.click_id.clone());
     if let Some(csv) = format.csv() {
         let body = csv.write(&CSV_COLUMNS, &clicks)?;
-        return Ok(Response::csv(body, next_cursor));
+        return Ok(Response::csv(body, next.into_cursor()));
     }
-    Response::ok(&Clicks {
-        clicks,
-        next: NextPage::new(next_cursor),
-    })
+    Response::ok(&Clicks { clicks, next })
 }

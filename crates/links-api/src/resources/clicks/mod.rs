@@ -3,6 +3,7 @@
 mod action;
 mod filter;
 mod list;
+mod query;
 mod reclassify;
 
 use crate::{
@@ -20,8 +21,9 @@ pub fn operations() -> Vec<Operation> {
             .scope(Scope::ReportsRead)
             .summary("Export clicks")
             .description(
-                "All clicks, from the oldest. Clicks that arrive late have the time at which \
-                 they happened: to miss none, export up to a time that is some minutes past.",
+                "Clicks by their time, from the oldest or from the newest, filtered by any column. \
+                 Clicks that arrive late have the time at which they happened: to miss none, \
+                 export up to a time that is some minutes past, or follow them by `since`.",
             )
             .response::<Clicks>(200, Clicks::example())
             .response_with_content(200, "Success", Content::Bytes("text/csv")),

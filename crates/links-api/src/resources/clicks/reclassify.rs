@@ -11,7 +11,10 @@ use super::{
     filter::ClickFilterRequest,
 };
 use crate::{
-    db::clicks::{ClickPage, select_again, select_page},
+    db::{
+        clicks::select_again,
+        facts::{CLICKS, FactPage, select_page},
+    },
     error::ApiError,
     fields::{Text, non_empty},
     http::{RequestBody, RequestContext, Response},
@@ -99,12 +102,19 @@ pub async fn reclassify_clicks(
     // again with it: another request may have reclassified or erased some in the meantime.
     context.plan_by_values().await?;
     let account_id = context.caller.account_id;
-    let page = ClickPage {
-        order: action.order(),
-        cursor,
+    let page = FactPage {
+        direction: action.order(),
+        cursor: cursor.map(|id| (id.time(), id.as_uuid())),
         limit: MAX_CLICKS + 1,
     };
-    let rows = select_page(context.db, account_id, "c.click_id", &filter, page).await?;
+    let rows = select_page(
+        context.db,
+        account_id,
+        (&CLICKS, "c.click_id"),
+        &filter,
+        page,
+    )
+    .await?;
     let mut ids: Vec<_> = rows.iter().map(click_id).collect();
     let has_more = ids.len() as i64 > MAX_CLICKS;
     ids.truncate(usize::try_from(MAX_CLICKS).unwrap_or(usize::MAX));

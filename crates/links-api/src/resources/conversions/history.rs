@@ -15,7 +15,7 @@ use crate::{
     db::conversions::{self, KnownConversion},
     error::ApiError,
     fields::Timestamp,
-    objects::conversion::{COLUMNS, ConversionObject},
+    objects::conversion::{ConversionObject, columns},
 };
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -70,7 +70,7 @@ impl ConversionWithHistory {
         account_id: AccountId,
         id: ConversionId,
     ) -> Result<Self, ApiError> {
-        let row = conversions::find(client, account_id, COLUMNS, id).await?;
+        let row = conversions::find(client, account_id, &columns(), id).await?;
         let row = row.ok_or(ApiError::NotFound("conversion"))?;
         let updates = conversions::select_updates(client, id).await?;
         Ok(Self {

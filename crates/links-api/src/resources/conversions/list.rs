@@ -1,46 +1,17 @@
-//! `GET /api/v2/conversions`: an export of conversions with a cursor, from the oldest.
+//! `GET /api/v2/conversions`: an export of conversions with a cursor.
 
 use domain::id::ConversionId;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::query::ConversionsQuery;
 use crate::{
-    db::{
-        conversions::{Attribution, ConversionFilter, select_after},
-        filters::{self, FilterTarget},
-    },
+    db::facts::{CONVERSIONS, FactPage, select_page, select_since},
     error::ApiError,
-    fields::{QueryEnd, QueryStart},
-    http::{ExportQuery, FormatQuery, NextPage, QueryParameters, RequestContext, Response},
-    objects::conversion::{COLUMNS, CSV_COLUMNS, ConversionObject},
+    http::{ExportQuery, FormatQuery, NextPage, OrderQuery, RequestContext, Response, RowOrder},
+    objects::conversion::{CSV_COLUMNS, ConversionObject, columns},
 };
-
-#[derive(Debug, Deserialize, JsonSchema)]
-pub struct ConversionsQuery {
-    /// The first day (UTC), as in 2026-03-01, or the first time, as in 2026-03-01T00:00:00Z.
-    from: Option<QueryStart>,
-    /// The last day, or the time after the last.
-    to: Option<QueryEnd>,
-    /// Only conversions of this event, as in sale.
-    event: Option<String>,
-    /// Only conversions with this attribution.
-    attribution: Option<Attribution>,
-    /// Only conversions of this transaction.
-    txn_id: Option<String>,
-    /// Only conversions of this coupon code, in upper or lower case.
-    coupon: Option<String>,
-    /// Only conversions that are credited to this offer.
-    offer_id: Option<String>,
-    /// Only conversions that are credited to this campaign.
-    campaign_id: Option<String>,
-    /// Only conversions that are credited to this message.
-    message_id: Option<String>,
-    /// Only conversions that are credited to this link.
-    link_id: Option<String>,
-}
-
-impl QueryParameters for ConversionsQuery {}
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Conversions {
@@ -59,58 +30,36 @@ pub async fn list_conversions(
     context: RequestContext<'_>,
     query: ConversionsQuery,
     export: ExportQuery<ConversionId>,
+    order: OrderQuery,
     format: FormatQuery,
 ) -> Result<Response, ApiError> {
-    let filter = filter(context, query).await?;
+    let order = order.row_order(&export)?;
+    let filter = query.resolve(context).await?;
     context.plan_by_values().await?;
-    let rows = select_after(
-        context.db,
-        context.caller.account_id,
-        COLUMNS,
-        &filter,
-        export.cursor(),
-        export.limit_and_one(),
-    )
-    .await?;
-    let mut conversions: Vec<_> = rows.iter().map(ConversionObject::from).collect();
-    let next_cursor = export.split_next_cursor(&mut conversions, |c| c.conversion_id.clone());
+    let (db, account_id) = (context.db, context.caller.account_id);
+    let columns = columns();
+    let table = (&CONVERSIONS, columns.as_str());
+    let (conversions, next) = match order {
+        RowOrder::Storage(since) => {
+            let limit = export.limit();
+            let (rows, next) = select_since(db, account_id, table, &filter, since, limit).await?;
+            (rows.iter().map(ConversionObject::from).collect(), next)
+        }
+        RowOrder::Time(direction, cursor) => {
+            let page = FactPage {
+                direction,
+                cursor: cursor.map(|id| (id.time(), id.as_uuid())),
+                limit: export.limit_and_one(),
+            };
+            let rows = select_page(db, account_id, table, &filter, page).await?;
+            let mut conversions: Vec<_> = rows.iter().map(ConversionObject::from).collect();
+            let cursor = export.split_next_cursor(&mut conversions, |c| c.conversion_id.clone());
+            (conversions, NextPage::new(cursor))
+        }
+    };
     if let Some(csv) = format.csv() {
         let body = csv.write(&CSV_COLUMNS, &conversions)?;
-        return Ok(Response::csv(body, next_cursor));
+        return Ok(Response::csv(body, next.into_cursor()));
     }
-    Response::ok(&Conversions {
-        conversions,
-        next: NextPage::new(next_cursor),
-    })
-}
-
-async fn filter(
-    context: RequestContext<'_>,
-    query: ConversionsQuery,
-) -> Result<ConversionFilter, ApiError> {
-    let (db, account_id) = (context.db, context.caller.account_id);
-    let link_id = query.link_id.as_deref();
-    let link_keys = filters::require_links(db, account_id, "link_id", link_id).await?;
-    let (offer, campaign) = (&query.offer_id, &query.campaign_id);
-    filters::require(db, account_id, FilterTarget::Offer, "offer_id", offer).await?;
-    filters::require(
-        db,
-        account_id,
-        FilterTarget::Campaign,
-        "campaign_id",
-        campaign,
-    )
-    .await?;
-    Ok(ConversionFilter {
-        from: query.from.map(|time| time.0),
-        to: query.to.map(|time| time.0),
-        event: query.event,
-        attribution: query.attribution,
-        txn_id: query.txn_id,
-        coupon: query.coupon.map(|code| code.to_ascii_uppercase()),
-        offer_id: query.offer_id,
-        campaign_id: query.campaign_id,
-        message_id: query.message_id,
-        link_keys,
-    })
+    Response::ok(&Conversions { conversions, next })
 }

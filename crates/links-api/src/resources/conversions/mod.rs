@@ -9,6 +9,7 @@ mod input;
 mod list;
 mod object;
 mod postback;
+mod query;
 mod record;
 mod request;
 mod track;
@@ -50,7 +51,11 @@ fn reading_operations() -> [Operation; 2] {
             .scope(Scope::ReportsRead)
             .pool(PoolKind::Exports)
             .summary("Export conversions")
-            .description("All conversions, from the oldest, with what they are credited to.")
+            .description(
+                "Conversions by their time, from the oldest or from the newest, with what they are \
+                 credited to, filtered by any column; or in the order in which they were stored, \
+                 by `since`.",
+            )
             .response::<Conversions>(200, Conversions::example())
             .response_with_content(200, "Success", Content::Bytes("text/csv")),
         Operation::get("/conversions/{conversion_id}", get_conversion)

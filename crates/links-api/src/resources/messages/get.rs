@@ -30,10 +30,10 @@ pub async fn get_message(context: RequestContext<'_>, id: MessageId) -> Result<R
     let columns = click::columns();
     let limit = MAX_MESSAGE_CLICKS;
     let clicks = clicks::select_message_clicks(client, account_id, &columns, &key, limit).await?;
-    let columns = conversion::COLUMNS;
+    let columns = conversion::columns();
     let limit = MAX_CONVERSIONS;
     let conversions =
-        conversions::select_of_message(client, account_id, columns, &key, limit).await?;
+        conversions::select_of_message(client, account_id, &columns, &key, limit).await?;
     Response::ok(&MessageObject::from(MessageFacts {
         message_id,
         message,

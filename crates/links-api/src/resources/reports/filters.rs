@@ -1,18 +1,12 @@
 //! The filters of a report: conditions that everything that is counted must meet.
 
-use domain::bot::BotReason;
-
 use super::group::Group;
 use crate::{
     db::filters::{FilterTarget, require},
     error::ApiError,
+    fields::filter_values::{ValueKind, parse_filter_values},
     http::RequestContext,
 };
-
-/// The most values of one filter.
-const MAX_VALUES: usize = 100;
-/// The value in a query that stands for what has no value.
-const NO_VALUE: &str = "(none)";
 
 /// Conditions that everything that is counted must meet. `None` is no condition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -82,7 +76,7 @@ impl Filters {
         excluded: Option<&str>,
     ) -> Result<(), ApiError> {
         if let Some(text) = included {
-            let values = parse_values(group, group.key_column(), text)?;
+            let values = parse_filter_values(value_kind(group), group.key_column(), text)?;
             match &values[..] {
                 [value] if !value.is_empty() && !group.is_of_clicks_only() => {
                     self.set_value(group, value);
@@ -95,7 +89,8 @@ impl Filters {
             }
         }
         if let Some(text) = excluded {
-            let values = parse_values(group, &excluding_parameter(group), text)?;
+            let field = excluding_parameter(group);
+            let values = parse_filter_values(value_kind(group), &field, text)?;
             self.conditions.push(Condition {
                 group,
                 values,
@@ -167,116 +162,21 @@ fn excluding_parameter(group: Group) -> String {
     format!("{}.not", group.key_column())
 }
 
-/// Parses the values of a filter, which are separated by commas. A backslash makes a comma, or
-/// another backslash, a part of the value.
-fn parse_values(group: Group, field: &str, text: &str) -> Result<Vec<String>, ApiError> {
-    let mut values = vec![String::new()];
-    let mut characters = text.chars();
-    while let Some(character) = characters.next() {
-        let last = values.last_mut();
-        match (character, last) {
-            (',', _) => values.push(String::new()),
-            ('\\', Some(last)) => last.extend(characters.next()),
-            (_, Some(last)) => last.push(character),
-            (_, None) => {}
-        }
-    }
-    if values.len() > MAX_VALUES {
-        let problem = format!("it has {} values, at most 100 are allowed", values.len());
-        return Err(ApiError::invalid_field(field, problem));
-    }
-    let n_values = values.len();
-    for value in &mut values {
-        if value.is_empty() {
-            let problem = "it has an empty value; (none) stands for what has no value";
-            return Err(ApiError::invalid_field(field, problem));
-        }
-        if value == NO_VALUE {
-            value.clear();
-            continue;
-        }
-        if let Err(wanted) = check_value(group, value) {
-            let problem = match n_values {
-                1 => format!("it is not {wanted}"),
-                _ => format!("its value {value:?} is not {wanted}"),
-            };
-            return Err(ApiError::invalid_field(field, problem));
-        }
-    }
-    Ok(values)
-}
-
-/// Checks a value, and gives it the form in which it is stored. The error is what is wanted.
-fn check_value(group: Group, value: &mut str) -> Result<(), String> {
+/// What the values of a filter on a dimension are.
+fn value_kind(group: Group) -> ValueKind {
     match group {
-        Group::List | Group::Creative | Group::Network => match value.parse::<i64>() {
-            Ok(1..) => Ok(()),
-            _ => Err("an id, which is an integer such as 42".to_owned()),
-        },
-        Group::Country => {
-            if value.len() != 2 || !value.bytes().all(|byte| byte.is_ascii_alphabetic()) {
-                return Err("a country by ISO 3166-1 alpha-2, as in US".to_owned());
-            }
-            value.make_ascii_uppercase();
-            Ok(())
-        }
-        Group::Language => {
-            value.make_ascii_lowercase();
-            Ok(())
-        }
-        Group::BotReason => {
-            let names = BotReason::ALL.map(BotReason::as_str);
-            match names.contains(&&*value) {
-                true => Ok(()),
-                false => Err(format!("one of {}", names.join(", "))),
-            }
-        }
-        _ => Ok(()),
+        Group::List | Group::Creative | Group::Network => ValueKind::Number,
+        Group::Country => ValueKind::Country,
+        Group::Language => ValueKind::Language,
+        Group::BotReason => ValueKind::BotReason,
+        _ => ValueKind::Text,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
-
     use super::{super::request::PerformanceQuery, *};
     use crate::{enumeration::Enumeration as _, http::QueryParameters as _};
-
-    #[rstest]
-    #[case(Group::Sub1, "a", &["a"])]
-    #[case(Group::Sub1, r"a\,b,c\\d", &["a,b", r"c\d"])]
-    #[case(Group::Sub1, "(none)", &[""])]
-    #[case(Group::Sub1, "a,(none)", &["a", ""])]
-    #[case(Group::Country, "us,CA", &["US", "CA"])]
-    #[case(Group::List, "42", &["42"])]
-    #[case(Group::Language, "EN", &["en"])]
-    fn values_are_separated_by_commas(
-        #[case] group: Group,
-        #[case] text: &str,
-        #[case] expected: &[&str],
-    ) {
-        assert_eq!(parse_values(group, "field", text).unwrap(), expected);
-    }
-
-    #[rstest]
-    #[case(Group::Sub1, "a,")]
-    #[case(Group::Sub1, ",")]
-    #[case(Group::Country, "usa")]
-    #[case(Group::Country, "U1")]
-    #[case(Group::List, "x")]
-    #[case(Group::List, "0")]
-    #[case(Group::Network, "AS123")]
-    #[case(Group::BotReason, "robot")]
-    fn impossible_values_are_refused(#[case] group: Group, #[case] text: &str) {
-        assert!(parse_values(group, "field", text).is_err(), "{text}");
-    }
-
-    #[test]
-    fn a_filter_has_at_most_100_values() {
-        let values = |n: usize| vec!["x"; n].join(",");
-        assert!(parse_values(Group::Sub1, "sub1", &values(MAX_VALUES)).is_ok());
-        assert!(parse_values(Group::Sub1, "sub1", &values(MAX_VALUES + 1)).is_err());
-    }
 
     #[test]
     fn one_value_of_a_dimension_of_the_totals_is_no_condition() {

@@ -6,7 +6,7 @@ use super::{
     row::{KeyedCounts, RowCounts},
     statuses::{CountedColumns, CountedStatuses},
 };
-use crate::{enumeration::enumeration, error::ApiError};
+use crate::{enumeration::enumeration, error::ApiError, http::OrderDirection};
 
 enumeration! {
     /// What rows are ordered by.
@@ -24,13 +24,6 @@ enumeration! {
         Cost = "cost",
         Profit = "profit",
         Roi = "roi",
-    }
-}
-
-enumeration! {
-    pub enum OrderDirection {
-        Descending = "desc",
-        Ascending = "asc",
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     exchange::Exchange,
     filters::Filters,
     group::Group,
-    order::{OrderDirection, OrderMetric, RowOrder},
+    order::{OrderMetric, RowOrder},
     period::Period,
     statuses::CountedStatuses,
 };
@@ -16,7 +16,7 @@ use crate::{
     db::{accounts, filters::require_links},
     enumeration::enumeration,
     error::ApiError,
-    http::{BoundedInteger, QueryParameters, RequestContext},
+    http::{BoundedInteger, OrderDirection, QueryParameters, RequestContext},
 };
 
 const MAX_ROWS: i64 = 1_000;
