@@ -39,6 +39,7 @@ const LAYERS: [(&str, Layers); 3] = [
                 &["resources"],
                 &["routes"],
                 &["docs"],
+                &["pages"],
                 &["serve"],
                 &["cli"],
                 &["main"],
@@ -102,6 +103,7 @@ const LAYERS: [(&str, Layers); 3] = [
 const CRATES: Layers = Layers {
     order: &[
         &["domain"],
+        &["dashboard"],
         &["platform"],
         &["postgres"],
         &["ledger"],
