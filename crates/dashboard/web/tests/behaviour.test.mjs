@@ -2,15 +2,12 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { API_URL, axe, open, settled, start } from "./support/browser.mjs";
-import { ACCOUNT, createUser, EMAIL, PASSWORD, signIn } from "./support/user.mjs";
+import { ACCOUNT, ANALYST, OWNER, PASSWORD, signIn } from "./support/user.mjs";
 
-const READER = "nora@tamblewick.example";
 let browser;
 let cookies;
 
 before(async () => {
-  createUser();
-  createUser(READER, "analyst", "Nora Vell");
   cookies = await signIn();
   browser = await start();
 });
@@ -45,11 +42,11 @@ function figure(text) {
 test("signing in goes on where one wanted to go, and a wrong password is said at the field", async () => {
   const { context, page, faults } = await open(browser);
   await page.goto(`${API_URL}/a/${ACCOUNT}/reports?rows=country`);
-  await page.getByLabel("E-mail").fill(EMAIL);
+  await page.getByLabel("E-mail").fill(OWNER);
   await page.getByLabel("Password").fill("wrong");
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByRole("alert").waitFor();
-  assert.equal(await page.getByLabel("E-mail").inputValue(), EMAIL, "nothing typed is lost");
+  assert.equal(await page.getByLabel("E-mail").inputValue(), OWNER, "nothing typed is lost");
   assert.equal(await page.getByLabel("Password").getAttribute("aria-invalid"), "true");
   await page.getByLabel("Password").fill(PASSWORD);
   await page.keyboard.press("Enter");
@@ -232,7 +229,7 @@ test("a postback is explained", async () => {
 });
 
 test("who may not make links has no button for it, and other accounts do not exist", async () => {
-  const own = await signIn(READER);
+  const own = await signIn(ANALYST);
   await visit(
     "overview",
     async (page) => assert.equal(await page.getByRole("link", { name: "New link" }).count(), 0),

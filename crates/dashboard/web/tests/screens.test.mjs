@@ -3,13 +3,12 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { API_URL, axe, open, PHONE, picture, settled, start, WIDE } from "./support/browser.mjs";
-import { ACCOUNT, createUser, signIn } from "./support/user.mjs";
+import { ACCOUNT, signIn } from "./support/user.mjs";
 
 let browser;
 let cookies;
 
 before(async () => {
-  createUser();
   cookies = await signIn();
   browser = await start();
 });
