@@ -29,7 +29,7 @@ pub const TEMPLATE: &str =
     "https://example.com/lp?clickid={click_id}&aff={affiliate_id}&s1={sub1}&s2={sub2}";
 
 /// Every scope but `admin`.
-pub const SCOPES: [&str; 12] = [
+pub const SCOPES: [&str; 13] = [
     "links:read",
     "links:write",
     "creatives:*",
@@ -38,6 +38,7 @@ pub const SCOPES: [&str; 12] = [
     "campaigns:*",
     "reports:read",
     "audit:read",
+    "users:*",
     "keys:*",
     "webhooks:manage",
     "conversions:write",

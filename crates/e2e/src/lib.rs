@@ -18,4 +18,5 @@ pub mod proxy;
 pub mod servers;
 pub mod service;
 pub mod test_environment;
+pub mod user;
 pub mod wait;

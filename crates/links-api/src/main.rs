@@ -12,6 +12,7 @@ mod enumeration;
 mod error;
 mod fields;
 mod http;
+mod mail;
 mod metrics;
 mod minting;
 mod objects;
@@ -20,9 +21,12 @@ mod pages;
 mod rate_limit;
 mod resources;
 mod routes;
+mod second_factor;
 mod serve;
 mod settings;
+mod sign_in;
 mod state;
+mod user_changes;
 
 use std::process::ExitCode;
 

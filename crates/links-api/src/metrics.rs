@@ -22,6 +22,7 @@ pub struct Metrics {
     pub cache_write_failures: Counter,
     pub relay: RelayMetrics,
     pub rate_limit_skipped: Counter,
+    pub sign_in_throttle_skipped: Counter,
     pub panics: Counter,
     postback_log_entries: Family<LogEntryLabels, Counter>,
 }
@@ -114,6 +115,11 @@ impl Metrics {
             "waypost_api_rate_limit_skipped",
             "Requests of keys with a rate limit that were not counted because Redis was unavailable",
             metrics.rate_limit_skipped.clone(),
+        );
+        registry.register(
+            "waypost_api_sign_in_throttle_skipped",
+            "Attempts to sign in that only one process counted because Redis was unavailable",
+            metrics.sign_in_throttle_skipped.clone(),
         );
         registry.register(
             "waypost_api_panics",

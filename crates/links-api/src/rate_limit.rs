@@ -1,4 +1,4 @@
-//! The limit of requests per API key and minute, counted in Redis for all replicas together.
+//! The limit of requests per API key or user and minute, counted in Redis for all replicas together.
 //! While Redis is unavailable no request is limited: an outage of Redis must not become one
 //! of the API.
 
@@ -7,7 +7,7 @@ use std::time::Duration;
 use platform::redis_cache::RedisCache;
 use prometheus_client::metrics::counter::Counter;
 
-use crate::auth::Caller;
+use crate::auth::{Caller, Identity};
 
 /// What a key has left of the current minute, as the `X-RateLimit` headers say.
 #[derive(Debug, Clone, Copy)]
@@ -41,9 +41,14 @@ impl RateLimits {
 
     /// Counts a request. Returns `None` if it is not limited.
     pub async fn count(&self, caller: &Caller, now_unix_s: u64) -> Option<Allowance> {
+        let name = match &caller.identity {
+            Identity::ApiKey { id, .. } => id.to_string(),
+            Identity::User(user) => format!("user-{}", user.user_id),
+            Identity::Nobody => return None,
+        };
         let limit = u64::from(caller.rate_limit_per_minute.or(self.default_per_minute)?);
         let window = now_unix_s / WINDOW_S;
-        let key = format!("rate/{}/{window}", caller.key_id);
+        let key = format!("rate/{name}/{window}");
         let n_requests = match self
             .redis
             .increment(&key, Duration::from_secs(2 * WINDOW_S))

@@ -8,7 +8,7 @@ use crate::{
     resources::{
         accounts, affiliate_links, api_keys, audit_trail, campaigns, clicks, contacts, conversions,
         costs, coupons, creatives, domains, links, lists, macros, me, messages, offers, postbacks,
-        rates, reports,
+        rates, reports, sessions, users,
     },
 };
 
@@ -32,6 +32,8 @@ pub fn operations() -> Vec<Operation> {
         messages::operations(),
         contacts::operations(),
         me::operations(),
+        sessions::operations(),
+        users::operations(),
         api_keys::own_operations(),
         audit_trail::operations(),
         accounts::operations(),
@@ -55,7 +57,10 @@ pub const API_INFO: ApiInfo = ApiInfo {
 Creates and manages tracked links for SMS and affiliate offers.
 
 **Authentication.** An API key, `trk_` and 32 alphanumerics, as `X-Api-Key` or as \
-`Authorization: Bearer`. It is checked before anything else.
+`Authorization: Bearer`. It is checked before anything else. Browsers of users who have signed in \
+(`POST /api/v2/sessions`) send the cookie of their session instead, and with it \
+`X-Waypost-Account`, the id of the account, and in requests that change something \
+`X-CSRF-Token`. A user can do what the role in the account says; a key wins over a cookie.
 
 **Two APIs.** The v2 API is at `/api/v2`, and at `/v2` as well; its errors are \
 `{\"error\", \"code\"}`. The affiliate API is at `/api/links`, `/api/campaigns` and \
@@ -114,7 +119,12 @@ changed nothing, but for imports, and its key can be used again.
         ("campaigns", "Affiliate programs (affiliate API)"),
         (
             "me",
-            "The key of the request, its account, and the account's API keys",
+            "Who sends the request: a key or a user; and the account's API keys",
+        ),
+        ("sessions", "Signing in and out"),
+        (
+            "users",
+            "The account's users, invitations, and links for new passwords",
         ),
         ("audit", "Who changed what"),
         ("accounts", "Accounts and API keys (operators)"),

@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
+use ipnet::IpNet;
 use platform::settings::Secret;
 use postgres::pool::Pool;
 use tokio::sync::Semaphore;
 
 use crate::{
     edge_cache::EdgeCacheWriter, metrics::Metrics, outbox::RelayWake, rate_limit::RateLimits,
-    settings::DomainOwnership,
+    settings::DomainOwnership, sign_in::SignIn,
 };
 
 pub struct AppState {
@@ -22,6 +23,9 @@ pub struct AppState {
     /// Host of the click tracker, where a list or an account has none of its own.
     pub platform_click_host: String,
     pub domain_ownership: DomainOwnership,
+    pub sign_in: SignIn,
+    /// The proxies that name the addresses of clients.
+    pub trusted_proxies: Vec<IpNet>,
     /// How many requests with entries of the log of postbacks may use Postgres at a time.
     pub log_insert_permits: Semaphore,
     pub metrics: Metrics,
@@ -33,6 +37,8 @@ pub struct Pools {
     pub requests: Pool,
     pub reports: Pool,
     pub exports: Pool,
+    /// Its size limits how many digests of passwords are computed at a time.
+    pub sign_in: Pool,
     /// For the origin, since redirectors wait for its responses.
     pub origin: Pool,
     /// Longest time that a transaction may take before its connection is given up.
@@ -46,6 +52,8 @@ pub enum PoolKind {
     Reports,
     /// Exports, and updates of very many rows.
     Exports,
+    /// Whatever compares passwords or calls the provider of single sign-on.
+    SignIn,
 }
 
 impl Pools {
@@ -54,6 +62,7 @@ impl Pools {
             PoolKind::Requests => &self.requests,
             PoolKind::Reports => &self.reports,
             PoolKind::Exports => &self.exports,
+            PoolKind::SignIn => &self.sign_in,
         }
     }
 }

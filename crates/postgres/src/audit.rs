@@ -40,6 +40,12 @@ pub enum Actor<'a> {
         key_id: i64,
         key_name: &'a str,
     },
+    User {
+        /// The account in which the user acts; `None` if the change is about none.
+        account_id: Option<i64>,
+        user_id: i64,
+        email: &'a str,
+    },
     Command(&'a Command),
 }
 
@@ -99,43 +105,80 @@ pub async fn write(
         .prepare_cached(
             "INSERT INTO audit_log (audit_id, occurred_at, account_id, actor_account_id,
                                     api_key_id, api_key_name, os_user, host, operation,
-                                    object_kind, object_id, before, after, request_id)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                                    object_kind, object_id, before, after, request_id,
+                                    user_id, user_email)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
              ON CONFLICT (audit_id) DO UPDATE
              SET before = excluded.before, after = excluded.after",
         )
         .await?;
-    let (actor_account_id, key_id, key_name, os_user, host) = match row.actor {
-        Actor::ApiKey {
-            account_id,
-            key_id,
-            key_name,
-        } => (Some(account_id), Some(key_id), Some(key_name), None, None),
-        Actor::Command(command) => {
-            let user = Some(command.os_user.as_str());
-            (None, None, None, user, Some(command.host.as_str()))
-        }
-    };
+    let actor = ActorColumns::from(row.actor);
     let before = row.before.map(limit_size).map(Json);
     let after = row.after.map(limit_size).map(Json);
-    let parameters: [&(dyn ToSql + Sync); 14] = [
+    let parameters: [&(dyn ToSql + Sync); 16] = [
         &row.audit_id,
         &time_of(row.audit_id),
         &row.account_id,
-        &actor_account_id,
-        &key_id,
-        &key_name,
-        &os_user,
-        &host,
+        &actor.account_id,
+        &actor.key_id,
+        &actor.key_name,
+        &actor.os_user,
+        &actor.host,
         &row.operation,
         &row.object_kind,
         &row.object_id,
         &before,
         &after,
         &row.request_id,
+        &actor.user_id,
+        &actor.user_email,
     ];
     client.execute(&statement, &parameters).await?;
     Ok(())
+}
+
+/// The columns of an actor.
+#[derive(Default)]
+struct ActorColumns<'a> {
+    account_id: Option<i64>,
+    key_id: Option<i64>,
+    key_name: Option<&'a str>,
+    user_id: Option<i64>,
+    user_email: Option<&'a str>,
+    os_user: Option<&'a str>,
+    host: Option<&'a str>,
+}
+
+impl<'a> From<Actor<'a>> for ActorColumns<'a> {
+    fn from(actor: Actor<'a>) -> Self {
+        match actor {
+            Actor::ApiKey {
+                account_id,
+                key_id,
+                key_name,
+            } => Self {
+                account_id: Some(account_id),
+                key_id: Some(key_id),
+                key_name: Some(key_name),
+                ..Self::default()
+            },
+            Actor::User {
+                account_id,
+                user_id,
+                email,
+            } => Self {
+                account_id,
+                user_id: Some(user_id),
+                user_email: Some(email),
+                ..Self::default()
+            },
+            Actor::Command(command) => Self {
+                os_user: Some(&command.os_user),
+                host: Some(&command.host),
+                ..Self::default()
+            },
+        }
+    }
 }
 
 /// The time of a UUID of version 7, to the millisecond.

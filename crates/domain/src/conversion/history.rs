@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use super::{ConversionStatus, DuplicateMode, EventType};
+use super::{Author, ConversionStatus, DuplicateMode, EventType};
 use crate::id::ConversionId;
 
 /// What one request says about a conversion: the one that created it, a later postback of the
@@ -19,8 +19,8 @@ pub struct ConversionUpdate {
     pub is_correction: bool,
     /// The event that a correction gives the conversion.
     pub event: Option<EventType>,
-    /// The API key by which the account corrected or imported the conversion.
-    pub api_key_id: Option<i64>,
+    /// Who corrected or imported the conversion for the account.
+    pub author: Option<Author>,
 }
 
 /// The state of a conversion.
@@ -112,7 +112,7 @@ mod tests {
             },
             is_correction: words.contains(&"correction"),
             event: words.contains(&"lead").then_some(EventType::Lead),
-            api_key_id: None,
+            author: None,
         }
     }
 

@@ -4,6 +4,7 @@
 //! [`crate::event`] has what their events share with those of clicks, [`crate::dedupe`] what
 //! makes two conversions the same, [`crate::postback`] how requests are read.
 
+mod author;
 mod currency;
 mod duplicate_mode;
 mod event;
@@ -12,6 +13,7 @@ mod history;
 mod source;
 mod status;
 
+pub use author::Author;
 pub use currency::{CRYPTO_CURRENCIES, parse_currency, round_to_currency};
 pub use duplicate_mode::DuplicateMode;
 pub use event::{Conversion, ConversionFlag};

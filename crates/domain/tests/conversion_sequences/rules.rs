@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    conversion::{ConversionStatus, ConversionUpdate, DuplicateMode, effective_conversion},
+    conversion::{Author, ConversionStatus, ConversionUpdate, DuplicateMode, effective_conversion},
     dedupe::DedupeFields,
     id::ConversionId,
     reversal::{OrderEntry, counted_reversals},
@@ -118,6 +118,6 @@ fn update(request: &Request) -> ConversionUpdate {
         currency: request.currency.map(str::to_owned),
         is_correction: request.is_correction,
         event: None,
-        api_key_id: request.is_correction.then_some(1),
+        author: request.is_correction.then_some(Author::ApiKey(1)),
     }
 }

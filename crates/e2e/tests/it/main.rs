@@ -27,5 +27,6 @@ mod postback_targets;
 mod postbacks;
 mod provider_signatures;
 mod security;
+mod users;
 mod whole_path;
 mod worker;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    conversion::{ConversionStatus, ConversionUpdate, EventType, effective_conversion},
+    conversion::{Author, ConversionStatus, ConversionUpdate, EventType, effective_conversion},
     id::ConversionId,
 };
 use postgres::pool::{GenericClient as _, Transaction};
@@ -31,7 +31,7 @@ pub const MAX_CORRECTIONS: usize = 100;
 pub struct Correction {
     /// The id of the update. Its time is now.
     pub update_id: ConversionId,
-    pub api_key_id: i64,
+    pub author: Author,
     pub status: Option<ConversionStatus>,
     pub revenue: Option<Decimal>,
     pub currency: Option<String>,
@@ -123,7 +123,7 @@ impl Correction {
             currency: self.currency.clone(),
             is_correction: true,
             event: self.event,
-            api_key_id: Some(self.api_key_id),
+            author: Some(self.author),
         }
     }
 
@@ -152,7 +152,7 @@ impl ImportedRow {
     pub(super) fn correction(&self, revenue: Option<Decimal>) -> Correction {
         Correction {
             update_id: self.update_id,
-            api_key_id: self.api_key_id,
+            author: self.author,
             status: self.status,
             revenue,
             currency: self.currency.clone(),

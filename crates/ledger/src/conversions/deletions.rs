@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::id::ConversionId;
+use domain::{conversion::Author, id::ConversionId};
 use postgres::pool::Transaction;
 
 use super::{
@@ -21,7 +21,7 @@ pub async fn conversion_delete(
     transaction: &Transaction<'_>,
     account_id: i64,
     id: ConversionId,
-    api_key_id: i64,
+    author: Author,
     delta: &mut TotalsDelta,
 ) -> Result<bool, tokio_postgres::Error> {
     let Some(row) = conversion_load(transaction, account_id, id).await? else {
@@ -33,7 +33,7 @@ pub async fn conversion_delete(
     let reversals = reversal_find_all(transaction, &BTreeSet::from([id])).await?;
     let reversals: BTreeSet<_> = reversals.into_keys().filter(|r| *r != id).collect();
     conversion_delete_all(transaction, &[id], delta).await?;
-    deleted_conversion_insert_all(transaction, account_id, &deleted_ids, api_key_id).await?;
+    deleted_conversion_insert_all(transaction, account_id, &deleted_ids, author).await?;
     former_identity_move(transaction, account_id, row.get("dedupe_key"), None).await?;
     conversion_credit_all(transaction, &reversals, delta).await?;
     Ok(true)

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{dedupe::order_of_key, id::ConversionId};
+use domain::{conversion::Author, dedupe::order_of_key, id::ConversionId};
 use postgres::pool::{GenericClient as _, Transaction};
 
 use super::key_ranges::{KEY_RANGES, KeyRange, KeyRangeColumns};
@@ -142,19 +142,22 @@ pub(super) async fn deleted_conversion_insert_all(
     transaction: &Transaction<'_>,
     account_id: i64,
     ids: &BTreeSet<ConversionId>,
-    api_key_id: i64,
+    author: Author,
 ) -> Result<(), tokio_postgres::Error> {
     let statement = transaction
         .prepare_cached(
-            "INSERT INTO deleted_conversions (conversion_id, account_id, api_key_id)
-             SELECT id, $2, $3
+            "INSERT INTO deleted_conversions (conversion_id, account_id, api_key_id, user_id)
+             SELECT id, $2, $3, $4
              FROM unnest($1::uuid[]) AS deleted (id)
              ON CONFLICT (conversion_id) DO NOTHING",
         )
         .await?;
     let ids: Vec<_> = ids.iter().map(ConversionId::as_uuid).collect();
     transaction
-        .execute(&statement, &[&ids, &account_id, &api_key_id])
+        .execute(
+            &statement,
+            &[&ids, &account_id, &author.api_key_id(), &author.user_id()],
+        )
         .await?;
     Ok(())
 }

@@ -1,6 +1,9 @@
 //! What an account says by a row of an import, and what becomes of it.
 
-use domain::{conversion::ConversionStatus, id::ConversionId};
+use domain::{
+    conversion::{Author, ConversionStatus},
+    id::ConversionId,
+};
 
 /// The row of an import that a conversion comes from. If the conversion is stored already, the
 /// row corrects it: what the row does not name stays as it is.
@@ -10,7 +13,7 @@ pub struct ImportedRow {
     pub index: usize,
     /// The id of the correction. Its time is now.
     pub update_id: ConversionId,
-    pub api_key_id: i64,
+    pub author: Author,
     pub status: Option<ConversionStatus>,
     pub currency: Option<String>,
     /// Whether it brings a conversion back that the account has deleted.

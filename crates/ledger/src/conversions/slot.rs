@@ -94,11 +94,8 @@ impl Slot {
     pub(super) fn finish(self, dedupe_key: String, result: &mut Deduplicated) {
         let state = self.state();
         // One that was imported has a history from the start, which says by whom.
-        let has_history = self.updates.len() > 1
-            || self
-                .updates
-                .iter()
-                .any(|update| update.api_key_id.is_some());
+        let has_history =
+            self.updates.len() > 1 || self.updates.iter().any(|update| update.author.is_some());
         if has_history && (self.is_changed || self.new.is_some()) {
             let conversion_id = self.conversion_id;
             let updates = self.updates.into_iter();
@@ -141,7 +138,7 @@ impl NewConversion {
             currency: Some(self.currency.clone()),
             is_correction: false,
             event: None,
-            api_key_id: self.import.as_ref().map(|row| row.api_key_id),
+            author: self.import.as_ref().map(|row| row.author),
         }]
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    conversion::{ConversionStatus, ConversionUpdate, EffectiveConversion, EventType},
+    conversion::{Author, ConversionStatus, ConversionUpdate, EffectiveConversion, EventType},
     id::ConversionId,
 };
 use postgres::pool::{GenericClient as _, Transaction};
@@ -32,7 +32,7 @@ pub(super) fn update_from_conversion_row(row: &Row) -> ConversionUpdate {
         currency: row.get("currency"),
         is_correction: false,
         event: None,
-        api_key_id: None,
+        author: None,
     }
 }
 
@@ -46,7 +46,7 @@ fn update_from_row(row: &Row) -> Option<ConversionUpdate> {
         currency: row.get("currency"),
         is_correction: row.get("is_correction"),
         event: event.and_then(EventType::from_name),
-        api_key_id: row.get("api_key_id"),
+        author: Author::from_columns(row.get("api_key_id"), row.get("user_id")),
     })
 }
 
@@ -89,11 +89,11 @@ pub(super) async fn update_insert_all(
         .prepare_cached(
             "INSERT INTO conversion_updates
                  (conversion_id, update_id, status, revenue, currency, is_correction, event,
-                  api_key_id)
+                  api_key_id, user_id)
              SELECT *
              FROM unnest(
                  $1::uuid[], $2::uuid[], $3::text[], $4::numeric[], $5::text[], $6::boolean[],
-                 $7::text[], $8::bigint[]
+                 $7::text[], $8::bigint[], $9::bigint[]
              )
              ON CONFLICT (conversion_id, update_id) DO NOTHING",
         )
@@ -113,7 +113,10 @@ pub(super) async fn update_insert_all(
                 &column(updates, |new| {
                     new.update.event.as_ref().map(EventType::as_str)
                 }),
-                &column(updates, |new| new.update.api_key_id),
+                &column(updates, |new| {
+                    new.update.author.and_then(Author::api_key_id)
+                }),
+                &column(updates, |new| new.update.author.and_then(Author::user_id)),
             ],
         )
         .await?;

@@ -15,6 +15,8 @@ pub enum Audited {
     /// It changes many objects. `ids` is the field with the id of each, in the arrays of the
     /// response.
     Many { kind: ObjectKind, ids: &'static str },
+    /// The handler notes what it changes.
+    Noted { kind: ObjectKind },
 }
 
 impl Audited {
@@ -22,9 +24,10 @@ impl Audited {
     pub fn kind(self) -> Option<ObjectKind> {
         match self {
             Self::Nothing => None,
-            Self::Creation { kind, .. } | Self::Change { kind, .. } | Self::Many { kind, .. } => {
-                Some(kind)
-            }
+            Self::Creation { kind, .. }
+            | Self::Change { kind, .. }
+            | Self::Many { kind, .. }
+            | Self::Noted { kind } => Some(kind),
         }
     }
 }

@@ -17,6 +17,7 @@ enumeration! {
         Creative = "creative",
         Domain = "domain",
         ExchangeRate = "exchange_rate",
+        Invitation = "invitation",
         Link = "link",
         List = "list",
         Message = "message",
@@ -24,7 +25,9 @@ enumeration! {
         /// Of `click-worker parked`.
         ParkedEvent = "parked_event",
         PartnershipOffer = "partnership_offer",
+        Session = "session",
         /// Of `click-worker recount --repair`.
         Totals = "totals",
+        User = "user",
     }
 }

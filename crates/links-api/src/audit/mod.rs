@@ -15,7 +15,7 @@ mod summary;
 
 pub use declaration::Audited;
 pub use difference::keep_differences;
-pub use entry::{AuditEntry, Change};
+pub use entry::{AuditEntry, Change, NotedChange, UserActor};
 pub use kind::ObjectKind;
-pub use redaction::{mask_phone, redact};
+pub use redaction::{mask_contacts, mask_phone, redact};
 pub use summary::{MAX_SUMMARY_IDS, summarise};

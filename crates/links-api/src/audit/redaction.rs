@@ -29,6 +29,22 @@ pub fn redact(value: &mut Value) {
     }
 }
 
+/// Replaces the numbers of contacts by their last digits, and nothing else.
+pub fn mask_contacts(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match is_contact(&folded(name)) {
+                    true => replace_texts(value, &mask_phone),
+                    false => mask_contacts(value),
+                }
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(mask_contacts),
+        _ => {}
+    }
+}
+
 /// The end of a number, by which people recognise it: `***00` of `+18005550100`.
 pub fn mask_phone(phone: &str) -> String {
     let digits: Vec<_> = phone.chars().collect();

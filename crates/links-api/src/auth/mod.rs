@@ -1,91 +1,52 @@
-//! Who sends a request, by its API key. What a request needs, its operation declares.
+//! Who sends a request, by its API key or the session of a user. What a request needs, its
+//! operation declares.
 
+mod caller;
 mod key;
+mod password;
+mod role;
 mod scope;
+mod session;
+mod token;
 
 use actix_web::{HttpRequest, http::header};
-use domain::id::AccountId;
 use postgres::pool::GenericClient;
-use tokio_postgres::Row;
 
-use crate::{
-    enumeration::Enumeration as _,
-    error::{ApiError, UnauthorizedReason},
-};
+use crate::error::{ApiError, UnauthorizedReason};
+pub use caller::{Caller, Identity, NO_ACCOUNT, SessionUser};
 pub use key::ApiKey;
+pub use password::{check_new_password, hash_password, verify_password};
+pub use role::Role;
 pub use scope::{Product, Scope};
+pub use session::{SESSION_COOKIE, SessionRules, session_token};
+pub use token::SecretToken;
 
-/// The API key of a request, and its account.
-#[derive(Debug)]
-pub struct Caller {
-    pub key_id: i64,
-    pub key_name: String,
-    pub account_id: AccountId,
-    /// `None` if the key has no limit of its own.
-    pub rate_limit_per_minute: Option<u32>,
-    /// Whether links of the account filter bots if neither link nor offer decides.
-    pub filters_bots: bool,
-    scopes: Vec<Scope>,
-    products: Vec<Product>,
-}
-
-impl Caller {
-    fn from_row(row: &Row) -> Self {
-        let rate_limit: Option<i32> = row.get("rate_limit_per_minute");
-        let scopes: Vec<&str> = row.get("scopes");
-        let products: Vec<&str> = row.get("products");
-        Self {
-            key_id: row.get("id"),
-            key_name: row.get("name"),
-            rate_limit_per_minute: rate_limit.and_then(|limit| limit.try_into().ok()),
-            account_id: AccountId(row.get("account_id")),
-            filters_bots: row.get("filters_bots"),
-            scopes: scopes.into_iter().filter_map(Scope::parse).collect(),
-            products: products.into_iter().filter_map(Product::parse).collect(),
-        }
-    }
-
-    /// Fails unless a scope of the key grants it. `reads` is whether the request only reads.
-    pub fn require(&self, scope: Scope, reads: bool) -> Result<(), ApiError> {
-        if self
-            .scopes
-            .iter()
-            .any(|granted| granted.grants(scope, reads))
-        {
-            Ok(())
-        } else {
-            Err(ApiError::InsufficientScope(scope.name()))
-        }
-    }
-
-    /// Whether the key has all that the scope `other` grants.
-    pub fn covers(&self, other: Scope) -> bool {
-        self.scopes
-            .iter()
-            .any(|granted| granted.grants(other, other.only_reads()))
-    }
-
-    pub fn require_product(&self, product: Product) -> Result<(), ApiError> {
-        if self.products.contains(&product) {
-            Ok(())
-        } else {
-            Err(ApiError::ProductNotEnabled(product.title()))
-        }
-    }
-}
-
-/// The caller with the key in `X-Api-Key`, else in `Authorization: Bearer`, else, if
-/// `may_be_in_query`, in the query parameter `api_key`. The key is looked up on every
-/// request, so that a revoked key or a suspended account is refused from the next request on.
+/// The caller by its key, else by its session: a key wins, since a program that sends one means
+/// it, and a cookie is sent by the browser unasked.
 pub async fn authenticate(
     client: &impl GenericClient,
     request: &HttpRequest,
-    may_be_in_query: bool,
+    key_may_be_in_query: bool,
+    session_rules: SessionRules,
 ) -> Result<Caller, ApiError> {
     let key = header_key(request).map(str::to_owned);
-    let key = key.or_else(|| query_key(request).filter(|_| may_be_in_query));
-    let key = key.ok_or(ApiError::Unauthorized(UnauthorizedReason::Absent))?;
-    let key = ApiKey::parse(&key);
+    let key = key.or_else(|| query_key(request).filter(|_| key_may_be_in_query));
+    match (key, request.cookie(SESSION_COOKIE)) {
+        (Some(key), _) => authenticate_key(client, &key).await,
+        (None, Some(_)) => {
+            let token = session_token(request);
+            let token = token.ok_or(ApiError::Unauthorized(UnauthorizedReason::SessionEnded))?;
+            session::authenticate_session(client, request, &token, session_rules).await
+        }
+        (None, None) => Err(ApiError::Unauthorized(UnauthorizedReason::Absent)),
+    }
+}
+
+/// The caller with a key, which is the one in `X-Api-Key`, else in `Authorization: Bearer`, else,
+/// if that is allowed, in the query parameter `api_key`. The key is looked up on every request, so
+/// that a revoked key or a suspended account is refused from the next request on.
+async fn authenticate_key(client: &impl GenericClient, key: &str) -> Result<Caller, ApiError> {
+    let key = ApiKey::parse(key);
     let key = key.ok_or(ApiError::Unauthorized(UnauthorizedReason::Malformed))?;
     let statement = client
         .prepare_cached(
@@ -116,7 +77,7 @@ pub async fn authenticate(
     if row.get("needs_last_used_update") {
         api_key_touch(client, row.get("id")).await?;
     }
-    Ok(Caller::from_row(&row))
+    Ok(Caller::from_key_row(&row))
 }
 
 fn header_key(request: &HttpRequest) -> Option<&str> {

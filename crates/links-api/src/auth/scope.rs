@@ -24,6 +24,12 @@ enumeration! {
         ReportsRead = "reports:read",
         /// The audit trail.
         AuditRead = "audit:read",
+        /// The numbers of contacts, for users: keys see them with `reports:read`.
+        ContactsRead = "contacts:read",
+        UsersRead = "users:read",
+        /// The account's users and invitations: nobody gets a role that can do more than the one
+        /// that gives it.
+        Users = "users:*",
         KeysRead = "keys:read",
         /// The account's own API keys: each has at most the scopes of the one that creates it.
         Keys = "keys:*",

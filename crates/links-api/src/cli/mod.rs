@@ -3,6 +3,7 @@
 
 mod admin;
 mod migrate;
+mod users;
 
 use std::process::ExitCode;
 
@@ -12,6 +13,7 @@ use serde_json::Value;
 use crate::{routes, serve, settings::ServeSettings};
 use admin::AdminSettings;
 use migrate::MigrateSettings;
+use users::UsersSettings;
 
 /// Waypost's HTTP API over Postgres.
 #[derive(Debug, Parser)]
@@ -31,6 +33,8 @@ enum Command {
     /// Create the first accounts and keys, and print them as JSON. HTTP does this too, and
     /// everything else.
     Admin(AdminSettings),
+    /// Create the first users, list all, and help those who cannot sign in.
+    Users(UsersSettings),
     /// Print the OpenAPI document.
     Openapi,
 }
@@ -45,6 +49,7 @@ pub fn run(cli: Cli) -> ExitCode {
         }
         Command::Migrate(settings) => print_json(block_on(migrate::run(settings))),
         Command::Admin(settings) => print_json(block_on(admin::run(settings))),
+        Command::Users(settings) => print_json(block_on(users::run(settings))),
         Command::Openapi => print_json(Ok(routes::document())),
     }
 }

@@ -176,11 +176,12 @@ pub async fn select_updates(
 ) -> Result<Vec<Row>, ApiError> {
     let statement = client
         .prepare_cached(
-            "SELECT update_id, status, revenue, currency, event, is_correction, api_key_id
+            "SELECT update_id, status, revenue, currency, event, is_correction, api_key_id,
+                    user_id
              FROM conversion_updates
              WHERE conversion_id = $1
              UNION ALL
-             SELECT conversion_id, status, revenue, currency, NULL, false, NULL
+             SELECT conversion_id, status, revenue, currency, NULL, false, NULL, NULL
              FROM conversions
              WHERE conversion_id = $1
                AND NOT EXISTS (SELECT FROM conversion_updates WHERE conversion_id = $1)

@@ -34,12 +34,13 @@ macro_rules! guide {
 }
 
 /// In the order in which they are read.
-const GUIDES: [Guide; 6] = [
+const GUIDES: [Guide; 7] = [
     guide!("start"),
     guide!("api"),
     guide!("clicks"),
     guide!("conversions"),
     guide!("reports"),
+    guide!("users"),
     guide!("macros"),
 ];
 

@@ -42,6 +42,40 @@ pub enum ApiError {
     AccountSuspended,
     #[error("This API key lacks the scope {0}.")]
     InsufficientScope(&'static str),
+    #[error("Your role in this account lacks the scope {0}. An owner can give you another role.")]
+    RoleLacksScope(&'static str),
+    #[error(
+        "The header X-CSRF-Token is missing or wrong. GET /api/v2/me answers it as csrf_token."
+    )]
+    CsrfTokenMissing,
+    #[error("A page of another site has sent this request.")]
+    CrossSiteRequest,
+    #[error("This is about a user: it needs the session of one, and an API key cannot do it.")]
+    SessionRequired,
+    #[error(
+        "You are a user of several accounts. Name one by its id in the header X-Waypost-Account."
+    )]
+    AccountNotNamed,
+    #[error("The e-mail address, the password or the code is wrong. {}", how_many_tries(.tries_left))]
+    SignInFailed { tries_left: u64 },
+    #[error("This user has a second factor. Send its code, or a recovery code, as code.")]
+    SecondFactorRequired,
+    #[error("There were too many attempts. Try again in {retry_after_s} s.")]
+    TooManyAttempts { retry_after_s: u64 },
+    #[error("The current password is wrong.")]
+    WrongPassword,
+    #[error("The code is wrong, has expired, or was used.")]
+    WrongCode,
+    #[error("You have a second factor already. Remove it first.")]
+    SecondFactorExists,
+    #[error("This link was used or has expired. Ask for another one.")]
+    LinkNotValid,
+    #[error("This user is the only owner of the account. Make another user an owner first.")]
+    LastOwner,
+    #[error("This e-mail address is that of a user of the account.")]
+    AlreadyMember,
+    #[error("Single sign-on is not set up. Sign in by e-mail and password.")]
+    SingleSignOnAbsent,
     #[error("Your account does not have the {0} product enabled.")]
     ProductNotEnabled(&'static str),
     #[error("This API key has exceeded its rate limit. Retry in {retry_after_s} s.")]
@@ -292,6 +326,8 @@ pub enum UnauthorizedReason {
     Revoked,
     #[error("The key has expired. Create another one, or change its expires_at.")]
     Expired,
+    #[error("The session has ended. Sign in again.")]
+    SessionEnded,
     #[error("The origin wants the token of the setting ORIGIN_TOKEN.")]
     OriginToken,
 }
@@ -345,6 +381,13 @@ impl CodedField {
 impl fmt::Display for CodedField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+fn how_many_tries(n: &u64) -> String {
+    match n {
+        1 => "1 try is left.".to_owned(),
+        n => format!("{n} tries are left."),
     }
 }
 

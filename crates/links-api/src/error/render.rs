@@ -57,6 +57,9 @@ impl ApiFamily {
                 if let ApiError::Unauthorized(reason) = error {
                     body["reason"] = reason.to_string().into();
                 }
+                if let ApiError::SignInFailed { tries_left } = error {
+                    body["tries_left"] = json!(tries_left);
+                }
                 if let ApiError::InvalidRows(rows) = error {
                     body["rows"] = json!(rows.get(..MAX_LISTED_ROWS).unwrap_or(rows));
                 }
@@ -101,7 +104,8 @@ impl ResponseError for ErrorResponse {
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
         match &self.error {
-            ApiError::RateLimited { retry_after_s } => {
+            ApiError::RateLimited { retry_after_s }
+            | ApiError::TooManyAttempts { retry_after_s } => {
                 response.insert_header((header::RETRY_AFTER, retry_after_s.to_string()));
             }
             ApiError::Unavailable(_) => {

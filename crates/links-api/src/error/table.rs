@@ -22,7 +22,23 @@ impl ApiError {
         match self {
             Self::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::AccountSuspended => (StatusCode::FORBIDDEN, "account_suspended"),
-            Self::InsufficientScope(_) => (StatusCode::FORBIDDEN, "insufficient_scope"),
+            Self::InsufficientScope(_) | Self::RoleLacksScope(_) => {
+                (StatusCode::FORBIDDEN, "insufficient_scope")
+            }
+            Self::CsrfTokenMissing => (StatusCode::FORBIDDEN, "csrf_token_missing"),
+            Self::CrossSiteRequest => (StatusCode::FORBIDDEN, "cross_site_request"),
+            Self::SessionRequired => (StatusCode::FORBIDDEN, "session_required"),
+            Self::AccountNotNamed => (BAD, "account_required"),
+            Self::SignInFailed { .. } => (StatusCode::UNAUTHORIZED, "sign_in_failed"),
+            Self::SecondFactorRequired => (StatusCode::UNAUTHORIZED, "second_factor_required"),
+            Self::TooManyAttempts { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_attempts"),
+            Self::WrongPassword => (StatusCode::FORBIDDEN, "wrong_password"),
+            Self::WrongCode => (StatusCode::FORBIDDEN, "wrong_code"),
+            Self::SecondFactorExists => (CONFLICT, "second_factor_exists"),
+            Self::LinkNotValid => (StatusCode::NOT_FOUND, "link_not_valid"),
+            Self::LastOwner => (CONFLICT, "last_owner"),
+            Self::AlreadyMember => (CONFLICT, "already_member"),
+            Self::SingleSignOnAbsent => (StatusCode::NOT_FOUND, "single_sign_on_absent"),
             Self::ProductNotEnabled(_) => (StatusCode::FORBIDDEN, "product_not_enabled"),
             Self::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded"),
             Self::InvalidJson(_) => (BAD, "invalid_json"),

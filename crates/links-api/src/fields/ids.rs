@@ -6,7 +6,7 @@ use domain::id::{
 use serde_json::{Value, json};
 
 use super::PhoneNumber;
-use crate::{error::ApiError, http::PathParameter};
+use crate::{auth::SecretToken, error::ApiError, http::PathParameter};
 
 /// A short domain or a click domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,26 @@ pub struct CostId(pub i64);
 /// An API key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ApiKeyId(pub i64);
+
+/// A user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UserId(pub i64);
+
+/// A session of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionId(pub i64);
+
+/// An invitation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvitationId(pub i64);
+
+/// The token of a link to an invitation, which stands in paths where ids of invitations do.
+#[derive(Debug, Clone)]
+pub struct InvitationToken(pub SecretToken);
+
+/// The token of a link for a new password.
+#[derive(Debug, Clone)]
+pub struct PasswordToken(pub SecretToken);
 
 /// A message, by the id that the client gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +80,54 @@ number_parameter!(
 number_parameter!(CostId, "cost_id", "The cost's id.", "cost", 12);
 number_parameter!(DomainId, "domain_id", "The domain's id.", "domain", 7);
 number_parameter!(ListId, "list_id", "The sending list's id.", "list", 42);
+
+number_parameter!(UserId, "user_id", "The user's id.", "user", 4);
+number_parameter!(SessionId, "session_id", "The session's id.", "session", 11);
+number_parameter!(
+    InvitationId,
+    "invitation",
+    "The invitation's id.",
+    "invitation",
+    6
+);
+
+/// A secret token in the path. Errors do not show what was sent.
+macro_rules! token_parameter {
+    ($Type:ident, $name:literal, $description:literal) => {
+        impl PathParameter for $Type {
+            const NAME: &'static str = $name;
+            const DESCRIPTION: &'static str = $description;
+            const RESOURCE: &'static str = "link";
+
+            fn schema() -> Value {
+                json!({ "type": "string", "minLength": 1 })
+            }
+
+            fn example() -> Value {
+                json!("mYQ1z0kq5nVxT3b6c9e2f4h7j8k0LpQrStUvWxYzA_E")
+            }
+
+            fn parse(text: &str) -> Option<Self> {
+                SecretToken::parse(text).map(Self)
+            }
+
+            fn error(_: &str) -> ApiError {
+                ApiError::LinkNotValid
+            }
+        }
+    };
+}
+
+token_parameter!(
+    InvitationToken,
+    "invitation",
+    "The token of the link in the invitation."
+);
+token_parameter!(
+    PasswordToken,
+    "token",
+    "The token of the link for a new password."
+);
 
 /// An id that is a text of a fixed form.
 macro_rules! text_parameter {

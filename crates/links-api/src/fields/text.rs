@@ -46,6 +46,11 @@ pub fn non_empty(text: &Option<Text>) -> Option<&str> {
         .filter(|text| !text.is_empty())
 }
 
+/// A text that must be there, such as a password.
+pub fn present<'t>(text: &'t Option<Text>, field: &'static str) -> Result<&'t str, ApiError> {
+    non_empty(text).ok_or_else(|| ApiError::invalid_field(field, "it is required"))
+}
+
 /// Updates an optional text of at most `max` characters. An absent text leaves it as it is, an
 /// empty one clears it.
 pub fn update_text(

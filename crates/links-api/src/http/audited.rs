@@ -33,6 +33,7 @@ pub async fn write_audit_row(
 ) -> Result<(), ApiError> {
     let change = match operation.audited() {
         Audited::Nothing => return Ok(()),
+        Audited::Noted { .. } => return context.audit.write_noted(context.db).await,
         Audited::Creation { id, .. } => {
             let after = response.json();
             Change {

@@ -14,6 +14,8 @@
 
 mod audited;
 mod body;
+mod client_request;
+mod contacts;
 mod context;
 mod csv;
 mod current;
@@ -46,7 +48,7 @@ pub use export::{ExportQuery, FormatQuery};
 pub use idempotency::delete_expired as delete_expired_idempotency_keys;
 pub use import_rows::{ImportedRows, RowFormat};
 pub use openapi::{ApiInfo, OtherOperations, document};
-pub use operation::Operation;
+pub use operation::{Access, Operation};
 pub use operation_parts::Content;
 pub use paging::{
     AffiliatePageMeta, AffiliatePageQuery, ListPage, NextPage, PageQuery, PageRequest,

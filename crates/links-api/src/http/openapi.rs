@@ -9,10 +9,10 @@ use serde_json::{Map, Value, json};
 use super::{
     openapi_errors,
     openapi_schemas::simplify,
-    operation::Operation,
+    operation::{Access, Operation},
     operation_parts::{BodySpec, Content, ResponseSpec},
 };
-use crate::enumeration::Enumeration as _;
+use crate::{auth::SESSION_COOKIE, enumeration::Enumeration as _};
 
 /// What the document says of the API as a whole.
 pub struct ApiInfo {
@@ -76,13 +76,21 @@ pub fn document(info: &ApiInfo, operations: &[Operation], others: OtherOperation
         },
         "servers": [{ "url": "/", "description": "links-api" }],
         "tags": tags.collect::<Vec<_>>(),
-        "security": [{ "ApiKey": [] }, { "Bearer": [] }],
+        "security": [{ "ApiKey": [] }, { "Bearer": [] }, { "Session": [] }],
         "paths": paths,
         "components": {
             "schemas": schemas,
             "securitySchemes": {
                 "ApiKey": { "type": "apiKey", "in": "header", "name": "X-Api-Key" },
                 "Bearer": { "type": "http", "scheme": "bearer" },
+                "Session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": SESSION_COOKIE,
+                    "description": "The session of a user, by `POST /api/v2/sessions`. Requests \
+                        that change something also need the header `X-CSRF-Token`, and those of a \
+                        user of several accounts the header `X-Waypost-Account`.",
+                },
             },
         },
     })
@@ -103,6 +111,11 @@ fn describe(
         "parameters": parameters(operation),
         "responses": responses(operation, response_schemas),
     });
+    match operation.access {
+        Access::Scope(_) | Access::AnyCaller => {}
+        Access::Session => described["security"] = json!([{ "Session": [] }]),
+        Access::Public => described["security"] = json!([]),
+    }
     if let Some(body) = &operation.inputs.body {
         let mut content = Map::new();
         let json_body = json!({
@@ -120,9 +133,11 @@ fn describe(
 }
 
 fn needed_scope(operation: &Operation) -> String {
-    match operation.scope {
-        Some(scope) => format!("Needs the scope `{}`.", scope.name()),
-        None => "Any key will do.".to_owned(),
+    match operation.access {
+        Access::Scope(scope) => format!("Needs the scope `{}`.", scope.name()),
+        Access::AnyCaller => "Any key and any session will do.".to_owned(),
+        Access::Session => "Needs the session of a user.".to_owned(),
+        Access::Public => "Needs neither a key nor a session.".to_owned(),
     }
 }
 
@@ -215,7 +230,7 @@ fn parameters(operation: &Operation) -> Vec<Value> {
             "description": parameter.description, "schema": simplified(&parameter.schema),
         }));
     }
-    if operation.is_post() {
+    if operation.takes_idempotency_key() {
         parameters.push(json!({
             "name": "Idempotency-Key", "in": "header",
             "description": "Makes the request safe to send again.",

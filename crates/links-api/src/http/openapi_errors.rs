@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use postgres::pool::PoolError;
 use serde_json::{Map, Value, json};
 
-use super::operation::Operation;
+use super::operation::{Access, Operation};
 use crate::{
     enumeration::Enumeration as _,
     error::{ApiError, ApiFamily, FieldError, UnauthorizedReason},
@@ -70,14 +70,29 @@ fn error_response(family: ApiFamily, errors: &[&ApiError]) -> Value {
 /// The errors of every operation of its kind.
 fn common_errors(operation: &Operation) -> Vec<ApiError> {
     let mut errors = vec![
-        ApiError::Unauthorized(UnauthorizedReason::Absent),
-        ApiError::AccountSuspended,
-        ApiError::RateLimited { retry_after_s: 17 },
         ApiError::unavailable(PoolError::Closed),
         ApiError::internal(anyhow::Error::msg("an example")),
     ];
-    if let Some(scope) = operation.scope {
-        errors.push(ApiError::InsufficientScope(scope.name()));
+    match operation.access {
+        Access::Public if operation.is_navigation() => {}
+        Access::Public => errors.push(ApiError::CrossSiteRequest),
+        Access::Scope(_) | Access::AnyCaller | Access::Session => errors.extend([
+            ApiError::Unauthorized(UnauthorizedReason::Absent),
+            ApiError::AccountSuspended,
+            ApiError::RateLimited { retry_after_s: 17 },
+        ]),
+    }
+    match operation.access {
+        Access::Scope(scope) => errors.extend([
+            ApiError::InsufficientScope(scope.name()),
+            ApiError::AccountNotNamed,
+            ApiError::NotFound("account"),
+        ]),
+        Access::Session => errors.push(ApiError::SessionRequired),
+        Access::AnyCaller | Access::Public => {}
+    }
+    if operation.access != Access::Public && !operation.is_read_only() {
+        errors.push(ApiError::CsrfTokenMissing);
     }
     if operation.inputs.body.is_some() {
         errors.extend([
@@ -119,7 +134,7 @@ fn common_errors(operation: &Operation) -> Vec<ApiError> {
             errors.push(ApiError::ReadOnlyField("created_at".to_owned()));
         }
     }
-    if operation.is_post() {
+    if operation.takes_idempotency_key() {
         errors.extend([
             ApiError::InvalidIdempotencyKey,
             ApiError::IdempotencyMismatch,
@@ -136,6 +151,10 @@ fn v2_error() -> Value {
             "error": { "type": "string", "description": "A sentence for people." },
             "code": { "type": "string", "description": "A word for programs." },
             "reason": { "type": "string", "description": "What is wrong with the key." },
+            "tries_left": {
+                "type": "integer",
+                "description": "How often sign-in may be tried before it is refused for a while.",
+            },
             "rows": {
                 "type": "array",
                 "description": "The first 100 rows of an import that cannot be stored.",

@@ -19,6 +19,19 @@ use crate::{
     state::PoolKind,
 };
 
+/// Who may call an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Keys and users with this scope, each in an account.
+    Scope(Scope),
+    /// Every key and every user, also without an account.
+    AnyCaller,
+    /// Users, also without an account.
+    Session,
+    /// Everybody.
+    Public,
+}
+
 /// One method of one path. What it takes from a request is known from the arguments of its
 /// handler; the rest is said by the methods, which have OpenAPI's names.
 pub struct Operation {
@@ -31,8 +44,7 @@ pub struct Operation {
     pub(super) tag: &'static str,
     pub(super) summary: &'static str,
     pub(super) description: &'static str,
-    /// `None` if any key will do.
-    pub(super) scope: Option<Scope>,
+    pub(super) access: Access,
     pub(super) inputs: OperationInputs,
     pub(super) responses: Vec<ResponseSpec>,
     /// Errors beside those that every operation of its kind has.
@@ -86,7 +98,7 @@ impl Operation {
             tag: "",
             summary: "",
             description: "",
-            scope: Some(Scope::Admin),
+            access: Access::Scope(Scope::Admin),
             inputs,
             responses: Vec::new(),
             errors: Vec::new(),
@@ -122,15 +134,15 @@ impl Operation {
         self
     }
 
-    /// The scope that the API key must have. It is documented and enforced.
+    /// The scope that the caller must have. It is documented and enforced.
     pub fn scope(mut self, scope: Scope) -> Self {
-        self.scope = Some(scope);
+        self.access = Access::Scope(scope);
         self
     }
 
-    /// Any valid key will do.
-    pub fn any_key(mut self) -> Self {
-        self.scope = None;
+    /// Who may call it, if that is no scope.
+    pub fn access(mut self, access: Access) -> Self {
+        self.access = access;
         self
     }
 
@@ -186,6 +198,13 @@ impl Operation {
     /// of the response.
     pub fn audits_many(mut self, kind: ObjectKind, ids: &'static str) -> Self {
         self.audited = Some(Audited::Many { kind, ids });
+        self
+    }
+
+    /// The handler itself notes what it changes, for operations that are about users rather than
+    /// about an account. Nothing is written if it notes nothing.
+    pub fn audits_what_is_noted(mut self, kind: ObjectKind) -> Self {
+        self.audited = Some(Audited::Noted { kind });
         self
     }
 
@@ -254,11 +273,16 @@ impl Operation {
     /// Whether the body is read. That of a POST is part of what its Idempotency-Key stands
     /// for, even if the operation takes no body.
     pub(super) fn reads_body(&self) -> bool {
-        self.inputs.body.is_some() || self.is_post()
+        self.inputs.body.is_some() || self.takes_idempotency_key()
     }
 
     pub(super) fn is_read_only(&self) -> bool {
         self.method == Method::GET && !self.has_side_effects
+    }
+
+    /// Whether browsers open it as a page, also from another site.
+    pub(super) fn is_navigation(&self) -> bool {
+        self.method == Method::GET
     }
 
     /// Whether it is the GET of one object, whose responses have an `ETag`.
@@ -295,9 +319,13 @@ impl Operation {
         parameters.map(|parameter| parameter.name).collect()
     }
 
-    /// Whether an Idempotency-Key counts.
     pub(super) fn is_post(&self) -> bool {
         self.method == Method::POST
+    }
+
+    /// Whether an Idempotency-Key counts, which is one of an account.
+    pub(super) fn takes_idempotency_key(&self) -> bool {
+        self.is_post() && matches!(self.access, Access::Scope(_))
     }
 }
 

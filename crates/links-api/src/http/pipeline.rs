@@ -19,18 +19,19 @@ use tokio_postgres::IsolationLevel;
 use super::{
     audited::{lock_changed_object, object_path, write_audit_row},
     body,
+    contacts::{check_contacts, without_numbers},
     context::{JsonInput, RequestContext},
     current::{self, CurrentObject},
     handler::content_type,
     idempotency::IdempotentRequest,
     input::{PreparedBody, unknown_parameters},
-    operation::Operation,
+    operation::{Access, Operation},
     response::Response,
     span,
 };
 use crate::{
     audit::{AuditEntry, Audited},
-    auth::{Caller, authenticate},
+    auth::{Caller, Identity, SessionRules, authenticate},
     error::{ApiError, ApiFamily, ErrorResponse},
     outbox::Outbox,
     rate_limit::Allowance,
@@ -155,16 +156,21 @@ async fn execute(
     let operation = &*endpoint.operation;
     let pool = state.pools.select(operation.pool);
     let mut client = pool.get().await?;
-    let caller = authenticate(&client, request, operation.has_side_effects).await?;
+    let caller = find_caller(operation, state, &client, request).await?;
     let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0);
     *rate_limit = state.rate_limits.count(&caller, now).await;
     if let Some(allowance) = rate_limit.filter(|allowance| allowance.is_exceeded) {
         let retry_after_s = allowance.retry_after_s;
         return Err(ApiError::RateLimited { retry_after_s });
     }
-    if let Some(scope) = operation.scope {
-        caller.require(scope, operation.is_read_only())?;
+    match operation.access {
+        Access::Scope(scope) => caller.require(scope, operation.is_read_only())?,
+        Access::Session => {
+            caller.user()?;
+        }
+        Access::AnyCaller | Access::Public => {}
     }
+    check_contacts(&caller, request)?;
     let ignored_parameters = check_parameters(operation, request)?;
     // A connection is not held while a slow client sends its body.
     let body = if operation.reads_body() {
@@ -175,7 +181,7 @@ async fn execute(
     } else {
         Vec::new()
     };
-    let idempotent = if operation.is_post() {
+    let idempotent = if operation.takes_idempotency_key() {
         IdempotentRequest::from_request(request, caller.account_id, &body)?
     } else {
         None
@@ -213,12 +219,37 @@ async fn execute(
         let ignored = ignored_parameters.into_iter().chain(outcome.ignored_fields);
         response = response.with_ignored(ignored.collect());
     }
+    response = without_numbers(&caller, response)?;
     if operation.reads_object() {
         response = response.with_etag(current::header(request, header::IF_NONE_MATCH));
     }
     let new_links = response.take_new_links();
     state.edge_cache.put_new_links(&new_links).await;
     Ok(response)
+}
+
+/// Who sends the request. Nobody has to sign in for an operation that is public, but a page of
+/// another site must not call it in the name of a browser: it could sign the browser in as
+/// somebody else.
+async fn find_caller(
+    operation: &Operation,
+    state: &AppState,
+    client: &Object,
+    request: &HttpRequest,
+) -> Result<Caller, ApiError> {
+    if operation.access == Access::Public {
+        let site = request.headers().get("sec-fetch-site");
+        if site.is_some_and(|site| site == "cross-site") && !operation.is_navigation() {
+            return Err(ApiError::CrossSiteRequest);
+        }
+        return Ok(Caller::new(Identity::Nobody));
+    }
+    let rules = SessionRules {
+        idle_timeout: state.sign_in.idle_timeout,
+        is_read_only: operation.is_read_only(),
+        needs_account: matches!(operation.access, Access::Scope(_)),
+    };
+    authenticate(client, request, operation.has_side_effects, rules).await
 }
 
 /// The parameters of the query that the operation ignores. Fails if there are some and it must

@@ -2,6 +2,7 @@
 
 use actix_web::{
     HttpResponse,
+    cookie::Cookie,
     http::{StatusCode, header},
 };
 use domain::record::LinkRecord;
@@ -25,6 +26,9 @@ pub struct Response {
     /// Names of parameters and fields that were ignored.
     ignored: Vec<String>,
     etag: Option<String>,
+    /// Values of `Set-Cookie`.
+    cookies: Vec<String>,
+    location: Option<String>,
     /// New links, which are written to Redis after the commit.
     new_links: Vec<LinkRecord>,
 }
@@ -38,6 +42,19 @@ impl Response {
     /// 201 with a JSON body.
     pub fn created(body: &impl Serialize) -> Result<Self, ApiError> {
         Self::with_json(StatusCode::CREATED, body)
+    }
+
+    /// 202 with a JSON body: what is asked for is done later.
+    pub fn accepted(body: &impl Serialize) -> Result<Self, ApiError> {
+        Self::with_json(StatusCode::ACCEPTED, body)
+    }
+
+    /// 302 to another page.
+    pub fn redirect(location: String) -> Self {
+        Self {
+            location: Some(location),
+            ..Self::new(StatusCode::FOUND, "text/plain", Vec::new())
+        }
     }
 
     /// 204 without a body.
@@ -81,6 +98,8 @@ impl Response {
             next_cursor: None,
             ignored: Vec::new(),
             etag: None,
+            cookies: Vec::new(),
+            location: None,
             new_links: Vec::new(),
         }
     }
@@ -89,6 +108,18 @@ impl Response {
     /// ask the origin for them.
     pub fn with_new_links(self, new_links: Vec<LinkRecord>) -> Self {
         Self { new_links, ..self }
+    }
+
+    /// Sets a cookie of the browser.
+    pub fn with_cookie(mut self, cookie: &Cookie<'_>) -> Self {
+        self.cookies.push(cookie.to_string());
+        self
+    }
+
+    /// The same with another JSON body.
+    pub(super) fn with_body(self, body: &impl Serialize) -> Result<Self, ApiError> {
+        let body = serde_json::to_vec(body).map_err(ApiError::internal)?;
+        Ok(Self { body, ..self })
     }
 
     /// Stores another body for replays: a secret is shown once only.
@@ -148,6 +179,15 @@ impl Response {
         }
         if let Some(etag) = self.etag {
             response.insert_header((header::ETAG, etag));
+        }
+        if let Some(location) = self.location {
+            response.insert_header((header::LOCATION, location));
+        }
+        if !self.cookies.is_empty() {
+            response.insert_header((header::CACHE_CONTROL, "no-store"));
+        }
+        for cookie in self.cookies {
+            response.append_header((header::SET_COOKIE, cookie));
         }
         if !self.ignored.is_empty() {
             response.insert_header(("Waypost-Ignored", ignored_header(&self.ignored)));

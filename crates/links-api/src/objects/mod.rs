@@ -5,3 +5,4 @@ pub mod conversion;
 pub mod destination;
 pub mod finding;
 pub mod qr;
+pub mod user;

@@ -22,3 +22,5 @@ pub mod offers;
 pub mod postbacks;
 pub mod rates;
 pub mod reports;
+pub mod sessions;
+pub mod users;

@@ -22,6 +22,7 @@ use crate::{
     outbox::RelayWake,
     rate_limit::RateLimits,
     settings::{BUILD, ServeSettings},
+    sign_in::SignIn,
     state::{AppState, Pools},
 };
 use tasks::TaskDependencies;
@@ -56,6 +57,7 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
         &shutdown,
         TaskDependencies {
             relay_pool: build_pool(&settings, "relay", 1)?,
+            mail_pool: build_pool(&settings, "mail", 1)?,
             maintenance_pool,
             redis: redis.clone(),
             record_ttl,
@@ -63,6 +65,11 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
             relay_metrics: metrics.relay.clone(),
             relay_health: health.add_dependency("changes", Criticality::Optional),
         },
+    )?;
+    let sign_in = SignIn::new(
+        &settings.users,
+        redis.clone(),
+        metrics.sign_in_throttle_skipped.clone(),
     )?;
     let state = Arc::new(AppState {
         pools,
@@ -76,6 +83,8 @@ pub async fn run(settings: ServeSettings, shutdown: Shutdown) -> anyhow::Result<
         origin_token: settings.origin_token.clone(),
         platform_click_host: settings.platform_click_host.clone(),
         domain_ownership: settings.domains.domain_ownership,
+        sign_in,
+        trusted_proxies: settings.users.trusted_proxies.clone(),
         log_insert_permits: Semaphore::new(1),
         metrics,
     });
@@ -100,6 +109,11 @@ fn build_pools(settings: &ServeSettings) -> anyhow::Result<Pools> {
         requests: build_pool(settings, "requests", request_size)?,
         reports: build_pool(settings, "reports", settings.database_report_pool_size)?,
         exports: build_pool(settings, "exports", settings.database_export_pool_size)?,
+        sign_in: build_pool(
+            settings,
+            "sign-in",
+            settings.users.database_sign_in_pool_size,
+        )?,
         origin: build_pool(settings, "origin", settings.database_origin_pool_size)?,
         answer_limit: settings.pool.answer_limit(),
     })

@@ -101,8 +101,8 @@ pub fn bind_origin(
     })
 }
 
-/// What browsers allow pages of these origins. The API knows no cookies, so that a page needs a
-/// key as any client does.
+/// What browsers allow pages of these origins. They send no cookies, so that a page needs a key
+/// as any client does.
 fn cors(origins: &[String]) -> Cors {
     const MAX_AGE_S: usize = 3_600;
     let exposed = [

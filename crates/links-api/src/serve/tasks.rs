@@ -13,9 +13,11 @@ use crate::{
     edge_records::{Relay, RelayTarget},
     error::ApiError,
     http,
+    mail::Mailer,
     metrics::RelayMetrics,
     outbox::RelayWake,
     settings::ServeSettings,
+    sign_in::Links,
 };
 
 /// Time between two deletions if nothing had expired.
@@ -26,6 +28,7 @@ const BACKLOG_DELETION_INTERVAL: Duration = Duration::from_secs(1);
 
 pub struct TaskDependencies {
     pub relay_pool: Pool,
+    pub mail_pool: Pool,
     pub maintenance_pool: Pool,
     pub redis: RedisCache,
     pub record_ttl: Duration,
@@ -52,6 +55,11 @@ pub fn spawn(
         health: dependencies.relay_health,
     };
     shutdown.spawn("relay", relay.run(shutdown.stopping().clone()));
+    let users = &settings.users;
+    let links = Links::new(&users.dashboard_url);
+    if let Some(mailer) = Mailer::new(dependencies.mail_pool, &users.mail, links)? {
+        shutdown.spawn("mail", mailer.run(shutdown.stopping().clone()));
+    }
     let checks = DomainChecks {
         pool: dependencies.maintenance_pool.clone(),
         prober: Prober::new(&settings.domains)?,
@@ -61,22 +69,26 @@ pub fn spawn(
     let deletion = delete_expired_rows(
         dependencies.maintenance_pool,
         dependencies.record_ttl,
+        Duration::from_secs(users.session_idle_timeout_s),
         shutdown.stopping().clone(),
     );
     shutdown.spawn("deletion of expired rows", deletion);
     Ok(())
 }
 
-/// Deletes expired idempotency keys and relayed record changes.
+/// Deletes expired idempotency keys, sessions and links, and relayed record changes.
 async fn delete_expired_rows(
     pool: Pool,
     record_ttl: Duration,
+    session_idle_timeout: Duration,
     stopping: CancellationToken,
 ) -> anyhow::Result<()> {
     loop {
         let deletion = async {
             let n_keys = http::delete_expired_idempotency_keys(&pool).await?;
-            Ok::<_, ApiError>(n_keys + db::changes::delete_expired(&pool, record_ttl).await?)
+            let n_sessions = db::sessions::delete_expired(&pool, session_idle_timeout).await?;
+            let n_changes = db::changes::delete_expired(&pool, record_ttl).await?;
+            Ok::<_, ApiError>(n_keys + n_sessions + n_changes)
         };
         let pause = match deletion.await {
             Ok(n_deleted) if n_deleted > 0 => BACKLOG_DELETION_INTERVAL,

@@ -1,6 +1,7 @@
 //! The settings of `links-api serve`, from options and the environment.
 
 mod domains;
+mod users;
 
 use std::net::SocketAddr;
 
@@ -12,6 +13,9 @@ use platform::{
 use postgres::pool::PoolSettings;
 
 pub use domains::{DomainOwnership, DomainSettings};
+pub use users::{
+    DEFAULT_DASHBOARD_URL, MailSettings, SingleSignOnSettings, UserSettings, parse_dashboard_url,
+};
 
 /// The version and commit of this service.
 pub const BUILD: BuildInfo = platform::build_info!();
@@ -86,6 +90,8 @@ pub struct ServeSettings {
     pub shutdown_delay_ms: u64,
     #[command(flatten)]
     pub domains: DomainSettings,
+    #[command(flatten)]
+    pub users: UserSettings,
     #[command(flatten)]
     pub telemetry: TelemetrySettings,
 }

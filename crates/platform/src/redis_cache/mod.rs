@@ -183,6 +183,16 @@ impl RedisCache {
         Ok(value)
     }
 
+    /// Takes one from a counter, if it is there.
+    pub async fn decrement(&self, key: &str) -> Result<(), CacheError> {
+        const SCRIPT: &str = "if redis.call('EXISTS', KEYS[1]) == 1 then \
+            redis.call('DECR', KEYS[1]) end";
+        let mut command = redis::cmd("EVAL");
+        command.arg(SCRIPT).arg(1).arg(self.key(key));
+        self.call(async |connection| command.query_async(connection).await)
+            .await
+    }
+
     /// Subscribes to a channel, on a connection of its own.
     pub async fn subscribe(&self, channel: &str) -> Result<Subscription, CacheError> {
         Subscription::open(&self.client, &self.key(channel), self.timeout).await

@@ -7,6 +7,7 @@ use e2e::{
     client::{answer, create_account, create_key},
     openapi::{Document, Operation},
     service::command,
+    user::totp_code,
     wait::wait_for,
 };
 use insta::{assert_json_snapshot, assert_snapshot};
@@ -14,13 +15,18 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_postgres::Row;
 
-use super::{Api, isolation::Fixtures, status_and_code};
+use super::{
+    Api,
+    isolation::{Access, Fixtures, OWNER},
+    status_and_code,
+};
 
 const CONTACT: &str = "+18005550123";
 
 /// Rows of the audit trail by the id of their request.
 async fn rows_of_request(api: &Api, request_id: &str) -> Vec<Row> {
-    let sql = "SELECT account_id, actor_account_id, api_key_id, api_key_name, operation,
+    let sql =
+        "SELECT account_id, actor_account_id, api_key_id, api_key_name, user_email, operation,
                       object_kind, object_id, before::text AS before, after::text AS after
                FROM audit_log
                WHERE request_id = $1";
@@ -75,6 +81,17 @@ async fn path(api: &Api, fixtures: &Fixtures, operation: Operation<'_>) -> Strin
             api.create("/api/v2/domains", body).await["id"].clone()
         }
         "delete_campaign" => json!(api.campaign().await),
+        "withdraw_invitation" => {
+            let body = json!({ "email": "unwanted@example.com", "role": "analyst" });
+            api.create("/api/v2/invitations", body).await["id"].clone()
+        }
+        "end_own_session" => {
+            let sql = "INSERT INTO sessions (digest, user_id, expires_at, ip, user_agent)
+                       SELECT '\\x00', user_id, now() + interval '1 hour', ip, user_agent
+                       FROM sessions WHERE id = (SELECT max(id) FROM sessions)";
+            api.sql(sql).await;
+            json!(api.test_env.count("SELECT max(id) FROM sessions").await)
+        }
         "revoke_own_key" | "revoke_key" => {
             let body = json!({ "name": "short-lived", "scopes": ["links:read"] });
             api.create("/api/v2/api-keys", body).await["id"].clone()
@@ -104,6 +121,7 @@ async fn every_operation_that_changes_something_writes_one_row_without_secrets()
     let operators_account = create_account(&api.test_env, "operators");
     let operator = create_key(&api.test_env, operators_account, &["admin"]);
     let mut lines = Vec::new();
+    let mut codes = Codes::default();
     for operation in changing_operations(Document::written()) {
         let id = operation.json["operationId"].as_str().unwrap();
         let key = match is_of_operators(operation.path) {
@@ -119,7 +137,14 @@ async fn every_operation_that_changes_something_writes_one_row_without_secrets()
         });
         let method = operation.method.to_ascii_uppercase().parse().unwrap();
         let request_id = format!("walk-{id}");
-        let (status, answer) = send(&api, key, (method, &path), body.as_ref(), &request_id).await;
+        let body = codes.complete(id, body);
+        let mut request = api.client.api_request(method, &path);
+        request = fixtures.authorize(operation, request, key);
+        if let Some(body) = &body {
+            request = request.json(body);
+        }
+        let (status, answer) = answer(request.header("X-Request-Id", &request_id)).await;
+        codes.read(id, &answer);
         if !(200..300).contains(&status) {
             lines.push(format!("{id}: fails with {status} {answer}"));
             continue;
@@ -131,7 +156,20 @@ async fn every_operation_that_changes_something_writes_one_row_without_secrets()
             continue;
         };
         assert_eq!(row.get::<_, String>("operation"), id);
-        assert_actor(&api, row, (operators_account, &operator), key == &operator);
+        match Access::of(operation) {
+            Access::Account => {
+                assert_actor(&api, row, (operators_account, &operator), key == &operator);
+            }
+            Access::Session => assert_user(&api, row, OWNER),
+            Access::Public => {
+                let email = match id {
+                    "accept_invitation" => "guest@example.com",
+                    "reset_password" => "reader@example.com",
+                    _ => OWNER,
+                };
+                assert_user(&api, row, email);
+            }
+        }
         let object_id: Option<String> = row.get("object_id");
         let last = path.split('?').next().unwrap().rsplit('/').next().unwrap();
         let source = match &object_id {
@@ -231,12 +269,60 @@ fn assert_actor(api: &Api, row: &Row, operator: (i64, &str), is_operator: bool) 
     assert_eq!(row.get::<_, String>("api_key_name"), "test");
 }
 
+/// A user did it, to the account of the tenant.
+fn assert_user(api: &Api, row: &Row, email: &str) {
+    let operation: String = row.get("operation");
+    let account_id = Some(api.tenant.account_id);
+    for column in ["account_id", "actor_account_id"] {
+        assert_eq!(row.get::<_, Option<i64>>(column), account_id, "{operation}");
+    }
+    assert_eq!(row.get::<_, String>("user_email"), email, "{operation}");
+    assert_eq!(row.get::<_, Option<i64>>("api_key_id"), None, "{operation}");
+}
+
+/// What the second factor needs of the answers before.
+#[derive(Default)]
+struct Codes {
+    secret: String,
+    recovery_code: Value,
+}
+
+impl Codes {
+    /// The body of an operation, if it has a code or the user's own password.
+    fn complete(&self, operation: &str, body: Option<Value>) -> Option<Value> {
+        match operation {
+            "confirm_second_factor" => Some(json!({ "code": totp_code(&self.secret, 0) })),
+            "remove_second_factor" => Some(json!({ "code": self.recovery_code })),
+            // The session is begun with it, before the second factor asks for more.
+            "create_session" => Some(json!({
+                "email": OWNER,
+                "password": "another horse battery staple",
+                "code": totp_code(&self.secret, 1),
+            })),
+            _ => body,
+        }
+    }
+
+    fn read(&mut self, operation: &str, answer: &Value) {
+        match operation {
+            "start_second_factor" => {
+                self.secret = answer["secret"].as_str().unwrap().to_owned();
+            }
+            "confirm_second_factor" => {
+                self.recovery_code = answer["recovery_codes"][0].clone();
+            }
+            _ => {}
+        }
+    }
+}
+
 async fn assert_no_secrets(api: &Api) {
     let sql = "SELECT count(*) FROM audit_log a
                WHERE a::text ~ 'trk_[A-Za-z0-9]{32}'
                   OR a::text ~ 'pbs_[A-Za-z0-9]{16}'
                   OR a::text LIKE '%18005550123%'
-                  OR a::text LIKE '%18005550100%'";
+                  OR a::text LIKE '%18005550100%'
+                  OR a::text ~ '(horse battery|otpauth|/invitations/|/password-resets/)'";
     assert_eq!(api.test_env.count(sql).await, 0, "secrets in the trail");
     let digests = "SELECT count(*) FROM audit_log a WHERE a::text LIKE '%sha256:%'";
     assert!(api.test_env.count(digests).await > 0);
@@ -309,7 +395,9 @@ async fn a_change_of_an_object_says_what_differs() {
         "occurred_at": "...",
         "operation": "deactivate_link",
         "os_user": null,
-        "request_id": "..."
+        "request_id": "...",
+        "user_email": null,
+        "user_id": null
       },
       {
         "account_id": "...",
@@ -333,7 +421,9 @@ async fn a_change_of_an_object_says_what_differs() {
         "occurred_at": "...",
         "operation": "update_link",
         "os_user": null,
-        "request_id": "..."
+        "request_id": "...",
+        "user_email": null,
+        "user_id": null
       },
       {
         "account_id": "...",
@@ -349,7 +439,9 @@ async fn a_change_of_an_object_says_what_differs() {
         "occurred_at": "...",
         "operation": "create_link",
         "os_user": null,
-        "request_id": "..."
+        "request_id": "...",
+        "user_email": null,
+        "user_id": null
       }
     ]
     "#);
@@ -504,7 +596,7 @@ async fn changes_are_filtered_paged_and_exported() {
     assert!(response.headers().contains_key("x-next-cursor"));
     let csv = response.text().await.unwrap();
     let (head, row) = csv.split_once('\n').unwrap();
-    assert_snapshot!(head.trim_end(), @"audit_id,occurred_at,account_id,actor,key_id,key_name,os_user,host,operation,object_kind,object_id,before,after,request_id");
+    assert_snapshot!(head.trim_end(), @"audit_id,occurred_at,account_id,actor,key_id,key_name,os_user,host,operation,object_kind,object_id,before,after,request_id,user_id,user_email");
     assert!(row.contains(",delete_campaign,campaign,"), "{row}");
     for query in [
         "actor=nobody",

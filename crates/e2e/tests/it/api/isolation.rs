@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use e2e::{
     client::{SCOPES, Tenant, create_account, create_key},
     openapi::{Document, Operation},
+    user::{PASSWORD, SignedIn, create_user, token_of, users_command},
 };
-use reqwest::Method;
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use super::Api;
@@ -16,6 +17,30 @@ use super::Api;
 /// The ids of a tenant's rows, by the names of parameters and fields.
 pub struct Fixtures {
     ids: BTreeMap<&'static str, Value>,
+    /// An owner, for operations that are about a user.
+    pub owner: SignedIn,
+}
+
+pub const OWNER: &str = "owner@example.com";
+
+/// Who may call an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Keys and users.
+    Account,
+    /// Users.
+    Session,
+    Public,
+}
+
+impl Access {
+    pub fn of(operation: Operation<'_>) -> Self {
+        match operation.json["security"].as_array() {
+            None => Self::Account,
+            Some(schemes) if schemes.is_empty() => Self::Public,
+            Some(_) => Self::Session,
+        }
+    }
 }
 
 impl Fixtures {
@@ -70,6 +95,14 @@ impl Fixtures {
         let coupon = api.create("/api/v2/coupons", coupon).await;
         let domains = api.get("/api/v2/domains?kind=short").await.1;
         let key = "SELECT id FROM api_keys ORDER BY id LIMIT 1";
+        create_user(&api.test_env, tenant.account_id, OWNER, "owner");
+        let owner = SignedIn::new(&api.client, OWNER).await;
+        let reader = "reader@example.com";
+        let reader_id = create_user(&api.test_env, tenant.account_id, reader, "read_only");
+        let session = "SELECT id FROM sessions";
+        let invitation = json!({ "email": "guest@example.com", "role": "read_only" });
+        let invitation = api.create("/api/v2/invitations", invitation).await;
+        let reset = users_command(&api.test_env, &["reset", "--email", reader]);
         let ids = [
             ("link_id", link["linkId"].clone()),
             ("affiliate_link_id", affiliate_link["id"].clone()),
@@ -94,8 +127,16 @@ impl Fixtures {
             ("coupon_id", coupon["id"].clone()),
             ("phone", json!("+18005550123")),
             ("key_id", json!(api.test_env.count(key).await)),
+            ("user_id", json!(reader_id)),
+            ("session_id", json!(api.test_env.count(session).await)),
+            ("invitation", invitation["id"].clone()),
+            ("invitation_token", json!(token_of(&invitation["link"]))),
+            ("token", json!(token_of(&reset["link"]))),
         ];
-        Self { ids: ids.into() }
+        Self {
+            ids: ids.into(),
+            owner,
+        }
     }
 
     /// A documented path with this tenant's ids.
@@ -104,9 +145,10 @@ impl Fixtures {
             let Some(name) = segment.strip_prefix('{').and_then(|s| s.strip_suffix('}')) else {
                 return segment.to_owned();
             };
-            let name = match (name, template.contains("partnership-offers")) {
-                ("offer_id", true) => "partnership_offer_id",
-                (name, _) => name,
+            let name = match name {
+                "offer_id" if template.contains("partnership-offers") => "partnership_offer_id",
+                "invitation" if template.ends_with("/accept") => "invitation_token",
+                name => name,
             };
             let id = self
                 .ids
@@ -122,6 +164,9 @@ impl Fixtures {
     pub fn body(&self, operation: Operation<'_>) -> Value {
         let content = &operation.json["requestBody"]["content"]["application/json"];
         let mut body = content["examples"]["example1"]["value"].clone();
+        if operation.path.ends_with("/sessions") {
+            body = json!({ "email": OWNER, "password": PASSWORD });
+        }
         self.fill(&mut body, operation.path);
         // Makes unique values unique: the fixtures have the names of the examples.
         if operation.path.ends_with("/domains") {
@@ -158,6 +203,20 @@ impl Fixtures {
         }
     }
 
+    /// Adds the session of the owner to a request that only users may send, and else the key.
+    pub fn authorize(
+        &self,
+        operation: Operation<'_>,
+        request: RequestBuilder,
+        key: &str,
+    ) -> RequestBuilder {
+        match Access::of(operation) {
+            Access::Account => request.header("X-Api-Key", key),
+            Access::Session => self.owner.authorize(request),
+            Access::Public => request,
+        }
+    }
+
     /// Whether a body contains any of this tenant's ids.
     fn names(&self, operation: Operation<'_>) -> bool {
         let content = &operation.json["requestBody"]["content"]["application/json"];
@@ -180,9 +239,13 @@ async fn no_operation_reads_or_changes_rows_of_another_account() {
     let without_scopes = create_key(&api.test_env, account, &["webhooks:manage"]);
     assert_eq!(
         SCOPES.len(),
-        12,
+        13,
         "the stranger's key has every scope but admin"
     );
+    let stranger_email = "stranger@example.com";
+    create_user(&api.test_env, stranger.account_id, stranger_email, "owner");
+    let session = SignedIn::new(&api.client, stranger_email).await;
+    let mut public = Vec::new();
 
     for operation in Document::written().operations() {
         let method: Method = operation.method.to_ascii_uppercase().parse().unwrap();
@@ -191,56 +254,95 @@ async fn no_operation_reads_or_changes_rows_of_another_account() {
             .is_object()
             .then(|| theirs.body(operation));
         let name = format!("{method} {}", operation.path);
-        let call = async |key: &str| {
+        let access = Access::of(operation);
+        if access == Access::Public {
+            public.push(name);
+            continue;
+        }
+        let send = async |authorize: &dyn Fn(RequestBuilder) -> RequestBuilder| {
             let mut request = api.client.api_request(method.clone(), &path);
             if let Some(body) = &body {
                 request = request.json(body);
             }
-            let response = request.header("X-Api-Key", key).send().await.unwrap();
+            let response = authorize(request).send().await.unwrap();
             let status = response.status().as_u16();
             (
                 status,
                 String::from_utf8_lossy(&response.bytes().await.unwrap()).into_owned(),
             )
         };
+        let call = async |key: &str| send(&|request| request.header("X-Api-Key", key)).await;
         assert_eq!(call("").await.0, 401, "{name} without a key");
+        assert_eq!(
+            send(&|request| request).await.0,
+            401,
+            "{name} without anything"
+        );
+        // The session of a user of another account is no way into this one.
+        let names_the_account = session.in_account(api.tenant.account_id);
+        if access == Access::Account && operation.path != "/api/v2/me" {
+            let (status, answer) = send(&|request| names_the_account.authorize(request)).await;
+            assert_eq!(status, 404, "{name} in another account: {answer}");
+        }
         let without_a_scope = match operation.path {
             "/api/v2/me" => 200,
             _ => 403,
         };
         let (status, _) = call(&without_scopes).await;
         assert_eq!(status, without_a_scope, "{name} without a scope");
-        let (status, answer) = call(&stranger.key).await;
-        if theirs.names(operation) {
-            // A bulk reports errors in each entry.
-            let refused_each = status == 200
-                && (answer.starts_with("{\"created\":0,") || answer.starts_with("{\"updated\":0,"));
-            // A creative with an unknown offer gets 400.
-            let in_the_seeds_way = status == 400 && answer.contains("\"offer_not_found\"");
-            assert!(
-                matches!(status, 403 | 404) || refused_each || in_the_seeds_way,
-                "{name}: {status} {answer}"
-            );
-        } else {
-            // The caller's own rows must not contain anything of the tenant.
-            // Their required parameters have no example.
-            let has_no_example = (operation.path.ends_with("/postback") && status == 422)
-                || (operation.path.ends_with("/postbacks/template") && status == 400);
-            assert!(
-                matches!(status, 200 | 201 | 403) || has_no_example,
-                "{name}: {status} {answer}"
-            );
+        let mut answers = Vec::new();
+        if access == Access::Account {
+            answers.push(call(&stranger.key).await);
         }
-        for (what, id) in &theirs.ids {
-            // Skipped: numbers occur in any response, and the id of a list is not secret.
-            let id = id
-                .as_str()
-                .filter(|_| !["external_offer_id", "phone_number", "phone"].contains(what));
-            if let Some(id) = id {
-                assert!(!answer.contains(id), "{name} answers {what} {id}: {answer}");
+        // Others would end the stranger's session, or lock the stranger out.
+        if access == Access::Account || operation.path.ends_with("/{session_id}") {
+            answers.push(send(&|request| session.authorize(request)).await);
+        }
+        for (status, answer) in answers {
+            if theirs.names(operation) {
+                // A bulk reports errors in each entry.
+                let refused_each = status == 200
+                    && (answer.starts_with("{\"created\":0,")
+                        || answer.starts_with("{\"updated\":0,"));
+                // A creative with an unknown offer gets 400.
+                let in_the_seeds_way = status == 400 && answer.contains("\"offer_not_found\"");
+                assert!(
+                    matches!(status, 403 | 404) || refused_each || in_the_seeds_way,
+                    "{name}: {status} {answer}"
+                );
+            } else {
+                // The caller's own rows must not contain anything of the tenant.
+                // Their required parameters have no example.
+                let has_no_example = (operation.path.ends_with("/postback") && status == 422)
+                    || (operation.path.ends_with("/postbacks/template") && status == 400);
+                assert!(
+                    matches!(status, 200 | 201 | 403) || has_no_example,
+                    "{name}: {status} {answer}"
+                );
+            }
+            for (what, id) in &theirs.ids {
+                // Skipped: numbers occur in any response, and the id of a list is not secret.
+                let id = id
+                    .as_str()
+                    .filter(|_| !["external_offer_id", "phone_number", "phone"].contains(what));
+                if let Some(id) = id {
+                    assert!(!answer.contains(id), "{name} answers {what} {id}: {answer}");
+                }
             }
         }
     }
+    assert_eq!(
+        public,
+        [
+            "GET /api/v2/invitations/{invitation}",
+            "POST /api/v2/invitations/{invitation}/accept",
+            "POST /api/v2/password-resets",
+            "POST /api/v2/password-resets/{token}",
+            "POST /api/v2/sessions",
+            "GET /api/v2/sessions/oidc/callback",
+            "GET /api/v2/sessions/oidc/start",
+        ]
+    );
     assert_eq!(
         dump(&api).await,
         before,
@@ -268,6 +370,8 @@ async fn dump(api: &Api) -> Vec<String> {
         "costs",
         "audit_log",
         "api_keys",
+        "memberships",
+        "invitations",
     ] {
         let sql = format!(
             "SELECT t::text FROM {table} t WHERE account_id = {} ORDER BY 1",

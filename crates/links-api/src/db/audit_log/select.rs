@@ -21,9 +21,10 @@ pub struct AuditReader {
 pub struct AuditFilter {
     pub from: Option<Timestamp>,
     pub to: Option<Timestamp>,
-    /// api_key, operator or command.
+    /// api_key, user, operator or command.
     pub actor: Option<&'static str>,
     pub key_id: Option<i64>,
+    pub user_id: Option<i64>,
     pub object_kind: Option<&'static str>,
     pub object_id: Option<String>,
     pub operation: Option<String>,
@@ -32,7 +33,8 @@ pub struct AuditFilter {
 
 /// `actor`, as the account sees it that is `$1`.
 const ACTOR: &str = "
-    CASE WHEN a.api_key_id IS NULL THEN 'command'
+    CASE WHEN a.user_id IS NOT NULL THEN 'user'
+         WHEN a.api_key_id IS NULL THEN 'command'
          WHEN a.actor_account_id = $1 THEN 'api_key'
          ELSE 'operator'
     END";
@@ -66,7 +68,7 @@ pub async fn select_before(
         .into_iter()
         .flatten()
         .min();
-    let parameters: [&(dyn ToSql + Sync); 10] = [
+    let parameters: [&(dyn ToSql + Sync); 11] = [
         &reader.account_id.0,
         &filter.from.map(first_id_of).unwrap_or_default(),
         &before,
@@ -77,6 +79,7 @@ pub async fn select_before(
         &filter.operation,
         &filter.request_id,
         &limit,
+        &filter.user_id,
     ];
     let statement = client.prepare_cached(&sql).await?;
     Ok(client.query(&statement, &parameters).await?)
@@ -86,13 +89,14 @@ fn select_trail(trail: &str) -> String {
     format!(
         "(SELECT a.audit_id, a.occurred_at, a.account_id, {ACTOR} AS actor,
                  a.api_key_id, a.api_key_name, a.os_user, a.host, a.operation, a.object_kind,
-                 a.object_id, a.before, a.after, a.request_id
+                 a.object_id, a.before, a.after, a.request_id, a.user_id, a.user_email
           FROM audit_log a
           WHERE {trail}
             AND a.audit_id >= $2
             AND ($3::uuid IS NULL OR a.audit_id < $3)
             AND ($4::text IS NULL OR {ACTOR} = $4)
             AND ($5::bigint IS NULL OR (a.api_key_id = $5 AND a.actor_account_id = $1))
+            AND ($11::bigint IS NULL OR a.user_id = $11)
             AND ($6::text IS NULL OR a.object_kind = $6)
             AND ($7::text IS NULL OR a.object_id = $7)
             AND ($8::text IS NULL OR a.operation = $8)

@@ -36,15 +36,19 @@ pub async fn create_own_key(
     context: RequestContext<'_>,
     body: KeyRequest,
 ) -> Result<Response, ApiError> {
-    let own = find_own(context, ApiKeyId(context.caller.key_id), RowLock::None).await?;
+    // Users have no limits that a key could exceed.
+    let own = match context.caller.key_id() {
+        Some(id) => find_own(context, ApiKeyId(id), RowLock::None).await?.fields,
+        None => ApiKeyFields::default(),
+    };
     let mut fields = ApiKeyFields {
-        rate_limit_per_minute: own.fields.rate_limit_per_minute,
-        expires_at: own.fields.expires_at,
+        rate_limit_per_minute: own.rate_limit_per_minute,
+        expires_at: own.expires_at,
         ..ApiKeyFields::default()
     };
     body.apply(&mut fields)?;
     require_covered(context.caller, &fields)?;
-    require_within_limits(&own.fields, &fields)?;
+    require_within_limits(&own, &fields)?;
     let account_id = context.caller.account_id;
     let (key, row) = api_keys::insert(context.db, account_id, fields).await?;
     CreatedKey::response(key, row)
@@ -80,7 +84,7 @@ fn require_covered(caller: &Caller, fields: &ApiKeyFields) -> Result<(), ApiErro
     for name in &fields.scopes {
         let scope = Scope::parse(name).unwrap_or(Scope::All);
         if !caller.covers(scope) {
-            return Err(ApiError::InsufficientScope(scope.name()));
+            return Err(caller.lacks(scope));
         }
     }
     Ok(())

@@ -19,8 +19,8 @@ pub struct KeyRequest {
     #[schemars(length(max = 255))]
     name: Option<Text>,
     /// links:read, links:write, links:*, creatives:read, creatives:*, offers:read, offers:*,
-    /// lists:read, lists:*, campaigns:read, campaigns:*, reports:read, audit:read,
-    /// keys:read, keys:*, webhooks:manage, conversions:write, costs:write, *:read (all that an account can read), * (all that it can
+    /// lists:read, lists:*, campaigns:read, campaigns:*, reports:read, contacts:read, audit:read,
+    /// users:read, users:*, keys:read, keys:*, webhooks:manage, conversions:write, costs:write, *:read (all that an account can read), * (all that it can
     /// do), admin. By default links:read and links:write.
     scopes: Option<Vec<Text>>,
     /// Requests per minute; 0 is no limit of the key's own.

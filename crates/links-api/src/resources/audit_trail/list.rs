@@ -23,6 +23,8 @@ enumeration! {
     pub enum AuditActor {
         /// A key of the account.
         ApiKey = "api_key",
+        /// A user of the account.
+        User = "user",
         /// A key of another account, which must be an operator's.
         Operator = "operator",
         /// A command of the command line.
@@ -36,10 +38,12 @@ pub struct AuditQuery {
     from: Option<QueryStart>,
     /// The last day, or the time after the last.
     to: Option<QueryEnd>,
-    /// Only changes by a key of the account, by an operator or by a command.
+    /// Only changes by a key of the account, by a user, by an operator or by a command.
     actor: Option<AuditActor>,
     /// Only changes by this API key of the account.
     key_id: Option<IdNumber>,
+    /// Only changes by this user.
+    user_id: Option<IdNumber>,
     /// Only changes of such objects.
     object_kind: Option<ObjectKind>,
     /// Only changes of the object with this id.
@@ -105,6 +109,7 @@ impl AuditQuery {
             to: self.to.map(|time| time.0),
             actor: self.actor.map(AuditActor::name),
             key_id: self.key_id.map(IdNumber::get),
+            user_id: self.user_id.map(IdNumber::get),
             object_kind: self.object_kind.map(ObjectKind::name),
             object_id: self.object_id,
             operation: self.operation,

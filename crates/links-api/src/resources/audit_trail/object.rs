@@ -15,7 +15,7 @@ pub struct AuditObject {
     occurred_at: Timestamp,
     /// The account that was changed; null for the whole installation.
     account_id: Option<i64>,
-    /// api_key: a key of the account. operator: a key of an operator's account. command: a
+    /// api_key: a key of the account. user: a user of the account. operator: a key of an operator's account. command: a
     /// command of the command line.
     actor: String,
     /// The key of the account, and its name at that time.
@@ -38,10 +38,13 @@ pub struct AuditObject {
     after: Option<Value>,
     /// `X-Request-Id` of the request.
     request_id: Option<String>,
+    /// The user, and the address at that time.
+    user_id: Option<i64>,
+    user_email: Option<String>,
 }
 
 /// The columns of CSV, in the order of the object.
-pub const CSV_COLUMNS: [&str; 14] = [
+pub const CSV_COLUMNS: [&str; 16] = [
     "audit_id",
     "occurred_at",
     "account_id",
@@ -56,6 +59,8 @@ pub const CSV_COLUMNS: [&str; 14] = [
     "before",
     "after",
     "request_id",
+    "user_id",
+    "user_email",
 ];
 
 impl AuditObject {
@@ -88,6 +93,8 @@ impl AuditObject {
             before: value("before"),
             after: value("after"),
             request_id: row.get("request_id"),
+            user_id: row.get("user_id"),
+            user_email: row.get("user_email"),
         }
     }
 
@@ -107,6 +114,8 @@ impl AuditObject {
             "before": { "status": "active", "updatedAt": "2026-03-10T08:15:00.000Z" },
             "after": { "status": "inactive", "updatedAt": "2026-03-10T09:00:00.123Z" },
             "request_id": "7c2f0c1e-2a64-4d0e-9d0a-3f1c5b7a9e10",
+            "user_id": null,
+            "user_email": null,
         })
     }
 }

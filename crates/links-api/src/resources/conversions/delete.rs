@@ -22,8 +22,8 @@ pub async fn delete_conversion(
     account_lock(context.db, account_id.0).await?;
     let id = find_stored_id(context.db, account_id, id).await?;
     let mut delta = TotalsDelta::default();
-    let key_id = context.caller.key_id;
-    let is_deleted = conversion_delete(context.db, account_id.0, id, key_id, &mut delta).await?;
+    let author = context.caller.author()?;
+    let is_deleted = conversion_delete(context.db, account_id.0, id, author, &mut delta).await?;
     if !is_deleted {
         return Err(ApiError::NotFound("conversion"));
     }

@@ -41,6 +41,8 @@ struct UpdateObject {
     is_correction: bool,
     /// The API key that corrected or imported the conversion.
     api_key_id: Option<i64>,
+    /// The user who did.
+    user_id: Option<i64>,
 }
 
 impl UpdateObject {
@@ -56,6 +58,7 @@ impl UpdateObject {
             event: row.get("event"),
             is_correction: row.get("is_correction"),
             api_key_id: row.get("api_key_id"),
+            user_id: row.get("user_id"),
         })
     }
 }
@@ -89,6 +92,7 @@ impl ConversionWithHistory {
                     "event": null,
                     "is_correction": false,
                     "api_key_id": null,
+                    "user_id": null,
                 },
                 {
                     "update_id": "01a11d60-1e7b-7123-8123-456789abcdef",
@@ -99,6 +103,7 @@ impl ConversionWithHistory {
                     "event": null,
                     "is_correction": true,
                     "api_key_id": 3,
+                    "user_id": null,
                 },
             ],
         })

@@ -1,7 +1,7 @@
 //! `PATCH /api/v2/conversions/{conversion_id}`: a correction.
 
 use domain::{
-    conversion::{ConversionStatus, EventType, parse_currency},
+    conversion::{Author, ConversionStatus, EventType, parse_currency},
     id::ConversionId,
 };
 use ledger::{
@@ -52,7 +52,7 @@ impl UpdateConversionRequest {
     /// `stored_event` and `stored_currency` are those of the conversion.
     fn validate(
         self,
-        key_id: i64,
+        author: Author,
         stored_event: EventType,
         stored_currency: &str,
     ) -> Result<Correction, ApiError> {
@@ -85,7 +85,7 @@ impl UpdateConversionRequest {
         let currency_of_amount = amount.as_ref().and_then(|read| read.currency.clone());
         Ok(Correction {
             update_id: input::generate_id(jiff::Timestamp::now()),
-            api_key_id: key_id,
+            author,
             status,
             revenue: amount.map(|read| read.amount),
             currency: currency.or(currency_of_amount),
@@ -105,7 +105,7 @@ pub async fn update_conversion(
     let stored = conversions::find(context.db, account_id, "event, currency", id).await?;
     let stored = stored.ok_or(ApiError::NotFound("conversion"))?;
     let event = EventType::from_name(stored.get("event")).unwrap_or(EventType::Sale);
-    let correction = body.validate(context.caller.key_id, event, stored.get("currency"))?;
+    let correction = body.validate(context.caller.author()?, event, stored.get("currency"))?;
     let mut delta = TotalsDelta::default();
     match conversion_correct(context.db, account_id.0, id, &correction, &mut delta).await? {
         CorrectionOutcome::Corrected | CorrectionOutcome::Unchanged => {}

@@ -10,17 +10,36 @@ use crate::{
         api_keys::ApiKeyRow,
     },
     fields::Timestamp,
+    objects::user::{SecondFactorObject, UserAccountObject, UserObject},
 };
 
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Me")]
 pub struct MeObject {
-    account: OwnAccount,
-    key: OwnKey,
+    /// The account of the key. With a session, the one that the request names, or the only one
+    /// of the user; else null.
+    account: Option<OwnAccount>,
+    /// Null with a session.
+    key: Option<OwnKey>,
+    /// Null with a key, like the fields behind it.
+    user: Option<UserObject>,
+    /// The value of the header `X-CSRF-Token`, for requests that change something.
+    csrf_token: Option<String>,
+    /// The accounts of the user, of which requests name one in `X-Waypost-Account`.
+    accounts: Option<Vec<UserAccountObject>>,
+    second_factor: Option<SecondFactorObject>,
+}
+
+/// What a session adds.
+pub struct SignedIn {
+    pub user: UserObject,
+    pub csrf_token: String,
+    pub accounts: Vec<UserAccountObject>,
+    pub second_factor: SecondFactorObject,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct OwnAccount {
+pub struct OwnAccount {
     id: i64,
     name: String,
     #[schemars(with = "String")]
@@ -39,7 +58,7 @@ struct OwnAccount {
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct OwnKey {
+pub struct OwnKey {
     id: i64,
     name: String,
     /// The first characters of the key.
@@ -50,34 +69,61 @@ struct OwnKey {
     created_at: Timestamp,
 }
 
-impl MeObject {
-    pub fn new(account: AccountRow, key: ApiKeyRow) -> Self {
+impl From<AccountRow> for OwnAccount {
+    fn from(account: AccountRow) -> Self {
         let fields = account.fields;
         Self {
-            account: OwnAccount {
-                id: account.id.0,
-                name: fields.name,
-                status: fields.status,
-                products: fields.products,
-                bot_filter_mode: fields.bot_filter_mode,
-                allowed_countries: fields.allowed_countries,
-                blocked_countries: fields.blocked_countries,
-                prepend_text: fields.prepend_text,
-                append_text: fields.append_text,
-                retention_days: fields.retention_days,
-                ip_storage: fields.ip_storage,
-                postbacks: fields.postbacks,
-                default_currency: fields.default_currency,
-            },
-            key: OwnKey {
-                id: key.id.0,
-                name: key.fields.name,
-                prefix: key.prefix,
-                scopes: key.fields.scopes,
-                rate_limit_per_minute: key.fields.rate_limit_per_minute,
-                expires_at: key.fields.expires_at.map(Timestamp),
-                created_at: Timestamp(key.created_at),
-            },
+            id: account.id.0,
+            name: fields.name,
+            status: fields.status,
+            products: fields.products,
+            bot_filter_mode: fields.bot_filter_mode,
+            allowed_countries: fields.allowed_countries,
+            blocked_countries: fields.blocked_countries,
+            prepend_text: fields.prepend_text,
+            append_text: fields.append_text,
+            retention_days: fields.retention_days,
+            ip_storage: fields.ip_storage,
+            postbacks: fields.postbacks,
+            default_currency: fields.default_currency,
+        }
+    }
+}
+
+impl From<ApiKeyRow> for OwnKey {
+    fn from(key: ApiKeyRow) -> Self {
+        Self {
+            id: key.id.0,
+            name: key.fields.name,
+            prefix: key.prefix,
+            scopes: key.fields.scopes,
+            rate_limit_per_minute: key.fields.rate_limit_per_minute,
+            expires_at: key.fields.expires_at.map(Timestamp),
+            created_at: Timestamp(key.created_at),
+        }
+    }
+}
+
+impl MeObject {
+    pub fn of_key(account: Option<OwnAccount>, key: OwnKey) -> Self {
+        Self {
+            account,
+            key: Some(key),
+            user: None,
+            csrf_token: None,
+            accounts: None,
+            second_factor: None,
+        }
+    }
+
+    pub fn of_user(account: Option<OwnAccount>, signed_in: SignedIn) -> Self {
+        Self {
+            account,
+            key: None,
+            user: Some(signed_in.user),
+            csrf_token: Some(signed_in.csrf_token),
+            accounts: Some(signed_in.accounts),
+            second_factor: Some(signed_in.second_factor),
         }
     }
 
@@ -107,6 +153,10 @@ impl MeObject {
                 "expires_at": null,
                 "created_at": "2026-03-10T08:15:00.000Z",
             },
+            "user": null,
+            "csrf_token": null,
+            "accounts": null,
+            "second_factor": null,
         })
     }
 }

@@ -5,6 +5,7 @@ mod bodies;
 mod keys_and_paths;
 mod nested;
 mod queries;
+mod users;
 
 use reqwest::Method;
 use serde_json::Value;

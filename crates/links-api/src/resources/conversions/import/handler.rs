@@ -30,6 +30,7 @@ pub async fn import_conversions(
     let importer = Importer {
         state: context.state,
         caller: context.caller,
+        author: context.caller.author()?,
         audit: context.audit,
         terms: find_import_terms(context.db, context.caller.account_id).await?,
         restores_deleted: query.restore_deleted.unwrap_or_default(),

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use domain::{
-    conversion::{ConversionFlag, ConversionSource},
+    conversion::{Author, ConversionFlag, ConversionSource},
     id::ConversionId,
 };
 use jiff::Timestamp;
@@ -37,6 +37,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub struct Importer<'a> {
     pub state: &'a AppState,
     pub caller: &'a Caller,
+    pub author: Author,
     pub audit: &'a AuditEntry<'a>,
     pub terms: ImportTerms,
     pub restores_deleted: bool,
@@ -174,7 +175,7 @@ impl Importer<'_> {
             import: Some(ImportedRow {
                 index,
                 update_id: generate_id(now),
-                api_key_id: self.caller.key_id,
+                author: self.author,
                 status: row.status,
                 currency: row.currency,
                 restores_deleted: self.restores_deleted,
