@@ -49,7 +49,7 @@ SELECT :account, 'demo-' || i, l.creative_id, l.list_id, '+1202' || lpad(i::text
 FROM (
     SELECT i, 1 + floor(random() * 8)::int AS place,
            now() - random() * interval '15 days' AS at
-    FROM generate_series(1, 24000) i
+    FROM generate_series(1, 10000) i
 ) AS message
 JOIN demo d USING (place)
 JOIN links l ON l.account_id = :account AND l.short_id = d.slug;
@@ -58,7 +58,7 @@ JOIN links l ON l.account_id = :account AND l.short_id = d.slug;
 CREATE TEMP TABLE candidates AS
 SELECT date_trunc('milliseconds', now() - random() * interval '15 days') AS at, random() AS dice,
        random() AS second, random() AS third, random() < 0.26 AS is_bot, md5(random()::text) AS random
-FROM generate_series(1, 26000);
+FROM generate_series(1, 12000);
 DELETE FROM candidates
 WHERE NOT is_bot AND random() > 0.15 + 0.85 * greatest(0, sin((extract(hour FROM at) - 7) / 24 * 2 * pi()))
    OR is_bot AND extract(hour FROM at)::int % 5 <> 0 AND random() > 0.35;
@@ -83,8 +83,8 @@ SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' ||
        d.sub1, 'sms', CASE WHEN second < 0.5 THEN 'iOS' ELSE 'Android' END,
        CASE WHEN second < 0.5 THEN 'Mobile Safari' ELSE 'Chrome Mobile' END,
        CASE WHEN dice < 0.8 THEN 'en' ELSE 'es' END, 7000 + floor(dice * 30)::int,
-       CASE WHEN third > 0.5 THEN '+1202' || lpad((1 + floor(second * 24000))::text, 7, '0') END,
-       CASE WHEN third > 0.5 THEN 'demo-' || (1 + floor(second * 24000)) END,
+       CASE WHEN third > 0.5 THEN '+1202' || lpad((1 + floor(second * 10000))::text, 7, '0') END,
+       CASE WHEN third > 0.5 THEN 'demo-' || (1 + floor(second * 10000)) END,
        'Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X)', NULL
 FROM candidates
 JOIN LATERAL (

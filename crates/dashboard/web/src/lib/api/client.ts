@@ -19,6 +19,8 @@ export const identity = {
 };
 
 const RETRIED = [502, 503, 504];
+/** What is about the user is not done again with the same key. */
+const WITHOUT_KEY = /\/api\/v2\/(sessions|me|password-resets|invitations\/)/;
 const headersOfRequests: Middleware = {
   onRequest({ request }) {
     if (identity.accountId !== null) {
@@ -26,7 +28,8 @@ const headersOfRequests: Middleware = {
     }
     if (request.method !== "GET") {
       if (identity.csrfToken) request.headers.set("X-CSRF-Token", identity.csrfToken);
-      if (request.method === "POST" && !request.headers.has("Idempotency-Key")) {
+      const isKeyed = request.headers.has("Idempotency-Key") || WITHOUT_KEY.test(request.url);
+      if (request.method === "POST" && !isKeyed) {
         request.headers.set("Idempotency-Key", newIdempotencyKey());
       }
     }
