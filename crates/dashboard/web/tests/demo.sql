@@ -35,7 +35,7 @@ SELECT lpad(to_hex(:account * 1000 + place), 24, '0'), :account, 'sms', offer, '
        'https://go.example.com/' || slug || '?c={click_id}&s1={sub1}', payout, 'cpa'
 FROM demo;
 INSERT INTO creatives (account_id, name, message, offer_links)
-SELECT :account, creative, '{{link1}}', '[]' FROM demo ORDER BY place;
+SELECT :account, creative, creative || ': {{link1}} Reply STOP to end.', '[]' FROM demo ORDER BY place;
 INSERT INTO links (account_id, domain_id, short_id, list_id, offer_id, creative_id, is_slug)
 SELECT :account, (SELECT min(id) FROM domains WHERE account_id = :account AND kind = 'short'), d.slug,
        (SELECT id FROM lists WHERE account_id = :account ORDER BY id OFFSET d.place % 3 LIMIT 1),
