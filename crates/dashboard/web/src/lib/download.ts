@@ -24,6 +24,6 @@ export async function fetchFile(address: string): Promise<Blob> {
   const response = await fetch(address, { headers, credentials: "same-origin" }).catch(() => {
     throw connectionError();
   });
-  if (!response.ok) throw await errorOf(response);
+  if (!response.ok) throw errorOf(response, await response.json().catch(() => null));
   return response.blob();
 }

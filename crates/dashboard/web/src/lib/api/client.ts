@@ -71,7 +71,7 @@ api.use(headersOfRequests);
 export async function data<T>(
   call: Promise<{ data?: T; error?: unknown; response: Response }>,
 ): Promise<T> {
-  const { data: answer, response } = await call;
-  if (!response.ok) throw await errorOf(response);
+  const { data: answer, error, response } = await call;
+  if (!response.ok) throw errorOf(response, error);
   return answer as T;
 }

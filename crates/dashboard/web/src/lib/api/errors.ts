@@ -14,27 +14,16 @@ export class ApiError extends Error {
   }
 }
 
-export async function errorOf(response: Response): Promise<ApiError> {
-  let code = "";
-  let message = `The server answered ${response.status}.`;
-  let field: string | null = null;
-  try {
-    const body: unknown = await response.clone().json();
-    if (typeof body === "object" && body !== null) {
-      const said = body as Record<string, unknown>;
-      if (typeof said.code === "string") code = said.code;
-      if (typeof said.error === "string") message = said.error;
-      if (typeof said.field === "string") field = said.field;
-    }
-  } catch {
-    // An answer of a server in front of the API is no JSON.
-  }
+/** `body` is what the answer said, read as JSON where it is that. */
+export function errorOf(response: Response, body: unknown): ApiError {
+  const said = (typeof body === "object" && body !== null ? body : {}) as Record<string, unknown>;
+  const text = (value: unknown) => (typeof value === "string" ? value : null);
   const retryAfter = Number(response.headers.get("retry-after"));
   return new ApiError(
     response.status,
-    code,
-    message,
-    field,
+    text(said.code) ?? "",
+    text(said.error) ?? `The server answered ${response.status}.`,
+    text(said.field),
     response.headers.get("x-request-id"),
     retryAfter > 0 ? retryAfter : null,
   );
