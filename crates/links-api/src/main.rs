@@ -17,6 +17,7 @@ mod metrics;
 mod minting;
 mod objects;
 mod outbox;
+mod pages;
 mod rate_limit;
 mod resources;
 mod routes;

@@ -40,6 +40,7 @@ const LAYERS: [(&str, Layers); 3] = [
                 &["resources"],
                 &["routes"],
                 &["docs"],
+                &["pages"],
                 &["serve"],
                 &["cli"],
                 &["main"],
@@ -103,6 +104,7 @@ const LAYERS: [(&str, Layers); 3] = [
 const CRATES: Layers = Layers {
     order: &[
         &["domain"],
+        &["dashboard"],
         &["platform"],
         &["postgres"],
         &["ledger"],

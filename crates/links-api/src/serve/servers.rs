@@ -11,10 +11,13 @@ use actix_web::{
     web,
 };
 use anyhow::Context as _;
+use dashboard::Dashboard;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    docs, domain_ownership, edge_records, http, routes, settings::ServeSettings, state::AppState,
+    docs, domain_ownership, edge_records, http, pages, routes,
+    settings::{DashboardSetting, ServeSettings},
+    state::AppState,
 };
 
 /// Longer than load balancers keep idle connections, so that they close them first and never
@@ -27,7 +30,7 @@ pub struct BoundServer {
     pub server: Server,
 }
 
-/// The API with its reference, which stops when `stopping` is cancelled.
+/// The API with its reference and the dashboard, which stops when `stopping` is cancelled.
 pub fn bind_api(
     settings: &ServeSettings,
     state: &Arc<AppState>,
@@ -36,7 +39,14 @@ pub fn bind_api(
     let state = state.clone();
     let cors_origins = settings.cors_origins.clone();
     let docs = Arc::new(docs::Docs::new(&routes::API_INFO, &routes::document()));
+    let has_dashboard = settings.dashboard == DashboardSetting::On;
+    let dashboard = Arc::new(has_dashboard.then(Dashboard::new));
     let server = HttpServer::new(move || {
+        let dashboard = dashboard.clone();
+        let page = move |request| {
+            let dashboard = dashboard.clone();
+            async move { pages::serve(dashboard.as_ref().as_ref(), request).await }
+        };
         App::new()
             .app_data(web::Data::from(state.clone()))
             .app_data(web::Data::new(state.metrics.clone()))
@@ -49,7 +59,7 @@ pub fn bind_api(
             .wrap(browser_headers())
             .configure(|config| http::configure(routes::operations(), config))
             .configure(|config| docs::configure(&docs, config))
-            .default_service(web::to(http::default_service))
+            .default_service(web::to(page))
     })
     .workers(settings.api_workers.into())
     .keep_alive(KEEP_ALIVE)

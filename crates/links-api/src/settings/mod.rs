@@ -5,7 +5,7 @@ mod users;
 
 use std::net::SocketAddr;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use platform::{
     build_info::BuildInfo, redis_cache::RedisSettings, settings::Secret,
     telemetry::TelemetrySettings,
@@ -29,6 +29,10 @@ pub struct ServeSettings {
     /// separated by commas. Without one no page of another origin can.
     #[arg(long, env = "CORS_ORIGINS", value_delimiter = ',', value_parser = parse_web_origin)]
     pub cors_origins: Vec<String>,
+    /// Whether the dashboard is served at `/` of the API: `on`, or `off` if its files are on
+    /// another host, or nobody needs it.
+    #[arg(long, env = "DASHBOARD", value_enum, default_value = "on")]
+    pub dashboard: DashboardSetting,
     /// Address of the origin for redirectors. It must not be reachable from outside.
     #[arg(long, env = "ORIGIN_BIND", default_value = "127.0.0.1:8081")]
     pub origin_bind: SocketAddr,
@@ -90,6 +94,13 @@ pub struct ServeSettings {
     pub users: UserSettings,
     #[command(flatten)]
     pub telemetry: TelemetrySettings,
+}
+
+/// Whether the API's port serves the dashboard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DashboardSetting {
+    On,
+    Off,
 }
 
 fn parse_web_origin(text: &str) -> Result<String, String> {

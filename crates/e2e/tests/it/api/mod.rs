@@ -11,6 +11,7 @@ mod costs;
 mod coupons;
 mod create_link;
 mod creatives;
+mod dashboard;
 mod docs;
 mod domains;
 mod exports;
