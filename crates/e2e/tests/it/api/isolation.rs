@@ -298,7 +298,7 @@ async fn no_operation_reads_or_changes_rows_of_another_account() {
         if access == Access::Account || operation.path.ends_with("/{session_id}") {
             answers.push(send(&|request| session.authorize(request)).await);
         }
-        for (status, answer) in answers {
+        for (index, (status, answer)) in answers.into_iter().enumerate() {
             if theirs.names(operation) {
                 // A bulk reports errors in each entry.
                 let refused_each = status == 200
@@ -315,8 +315,10 @@ async fn no_operation_reads_or_changes_rows_of_another_account() {
                 // Their required parameters have no example.
                 let has_no_example = (operation.path.ends_with("/postback") && status == 422)
                     || (operation.path.ends_with("/postbacks/template") && status == 400);
+                // The session creates again what the key has created.
+                let is_repeated = index > 0 && status == 409;
                 assert!(
-                    matches!(status, 200 | 201 | 403) || has_no_example,
+                    matches!(status, 200 | 201 | 403) || has_no_example || is_repeated,
                     "{name}: {status} {answer}"
                 );
             }
