@@ -107,7 +107,7 @@ impl Source {
             (_, Group::Message) => "l",
             (Self::Links, Group::Country | Group::Device) => "t",
             (Self::Links, _) => "l",
-            (Self::Events | Self::Rollup(_) | Self::Values(_), _) => "t",
+            (Self::Events | Self::Rollup(_), _) => "t",
         };
         format!("{alias}.{}", group.key_column())
     }
