@@ -96,8 +96,11 @@ async fn pages_begin_with_the_oldest_or_the_newest_row() {
 /// The parameter with the values of a column, unless it is the column's name.
 fn parameter_of<'c>(kind: &str, column: &'c str) -> Option<&'c str> {
     Some(match (kind, column) {
-        // By `from` and `to`, `credited_from` and `credited_to`, `min_amount` and `max_amount`.
-        (_, "clicked_at" | "converted_at" | "credited_clicked_at" | "amount") => return None,
+        // By `from` and `to`, `credited_from` and `credited_to`, `min_amount` and `max_amount`,
+        // `min_click_cost` and `max_click_cost`.
+        (_, "clicked_at" | "converted_at" | "credited_clicked_at" | "amount" | "click_cost") => {
+            return None;
+        }
         ("clicks", "is_bot") => "verdict",
         ("clicks", "bot_reasons") => "reason",
         ("clicks", "bot_rules") => "bot_rule",
@@ -143,13 +146,14 @@ async fn every_column_has_a_filter() {
             "country": "US", "region": "US-CA", "city": "Los Angeles", "language": "en",
             "asn": 64496, "sub1": "a,b", "sub2": "b", "sub3": "c", "sub4": "d", "sub5": "e", "source": "sms",
             "creative": "big", "cost": "0.1", "confirmed": true,
+            "click_cost": { "amount": "0.1", "currency": "USD" },
             "path_corrections": ["case_ignored"],
         }),
     );
     let bot = json!({
         "bot_reasons": ["ua_bot"], "bot_rules": ["a_rule"], "ip": "198.51.100.1",
         "message_id": null, "contact_phone": null, "offer_id": null, "list_id": null,
-        "creative_id": null, "user_agent": null,
+        "creative_id": null, "user_agent": null, "click_cost_error": "no_value",
     });
     let (_, other) = fixture.click(1, "DAYT05:31:00Z", bot);
     let full_sale = json!({ "txn_id": "1", "revenue": "2", "flags": ["amount_unreadable"] });
@@ -202,6 +206,8 @@ async fn every_column_has_a_filter() {
         ("clicks?ip.not=203.0.113.0/24", 1),
         ("clicks?user_agent=gecko", 1),
         ("clicks?user_agent.not=gecko", 1),
+        ("clicks?min_click_cost=0.05&max_click_cost=.1", 1),
+        ("clicks?max_click_cost=0.05", 0),
         ("conversions?min_amount=2.5", 1),
         ("conversions?min_amount=2&max_amount=2.00", 1),
         ("conversions?credited_from=DAYT05:30:00Z", 1),

@@ -14,7 +14,7 @@ async fn values_beyond_a_thousand_of_a_day_are_one_row_until_the_day_changes() {
     let click = |minute: usize, sub1: &str| {
         let time = format!("DAYT{:02}:{:02}:00Z", minute / 60, minute % 60);
         fixture
-            .click(0, &time, json!({ "sub1": sub1, "os": "iOS" }))
+            .click(0, &time, json!({ "sub1": sub1, "source": "sms" }))
             .1
     };
     let mut lines: Vec<_> = (0..N_VALUES)
@@ -44,12 +44,12 @@ async fn values_beyond_a_thousand_of_a_day_are_one_row_until_the_day_changes() {
     // The one with most clicks is told apart, though its name is the last.
     assert_eq!(clicks(&report, "sub1", "value 1004"), [2]);
     assert_eq!(report["totals"]["clicks"], 1_006);
-    assert_eq!(clicks(&by("os").await, "os", "iOS"), [1_006]);
+    assert_eq!(clicks(&by("source").await, "source", "sms"), [1_006]);
     assert_eq!(by("sub1&then_by=date").await["n_rows"], 1_001);
     // Other zones' days and filters need the clicks, which tell all values apart.
     let report = by("sub1&then_by=date&tz=America/New_York").await;
     assert_eq!(report["n_rows"], N_VALUES);
-    assert_eq!(by("sub1&os=iOS").await["n_rows"], N_VALUES);
+    assert_eq!(by("sub1&source=sms").await["n_rows"], N_VALUES);
 
     fixture.deliver(&[click(1_200, "late")]).await;
     let report = by("sub1").await;

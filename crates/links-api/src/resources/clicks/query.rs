@@ -13,7 +13,7 @@ use crate::{
     enumeration::enumeration,
     error::ApiError,
     fields::{
-        QueryEnd, QueryStart,
+        QueryDecimal, QueryEnd, QueryStart,
         filter_values::{ValueKind, parse_filter_values},
     },
     http::{QueryParameters, RequestContext},
@@ -180,6 +180,20 @@ pub struct ClicksQuery {
     /// All but these values of the parameter cost.
     #[serde(rename = "cost.not")]
     cost_not: Option<String>,
+    /// Only costs from this one on.
+    min_click_cost: Option<QueryDecimal>,
+    /// Only costs up to this one.
+    max_click_cost: Option<QueryDecimal>,
+    /// Only costs in these currencies.
+    click_cost_currency: Option<String>,
+    /// All but costs in these currencies.
+    #[serde(rename = "click_cost_currency.not")]
+    click_cost_currency_not: Option<String>,
+    /// Only these reasons why the parameter is no cost.
+    click_cost_error: Option<String>,
+    /// All but these reasons why the parameter is no cost.
+    #[serde(rename = "click_cost_error.not")]
+    click_cost_error_not: Option<String>,
     /// Only clicks with this verdict.
     verdict: Option<Verdict>,
     /// Only clicks with one of these reasons why they are classified as a bot's.
@@ -323,6 +337,24 @@ impl ClicksQuery {
                 FilterValues::new("cost", &self.cost, &self.cost_not),
             ),
             (
+                "c.click_cost_currency",
+                ValueKind::Text,
+                FilterValues::new(
+                    "click_cost_currency",
+                    &self.click_cost_currency,
+                    &self.click_cost_currency_not,
+                ),
+            ),
+            (
+                "c.click_cost_error",
+                ValueKind::Text,
+                FilterValues::new(
+                    "click_cost_error",
+                    &self.click_cost_error,
+                    &self.click_cost_error_not,
+                ),
+            ),
+            (
                 "c.country",
                 ValueKind::Country,
                 FilterValues::new("country", &self.country, &self.country_not),
@@ -387,6 +419,12 @@ impl ClicksQuery {
             ),
         ] {
             filter.add_names(column, kind, values)?;
+        }
+        if let Some(cost) = self.min_click_cost {
+            filter.push_comparison("c.click_cost >=", cost.0);
+        }
+        if let Some(cost) = self.max_click_cost {
+            filter.push_comparison("c.click_cost <=", cost.0);
         }
         if let Some(verdict) = self.verdict {
             filter.push_comparison("c.is_bot =", verdict == Verdict::Bot);

@@ -1,8 +1,7 @@
 //! The conversions that the parameters of a query select.
 
-use rust_decimal::Decimal;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, de};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use crate::{
     db::{
@@ -12,7 +11,7 @@ use crate::{
     },
     enumeration::Enumeration as _,
     error::ApiError,
-    fields::{QueryEnd, QueryStart, filter_values::ValueKind},
+    fields::{QueryDecimal, QueryEnd, QueryStart, filter_values::ValueKind},
     http::{QueryParameters, RequestContext},
     objects::conversion::AMOUNT,
 };
@@ -345,27 +344,5 @@ impl ConversionsQuery {
             filter.push_comparison("c.credited_clicked_at <", time.0);
         }
         Ok(filter)
-    }
-}
-
-/// A decimal number in a query.
-#[derive(Debug, Clone, Copy)]
-struct QueryDecimal(Decimal);
-
-impl<'de> Deserialize<'de> for QueryDecimal {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let number = text.parse().ok();
-        let problem = "it is not a decimal number as in 12.50";
-        number.map(Self).ok_or_else(|| de::Error::custom(problem))
-    }
-}
-
-impl JsonSchema for QueryDecimal {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "QueryDecimal".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "number" })
     }
 }
