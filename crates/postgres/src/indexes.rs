@@ -22,7 +22,7 @@ struct Index {
 /// Several indexes begin with the same columns. The planner's statistics of a table that has
 /// just grown do not tell which of them suits a query, and the wrong one makes the query
 /// read the whole history of a link. So these indexes are on equivalent expressions that are
-/// written differently (`message_key || ''`, `'' || message_key`, `link_key + 0`): a query
+/// written differently (`message_key || ''`, `'' || message_key`, `link_key + 0`, `account_id + 0`): a query
 /// can use only the index whose expression it contains.
 const INDEXES: [Index; 19] = [
     // Finds the earliest message click of a link or of a message.
@@ -156,13 +156,13 @@ const INDEXES: [Index; 19] = [
         name: "clicks_storage_order_idx",
         table: "clicks",
         is_partitioned: true,
-        definition: "(account_id, storage_order)",
+        definition: "((account_id + 0), storage_order)",
     },
     Index {
         name: "conversions_storage_order_idx",
         table: "conversions",
         is_partitioned: false,
-        definition: "(account_id, storage_order) WHERE account_id IS NOT NULL",
+        definition: "((account_id + 0), storage_order)",
     },
 ];
 

@@ -19,6 +19,8 @@ pub const NO_VALUE: &str = "(none)";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValueKind {
     Text,
+    /// A text that is stored in upper case.
+    Uppercase,
     /// The number of a row or of a network.
     Number,
     Country,
@@ -81,6 +83,10 @@ impl ValueKind {
     pub fn check(self, value: &mut String) -> Result<(), String> {
         match self {
             Self::Text => Ok(()),
+            Self::Uppercase => {
+                value.make_ascii_uppercase();
+                Ok(())
+            }
             Self::Number => match value.parse::<i64>() {
                 Ok(1..) => Ok(()),
                 _ => Err("not an id, which is an integer such as 42".to_owned()),

@@ -46,12 +46,12 @@ pub struct FactPage {
 }
 
 impl FactTable {
-    /// The condition on the account and the time, with the parameters `$1` to `$3`.
-    fn account_and_time(&self) -> String {
+    /// The condition on the time, with the parameters `$2` and `$3`. It has both ends also if the
+    /// filter has none: for a partition without statistics, Postgres expects few rows of a period
+    /// with two ends, and reads them in the order of the index.
+    fn is_in_period(&self) -> String {
         let time = self.time;
-        format!(
-            "c.account_id = $1 AND c.{time} >= $2 AND ($3::timestamptz IS NULL OR c.{time} < $3)"
-        )
+        format!("c.{time} >= $2 AND c.{time} < $3")
     }
 }
 
@@ -83,18 +83,21 @@ pub async fn select_page(
     let sql = format!(
         "SELECT {columns}
          FROM {name} c
-         WHERE {} AND {is_behind}{}
+         WHERE c.account_id = $1 AND {} AND {is_behind}{}
          ORDER BY c.{time} {direction}, c.{id} {direction}
          LIMIT $4",
-        table.account_and_time(),
+        table.is_in_period(),
         filter.sql(7),
     );
     let (cursor_time, cursor_id) = page.cursor.unzip();
-    let from = filter.from.unwrap_or(Timestamp::UNIX_EPOCH);
+    let (from, to) = (
+        filter.from.unwrap_or(Timestamp::UNIX_EPOCH),
+        filter.to.unwrap_or(Timestamp::MAX),
+    );
     let parameters: [&(dyn ToSql + Sync); 6] = [
         &account_id.0,
         &from,
-        &filter.to,
+        &to,
         &page.limit,
         &cursor_time,
         &cursor_id,
@@ -105,7 +108,7 @@ pub async fn select_page(
 }
 
 /// At most `limit` of the account's rows `c` in the order in which they were stored, and where
-/// the next ones begin.
+/// the next ones begin. Only the index of this order has the expression `account_id + 0`.
 pub async fn select_since(
     client: &impl GenericClient,
     account_id: AccountId,
@@ -123,23 +126,20 @@ pub async fn select_since(
     let sql = format!(
         "SELECT {columns}, c.storage_order
          FROM {} c
-         WHERE {} AND c.storage_order > $5 AND c.storage_order <= $6{}
+         WHERE (c.account_id + 0) = $1 AND {} AND c.storage_order > $5 AND c.storage_order <= $6{}
          ORDER BY c.storage_order
          LIMIT $4",
         table.name,
-        table.account_and_time(),
+        table.is_in_period(),
         filter.sql(7),
     );
-    let from = filter.from.unwrap_or(Timestamp::UNIX_EPOCH);
+    let (from, to) = (
+        filter.from.unwrap_or(Timestamp::UNIX_EPOCH),
+        filter.to.unwrap_or(Timestamp::MAX),
+    );
     let limit_and_one = limit + 1;
-    let parameters: [&(dyn ToSql + Sync); 6] = [
-        &account_id.0,
-        &from,
-        &filter.to,
-        &limit_and_one,
-        &since,
-        &newest,
-    ];
+    let parameters: [&(dyn ToSql + Sync); 6] =
+        [&account_id.0, &from, &to, &limit_and_one, &since, &newest];
     let parameters: Vec<_> = parameters.into_iter().chain(filter.parameters()).collect();
     let mut rows = client.query(&sql, &parameters).await?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -163,7 +163,7 @@ async fn find_newest(
     let sql = format!(
         "SELECT storage_order
          FROM {}
-         WHERE account_id = $1 AND storage_order IS NOT NULL
+         WHERE (account_id + 0) = $1 AND storage_order IS NOT NULL
          ORDER BY storage_order DESC
          LIMIT 1",
         table.name

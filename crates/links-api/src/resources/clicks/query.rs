@@ -338,7 +338,7 @@ impl ClicksQuery {
             ),
             (
                 "c.click_cost_currency",
-                ValueKind::Text,
+                ValueKind::Uppercase,
                 FilterValues::new(
                     "click_cost_currency",
                     &self.click_cost_currency,

@@ -307,24 +307,18 @@ impl ConversionsQuery {
                 ValueKind::Text,
                 FilterValues::new("refund_id", &self.refund_id, &self.refund_id_not),
             ),
-        ] {
-            filter.add(column, kind, values)?;
-        }
-        // Codes of coupons and currencies are stored in upper case.
-        let upper = |text: &Option<String>| text.as_ref().map(|text| text.to_ascii_uppercase());
-        let (coupon, coupon_not) = (upper(&self.coupon), upper(&self.coupon_not));
-        let (currency, currency_not) = (upper(&self.currency), upper(&self.currency_not));
-        for (column, values) in [
             (
                 "c.coupon",
-                FilterValues::new("coupon", &coupon, &coupon_not),
+                ValueKind::Uppercase,
+                FilterValues::new("coupon", &self.coupon, &self.coupon_not),
             ),
             (
                 "c.currency",
-                FilterValues::new("currency", &currency, &currency_not),
+                ValueKind::Uppercase,
+                FilterValues::new("currency", &self.currency, &self.currency_not),
             ),
         ] {
-            filter.add(column, ValueKind::Text, values)?;
+            filter.add(column, kind, values)?;
         }
         filter.add_names(
             "c.flags",
