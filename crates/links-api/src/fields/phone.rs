@@ -4,7 +4,7 @@ use domain::phone::PhoneNumber;
 
 use crate::error::ApiError;
 
-/// The number that a filter names: one that is no number finds nothing.
+/// The number that a filter names. Fails for what is no phone number.
 pub fn parse_filter_phone(
     field: &'static str,
     text: Option<String>,

@@ -9,6 +9,7 @@ mod reclassify;
 use crate::{
     audit::ObjectKind,
     auth::Scope,
+    error::ApiError,
     http::{Content, Operation},
     state::PoolKind,
 };
@@ -45,6 +46,11 @@ pub fn operations() -> Vec<Operation> {
             .response::<ReclassifyResponse>(200, ReclassifyResponse::example()),
     ]
     .into_iter()
-    .map(|operation| operation.pool(PoolKind::Exports).tag("clicks"))
+    .map(|operation| {
+        operation
+            .pool(PoolKind::Exports)
+            .tag("clicks")
+            .errors([ApiError::InvalidPhone("contact_phone")])
+    })
     .collect()
 }

@@ -57,7 +57,8 @@ fn reading_operations() -> [Operation; 2] {
                  by `since`.",
             )
             .response::<Conversions>(200, Conversions::example())
-            .response_with_content(200, "Success", Content::Bytes("text/csv")),
+            .response_with_content(200, "Success", Content::Bytes("text/csv"))
+            .errors([ApiError::InvalidPhone("contact_phone")]),
         Operation::get("/conversions/{conversion_id}", get_conversion)
             .scope(Scope::ReportsRead)
             .summary("Get a conversion with its history")
