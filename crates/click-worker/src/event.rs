@@ -10,6 +10,10 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most events are clicks: a box would only be an allocation for each"
+)]
 pub enum Event {
     Click(ClickEvent<'static>),
     Conversion(Conversion<'static>),

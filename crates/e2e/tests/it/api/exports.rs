@@ -259,7 +259,7 @@ async fn rows_are_read_in_the_order_of_storage() {
     assert_eq!((none.len(), cursor.as_str(), has_more), (0, "0", false));
     fixture.deliver(&[late]).await;
     let (found, first, _) = since(api, path, &cursor).await;
-    assert_eq!(found, [late_id.clone()]);
+    assert_eq!(found, std::slice::from_ref(&late_id));
     let (_, now, _) = since(api, path, "now").await;
     assert_eq!(now, first);
     fixture.deliver(&[early]).await;
