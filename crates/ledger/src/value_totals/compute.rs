@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use postgres::pool::{GenericClient as _, Object};
 
 use super::{LIST_DIMENSIONS, MAX_VALUES_PER_DAY, OTHER_VALUES, VALUE_DIMENSIONS};
-use crate::{account_lock, facts::facts, totals::day_start};
+use crate::{account_lock, facts::facts};
 
 /// How long a computation may take. A day of ten million clicks takes some minutes.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(1_800);
@@ -33,7 +33,7 @@ pub async fn value_day_find_due(
              FROM value_total_days d
              LEFT JOIN accounts a ON a.id = d.account_id
              WHERE d.state <> 'current'
-               AND d.day < $1
+               AND d.day < date_trunc('day', $1::timestamptz, 'UTC')
                AND (d.computed_at IS NULL OR d.computed_at <= $2)
                AND d.day >= coalesce(a.raw_since, '-infinity')
              ORDER BY d.day DESC
@@ -42,7 +42,7 @@ pub async fn value_day_find_due(
         .await?;
     let computed_before = now.saturating_sub(MIN_INTERVAL).unwrap_or(now);
     let row = client
-        .query_opt(&statement, &[&day_start(now), &computed_before])
+        .query_opt(&statement, &[&now, &computed_before])
         .await?;
     Ok(row.map(|row| ValueDay {
         account_id: row.get("account_id"),
