@@ -61,7 +61,7 @@ pub struct MailSettings {
 #[derive(Debug, Clone, Args)]
 pub struct SingleSignOnSettings {
     /// The OpenID Connect provider by which users may sign in, such as
-    /// https://accounts.google.com. Its redirect URL is that of the dashboard with the path
+    /// `https://accounts.google.com`. Its redirect URL is that of the dashboard with the path
     /// /api/v2/sessions/oidc/callback.
     #[arg(long, env = "OIDC_ISSUER", value_parser = parse_url,
           requires = "oidc_client_id", requires = "oidc_client_secret")]
