@@ -2,7 +2,7 @@
 
 use ledger::{
     conversions::credited_message_click,
-    value_totals::{value_day_difference_all, value_day_list_current},
+    value_totals::{ValueDay, value_day_difference_all, value_day_list_current},
 };
 use postgres::pool::{GenericClient as _, Object, Transaction};
 use tokio_postgres::{IsolationLevel, Row};
@@ -26,7 +26,7 @@ pub(super) async fn run(client: &mut Object, account: Option<i64>) -> anyhow::Re
         totals: Differences::from_rows(&comparison.totals(&TOTALS).await?),
         link_totals: Differences::from_rows(&comparison.totals(&LINK_TOTALS).await?),
         event_totals: Differences::from_rows(&comparison.totals(&EVENT_TOTALS).await?),
-        value_totals: Differences::from_rows(&comparison.value_totals().await?),
+        value_totals: Differences::from_rows(&rows_of_days(comparison.value_totals().await?)),
         credit_backlog: comparison.count("credit_backlog").await?,
         clicks: comparison.count("clicks").await?,
         conversions: comparison.count("conversions").await?,
@@ -34,6 +34,11 @@ pub(super) async fn run(client: &mut Object, account: Option<i64>) -> anyhow::Re
     };
     transaction.commit().await?;
     Ok(report)
+}
+
+/// The rows of all days.
+pub(super) fn rows_of_days(days: Vec<(ValueDay, Vec<Row>)>) -> Vec<Row> {
+    days.into_iter().flat_map(|(_, rows)| rows).collect()
 }
 
 /// Begins a transaction all of whose queries see the same state of the database.
@@ -107,13 +112,16 @@ impl Comparison<'_> {
         Ok(self.transaction.query(&sql, &[&self.account]).await?)
     }
 
-    /// Of the days whose sums are current. Reports read no others.
-    pub async fn value_totals(&self) -> anyhow::Result<Vec<Row>> {
-        let mut differences = Vec::new();
+    /// The days with wrong sums, of those whose sums are current: reports read no others.
+    pub async fn value_totals(&self) -> anyhow::Result<Vec<(ValueDay, Vec<Row>)>> {
+        let mut days = Vec::new();
         for day in value_day_list_current(self.transaction, self.account).await? {
-            differences.extend(value_day_difference_all(self.transaction, day).await?);
+            let differences = value_day_difference_all(self.transaction, day).await?;
+            if !differences.is_empty() {
+                days.push((day, differences));
+            }
         }
-        Ok(differences)
+        Ok(days)
     }
 
     pub async fn totals(&self, table: &TotalsTable) -> anyhow::Result<Vec<Row>> {

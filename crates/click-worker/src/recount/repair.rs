@@ -16,9 +16,7 @@ use ledger::{
     },
     message_clicks::{message_click_delete_all, message_click_rebuild_all},
     totals::{TotalsDelta, custom_event_register_stored},
-    value_totals::{
-        value_day_compute, value_day_difference_all, value_day_list_current, value_day_outdate_all,
-    },
+    value_totals::{value_day_compute, value_day_outdate_all},
 };
 use postgres::{
     advisory_lock::AdvisoryLock,
@@ -28,7 +26,7 @@ use tokio_postgres::Row;
 
 use super::{
     audit::RepairAudit,
-    comparison::{Comparison, snapshot},
+    comparison::{Comparison, rows_of_days, snapshot},
     report::{Differences, Report},
     totals_tables::{EVENT_TOTALS, LINK_TOTALS, TOTALS, TotalsTable},
 };
@@ -171,29 +169,25 @@ impl Repair<'_> {
     /// Computes the sums of those days again that have wrong ones.
     async fn value_totals(&mut self) -> anyhow::Result<Differences> {
         let transaction = snapshot(self.client).await?;
-        let mut rows = Vec::new();
-        let mut days = Vec::new();
-        for day in value_day_list_current(&transaction, self.account).await? {
-            let differences = value_day_difference_all(&transaction, day).await?;
-            if !differences.is_empty() {
-                days.push((day, differences.len()));
-            }
-            rows.extend(differences);
-        }
+        let comparison = Comparison {
+            transaction: &transaction,
+            account: self.account,
+        };
+        let days = comparison.value_totals().await?;
         transaction.commit().await?;
-        for (day, n_different) in days {
+        for (day, differences) in &days {
             let transaction = self.client.transaction().await?;
             account_lock(&transaction, day.account_id).await?;
             let outdated = BTreeSet::from([(day.account_id, day.day)]);
             value_day_outdate_all(&transaction, &outdated).await?;
-            let repaired = ("value_totals", n_different);
+            let repaired = ("value_totals", differences.len());
             self.audit
                 .write(&transaction, day.account_id, repaired)
                 .await?;
             transaction.commit().await?;
-            value_day_compute(self.client, day).await?;
+            value_day_compute(self.client, *day).await?;
         }
-        Ok(Differences::from_rows(&rows))
+        Ok(Differences::from_rows(&rows_of_days(days)))
     }
 
     /// Adds to the totals what they lack.

@@ -37,7 +37,7 @@ pub struct ClickCostObject {
     parameter: String,
     /// Null is the account's default currency.
     currency: Option<String>,
-    /// A decimal number.
+    /// The most that a click may cost: a decimal number such as 0.5.
     max: String,
 }
 

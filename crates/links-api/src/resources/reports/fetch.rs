@@ -298,23 +298,23 @@ pub async fn fetch(
         Source::Values(group) => {
             parameters.extend([group as &(dyn ToSql + Sync), &first_day, &end_of_days]);
         }
-        Source::Rollup(_) | Source::Links | Source::Events | Source::Facts => {
+        Source::Rollup(dimension) => {
             parameters.extend(value_filters);
+            parameters.extend([
+                dimension as &(dyn ToSql + Sync),
+                &first_day,
+                &end_of_days,
+                &key,
+                &key_start,
+            ]);
         }
-    }
-    match &source {
-        Source::Values(_) => {}
-        Source::Rollup(dimension) => parameters.extend([
-            dimension as &(dyn ToSql + Sync),
-            &first_day,
-            &end_of_days,
-            &key,
-            &key_start,
-        ]),
-        Source::Links | Source::Events | Source::Facts => parameters.extend([
-            &filters.link_keys as &(dyn ToSql + Sync),
-            &filters.message_id,
-        ]),
+        Source::Links | Source::Events | Source::Facts => {
+            parameters.extend(value_filters);
+            parameters.extend([
+                &filters.link_keys as &(dyn ToSql + Sync),
+                &filters.message_id,
+            ]);
+        }
     }
     let conditions = filters.conditions.iter();
     parameters.extend(conditions.map(|condition| &condition.values as &(dyn ToSql + Sync)));
